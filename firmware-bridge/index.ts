@@ -1,0 +1,2 @@
+/** The public entry of the firmware bridge. */
+export type * from './port.ts';

@@ -1,0 +1,33 @@
+/** Every bound of the wire, in one place; a peer that exceeds one is refused with a reason. */
+
+/** A payload above this travels by digest in chunks. */
+export const INLINE_BYTES_MAX = 64 * 1024;
+/** One MQTT message after CONNECT. */
+export const MESSAGE_BYTES_MAX = 256 * 1024;
+/** One MQTT packet before the client is known. */
+export const CONNECT_BYTES_MAX = 4 * 1024;
+export const BLOB_BYTES_MAX = 64 * 1024 * 1024;
+export const CHUNK_BYTES_MAX = 64 * 1024;
+/** Chunks asked for and not yet received, a blob. */
+export const CHUNK_WINDOW = 8;
+export const BODIES_PER_FRAME_MAX = 256;
+export const ARGS_MAX = 64;
+export const ARG_BYTES_MAX = 4 * 1024;
+export const GPUS_MAX = 16;
+export const HELD_LEASES_MAX = 1024;
+export const CACHED_IMAGES_MAX = 256;
+export const ALLOWED_ALGORITHMS_MAX = 256;
+export const STATUS_TASKS_MAX = 200;
+export const REASONS_MAX = 64;
+/** Names, reasons and other texts for a person. */
+export const TEXT_BYTES_MAX = 1024;
+export const STDERR_TAIL_BYTES_MAX = 4 * 1024;
+export const ID_PATTERN = /^[A-Za-z0-9_-]{1,64}$/;
+/** Algorithm ids and types. */
+export const NAME_PATTERN = /^[a-z0-9][a-z0-9._-]{0,63}$/;
+export const SLOT_PATTERN = /^(lend|ask-[A-Za-z0-9]{1,16})$/;
+/** Nothing a vehicle has is larger: above, a number is absurd and its message refused. */
+export const CPU_MILLICORES_MAX = 1_024_000;
+export const MEMORY_MIB_MAX = 16 * 1024 * 1024;
+/** 30 days. */
+export const DURATION_MS_MAX = 30 * 24 * 3600 * 1000;
