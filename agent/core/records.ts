@@ -1,0 +1,178 @@
+/** What is on disk, as the core sees it: the records that a start loads and the changes that a commit writes; types only. */
+import type {
+  AlgorithmId,
+  BlobRef,
+  ConnectorId,
+  Demand,
+  FencingToken,
+  InstanceId,
+  Payload,
+  RequestId,
+  RuntimeKind,
+  Selector,
+  Slot,
+  TaskId,
+  TaskState,
+  Used,
+  VehicleId,
+} from '@plugpool/proto';
+
+/** A catalogued program. `id` and `version` together name it. */
+export interface AlgorithmRecord {
+  readonly id: AlgorithmId;
+  readonly version: string;
+  /** What it does; several algorithms and versions can be of one type. */
+  readonly type: string;
+  readonly runtime: RuntimeKind;
+  readonly image: BlobRef;
+  /** Alternatives, the preferred one first; never empty. */
+  readonly demands: readonly Demand[];
+  /** Estimated work of one run, in normalised core-seconds. */
+  readonly workCoreS: number;
+  /** `retired`: runs to its end, takes no new request. */
+  readonly state: 'active' | 'retired';
+  readonly addedWallMs: number;
+}
+
+/** What was asked; never changes after acceptance. */
+export interface TaskRecord {
+  readonly taskId: TaskId;
+  readonly vehicleId: VehicleId;
+  readonly slot: Slot;
+  readonly requestId: RequestId;
+  /** sha256 (hex) of the request's meaning: the same id with another body is refused. */
+  readonly bodyHash: string;
+  readonly selector: Selector;
+  readonly args: readonly string[];
+  readonly input: Payload;
+  readonly acceptedWallMs: number;
+  readonly deadlineWallMs: number;
+}
+
+/** How a task ended, and whether its requester knows. */
+export interface TaskEndRecord {
+  readonly state: Exclude<TaskState, 'queued' | 'running'>;
+  readonly endedWallMs: number;
+  readonly output?: Payload;
+  readonly failure?: { readonly code: string; readonly detail: string; readonly stderrTail: string };
+  readonly attempts: number;
+  readonly donor?: VehicleId;
+  readonly used?: Used;
+  readonly chargedMncs: number;
+  readonly algorithmId?: AlgorithmId;
+  readonly algorithmVersion?: string;
+}
+
+export interface LeaseRecord {
+  readonly vehicleId: VehicleId;
+  readonly connectorId: ConnectorId;
+  readonly algorithmId: AlgorithmId;
+  readonly algorithmVersion: string;
+  readonly demand: Demand;
+  /** GPU that the demand was placed on. */
+  readonly gpuDeviceId?: string;
+  readonly fencingToken: FencingToken;
+  readonly grantedWallMs: number;
+}
+
+/** One parallel part of a task, as it stands. */
+export interface InstanceRecord {
+  readonly instanceId: InstanceId;
+  readonly taskId: TaskId;
+  readonly index: number;
+  /** Grants so far. */
+  readonly attempts: number;
+  readonly departures: number;
+  readonly crashes: number;
+  /** Present while granted. */
+  readonly lease?: LeaseRecord;
+}
+
+export type AttemptOutcome = 'completed' | 'failed' | 'departed' | 'crashed' | 'declined' | 'cancelled' | 'expired';
+
+/** One try that ended. */
+export interface AttemptRecord {
+  readonly instanceId: InstanceId;
+  readonly taskId: TaskId;
+  readonly attempt: number;
+  readonly fencingToken: FencingToken;
+  readonly vehicleId: VehicleId;
+  readonly algorithmId: AlgorithmId;
+  readonly algorithmVersion: string;
+  readonly startedWallMs: number;
+  readonly endedWallMs: number;
+  readonly outcome: AttemptOutcome;
+  readonly reason: string;
+}
+
+/** `vehicle:<id>` or `operator`. */
+export type Account = string & { readonly brand: 'Account' };
+
+/** One double-entry booking: its entries add up to 0. A fencing token is booked at most once. */
+export interface BookingRecord {
+  readonly taskId: TaskId;
+  readonly instanceId: InstanceId;
+  readonly fencingToken: FencingToken;
+  readonly wallMs: number;
+  /** Positive is credited, negative is debited; milli-normalised-core-seconds. */
+  readonly entries: readonly { readonly account: Account; readonly amountMncs: number }[];
+}
+
+/** The changes that a commit writes, in order, in one transaction. */
+export type StoreChange =
+  | { readonly change: 'insertTask'; readonly task: TaskRecord }
+  | { readonly change: 'endTask'; readonly taskId: TaskId; readonly end: TaskEndRecord }
+  | { readonly change: 'taskDelivered'; readonly taskId: TaskId }
+  | { readonly change: 'putInstance'; readonly instance: InstanceRecord }
+  | { readonly change: 'insertAttempt'; readonly attempt: AttemptRecord }
+  | { readonly change: 'book'; readonly booking: BookingRecord }
+  | { readonly change: 'putAlgorithm'; readonly algorithm: AlgorithmRecord }
+  | { readonly change: 'removeAlgorithm'; readonly id: AlgorithmId; readonly version: string }
+  /** Forgets ended, delivered tasks with their instances and attempts; bookings stay. */
+  | { readonly change: 'forgetTasks'; readonly taskIds: readonly TaskId[] };
+
+/** What a start finds. */
+export interface StoredState {
+  /** Grows by one at each start, on disk before anything else happens. */
+  readonly generation: number;
+  readonly algorithms: readonly AlgorithmRecord[];
+  /** Not ended, or ended and not yet delivered. */
+  readonly openTasks: readonly {
+    readonly task: TaskRecord;
+    readonly instances: readonly InstanceRecord[];
+    readonly end?: TaskEndRecord;
+  }[];
+  /** Ended and delivered, oldest first: so that a request id is never run twice. */
+  readonly closedTasks: readonly ClosedTaskRecord[];
+}
+
+export interface ClosedTaskRecord {
+  readonly taskId: TaskId;
+  readonly vehicleId: VehicleId;
+  readonly requestId: RequestId;
+  readonly bodyHash: string;
+  readonly endedWallMs: number;
+}
+
+/** A task with all its history, read from disk for a person or for a requester that asks again. */
+export interface TaskHistory {
+  readonly task: TaskRecord;
+  readonly end?: TaskEndRecord;
+  readonly delivered: boolean;
+  readonly instances: readonly InstanceRecord[];
+  readonly attempts: readonly AttemptRecord[];
+  readonly bookings: readonly BookingRecord[];
+}
+
+export interface LedgerSummary {
+  readonly bookings: number;
+  /** Debits equal credits, in every booking and in all. */
+  readonly balanced: boolean;
+  readonly accounts: readonly {
+    readonly account: Account;
+    readonly balanceMncs: number;
+    readonly creditedMncs: number;
+    readonly debitedMncs: number;
+  }[];
+}
+

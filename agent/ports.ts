@@ -1,0 +1,92 @@
+/** What the core's surroundings must offer, types only. Each is implemented by one file or folder under `adapters/`. */
+import type { BlobRef, ClientId, ClientName, Digest, TaskId, TopicKind, VehicleId } from '@plugpool/proto';
+import type { ClosedTaskRecord, LedgerSummary, StoreChange, StoredState, TaskHistory } from './core/records.ts';
+
+/** Disk. The only authority: what is not in it did not happen. */
+export interface Store {
+  /**
+   * Opens or creates the store, checks it (`quick_check`), migrates it, counts the generation up and loads.
+   * Rejects with a `StoreError`: `held` (another agent has the directory), `damaged` (set aside whole, path in the hint),
+   * `newer` (written by a newer version), `unavailable`.
+   */
+  open(): Promise<StoredState>;
+  /** The same load again, after a failed commit. The generation grows again. */
+  reload(): Promise<StoredState>;
+  /**
+   * Writes all changes in one transaction and resolves when it is synced to disk. On rejection nothing of it was written.
+   * Calls are never concurrent. Rejects with a `StoreError`: `full` or `unavailable`.
+   */
+  commit(changes: readonly StoreChange[]): Promise<void>;
+  readTask(taskId: TaskId): Promise<TaskHistory | undefined>;
+  /** Newest first. */
+  recentTasks(limit: number): Promise<readonly TaskHistory[]>;
+  /** Closed tasks of one vehicle, newest first. */
+  closedTasksOf(vehicleId: VehicleId, limit: number): Promise<readonly ClosedTaskRecord[]>;
+  ledger(): Promise<LedgerSummary>;
+  /** Digests that some task or algorithm still needs. */
+  referencedBlobs(): Promise<ReadonlySet<Digest>>;
+  tokenHash(vehicleId: VehicleId): Promise<string | undefined>;
+  /** Binds the first token of a vehicle; false where one is bound already. */
+  bindToken(vehicleId: VehicleId, hash: string): Promise<boolean>;
+  unbindToken(vehicleId: VehicleId): Promise<boolean>;
+  /** Checkpoints the WAL; its busy result is returned. */
+  checkpoint(): Promise<{ readonly busy: boolean; readonly walBytes: number }>;
+  close(): Promise<void>;
+}
+
+export type StoreErrorCode = 'held' | 'damaged' | 'newer' | 'full' | 'unavailable';
+
+/** Files by their digest, in the data directory. */
+export interface BlobStore {
+  start(): Promise<void>;
+  has(digest: Digest): boolean;
+  /** Bytes of a held blob; `end` exclusive, clipped to the size. */
+  read(digest: Digest, start: number, end: number): Promise<Uint8Array>;
+  sizeOf(digest: Digest): number | undefined;
+  /** Hashes, syncs and keeps the bytes. */
+  put(bytes: Uint8Array): Promise<BlobRef>;
+  /** Begins or resumes an upload. At most one an upload of a digest; a second caller gets the same. */
+  upload(blob: BlobRef): Promise<BlobUpload>;
+  /** Removes what is not in `keep` and was not touched for `olderThanMs`; partial uploads too. Returns bytes freed. */
+  sweep(keep: ReadonlySet<Digest>, olderThanMs: number): Promise<number>;
+  stop(): Promise<void>;
+}
+
+export interface BlobUpload {
+  /** First byte that is missing: chunks are written in order. */
+  readonly nextOffset: number;
+  write(offset: number, data: Uint8Array): Promise<void>;
+  /** Verifies the digest, syncs and publishes the file; rejects and removes the bytes when they hash to something else. */
+  finish(): Promise<void>;
+  abandon(): Promise<void>;
+}
+
+export interface BrokerHandlers {
+  /** Before CONNACK. */
+  authenticate(name: ClientName, token: string | undefined): Promise<'accepted' | 'refused' | 'unavailable'>;
+  /** After the client subscribed to its `down/+`: from now on it can be sent to. */
+  connected(name: ClientName): void;
+  disconnected(name: ClientName): void;
+  /**
+   * One publish, topic already checked. `payload` is the handler's to keep. While a returned promise is pending the broker
+   * reads nothing more from this client.
+   */
+  message(name: ClientName, kind: TopicKind, payload: Uint8Array): Promise<void> | undefined;
+}
+
+export interface Broker {
+  /** Listens; resolves with the port in use. */
+  start(handlers: BrokerHandlers): Promise<{ readonly host: string; readonly port: number }>;
+  /** QoS 1 to a connected client. False: it is not connected (what is owed to it is derived again when it says hello). */
+  send(clientId: ClientId, kind: TopicKind, payload: Uint8Array): boolean;
+  disconnect(clientId: ClientId): void;
+  /** Stops listening, closes every connection. */
+  stop(): Promise<void>;
+}
+
+/** A source of time. `monoMs` is milliseconds of a clock that never jumps. */
+export interface Clock {
+  now(): { readonly monoMs: number; readonly wallMs: number };
+  /** Calls back once; the returned function cancels. */
+  setTimer(delayMs: number, callback: () => void): () => void;
+}
