@@ -1,0 +1,5 @@
+#!/usr/bin/env node
+/** The daemon of a charging pile. */
+import { launch } from './launch.js';
+
+launch('plugpool-agent', 'main');
