@@ -1,2 +1,20 @@
 /** The public entry of the firmware bridge. */
 export type * from './port.ts';
+export { checkFirmwareEvent } from './check-event.ts';
+export type { CheckedFirmwareEvent } from './check-event.ts';
+export { systemClock } from './clock.ts';
+export type { FirmwareClock } from './clock.ts';
+export { parseConnectorId } from './connector-id.ts';
+export { FirmwareError } from './firmware-error.ts';
+export type { FirmwareErrorCode, FirmwareIssue, ReportIssue } from './firmware-error.ts';
+export type { FirmwareFact } from './firmware-fact.ts';
+export { ManualFirmware, createManualFirmware } from './manual/manual-firmware.ts';
+export type { ManualFirmwareOptions } from './manual/manual-firmware.ts';
+export type { ManualDetails } from './manual/plugged-vehicle.ts';
+export { planSessions } from './replay/plan-sessions.ts';
+export type { PlanOptions, TimedFirmwareEvent } from './replay/plan-sessions.ts';
+export { readSessions } from './replay/read-sessions.ts';
+export type { ReadSessionsOptions, Sessions } from './replay/read-sessions.ts';
+export { ReplayFirmware, SAMPLE_SESSIONS_FILE, createReplayFirmware } from './replay/replay-firmware.ts';
+export type { ReplayFirmwareOptions } from './replay/replay-firmware.ts';
+export type { SessionRow } from './replay/session-row.ts';

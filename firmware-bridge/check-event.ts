@@ -1,0 +1,143 @@
+/** The last look at an event before the decisions see it: what is absurd in it is left out, and said. */
+import { DURATION_MS_MAX, TEXT_BYTES_MAX } from '@plugpool/proto';
+import { isConnectorId } from './connector-id.ts';
+import type { FirmwareEvent, FirmwareEventKind, IdentityAssurance, SampleTime } from './port.ts';
+import { isVehicleId } from './vehicle-id.ts';
+
+/** `event` is what may go on, absent where nothing of it can; each problem names the field and its value. */
+export interface CheckedFirmwareEvent {
+  readonly event?: FirmwareEvent;
+  readonly problems: readonly string[];
+}
+
+const KINDS: Readonly<Record<FirmwareEventKind, true>> = {
+  plugged: true,
+  transactionStarted: true,
+  chargingStarted: true,
+  suspended: true,
+  chargingStopped: true,
+  transactionEnded: true,
+  unplugged: true,
+  meter: true,
+  evInfo: true,
+  identity: true,
+  faulted: true,
+  linkLost: true,
+  linkUp: true,
+};
+
+const ASSURANCES: Readonly<Record<IdentityAssurance, true>> = {
+  claimed: true,
+  token: true,
+  operator: true,
+  mac: true,
+  certificate: true,
+};
+
+/** OCPP 2.0.1 ids have at most 36 characters; the others that we know have fewer than this. */
+const TRANSACTION_ID_CHARS_MAX = 64;
+/** 10 MW: several times what any vehicle draws. */
+const POWER_MW_MAX = 10e9;
+/** 1 TWh: no meter's life holds more. */
+const ENERGY_MWH_MAX = 1e15;
+
+/**
+ * Fields that cannot be true (NaN, negative, SoC above 1000 …) are left out and what remains goes on; an event whose
+ * connector, time or kind is wrong is dropped whole. Never throws: what firmware says must not stop the agent.
+ */
+export function checkFirmwareEvent(event: FirmwareEvent): CheckedFirmwareEvent {
+  const problems: string[] = [];
+  if (!Object.hasOwn(KINDS, event.kind)) return { problems: [`kind ${shown(event.kind)} is not known`] };
+  if (typeof event.connectorId !== 'string' || !isConnectorId(event.connectorId)) {
+    return { problems: [`connectorId ${shown(event.connectorId)} is not station/evse/connector`] };
+  }
+  if (!isWallMs(event.at?.receivedWallMs)) {
+    return { problems: [`at.receivedWallMs ${shown(event.at?.receivedWallMs)} is not a time`] };
+  }
+  const at = checkedTimes(event.at, problems);
+  const checked = checkDetails({ ...event, at }, problems);
+  return checked === undefined ? { problems } : { event: checked, problems };
+}
+
+function checkedTimes(at: SampleTime, problems: string[]): SampleTime {
+  if (at.sourceWallMs === undefined || isWallMs(at.sourceWallMs)) return at;
+  problems.push(`at.sourceWallMs ${shown(at.sourceWallMs)} is not a time`);
+  return { receivedWallMs: at.receivedWallMs };
+}
+
+function checkDetails(event: FirmwareEvent, problems: string[]): FirmwareEvent | undefined {
+  switch (event.kind) {
+    case 'meter': {
+      const { powerMw, energyMwh, ...rest } = event;
+      const numbers = {
+        ...within('powerMw', powerMw, POWER_MW_MAX, problems),
+        ...within('energyMwh', energyMwh, ENERGY_MWH_MAX, problems),
+      };
+      return { ...rest, ...numbers };
+    }
+    case 'evInfo': {
+      const { socPermille, estimatedFullInMs, departureInMs, ...rest } = event;
+      const numbers = {
+        ...within('socPermille', socPermille, 1000, problems),
+        ...within('estimatedFullInMs', estimatedFullInMs, DURATION_MS_MAX, problems),
+        // The port's rule: 0 or "now" is how firmware says that it does not know.
+        ...(departureInMs === 0 ? {} : within('departureInMs', departureInMs, DURATION_MS_MAX, problems)),
+      };
+      return { ...rest, ...numbers };
+    }
+    case 'identity':
+      if (
+        typeof event.vehicleId === 'string' &&
+        isVehicleId(event.vehicleId) &&
+        Object.hasOwn(ASSURANCES, event.assurance)
+      ) {
+        return event;
+      }
+      problems.push(
+        `identity ${shown(event.vehicleId)} by ${shown(event.assurance)} is not a vehicle id with an assurance`,
+      );
+      return undefined;
+    case 'transactionStarted':
+    case 'transactionEnded':
+      if (isTransactionId(event.transactionId)) return event;
+      problems.push(
+        `transactionId ${shown(event.transactionId)} has not 1 to ${TRANSACTION_ID_CHARS_MAX} characters`,
+      );
+      return undefined;
+    case 'suspended':
+      if (event.by === 'EV' || event.by === 'EVSE') return event;
+      problems.push(`suspended by ${shown(event.by)} is neither EV nor EVSE`);
+      return undefined;
+    case 'faulted':
+    case 'linkLost':
+      return { ...event, reason: String(event.reason).slice(0, TEXT_BYTES_MAX / 4) };
+    default:
+      return event;
+  }
+}
+
+/** `{ [name]: value }` where the value can be true, `{}` where it is absent or absurd. */
+function within<Name extends string>(
+  name: Name,
+  value: number | undefined,
+  max: number,
+  problems: string[],
+): { [Key in Name]?: number } {
+  if (value === undefined) return {};
+  if (typeof value === 'number' && value >= 0 && value <= max)
+    return { [name]: value } as { [Key in Name]: number };
+  problems.push(`${name} ${shown(value)} is not between 0 and ${max}`);
+  return {};
+}
+
+function isWallMs(value: unknown): value is number {
+  return typeof value === 'number' && Number.isFinite(value) && value >= 0;
+}
+
+function isTransactionId(value: unknown): value is string {
+  return typeof value === 'string' && value.length >= 1 && value.length <= TRANSACTION_ID_CHARS_MAX;
+}
+
+function shown(value: unknown): string {
+  return typeof value === 'string' ? JSON.stringify(value.slice(0, 80)) : String(value);
+}

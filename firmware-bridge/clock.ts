@@ -1,0 +1,19 @@
+/** The time that an adapter lives in, as a port, so that a test advances it instead of waiting. */
+
+export interface FirmwareClock {
+  /** Stamps events. ms since 1970; it may jump when somebody sets the machine's clock. */
+  nowWallMs(): number;
+  /** Paces events. ms since some moment; it never jumps. */
+  nowMonoMs(): number;
+  /** Calls `fire` once, after `delayMs` or a little later, never before this call returned. Returns what cancels it. */
+  setTimer(delayMs: number, fire: () => void): () => void;
+}
+
+export const systemClock: FirmwareClock = {
+  nowWallMs: () => Date.now(),
+  nowMonoMs: () => performance.now(),
+  setTimer(delayMs, fire) {
+    const timer = setTimeout(fire, delayMs);
+    return () => clearTimeout(timer);
+  },
+};
