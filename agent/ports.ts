@@ -1,6 +1,12 @@
 /** What the core's surroundings must offer, types only. Each is implemented by one file or folder under `adapters/`. */
 import type { BlobRef, ClientId, ClientName, Digest, TaskId, TopicKind, VehicleId } from '@plugpool/proto';
-import type { ClosedTaskRecord, LedgerSummary, StoreChange, StoredState, TaskHistory } from './core/records.ts';
+import type {
+  ClosedTaskRecord,
+  LedgerSummary,
+  StoreChange,
+  StoredState,
+  TaskHistory,
+} from './core/records.ts';
 
 /** Disk. The only authority: what is not in it did not happen. */
 export interface Store {

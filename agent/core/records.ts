@@ -88,7 +88,8 @@ export interface InstanceRecord {
   readonly lease?: LeaseRecord;
 }
 
-export type AttemptOutcome = 'completed' | 'failed' | 'departed' | 'crashed' | 'declined' | 'cancelled' | 'expired';
+export type AttemptOutcome =
+  'completed' | 'failed' | 'departed' | 'crashed' | 'declined' | 'cancelled' | 'expired';
 
 /** One try that ended. */
 export interface AttemptRecord {
@@ -175,4 +176,3 @@ export interface LedgerSummary {
     readonly debitedMncs: number;
   }[];
 }
-

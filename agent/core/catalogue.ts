@@ -1,0 +1,53 @@
+/** Which programs a request may mean, and which of them could ever run at this pile. */
+import type { Selector } from '@plugpool/proto';
+import { fit, type ShortOf } from './capacity.ts';
+import type { AlgorithmRecord } from './records.ts';
+import type { State } from './state.ts';
+
+/** The active algorithms that `selector` means, the preferred one first: less work, then the newer version. */
+export function candidates(state: State, selector: Selector): AlgorithmRecord[] {
+  const meant: AlgorithmRecord[] = [];
+  for (const algorithm of state.algorithms.values())
+    if (algorithm.state === 'active' && isMeant(algorithm, selector)) meant.push(algorithm);
+  if (meant.length < 2) return meant;
+  if (selector.by === 'algorithm') return [meant.reduce((a, b) => (isNewer(b, a) ? b : a))];
+  return meant.sort((a, b) => a.workCoreS - b.workCoreS || (isNewer(a, b) ? -1 : 1));
+}
+
+function isMeant(algorithm: AlgorithmRecord, selector: Selector): boolean {
+  if (selector.by === 'type') return algorithm.type === selector.type;
+  if (algorithm.id !== selector.algorithmId) return false;
+  return selector.version === undefined || algorithm.version === selector.version;
+}
+
+function isNewer(a: AlgorithmRecord, b: AlgorithmRecord): boolean {
+  if (a.id !== b.id) return a.id < b.id;
+  return compareVersions(a.version, b.version) > 0;
+}
+
+/** Numbers compare as numbers, the rest as text: 1.10 is newer than 1.9. */
+export function compareVersions(a: string, b: string): number {
+  const as = a.split(/[.-]/);
+  const bs = b.split(/[.-]/);
+  for (let i = 0; i < Math.max(as.length, bs.length); i++) {
+    const x = as[i] ?? '';
+    const y = bs[i] ?? '';
+    const byNumber = Number(x) - Number(y);
+    if (Number.isNaN(byNumber)) {
+      if (x !== y) return x < y ? -1 : 1;
+    } else if (byNumber !== 0) return byNumber;
+  }
+  return 0;
+}
+
+/** Undefined where some alternative fits the largest donor there could be; else what each alternative is short of. */
+export function neverFits(state: State, algorithms: readonly AlgorithmRecord[]): ShortOf[] | undefined {
+  const shortOf: ShortOf[] = [];
+  for (const algorithm of algorithms)
+    for (const demand of algorithm.demands) {
+      const verdict = fit(state.settings.largestDonor, demand);
+      if (verdict.ok) return undefined;
+      shortOf.push(...verdict.shortOf);
+    }
+  return shortOf;
+}

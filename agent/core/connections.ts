@@ -1,0 +1,190 @@
+/** A client's connection: connected, welcomed, gone; what it holds is kept or dropped, what is owed to it is said again. */
+import type {
+  CapacityReport,
+  ClientName,
+  Epoch,
+  Hello,
+  LeaseId,
+  StatusEntry,
+  StatusQuery,
+} from '@plugpool/proto';
+import { believe, refreshDonor } from './donor.ts';
+import type { ConnectionNumber } from './events.ts';
+import { IDLE_DONORS_MAX } from './limits.ts';
+import { loseLease } from './lease.ts';
+import { holdingOf } from './results.ts';
+import type { Client, Donor, State, Task } from './state.ts';
+import { closeTask, deliver } from './task-end.ts';
+import { donorOf, log, refuse, send, type Turn } from './turn.ts';
+
+/** Epochs of later starts are above all earlier ones. */
+const EPOCHS_PER_GENERATION = 2 ** 32;
+
+export function onConnected(turn: Turn, name: ClientName, connection: ConnectionNumber): void {
+  turn.state.clients.set(name.clientId, { name, connection, epoch: 0 as Epoch });
+}
+
+/** Leases survive the connection: only time or a hello that does not list them ends them. */
+export function onDisconnected(turn: Turn, name: ClientName, connection: ConnectionNumber): void {
+  const { state } = turn;
+  // The old connection of a client that came back says nothing about the new one.
+  if (state.clients.get(name.clientId)?.connection !== connection) return;
+  state.clients.delete(name.clientId);
+  const donor = state.donors.get(name.vehicleId);
+  if (donor?.clientId !== name.clientId) return;
+  donor.clientId = undefined;
+  forgetIdleDonors(state);
+}
+
+function forgetIdleDonors(state: State): void {
+  if (state.donors.size <= IDLE_DONORS_MAX) return;
+  for (const donor of state.donors.values()) {
+    if (donor.clientId !== undefined || donor.leased.size > 0) continue;
+    state.donors.delete(donor.vehicleId);
+    return;
+  }
+}
+
+export function onHello(turn: Turn, client: Client, hello: Hello, correlationId: number): void {
+  const { state } = turn;
+  const lends = client.name.slot === 'lend';
+  if (lends !== (hello.hardware !== undefined)) {
+    const detail = lends
+      ? 'a hello in the slot `lend` names the hardware'
+      : `the slot ${client.name.slot} asks: its hello names no hardware`;
+    const hint = 'lend in the slot `lend`, ask in a slot `ask-…`';
+    return refuse(turn, { clientId: client.name.clientId, correlationId }, [
+      { code: 'wrong_slot', detail, hint },
+    ]);
+  }
+  state.epochCounter += 1;
+  client.epoch = (state.generation * EPOCHS_PER_GENERATION + state.epochCounter) as Epoch;
+  const { statusTasksMax: _ownUse, ...wire } = state.settings.wire;
+  const { keep, drop } = lends ? reconcile(turn, client, hello) : { keep: [], drop: hello.held };
+  send(
+    turn,
+    client.name.clientId,
+    {
+      kind: 'welcome',
+      epoch: client.epoch,
+      leaseMs: state.settings.leaseMs,
+      ...wire,
+      keep,
+      drop,
+      checkpoints: false,
+      stationId: state.settings.stationId,
+    },
+    correlationId,
+  );
+  log(turn, 'info', 'welcome', { clientId: client.name.clientId, keep: keep.length, drop: drop.length });
+  for (const taskId of state.openTasksOf.get(client.name.vehicleId) ?? []) {
+    const task = state.tasks.get(taskId);
+    if (task?.end !== undefined && task.record.slot === client.name.slot) deliver(turn, task);
+  }
+}
+
+/** Which of the leases that the vehicle says it holds are still its own; those that it does not list are lost. */
+function reconcile(turn: Turn, client: Client, hello: Hello): { keep: LeaseId[]; drop: LeaseId[] } {
+  const { state } = turn;
+  const donor = donorOf(state, client.name.vehicleId);
+  donor.clientId = client.name.clientId;
+  donor.hardware = hello.hardware;
+  donor.runtimes = hello.runtimes;
+  // Until the first report of this connection nothing is known of what it lends.
+  donor.report = undefined;
+  const keep: LeaseId[] = [];
+  const drop: LeaseId[] = [];
+  for (const id of hello.held) {
+    const holding = holdingOf(state, client.name.vehicleId, id);
+    (holding === undefined || holding.lease.phase === 'revoking' ? drop : keep).push(id);
+  }
+  const kept = new Set(keep.map((id) => id.instanceId));
+  for (const instance of [...donor.leased.values()])
+    if (!kept.has(instance.instanceId)) {
+      const revocation = instance.lease?.revocation;
+      loseLease(turn, instance, revocation?.outcome ?? 'departed', revocation?.reason ?? 'not held any more');
+    }
+  return { keep, drop };
+}
+
+export function onCapacity(turn: Turn, client: Client, report: CapacityReport): void {
+  const { state, now } = turn;
+  const donor = donorOf(state, client.name.vehicleId);
+  donor.report = report;
+  donor.lendable = believe(turn, donor, report.lendable);
+  donor.reportedMonoMs = now.monoMs;
+  donor.cachedImages = new Set(report.cachedImages);
+  donor.departureMonoMs = departureOf(turn, donor, report);
+  state.timers.set(`capacity:${donor.vehicleId}`, now.monoMs + state.settings.capacityStaleMs + 1);
+  refreshDonor(turn, donor);
+}
+
+/** The earlier of what the driver told the vehicle and what was told to the station. */
+export function departureOf(
+  turn: Turn,
+  donor: Donor,
+  report: CapacityReport | undefined,
+): number | undefined {
+  const { state, now } = turn;
+  const connectorId = state.connectorOf.get(donor.vehicleId);
+  const session = connectorId === undefined ? undefined : state.sessions.get(connectorId);
+  const told = report?.departureInMs === undefined ? undefined : now.monoMs + report.departureInMs;
+  const stated = session?.departureMonoMs;
+  if (told === undefined || stated === undefined) return told ?? stated;
+  return Math.min(told, stated);
+}
+
+export function onStatusQuery(turn: Turn, client: Client, query: StatusQuery, correlationId: number): void {
+  const { state } = turn;
+  const own = [...(state.openTasksOf.get(client.name.vehicleId) ?? [])];
+  const asked = query.taskId === undefined ? own : own.filter((taskId) => taskId === query.taskId);
+  if (query.taskId !== undefined && asked.length === 0) {
+    // Not in memory: acknowledged and on disk alone, or never known. The daemon looks.
+    turn.effects.recalls.push({ clientId: client.name.clientId, correlationId, taskId: query.taskId });
+    return;
+  }
+  const tasks: StatusEntry[] = [];
+  for (const taskId of asked.slice(0, state.settings.wire.statusTasksMax)) {
+    const task = state.tasks.get(taskId);
+    if (task === undefined) continue;
+    tasks.push(statusOf(task));
+    if (query.deliver && task.end !== undefined) deliverTo(turn, client, task);
+  }
+  const truncated = asked.length > state.settings.wire.statusTasksMax;
+  send(turn, client.name.clientId, { kind: 'statusReport', tasks, truncated }, correlationId);
+}
+
+function deliverTo(turn: Turn, client: Client, task: Task): void {
+  const { vehicleId, slot } = task.record;
+  if (slot === client.name.slot) return deliver(turn, task);
+  // Another connection of the same vehicle asks for it.
+  const asked: Task = { ...task, record: { ...task.record, vehicleId, slot: client.name.slot } };
+  deliver(turn, asked);
+}
+
+export function statusOf(task: Task): StatusEntry {
+  const [instance] = task.instances;
+  const lease = instance?.lease;
+  return {
+    taskId: task.record.taskId,
+    requestId: task.record.requestId,
+    algorithmId: lease?.algorithm.id ?? task.end?.algorithmId ?? nameOf(task),
+    state: task.end?.state ?? (lease === undefined ? 'queued' : 'running'),
+    attempts: instance?.attempts ?? 0,
+    progressPermille: lease?.progressPermille ?? (task.end?.state === 'completed' ? 1000 : 0),
+    delivered: false,
+    reason: task.end?.failure?.code ?? instance?.lastReason ?? '',
+  };
+}
+
+/** What was asked for, where no algorithm is chosen yet. */
+export function nameOf(task: Task): string {
+  const { selector } = task.record;
+  return selector.by === 'type' ? selector.type : selector.algorithmId;
+}
+
+export function onDeliveryAck(turn: Turn, client: Client, taskId: Task['record']['taskId']): void {
+  const task = turn.state.tasks.get(taskId);
+  if (task === undefined || task.record.vehicleId !== client.name.vehicleId) return;
+  closeTask(turn, task);
+}

@@ -1,0 +1,145 @@
+/**
+ * A vehicle that may lend.
+ *
+ *   absent ──► announced ⇄ eligible ──► draining ──► gone
+ *
+ * `absent` no `lend` connection, no lease; `announced` it said hello, and something still forbids a grant; `eligible` it may
+ * be granted leases: its session is verified and in a state that lends, its owner's policy allows, its capacity is fresh;
+ * `draining` it must not be granted more, and still holds leases; `gone` the firmware said that it was unplugged.
+ * The phase is derived, never stored: `whyNotEligible` is what moves it.
+ */
+import type { Capacity, Now, VehicleId } from '@plugpool/proto';
+import { clampTo, freeOf, isWithin, NOTHING } from './capacity.ts';
+import { revoke } from './lease.ts';
+import { isPlugged, isVerified, type Session } from './session.ts';
+import type { Donor, Lease, State } from './state.ts';
+import { log, type Turn } from './turn.ts';
+
+export type DonorPhase = 'absent' | 'announced' | 'eligible' | 'draining' | 'gone';
+
+/** Why a donor may not be granted anything now; the closed list. */
+export type Ineligible =
+  | 'not_connected'
+  | 'not_plugged'
+  | 'session_unverified'
+  | 'session_not_lending'
+  | 'policy_not_lending'
+  | 'capacity_stale'
+  | 'agent_stopping';
+
+export function sessionOf(state: State, vehicleId: VehicleId): Session | undefined {
+  const connectorId = state.connectorOf.get(vehicleId);
+  return connectorId === undefined ? undefined : state.sessions.get(connectorId);
+}
+
+/** The first thing that forbids a grant, or undefined where nothing does. */
+export function whyNotEligible(state: State, donor: Donor, now: Now): Ineligible | undefined {
+  if (state.stopping) return 'agent_stopping';
+  const session = sessionOf(state, donor.vehicleId);
+  if (session === undefined || !isPlugged(session.state)) return 'not_plugged';
+  if (!isVerified(session, now)) return 'session_unverified';
+  if (!state.settings.lendingStates.includes(session.state)) return 'session_not_lending';
+  if (donor.clientId === undefined || donor.hardware === undefined) return 'not_connected';
+  if (donor.report === undefined || now.monoMs - donor.reportedMonoMs > state.settings.capacityStaleMs)
+    return 'capacity_stale';
+  if (!donor.report.lending || (donor.report.chargingOnly && session.state !== 'charging'))
+    return 'policy_not_lending';
+  return undefined;
+}
+
+export function phaseOf(state: State, donor: Donor, now: Now): DonorPhase {
+  const obstacle = whyNotEligible(state, donor, now);
+  if (obstacle === undefined) return 'eligible';
+  if (donor.leased.size > 0) return 'draining';
+  if (obstacle === 'not_plugged' && donor.clientId === undefined) return 'gone';
+  return donor.clientId === undefined ? 'absent' : 'announced';
+}
+
+/**
+ * Looks at a donor again after anything about it changed: revokes what it may no longer hold, in this very step, and lets it
+ * choose among those who wait where it may hold more.
+ */
+export function refreshDonor(turn: Turn, donor: Donor, plug: 'there' | 'left' = 'there'): void {
+  const { state, now } = turn;
+  donor.free = freeOf(donor.lendable, placementsOf(donor));
+  if (plug === 'left') revokeAll(turn, donor, 'unplugged');
+  else revokeForSession(turn, donor);
+  if (donor.clientId !== undefined) revokeForCapacity(turn, donor);
+  if (whyNotEligible(state, donor, now) === undefined) turn.changedDonors.add(donor);
+}
+
+function revokeForSession(turn: Turn, donor: Donor): void {
+  const { state, now } = turn;
+  if (donor.leased.size === 0) return;
+  const session = sessionOf(state, donor.vehicleId);
+  const unverified = `unverified:${donor.vehicleId}` as const;
+  if (session === undefined || !isVerified(session, now)) {
+    // Not heard is not gone: the leases go on for a grace, then the timer asks again (onUnverifiedTooLong).
+    if (!state.timers.has(unverified))
+      state.timers.set(unverified, now.monoMs + state.settings.unverifiedGraceMs);
+    return;
+  }
+  state.timers.clear(unverified);
+  if (!isPlugged(session.state)) revokeAll(turn, donor, 'unplugged');
+  else if (!state.settings.lendingStates.includes(session.state))
+    revokeAll(turn, donor, 'session_not_lending');
+  else if (donor.report?.chargingOnly === true && session.state !== 'charging')
+    revokeAll(turn, donor, 'policy_paused');
+}
+
+/** The firmware was not heard for the whole grace. */
+export function onUnverifiedTooLong(turn: Turn, donor: Donor): void {
+  const session = sessionOf(turn.state, donor.vehicleId);
+  if (session !== undefined && isVerified(session, turn.now)) return;
+  revokeAll(turn, donor, 'session_unverified');
+}
+
+/** Newest first, until what remains fits what is lent. */
+function revokeForCapacity(turn: Turn, donor: Donor): void {
+  if (donor.report !== undefined && !donor.report.lending) return revokeAll(turn, donor, 'policy_paused');
+  if (isWithin(donor.free)) return;
+  const held = [...donor.leased.values()].reverse();
+  let free = freeOf(
+    donor.lendable,
+    placementsOf(donor, (lease) => lease.phase !== 'revoking'),
+  );
+  for (const instance of held) {
+    if (isWithin(free)) return;
+    if (instance.lease === undefined || instance.lease.phase === 'revoking') continue;
+    revoke(turn, instance, 'capacity_fell', { outcome: 'departed' });
+    free = freeOf(
+      donor.lendable,
+      placementsOf(donor, (lease) => lease.phase !== 'revoking'),
+    );
+  }
+}
+
+export function revokeAll(
+  turn: Turn,
+  donor: Donor,
+  reason: 'unplugged' | 'session_not_lending' | 'session_unverified' | 'policy_paused',
+): void {
+  for (const instance of donor.leased.values())
+    if (instance.lease?.phase !== 'revoking') revoke(turn, instance, reason, { outcome: 'departed' });
+}
+
+function placementsOf(donor: Donor, counts: (lease: Lease) => boolean = () => true): Lease[] {
+  const placements: Lease[] = [];
+  for (const { lease } of donor.leased.values())
+    if (lease !== undefined && counts(lease)) placements.push(lease);
+  return placements;
+}
+
+/** What the vehicle lends, cut down to what its hardware has. */
+export function believe(turn: Turn, donor: Donor, reported: Capacity): Capacity {
+  if (donor.hardware === undefined) return NOTHING;
+  const hardware = {
+    cpuMillicores: donor.hardware.cores * 1000,
+    memoryMib: donor.hardware.memoryMib,
+    gpus: donor.hardware.gpus,
+  };
+  const { capacity, clamped } = clampTo(reported, hardware);
+  if (clamped)
+    log(turn, 'warn', 'reports more than its hardware', { vehicleId: donor.vehicleId, reported, hardware });
+  return capacity;
+}

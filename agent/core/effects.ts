@@ -1,0 +1,33 @@
+/** What the core wants done, as data; the daemon does it, and only after what it says is on disk. */
+import type { BlobRef, ClientId, DownBody, Envelope, TaskId } from '@plugpool/proto';
+import type { OperatorAnswer } from './events.ts';
+import type { StoreChange } from './records.ts';
+
+export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
+
+export interface Effects {
+  /** Written in one transaction, in this order. */
+  readonly changes: StoreChange[];
+  /** The changes promise nothing to anybody: they may wait for the next commit that does. */
+  changesCanWait: boolean;
+  /** In order for each client; what one step owes to one client leaves as one message. */
+  readonly sends: { readonly clientId: ClientId; readonly envelope: Envelope<DownBody> }[];
+  /** Bytes to be pulled from a client; answered by `blobArrived` or `blobFailed`. */
+  readonly fetches: { readonly clientId: ClientId; readonly blob: BlobRef }[];
+  /** A closed task whose delivery is read from disk and sent again. */
+  readonly recalls: {
+    readonly clientId: ClientId;
+    readonly correlationId: number;
+    readonly taskId: TaskId;
+  }[];
+  readonly answers: { readonly question: number; readonly answer: OperatorAnswer }[];
+  readonly logs: {
+    readonly level: LogLevel;
+    readonly message: string;
+    readonly fields: Readonly<Record<string, unknown>>;
+  }[];
+}
+
+export function noEffects(): Effects {
+  return { changes: [], changesCanWait: true, sends: [], fetches: [], recalls: [], answers: [], logs: [] };
+}

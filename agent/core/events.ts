@@ -1,0 +1,42 @@
+/** Everything that can happen to an agent, as data; types only. */
+import type { AlgorithmId, ClientName, Digest, Envelope, TaskId, UpBody } from '@plugpool/proto';
+import type { FirmwareEvent } from '@plugpool/firmware-bridge';
+import type { AlgorithmRecord } from './records.ts';
+
+/** Counts the connections of one process; tells a client's old connection from its new one. */
+export type ConnectionNumber = number & { readonly brand: 'ConnectionNumber' };
+
+export type Event =
+  | { readonly kind: 'connected'; readonly client: ClientName; readonly connection: ConnectionNumber }
+  | { readonly kind: 'disconnected'; readonly client: ClientName; readonly connection: ConnectionNumber }
+  | {
+      readonly kind: 'message';
+      readonly client: ClientName;
+      readonly connection: ConnectionNumber;
+      readonly envelope: Envelope<UpBody>;
+      /** Of a request: sha256 of its meaning. */
+      readonly bodyHash?: string;
+      /** Of a request or result whose payload is a blob: the pile has it already. */
+      readonly blobHeld?: boolean;
+    }
+  | { readonly kind: 'blobArrived'; readonly digest: Digest }
+  | { readonly kind: 'blobFailed'; readonly digest: Digest; readonly detail: string }
+  | { readonly kind: 'firmware'; readonly event: FirmwareEvent; readonly staleAfterMs: number }
+  | { readonly kind: 'operator'; readonly question: number; readonly command: OperatorCommand }
+  /** A timer of `nextDueMs` fell due. */
+  | { readonly kind: 'tick' }
+  /** From cron: forget what is older than the retention. */
+  | { readonly kind: 'housekeeping' }
+  /** The agent is about to stop: nothing is granted any more. */
+  | { readonly kind: 'stopping' };
+
+/** What an operator may change. Questions are answered from the state without an event (views.ts). */
+export type OperatorCommand =
+  | { readonly verb: 'cancel'; readonly taskId: TaskId }
+  | { readonly verb: 'addAlgorithm'; readonly algorithm: Omit<AlgorithmRecord, 'state' | 'addedWallMs'> }
+  | { readonly verb: 'retireAlgorithm'; readonly id: AlgorithmId; readonly version?: string }
+  | { readonly verb: 'removeAlgorithm'; readonly id: AlgorithmId; readonly version?: string };
+
+export type OperatorAnswer =
+  | { readonly ok: true; readonly value: unknown }
+  | { readonly ok: false; readonly code: string; readonly detail: string; readonly hint: string };

@@ -1,0 +1,52 @@
+/** What the pile's firmware says moves the session of its connector, and so the donor that is plugged in there. */
+import type { FirmwareEvent } from '@plugpool/firmware-bridge';
+import type { ConnectorId, VehicleId } from '@plugpool/proto';
+import { departureOf } from './connections.ts';
+import { refreshDonor } from './donor.ts';
+import { CONNECTORS_MAX } from './limits.ts';
+import { isPlugged, newSession, transition, type Session } from './session.ts';
+import { donorOf, log, type Turn } from './turn.ts';
+
+export function onFirmware(turn: Turn, event: FirmwareEvent, staleAfterMs: number): void {
+  const { state, now } = turn;
+  const before = state.sessions.get(event.connectorId);
+  if (before === undefined && state.sessions.size >= CONNECTORS_MAX) {
+    log(turn, 'error', 'connector ignored', {
+      connectorId: event.connectorId,
+      reason: `more than ${CONNECTORS_MAX} connectors`,
+    });
+    return;
+  }
+  const after = transition(before ?? newSession(event.connectorId, staleAfterMs, now), event, now);
+  state.sessions.set(event.connectorId, after);
+  if (staleAfterMs > 0) state.timers.set(`stale:${event.connectorId}`, now.monoMs + staleAfterMs + 1);
+  if (before?.state !== after.state || event.kind === 'identity')
+    log(turn, 'info', 'session', {
+      connectorId: event.connectorId,
+      event: event.kind,
+      state: after.state,
+      vehicleId: after.identity?.vehicleId,
+    });
+  moveVehicle(turn, before, after);
+}
+
+/** The vehicle that left the connector, and the one that is there now. */
+function moveVehicle(turn: Turn, before: Session | undefined, after: Session): void {
+  const { state } = turn;
+  const left = before?.identity?.vehicleId;
+  const here = isPlugged(after.state) ? after.identity?.vehicleId : undefined;
+  if (left !== undefined && left !== here && state.connectorOf.get(left) === after.connectorId) {
+    state.connectorOf.delete(left);
+    lookAgain(turn, left, after.connectorId);
+  }
+  if (here === undefined) return;
+  // A vehicle is at one connector; whoever said so last is believed.
+  state.connectorOf.set(here, after.connectorId);
+  lookAgain(turn, here, undefined);
+}
+
+function lookAgain(turn: Turn, vehicleId: VehicleId, leftConnector: ConnectorId | undefined): void {
+  const donor = donorOf(turn.state, vehicleId);
+  donor.departureMonoMs = departureOf(turn, donor, donor.report);
+  refreshDonor(turn, donor, leftConnector === undefined ? 'there' : 'left');
+}

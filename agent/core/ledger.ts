@@ -1,0 +1,41 @@
+/** What a result earns: a double-entry booking that charges the requester and credits donor and operator. */
+import type { Used, VehicleId } from '@plugpool/proto';
+import type { Account, BookingRecord } from './records.ts';
+import type { Instance, Lease } from './state.ts';
+import type { Turn } from './turn.ts';
+
+export const OPERATOR_ACCOUNT = 'operator' as Account;
+
+export function vehicleAccount(vehicleId: VehicleId): Account {
+  return `vehicle:${vehicleId}` as Account;
+}
+
+/**
+ * The work of an attempt in milli-normalised-core-seconds: CPU time × the donor's speed, and never more than its lease could
+ * hold, whatever the donor claims.
+ */
+export function workMncs(
+  claimed: Used,
+  bounds: { heldMs: number; cpuMillicores: number; speedMillis: number },
+): number {
+  const cpuMsMax = (bounds.heldMs * bounds.cpuMillicores) / 1000;
+  const cpuMs = Math.min(claimed.cpuMs, cpuMsMax);
+  return Math.floor((cpuMs * bounds.speedMillis) / 1000);
+}
+
+/** Entries add up to 0; the operator's share is rounded down. */
+export function bookingFor(turn: Turn, instance: Instance, lease: Lease, amountMncs: number): BookingRecord {
+  const { taskId, vehicleId } = instance.task.record;
+  const operatorMncs = Math.floor((amountMncs * turn.state.settings.operatorShareMillis) / 1000);
+  return {
+    taskId,
+    instanceId: instance.instanceId,
+    fencingToken: lease.fencingToken,
+    wallMs: turn.now.wallMs,
+    entries: [
+      { account: vehicleAccount(vehicleId), amountMncs: -amountMncs },
+      { account: vehicleAccount(lease.vehicleId), amountMncs: amountMncs - operatorMncs },
+      { account: OPERATOR_ACCOUNT, amountMncs: operatorMncs },
+    ],
+  };
+}

@@ -1,0 +1,19 @@
+/** Every bound of the agent's memory and patience, in one place (law 7). Those of the wire are in proto/limits.ts. */
+
+/** Tasks that are accepted and not yet delivered. */
+export const OPEN_TASKS_MAX = 20_000;
+export const OPEN_TASKS_PER_VEHICLE_MAX = 5_000;
+/** Bytes of inline inputs and outputs of open tasks. */
+export const INLINE_BYTES_TOTAL_MAX = 64 * 1024 * 1024;
+/** Request ids of closed tasks that are remembered; the oldest are forgotten first. */
+export const CLOSED_TASKS_MAX = 100_000;
+/** Requests and results that wait for their bytes. */
+export const AWAITED_BLOBS_MAX = 256;
+export const ALGORITHMS_MAX = 1_000;
+export const CONNECTORS_MAX = 10_000;
+/** Vehicles remembered beside those connected or holding leases. */
+export const IDLE_DONORS_MAX = 1_000;
+/** Donors that one instance avoids, since it failed there. */
+export const AVOIDED_DONORS_MAX = 16;
+/** Donors that an explanation lists. */
+export const EXPLAINED_DONORS_MAX = 100;

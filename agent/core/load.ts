@@ -1,0 +1,110 @@
+/** The state that a start, or a failed commit, finds on disk; what was only observed is carried over from before. */
+import type { Now } from '@plugpool/proto';
+import type { AlgorithmRecord, InstanceRecord, StoredState } from './records.ts';
+import { newInstance, openTask } from './requests.ts';
+import type { Settings } from './settings.ts';
+import {
+  algorithmKey,
+  emptyState,
+  requestKey,
+  type Donor,
+  type Instance,
+  type Lease,
+  type State,
+  type Task,
+} from './state.ts';
+import { inlineBytesOf } from './task-end.ts';
+import { donorOf } from './turn.ts';
+import { freeOf } from './capacity.ts';
+
+export function loadState(stored: StoredState, settings: Settings, now: Now, before?: State): State {
+  const state = emptyState(settings, stored.generation);
+  for (const algorithm of stored.algorithms)
+    state.algorithms.set(algorithmKey(algorithm.id, algorithm.version), algorithm);
+  for (const closed of stored.closedTasks) {
+    const { bodyHash, taskId, endedWallMs } = closed;
+    state.requests.set(requestKey(closed.vehicleId, closed.requestId), {
+      stage: 'closed',
+      bodyHash,
+      taskId,
+      endedWallMs,
+    });
+  }
+  state.closedRequests = stored.closedTasks.length;
+  if (before !== undefined) carryOver(state, before);
+  for (const open of stored.openTasks) loadTask(state, open, now);
+  for (const donor of state.donors.values()) settle(state, donor, now);
+  return state;
+}
+
+/** What the world said is true whatever became of our decisions: connections, sessions, what vehicles have and lend. */
+function carryOver(state: State, before: State): void {
+  for (const [id, client] of before.clients) state.clients.set(id, client);
+  for (const [id, session] of before.sessions) state.sessions.set(id, session);
+  for (const [vehicleId, connectorId] of before.connectorOf) state.connectorOf.set(vehicleId, connectorId);
+  for (const donor of before.donors.values())
+    state.donors.set(donor.vehicleId, { ...donor, leased: new Map(), free: donor.lendable });
+  for (const [digest, awaited] of before.awaitedBlobs) {
+    state.awaitedBlobs.set(digest, awaited);
+    state.timers.set(`blob:${digest}`, awaited.untilMonoMs);
+  }
+  Object.assign(state.counters, before.counters);
+  state.stopping = before.stopping;
+}
+
+function loadTask(state: State, open: StoredState['openTasks'][number], now: Now): void {
+  const record = open.task;
+  const task = openTask(state, record, now.monoMs + timeLeft(record, now));
+  state.inlineBytes += inlineBytesOf(record.input);
+  for (const instance of open.instances) task.instances.push(loadInstance(state, task, instance, now));
+  if (open.end !== undefined) {
+    task.end = open.end;
+    state.inlineBytes += inlineBytesOf(open.end.output);
+    state.timers.clear(`deadline:${record.taskId}`);
+  }
+}
+
+/** Clamped to what the requester asked for: a wall clock that jumped while we were away moves no deadline further off. */
+function timeLeft(task: { acceptedWallMs: number; deadlineWallMs: number }, now: Now): number {
+  const askedMs = task.deadlineWallMs - task.acceptedWallMs;
+  return Math.min(askedMs, Math.max(0, task.deadlineWallMs - now.wallMs));
+}
+
+function loadInstance(state: State, task: Task, stored: InstanceRecord, now: Now): Instance {
+  const instance = newInstance(task, stored.index, now.monoMs);
+  instance.attempts = stored.attempts;
+  instance.departures = stored.departures;
+  instance.crashes = stored.crashes;
+  if (stored.lease === undefined || task.end !== undefined) {
+    if (task.end === undefined) state.waiting.add(instance);
+    return instance;
+  }
+  const { lease } = stored;
+  const algorithm = state.algorithms.get(algorithmKey(lease.algorithmId, lease.algorithmVersion));
+  const held: Lease = {
+    ...lease,
+    algorithm: algorithm ?? goneAlgorithm(lease),
+    grantedMonoMs: now.monoMs - Math.max(0, now.wallMs - lease.grantedWallMs),
+    phase: 'held',
+    progressPermille: 0,
+  };
+  instance.lease = held;
+  donorOf(state, lease.vehicleId).leased.set(instance.instanceId, instance);
+  // One grace: the donor could not renew while we were away.
+  state.timers.set(`lease:${instance.instanceId}`, now.monoMs + state.settings.leaseMs);
+  return instance;
+}
+
+/** A removed algorithm cannot have a lease; a store that was edited by hand may say so. */
+function goneAlgorithm(lease: NonNullable<InstanceRecord['lease']>): AlgorithmRecord {
+  throw new Error(
+    `the store holds a lease of ${lease.algorithmId}@${lease.algorithmVersion}, which is not in its catalogue`,
+  );
+}
+
+function settle(state: State, donor: Donor, now: Now): void {
+  const placements = [...donor.leased.values()].flatMap((i) => (i.lease === undefined ? [] : [i.lease]));
+  donor.free = freeOf(donor.lendable, placements);
+  if (donor.reportedMonoMs > 0)
+    state.timers.set(`capacity:${donor.vehicleId}`, now.monoMs + state.settings.capacityStaleMs);
+}

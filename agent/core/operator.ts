@@ -1,0 +1,146 @@
+/** What an operator may change: cancel a task; add, retire, remove an algorithm. */
+import type { AlgorithmId } from '@plugpool/proto';
+import { fit } from './capacity.ts';
+import { candidates } from './catalogue.ts';
+import type { OperatorAnswer, OperatorCommand } from './events.ts';
+import { ALGORITHMS_MAX } from './limits.ts';
+import type { AlgorithmRecord } from './records.ts';
+import { algorithmKey, type State } from './state.ts';
+import { endTask } from './task-end.ts';
+import { assertNever } from './assert-never.ts';
+import { log, write, type Turn } from './turn.ts';
+
+export function onOperator(turn: Turn, question: number, command: OperatorCommand): void {
+  const answer = carryOut(turn, command);
+  turn.effects.answers.push({ question, answer });
+  log(turn, 'info', 'operator', {
+    verb: command.verb,
+    ok: answer.ok,
+    ...(answer.ok ? {} : { code: answer.code }),
+  });
+}
+
+function carryOut(turn: Turn, command: OperatorCommand): OperatorAnswer {
+  switch (command.verb) {
+    case 'cancel': {
+      const task = turn.state.tasks.get(command.taskId);
+      if (task === undefined)
+        return no('task_unknown', `no open task ${command.taskId}`, 'plugpool tasks lists the tasks');
+      if (task.end !== undefined)
+        return no(
+          'task_ended',
+          `task ${command.taskId} is ${task.end.state} already`,
+          'nothing is left to cancel',
+        );
+      endTask(turn, task, {
+        state: 'cancelled',
+        failure: { code: 'cancelled', detail: 'cancelled by the operator of the pile', stderrTail: '' },
+      });
+      return { ok: true, value: { taskId: command.taskId, state: 'cancelled' } };
+    }
+    case 'addAlgorithm':
+      return addAlgorithm(turn, command.algorithm);
+    case 'retireAlgorithm':
+      return retireAlgorithm(turn, command.id, command.version);
+    case 'removeAlgorithm':
+      return removeAlgorithm(turn, command.id, command.version);
+    default:
+      return assertNever(command);
+  }
+}
+
+function no(code: string, detail: string, hint: string): OperatorAnswer {
+  return { ok: false, code, detail, hint };
+}
+
+function addAlgorithm(turn: Turn, added: Omit<AlgorithmRecord, 'state' | 'addedWallMs'>): OperatorAnswer {
+  const { state, now } = turn;
+  const key = algorithmKey(added.id, added.version);
+  const known = state.algorithms.get(key);
+  if (known !== undefined && known.image.digest !== added.image.digest)
+    return no(
+      'version_taken',
+      `${key} is another image (sha256 ${known.image.digest.slice(0, 12)}…)`,
+      'give the new image a new --version: what ran under a version must stay what it was',
+    );
+  if (state.algorithms.size >= ALGORITHMS_MAX)
+    return no(
+      'too_many_algorithms',
+      `${state.algorithms.size} are catalogued`,
+      'remove some that are not used',
+    );
+  const tooLarge = added.demands.flatMap((demand) => {
+    const verdict = fit(state.settings.largestDonor, demand);
+    return verdict.ok
+      ? []
+      : verdict.shortOf.map((s) => `${s.what} needs ${s.need}, the largest vehicle has ${s.have}`);
+  });
+  if (tooLarge.length > 0)
+    return no(
+      'never_feasible',
+      tooLarge.join('; '),
+      'lower the demand, or raise largestDonor in the configuration',
+    );
+  const algorithm: AlgorithmRecord = { ...added, state: 'active', addedWallMs: now.wallMs };
+  state.algorithms.set(key, algorithm);
+  write(turn, { change: 'putAlgorithm', algorithm });
+  return { ok: true, value: algorithm };
+}
+
+function retireAlgorithm(turn: Turn, id: AlgorithmId, version: string | undefined): OperatorAnswer {
+  const found = versionsOf(turn.state, id, version);
+  if (found.length === 0) return unknown(id, version);
+  for (const algorithm of found) {
+    const retired: AlgorithmRecord = { ...algorithm, state: 'retired' };
+    turn.state.algorithms.set(algorithmKey(id, algorithm.version), retired);
+    write(turn, { change: 'putAlgorithm', algorithm: retired });
+  }
+  failOrphans(turn);
+  return { ok: true, value: found.map((a) => algorithmKey(a.id, a.version)) };
+}
+
+/** An algorithm that runs now, or may be asked for by one that waits, is retired first. */
+function removeAlgorithm(turn: Turn, id: AlgorithmId, version: string | undefined): OperatorAnswer {
+  const found = versionsOf(turn.state, id, version);
+  if (found.length === 0) return unknown(id, version);
+  const running = new Set<string>();
+  for (const donor of turn.state.donors.values())
+    for (const { lease } of donor.leased.values())
+      if (lease !== undefined) running.add(algorithmKey(lease.algorithm.id, lease.algorithm.version));
+  const busy = found.find((a) => running.has(algorithmKey(a.id, a.version)));
+  if (busy !== undefined)
+    return no(
+      'algorithm_running',
+      `${algorithmKey(busy.id, busy.version)} runs on a donor now`,
+      'retire it, and remove it when its tasks have ended',
+    );
+  for (const { version: each } of found) {
+    turn.state.algorithms.delete(algorithmKey(id, each));
+    write(turn, { change: 'removeAlgorithm', id, version: each });
+  }
+  failOrphans(turn);
+  return { ok: true, value: found.map((a) => algorithmKey(a.id, a.version)) };
+}
+
+function versionsOf(state: State, id: AlgorithmId, version: string | undefined): AlgorithmRecord[] {
+  return [...state.algorithms.values()].filter(
+    (a) => a.id === id && (version === undefined || a.version === version),
+  );
+}
+
+function unknown(id: AlgorithmId, version: string | undefined): OperatorAnswer {
+  const wanted = version === undefined ? id : algorithmKey(id, version);
+  return no('algorithm_unknown', `no algorithm ${wanted}`, 'plugpool algorithms list shows them');
+}
+
+/** A task that waits for a program which is no more would wait for ever: its requester is told. */
+function failOrphans(turn: Turn): void {
+  for (const instance of [...turn.state.waiting.instances()]) {
+    if (candidates(turn.state, instance.task.record.selector).length > 0) continue;
+    const detail = 'the algorithm was retired or removed by the operator of the pile';
+    endTask(turn, instance.task, {
+      state: 'failed',
+      failure: { code: 'algorithm_unknown', detail, stderrTail: '' },
+    });
+  }
+}

@@ -1,0 +1,205 @@
+/** A request becomes a task: known already, refused with every reason, waiting for its input, or accepted. */
+import type {
+  Accepted,
+  ClientId,
+  Envelope,
+  InstanceId,
+  Reason,
+  Selector,
+  TaskId,
+  TaskRequest,
+  VehicleId,
+} from '@plugpool/proto';
+import { awaitBlob } from './blobs.ts';
+import { candidates, neverFits } from './catalogue.ts';
+import { INLINE_BYTES_TOTAL_MAX, OPEN_TASKS_MAX, OPEN_TASKS_PER_VEHICLE_MAX } from './limits.ts';
+import { queue } from './lease.ts';
+import type { TaskRecord } from './records.ts';
+import { requestKey, type Client, type Instance, type KnownRequest, type State, type Task } from './state.ts';
+import { deliver, inlineBytesOf } from './task-end.ts';
+import { log, refuse, send, write, type Turn } from './turn.ts';
+
+export interface Heard<Body> {
+  readonly envelope: Envelope<Body>;
+  readonly bodyHash: string;
+  readonly blobHeld: boolean;
+}
+
+export function onRequest(turn: Turn, client: Client, heard: Heard<TaskRequest>): void {
+  const { body, correlationId } = heard.envelope;
+  const to = { clientId: client.name.clientId, correlationId, requestId: body.requestId };
+  const known = turn.state.requests.get(requestKey(client.name.vehicleId, body.requestId));
+  if (known !== undefined) return answerAgain(turn, to, known, heard.bodyHash);
+  const reasons = whyRefused(turn.state, client.name.vehicleId, body);
+  if (reasons.length > 0) return refuse(turn, to, reasons, reasons.every(isPassing));
+  if (body.input.where === 'blob' && !heard.blobHeld) {
+    const { envelope, bodyHash } = heard;
+    const waits = awaitBlob(turn, client, body.input.blob, { envelope, bodyHash });
+    if (!waits) refuse(turn, to, [TOO_MANY_UPLOADS], true);
+    return;
+  }
+  accept(turn, client, heard);
+}
+
+const TOO_MANY_UPLOADS: Reason = {
+  code: 'rate_limited',
+  detail: 'too many uploads are under way at this pile',
+  hint: 'ask again in some seconds',
+};
+
+interface Addressee {
+  readonly clientId: ClientId;
+  readonly correlationId: number;
+  readonly requestId: TaskRequest['requestId'];
+}
+
+/** The same id with the same body is answered with what is stored; with another body it is refused. */
+function answerAgain(turn: Turn, to: Addressee, known: KnownRequest, bodyHash: string): void {
+  if (known.bodyHash !== bodyHash)
+    return refuse(turn, to, [
+      {
+        code: 'request_id_reused',
+        detail: `request id ${to.requestId} was used for another request`,
+        hint: 'choose a new request id for each request',
+      },
+    ]);
+  if (known.stage === 'closed') {
+    turn.effects.recalls.push({
+      clientId: to.clientId,
+      correlationId: to.correlationId,
+      taskId: known.taskId,
+    });
+    return;
+  }
+  send(turn, to.clientId, acceptedOf(turn, known.task), to.correlationId);
+  deliver(turn, known.task);
+}
+
+function acceptedOf(turn: Turn, task: Task): Accepted {
+  const deadlineMs = Math.max(0, Math.round(task.deadlineMonoMs - turn.now.monoMs));
+  return { kind: 'accepted', requestId: task.record.requestId, taskId: task.record.taskId, deadlineMs };
+}
+
+/** Everything that is wrong with a request, at once. */
+function whyRefused(state: State, vehicleId: VehicleId, body: TaskRequest): Reason[] {
+  const reasons: Reason[] = [];
+  const algorithms = candidates(state, body.selector);
+  if (algorithms.length === 0) reasons.push(unknownProgram(state, body.selector));
+  else {
+    const shortOf = neverFits(state, algorithms);
+    if (shortOf !== undefined)
+      reasons.push({
+        code: 'never_feasible',
+        detail: `no vehicle could ever run it: ${shortOf.map((s) => `${s.what} needs ${s.need}, at most ${s.have}`).join('; ')}`,
+        hint: 'ask for an algorithm with a smaller demand',
+      });
+  }
+  const { deadlineMaxMs } = state.settings;
+  if (body.deadlineMs !== undefined && body.deadlineMs > deadlineMaxMs)
+    reasons.push({
+      code: 'deadline_invalid',
+      detail: `the deadline is ${body.deadlineMs} ms away, this pile keeps tasks for ${deadlineMaxMs} ms`,
+      hint: 'ask with an earlier deadline',
+    });
+  reasons.push(...whyFull(state, vehicleId, body));
+  return reasons;
+}
+
+function unknownProgram(state: State, selector: Selector): Reason {
+  const hint = 'ask the operator which algorithms this pile has (plugpool algorithms list)';
+  if (selector.by === 'type')
+    return { code: 'type_unknown', detail: `no active algorithm is of type ${selector.type}`, hint };
+  const wanted = `${selector.algorithmId}${selector.version === undefined ? '' : `@${selector.version}`}`;
+  const retired = [...state.algorithms.values()].some(
+    (a) => a.id === selector.algorithmId && a.state === 'retired',
+  );
+  const detail = `algorithm ${wanted} is ${retired ? 'retired' : 'not known'} here`;
+  return { code: 'algorithm_unknown', detail, hint };
+}
+
+function whyFull(state: State, vehicleId: VehicleId, body: TaskRequest): Reason[] {
+  const reasons: Reason[] = [];
+  const hint = 'acknowledge deliveries, and ask again when some tasks have ended';
+  if (state.stopping)
+    reasons.push({ code: 'shutting_down', detail: 'the pile is stopping', hint: 'ask again in a minute' });
+  if (state.tasks.size >= OPEN_TASKS_MAX)
+    reasons.push({ code: 'too_many_tasks', detail: `the pile holds ${state.tasks.size} open tasks`, hint });
+  const own = state.openTasksOf.get(vehicleId)?.size ?? 0;
+  if (own >= OPEN_TASKS_PER_VEHICLE_MAX)
+    reasons.push({ code: 'too_many_tasks', detail: `${vehicleId} has ${own} open tasks`, hint });
+  if (state.inlineBytes + inlineBytesOf(body.input) > INLINE_BYTES_TOTAL_MAX)
+    reasons.push({ code: 'too_many_tasks', detail: 'the inputs that wait fill the memory', hint });
+  return reasons;
+}
+
+/** Whether waiting may mend it. */
+function isPassing(reason: Reason): boolean {
+  return ['too_many_tasks', 'rate_limited', 'shutting_down', 'storage_unavailable'].includes(reason.code);
+}
+
+export function accept(turn: Turn, client: Client, heard: Heard<TaskRequest>): void {
+  const { state, now } = turn;
+  const { body, correlationId } = heard.envelope;
+  const deadlineMs = body.deadlineMs ?? state.settings.deadlineDefaultMs;
+  const record: TaskRecord = {
+    taskId: nextTaskId(state),
+    vehicleId: client.name.vehicleId,
+    slot: client.name.slot,
+    requestId: body.requestId,
+    bodyHash: heard.bodyHash,
+    selector: body.selector,
+    args: body.args,
+    input: body.input,
+    acceptedWallMs: now.wallMs,
+    deadlineWallMs: now.wallMs + deadlineMs,
+  };
+  const task = openTask(state, record, now.monoMs + deadlineMs);
+  state.inlineBytes += inlineBytesOf(record.input);
+  state.counters.accepted += 1;
+  const instance = newInstance(task, 0, now.monoMs);
+  task.instances.push(instance);
+  write(turn, { change: 'insertTask', task: record });
+  send(turn, client.name.clientId, acceptedOf(turn, task), correlationId);
+  log(turn, 'debug', 'accepted', { taskId: record.taskId, vehicleId: record.vehicleId });
+  queue(turn, instance);
+}
+
+/** Short enough to type, unique over restarts. */
+function nextTaskId(state: State): TaskId {
+  state.taskCounter += 1;
+  return `t${state.generation.toString(36)}-${state.taskCounter.toString(36)}` as TaskId;
+}
+
+export function openTask(state: State, record: TaskRecord, deadlineMonoMs: number): Task {
+  const task: Task = { record, instances: [], deadlineMonoMs, end: undefined };
+  state.tasks.set(record.taskId, task);
+  const key = requestKey(record.vehicleId, record.requestId);
+  state.requests.set(key, { stage: 'open', bodyHash: record.bodyHash, task });
+  let ofVehicle = state.openTasksOf.get(record.vehicleId);
+  if (ofVehicle === undefined) state.openTasksOf.set(record.vehicleId, (ofVehicle = new Set()));
+  ofVehicle.add(record.taskId);
+  state.timers.set(`deadline:${record.taskId}`, deadlineMonoMs);
+  return task;
+}
+
+export function newInstance(task: Task, index: number, queuedMonoMs: number): Instance {
+  return {
+    instanceId: `${task.record.taskId}.${index}` as InstanceId,
+    task,
+    index,
+    attempts: 0,
+    departures: 0,
+    crashes: 0,
+    lease: undefined,
+    queuedMonoMs,
+    avoided: new Map(),
+    lastReason: '',
+  };
+}
+
+/** The instance with that id, or undefined. */
+export function instanceOf(state: State, instanceId: InstanceId): Instance | undefined {
+  const dot = instanceId.lastIndexOf('.');
+  const task = state.tasks.get(instanceId.slice(0, dot) as TaskId);
+  return task?.instances[Number(instanceId.slice(dot + 1))];
+}

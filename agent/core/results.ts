@@ -1,0 +1,144 @@
+/** What donors say of their attempts: renewals, declines, results. Only the holder of the live fencing token is heard. */
+import type { Decline, FailureCode, LeaseId, Renewal, Result, VehicleId } from '@plugpool/proto';
+import { awaitBlob } from './blobs.ts';
+import { bookingFor, workMncs } from './ledger.ts';
+import { closeLease, loseLease, renew } from './lease.ts';
+import { instanceOf, type Heard } from './requests.ts';
+import type { Client, Instance, Lease, State } from './state.ts';
+import { endTask } from './task-end.ts';
+import { askingClient, log, send, write, type Turn } from './turn.ts';
+
+/** Failures that another donor may not have. */
+const DONORS_OWN: ReadonlySet<FailureCode> = new Set<FailureCode>([
+  'image_unavailable',
+  'input_unavailable',
+  'sandbox_unavailable',
+  'runtime_crashed',
+]);
+
+interface Holding {
+  readonly instance: Instance;
+  readonly lease: Lease;
+}
+
+/** The lease, where its token is the live one and that vehicle holds it. */
+export function holdingOf(state: State, vehicleId: VehicleId, id: LeaseId): Holding | undefined {
+  const instance = instanceOf(state, id.instanceId);
+  const lease = instance?.lease;
+  if (instance === undefined || lease === undefined) return undefined;
+  if (lease.fencingToken !== id.fencingToken || lease.vehicleId !== vehicleId) return undefined;
+  return { instance, lease };
+}
+
+export function onRenewal(turn: Turn, client: Client, renewal: Renewal, correlationId: number): void {
+  const { state } = turn;
+  const held: LeaseId[] = [];
+  for (const entry of renewal.held) {
+    const holding = holdingOf(state, client.name.vehicleId, entry.lease);
+    if (holding === undefined) {
+      state.counters.staleMessages += 1;
+      continue;
+    }
+    held.push(entry.lease);
+    const { instance, lease } = holding;
+    const news = lease.phase === 'granted' || entry.progressPermille > lease.progressPermille;
+    lease.progressPermille = Math.max(lease.progressPermille, entry.progressPermille);
+    renew(turn, instance, lease);
+    if (news) tellProgress(turn, instance, lease);
+  }
+  const { leaseMs } = state.settings;
+  send(turn, client.name.clientId, { kind: 'renewed', held, leaseMs }, correlationId);
+}
+
+function tellProgress(turn: Turn, instance: Instance, lease: Lease): void {
+  const requester = askingClient(turn.state, instance.task.record);
+  if (requester === undefined) return;
+  send(turn, requester.name.clientId, {
+    kind: 'taskUpdate',
+    taskId: instance.task.record.taskId,
+    state: 'running',
+    attempt: instance.attempts,
+    progressPermille: lease.progressPermille,
+    donor: lease.vehicleId,
+    reason: '',
+  });
+}
+
+/** The donor will not run it, or stopped it as it was told to. */
+export function onDecline(turn: Turn, client: Client, decline: Decline): void {
+  const holding = holdingOf(turn.state, client.name.vehicleId, decline.lease);
+  if (holding === undefined) {
+    turn.state.counters.staleMessages += 1;
+    return;
+  }
+  endAttempt(turn, holding, 'declined', decline.reason);
+}
+
+export function onResult(turn: Turn, client: Client, heard: Heard<Result>): void {
+  const { state } = turn;
+  const { body, correlationId } = heard.envelope;
+  const holding = holdingOf(state, client.name.vehicleId, body.lease);
+  if (holding === undefined) {
+    state.counters.staleMessages += 1;
+    return answer(turn, client, body.lease, correlationId, 'lease_void');
+  }
+  const { outcome } = body;
+  if (!outcome.ok && outcome.failure.code === 'revoked')
+    endAttempt(turn, holding, 'departed', outcome.failure.detail);
+  else if (!outcome.ok && DONORS_OWN.has(outcome.failure.code))
+    endAttempt(turn, holding, 'crashed', `${outcome.failure.code}: ${outcome.failure.detail}`);
+  else if (outcome.ok && outcome.output.where === 'blob' && !heard.blobHeld) {
+    // The lease goes on while the bytes are pulled: the donor renews it until the result is acknowledged.
+    const { envelope, bodyHash } = heard;
+    awaitBlob(turn, client, outcome.output.blob, { envelope, bodyHash });
+    return;
+  } else finish(turn, holding, body);
+  answer(turn, client, body.lease, correlationId);
+}
+
+/** A revocation that is under way says how the attempt ends; otherwise what the donor said does. */
+function endAttempt(
+  turn: Turn,
+  { instance, lease }: Holding,
+  outcome: 'declined' | 'departed' | 'crashed',
+  reason: string,
+): void {
+  const { revocation } = lease;
+  loseLease(turn, instance, revocation?.outcome ?? outcome, revocation?.reason ?? reason);
+}
+
+function answer(turn: Turn, client: Client, lease: LeaseId, correlationId: number, why?: 'lease_void'): void {
+  send(
+    turn,
+    client.name.clientId,
+    { kind: 'resultAck', lease, accepted: why === undefined, reason: why ?? '' },
+    correlationId,
+  );
+  if (why !== undefined)
+    log(turn, 'info', 'result refused', { clientId: client.name.clientId, ...lease, reason: why });
+}
+
+/** The one accepted result of its instance: booked, written and delivered in the same transaction. */
+function finish(turn: Turn, { instance, lease }: Holding, result: Result): void {
+  const { task } = instance;
+  const { outcome, used } = result;
+  const ran = {
+    donor: lease.vehicleId,
+    used,
+    algorithmId: lease.algorithm.id,
+    algorithmVersion: lease.algorithm.version,
+  };
+  closeLease(turn, instance, outcome.ok ? 'completed' : 'failed', outcome.ok ? '' : outcome.failure.code);
+  if (!outcome.ok) {
+    // The program's own doing: it would fail the same way anywhere, and nobody is charged for it.
+    endTask(turn, task, { ...ran, state: 'failed', failure: outcome.failure });
+    return;
+  }
+  const chargedMncs = workMncs(used, {
+    heldMs: turn.now.monoMs - lease.grantedMonoMs,
+    cpuMillicores: lease.demand.cpuMillicores,
+    speedMillis: turn.state.donors.get(lease.vehicleId)?.hardware?.speedMillis ?? 1000,
+  });
+  write(turn, { change: 'book', booking: bookingFor(turn, instance, lease, chargedMncs) });
+  endTask(turn, task, { ...ran, state: 'completed', output: outcome.output, chargedMncs });
+}

@@ -1,0 +1,74 @@
+/** The numbers of policy that an operator may set; their defaults, and why each is what it is. */
+import type { Capacity } from '@plugpool/proto';
+import type { SessionState } from '@plugpool/firmware-bridge';
+
+/** What the wire allows; the core tells its clients, and its surroundings hold them to it. */
+export interface WireLimits {
+  readonly messageBytesMax: number;
+  readonly inlineBytesMax: number;
+  readonly blobBytesMax: number;
+  readonly chunkBytesMax: number;
+  readonly statusTasksMax: number;
+}
+
+export interface Settings {
+  readonly wire: WireLimits;
+  readonly stationId: string;
+  /** A donor that falls silent blocks its instance for this long at most. */
+  readonly leaseMs: number;
+  /** From a revocation until the lease is void: a result that is nearly done may still come. */
+  readonly revokeGraceMs: number;
+  /** How long leases go on while the firmware is not heard: two of the protocol's time-outs. */
+  readonly unverifiedGraceMs: number;
+  /** A capacity report older than this counts no more. */
+  readonly capacityStaleMs: number;
+  /** A donor that declined or failed is not offered the same instance for this long. */
+  readonly restMs: number;
+  /** Lost donors after which a task is given up. */
+  readonly departuresMax: number;
+  /** Failures of donors' own doing after which a task is given up. */
+  readonly crashesMax: number;
+  readonly deadlineDefaultMs: number;
+  readonly deadlineMaxMs: number;
+  /** A request that has waited this long goes before all fairness. */
+  readonly ageBoundMs: number;
+  /** How long an upload that a request or a result waits for may take. */
+  readonly blobWaitMs: number;
+  /** Session states that lend: where there is supply. */
+  readonly lendingStates: readonly SessionState[];
+  /** The operator's share of what a requester is charged, in thousandths. */
+  readonly operatorShareMillis: number;
+  /** What the largest vehicle could ever lend: a demand above it is refused at once. */
+  readonly largestDonor: Capacity;
+  /** Ended tasks are kept this long for their requesters and for the operator's questions. */
+  readonly retentionMs: number;
+  /** A run may take this many times its estimated work before it is stopped. */
+  readonly runTimeFactor: number;
+  /** … and never less than this. */
+  readonly runTimeFloorMs: number;
+}
+
+export const DEFAULT_SETTINGS: Omit<Settings, 'wire'> = {
+  stationId: 'station',
+  leaseMs: 15_000,
+  revokeGraceMs: 2_000,
+  unverifiedGraceMs: 30_000,
+  capacityStaleMs: 30_000,
+  restMs: 10_000,
+  departuresMax: 20,
+  crashesMax: 3,
+  deadlineDefaultMs: 24 * 3600 * 1000,
+  deadlineMaxMs: 7 * 24 * 3600 * 1000,
+  ageBoundMs: 60_000,
+  blobWaitMs: 120_000,
+  lendingStates: ['charging', 'suspendedEV'],
+  operatorShareMillis: 100,
+  largestDonor: {
+    cpuMillicores: 32_000,
+    memoryMib: 128 * 1024,
+    gpus: [{ deviceId: '*', model: '*', shareMillis: 1000, vramMib: 64 * 1024 }],
+  },
+  retentionMs: 7 * 24 * 3600 * 1000,
+  runTimeFactor: 20,
+  runTimeFloorMs: 60_000,
+};

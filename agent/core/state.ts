@@ -1,0 +1,213 @@
+/** What an agent knows: one object, owned and changed in place by `step`; types, and how an empty one looks. */
+import type {
+  Capacity,
+  CapacityReport,
+  ClientId,
+  ClientName,
+  ConnectorId,
+  Demand,
+  Digest,
+  Envelope,
+  Epoch,
+  FencingToken,
+  HardwareProfile,
+  InstanceId,
+  Result,
+  RuntimeKind,
+  TaskId,
+  TaskRequest,
+  VehicleId,
+} from '@plugpool/proto';
+import type { ConnectionNumber } from './events.ts';
+import type { AlgorithmRecord, AttemptOutcome, TaskEndRecord, TaskRecord } from './records.ts';
+import { seededRandom, type Random } from './random.ts';
+import type { Session } from './session.ts';
+import type { Settings } from './settings.ts';
+import { Timers } from './timers.ts';
+import { WaitingLine } from './waiting.ts';
+
+export interface Client {
+  readonly name: ClientName;
+  readonly connection: ConnectionNumber;
+  /** Given with the welcome; 0 before it: nothing but a hello is heard. */
+  epoch: Epoch;
+}
+
+export interface Donor {
+  readonly vehicleId: VehicleId;
+  /** The `lend` connection, while there is one that said hello. */
+  clientId: ClientId | undefined;
+  hardware: HardwareProfile | undefined;
+  runtimes: readonly RuntimeKind[];
+  report: CapacityReport | undefined;
+  /** `report.lendable`, never more than the hardware has. */
+  lendable: Capacity;
+  reportedMonoMs: number;
+  departureMonoMs: number | undefined;
+  cachedImages: ReadonlySet<Digest>;
+  /** Instances that hold a lease here, those being revoked among them. */
+  readonly leased: Map<InstanceId, Instance>;
+  /** `lendable` less what the leases take. */
+  free: Capacity;
+}
+
+export interface Lease {
+  readonly vehicleId: VehicleId;
+  readonly connectorId: ConnectorId;
+  readonly algorithm: AlgorithmRecord;
+  readonly demand: Demand;
+  readonly gpuDeviceId?: string;
+  readonly fencingToken: FencingToken;
+  readonly grantedWallMs: number;
+  readonly grantedMonoMs: number;
+  /** Granted → held → revoking. Released and expired leases are no more. */
+  phase: 'granted' | 'held' | 'revoking';
+  progressPermille: number;
+  /** How the attempt ends when the revocation is through. */
+  revocation?: { readonly outcome: AttemptOutcome; readonly reason: string };
+}
+
+/**
+ * One parallel part of a task: queued (no lease, in the line), leased (lease granted), running (lease held). It ends with
+ * its task.
+ */
+export interface Instance {
+  readonly instanceId: InstanceId;
+  readonly task: Task;
+  readonly index: number;
+  attempts: number;
+  departures: number;
+  crashes: number;
+  lease: Lease | undefined;
+  /** Since when it stands in the line; of a leased one, since when it stood. */
+  queuedMonoMs: number;
+  /** Donors that it failed on: tried again only where the rest is over. */
+  readonly avoided: Map<VehicleId, number>;
+  /** Why it is not with its last donor any more; empty at first. */
+  lastReason: string;
+}
+
+export interface Task {
+  readonly record: TaskRecord;
+  readonly instances: Instance[];
+  readonly deadlineMonoMs: number;
+  end: TaskEndRecord | undefined;
+}
+
+/** What a vehicle's request id stands for. */
+export type KnownRequest =
+  | { readonly stage: 'open'; readonly bodyHash: string; readonly task: Task }
+  | {
+      readonly stage: 'closed';
+      readonly bodyHash: string;
+      readonly taskId: TaskId;
+      readonly endedWallMs: number;
+    };
+
+/** Messages that wait until the bytes they speak of are on the pile's disk. */
+export interface AwaitedBlob {
+  readonly digest: Digest;
+  readonly untilMonoMs: number;
+  readonly waiting: {
+    readonly clientId: ClientId;
+    readonly connection: ConnectionNumber;
+    readonly envelope: Envelope<TaskRequest | Result>;
+    readonly bodyHash: string;
+  }[];
+}
+
+export type TimerName =
+  | `lease:${InstanceId}`
+  | `revoke:${InstanceId}`
+  | `deadline:${TaskId}`
+  | `capacity:${VehicleId}`
+  | `stale:${ConnectorId}`
+  | `unverified:${VehicleId}`
+  | `blob:${Digest}`
+  | `rest:${InstanceId}`;
+
+export interface State {
+  readonly settings: Settings;
+  readonly generation: number;
+  readonly random: Random;
+  taskCounter: number;
+  grantCounter: number;
+  epochCounter: number;
+  stopping: boolean;
+  readonly sessions: Map<ConnectorId, Session>;
+  /** The connector where the firmware says that a vehicle is. */
+  readonly connectorOf: Map<VehicleId, ConnectorId>;
+  readonly clients: Map<ClientId, Client>;
+  readonly donors: Map<VehicleId, Donor>;
+  /** By `id@version`. */
+  readonly algorithms: Map<string, AlgorithmRecord>;
+  readonly tasks: Map<TaskId, Task>;
+  readonly openTasksOf: Map<VehicleId, Set<TaskId>>;
+  /** By `vehicleId/requestId`; insertion order of the closed ones is that of their end. */
+  readonly requests: Map<string, KnownRequest>;
+  closedRequests: number;
+  inlineBytes: number;
+  readonly waiting: WaitingLine;
+  readonly awaitedBlobs: Map<Digest, AwaitedBlob>;
+  readonly timers: Timers<TimerName>;
+  readonly counters: Counters;
+}
+
+export interface Counters {
+  accepted: number;
+  refused: number;
+  granted: number;
+  completed: number;
+  failed: number;
+  expired: number;
+  cancelled: number;
+  dead: number;
+  /** Attempts that ended because their donor left. */
+  departures: number;
+  staleMessages: number;
+}
+
+export function emptyState(settings: Settings, generation: number): State {
+  return {
+    settings,
+    generation,
+    random: seededRandom(generation),
+    taskCounter: 0,
+    grantCounter: 0,
+    epochCounter: 0,
+    stopping: false,
+    sessions: new Map(),
+    connectorOf: new Map(),
+    clients: new Map(),
+    donors: new Map(),
+    algorithms: new Map(),
+    tasks: new Map(),
+    openTasksOf: new Map(),
+    requests: new Map(),
+    closedRequests: 0,
+    inlineBytes: 0,
+    waiting: new WaitingLine(),
+    awaitedBlobs: new Map(),
+    timers: new Timers(),
+    counters: {
+      accepted: 0,
+      refused: 0,
+      granted: 0,
+      completed: 0,
+      failed: 0,
+      expired: 0,
+      cancelled: 0,
+      dead: 0,
+      departures: 0,
+      staleMessages: 0,
+    },
+  };
+}
+
+export function requestKey(vehicleId: VehicleId, requestId: string): string {
+  return `${vehicleId}/${requestId}`;
+}
+
+export function algorithmKey(id: string, version: string): string {
+  return `${id}@${version}`;
+}

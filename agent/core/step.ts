@@ -1,0 +1,164 @@
+/**
+ * The decisions of an agent. A new reader starts here.
+ *
+ *   events ──► each changes what is known ──► match: who runs where ──► effects
+ *
+ * A step takes whatever arrived while the last commit was under way, so that what came together is decided together. It has
+ * no I/O, no clock and no randomness of its own: `now` comes in, the generator is part of the state, effects go out as data.
+ * It owns the state and changes it in place; when the commit of its effects fails, the state is dropped and loaded again.
+ */
+import type { Now } from '@plugpool/proto';
+import { assertNever } from './assert-never.ts';
+import { refuseAwaited, takeAwaited } from './blobs.ts';
+import {
+  onCapacity,
+  onConnected,
+  onDeliveryAck,
+  onDisconnected,
+  onHello,
+  onStatusQuery,
+} from './connections.ts';
+import type { Effects } from './effects.ts';
+import type { Event } from './events.ts';
+import { onFirmware } from './firmware.ts';
+import { forgetOld } from './housekeeping.ts';
+import { match } from './match.ts';
+import { onOperator } from './operator.ts';
+import { onRequest } from './requests.ts';
+import { onDecline, onRenewal, onResult } from './results.ts';
+import type { Client, State } from './state.ts';
+import { onCancel } from './cancel.ts';
+import { onTimer } from './time.ts';
+import { beginTurn, refuse, writeInstances, type Turn } from './turn.ts';
+
+export function step(state: State, events: readonly Event[], now: Now): Effects {
+  const turn = beginTurn(state, now);
+  // What fell due before these events arrived comes first: a result that is late by a millisecond is late.
+  passTime(turn);
+  for (const event of events) apply(turn, event);
+  match(turn);
+  writeInstances(turn);
+  return turn.effects;
+}
+
+/** When the next step is due even if nothing arrives, on the monotonic clock. */
+export function nextDueMs(state: State): number | undefined {
+  return state.timers.nextMs();
+}
+
+function passTime(turn: Turn): void {
+  for (;;) {
+    const name = turn.state.timers.takeDue(turn.now.monoMs);
+    if (name === undefined) return;
+    onTimer(turn, name);
+  }
+}
+
+function apply(turn: Turn, event: Event): void {
+  switch (event.kind) {
+    case 'connected':
+      return onConnected(turn, event.client, event.connection);
+    case 'disconnected':
+      return onDisconnected(turn, event.client, event.connection);
+    case 'message':
+      return onMessage(turn, event);
+    case 'blobArrived':
+      for (const { clientId, connection, envelope, bodyHash } of takeAwaited(turn, event.digest))
+        onMessage(turn, { clientId, connection, envelope, bodyHash, blobHeld: true });
+      return;
+    case 'blobFailed':
+      return refuseAwaited(turn, event.digest, event.detail);
+    case 'firmware':
+      return onFirmware(turn, event.event, event.staleAfterMs);
+    case 'operator':
+      return onOperator(turn, event.question, event.command);
+    case 'tick':
+      return;
+    case 'housekeeping':
+      return forgetOld(turn);
+    case 'stopping':
+      turn.state.stopping = true;
+      return;
+    default:
+      return assertNever(event);
+  }
+}
+
+type Message = Omit<Extract<Event, { kind: 'message' }>, 'kind' | 'client'> &
+  ({ readonly client: Client['name'] } | { readonly clientId: Client['name']['clientId'] });
+
+/** Only the newest connection of a client is heard, and nothing but a hello before its welcome. */
+function onMessage(turn: Turn, message: Message): void {
+  const clientId = 'client' in message ? message.client.clientId : message.clientId;
+  const client = turn.state.clients.get(clientId);
+  if (client?.connection !== message.connection) {
+    turn.state.counters.staleMessages += 1;
+    return;
+  }
+  const { correlationId, body } = message.envelope;
+  if (client.epoch === 0 && body.kind !== 'hello')
+    return refuse(turn, { clientId, correlationId }, [
+      {
+        code: 'not_welcomed',
+        detail: `${body.kind} came before hello`,
+        hint: 'say hello first in each connection',
+      },
+    ]);
+  if (!isForSlot(client, body.kind))
+    return refuse(turn, { clientId, correlationId }, [
+      {
+        code: 'wrong_slot',
+        detail: `${body.kind} has no place in the slot ${client.name.slot}`,
+        hint: 'lend in the slot `lend`, ask in a slot `ask-…`',
+      },
+    ]);
+  dispatch(turn, client, message);
+}
+
+const LENDING: ReadonlySet<string> = new Set(['capacity', 'decline', 'renewal', 'checkpoint', 'result']);
+const ASKING: ReadonlySet<string> = new Set(['request', 'cancel', 'deliveryAck', 'statusQuery']);
+
+function isForSlot(client: Client, kind: string): boolean {
+  if (LENDING.has(kind)) return client.name.slot === 'lend';
+  return !ASKING.has(kind) || client.name.slot !== 'lend';
+}
+
+function dispatch(turn: Turn, client: Client, message: Message): void {
+  const { correlationId, body } = message.envelope;
+  const { bodyHash = '', blobHeld = false } = message;
+  switch (body.kind) {
+    case 'hello':
+      return onHello(turn, client, body, correlationId);
+    case 'capacity':
+      return onCapacity(turn, client, body);
+    case 'request':
+      return onRequest(turn, client, { envelope: { correlationId, body }, bodyHash, blobHeld });
+    case 'cancel':
+      return onCancel(turn, client, body, correlationId);
+    case 'decline':
+      return onDecline(turn, client, body);
+    case 'renewal':
+      return onRenewal(turn, client, body, correlationId);
+    case 'result':
+      return onResult(turn, client, { envelope: { correlationId, body }, bodyHash, blobHeld });
+    case 'deliveryAck':
+      return onDeliveryAck(turn, client, body.taskId);
+    case 'statusQuery':
+      return onStatusQuery(turn, client, body, correlationId);
+    case 'checkpoint':
+      return refuse(turn, { clientId: client.name.clientId, correlationId }, [
+        {
+          code: 'not_supported',
+          detail: 'this pile keeps no checkpoints (its welcome says so)',
+          hint: 'go on without',
+        },
+      ]);
+    case 'blobPull':
+    case 'blobChunk':
+    case 'blobRefused':
+      // The bytes are the daemon's; the core hears only that a blob arrived or failed.
+      return;
+    default:
+      return assertNever(body);
+  }
+}

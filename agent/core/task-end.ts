@@ -1,0 +1,104 @@
+/** How a task ends, and how its requester gets to know: sent until it is acknowledged. */
+import type { Delivery, Payload } from '@plugpool/proto';
+import { CLOSED_TASKS_MAX } from './limits.ts';
+import { closeLease, revoke } from './lease.ts';
+import type { TaskEndRecord, TaskRecord } from './records.ts';
+import { requestKey, type State, type Task } from './state.ts';
+import { askingClient, send, write, writeLazily, type Turn } from './turn.ts';
+
+type Ending = Pick<TaskEndRecord, 'state'> &
+  Partial<Omit<TaskEndRecord, 'state' | 'endedWallMs' | 'attempts'>>;
+
+/** Ends a task that has not ended: stops what still runs, writes the end, tells the requester. */
+export function endTask(turn: Turn, task: Task, ending: Ending): void {
+  const { state, now } = turn;
+  const attempts = task.instances.reduce((sum, instance) => sum + instance.attempts, 0);
+  task.end = { chargedMncs: 0, ...ending, endedWallMs: now.wallMs, attempts };
+  for (const instance of task.instances) {
+    state.waiting.remove(instance);
+    turn.newcomers.delete(instance);
+    state.timers.clear(`rest:${instance.instanceId}`);
+    if (instance.lease !== undefined) stopAttempt(turn, task, instance);
+    turn.changedInstances.set(instance.instanceId, instance);
+  }
+  state.timers.clear(`deadline:${task.record.taskId}`);
+  state.inlineBytes += inlineBytesOf(task.end.output);
+  state.counters[task.end.state] += 1;
+  write(turn, { change: 'endTask', taskId: task.record.taskId, end: task.end });
+  deliver(turn, task);
+}
+
+/** The lease is void at once: nothing that its donor says now could change the end. */
+function stopAttempt(turn: Turn, task: Task, instance: Task['instances'][number]): void {
+  const cancelled = task.end?.state === 'cancelled';
+  const outcome = cancelled ? 'cancelled' : 'expired';
+  revoke(turn, instance, cancelled ? 'cancelled' : 'deadline_passed', { outcome, graceMs: 0 });
+  if (instance.lease !== undefined) closeLease(turn, instance, outcome, task.end?.state ?? '');
+}
+
+/** Sends the end to the connection that asked, where it is there; else it is owed and sent at its next hello. */
+export function deliver(turn: Turn, task: Task): void {
+  if (task.end === undefined) return;
+  const client = askingClient(turn.state, task.record);
+  if (client === undefined) return;
+  send(turn, client.name.clientId, deliveryOf(task.record, task.end));
+}
+
+export function deliveryOf(record: TaskRecord, end: TaskEndRecord): Delivery {
+  return {
+    kind: 'delivery',
+    requestId: record.requestId,
+    taskId: record.taskId,
+    state: end.state,
+    ...(end.output === undefined ? {} : { output: end.output }),
+    ...(end.failure === undefined ? {} : { failure: end.failure }),
+    attempts: end.attempts,
+    donor: end.donor ?? '',
+    ...(end.used === undefined ? {} : { used: end.used }),
+    chargedMncs: end.chargedMncs,
+    algorithmId: end.algorithmId ?? '',
+    algorithmVersion: end.algorithmVersion ?? '',
+  };
+}
+
+/** The requester has it: the task leaves memory, its request id stays known. */
+export function closeTask(turn: Turn, task: Task): void {
+  const { state } = turn;
+  if (task.end === undefined) return;
+  writeLazily(turn, { change: 'taskDelivered', taskId: task.record.taskId });
+  forgetOpen(state, task);
+  const key = requestKey(task.record.vehicleId, task.record.requestId);
+  // Deleted first, so that the closed ones stand in the order of their end.
+  state.requests.delete(key);
+  state.requests.set(key, {
+    stage: 'closed',
+    bodyHash: task.record.bodyHash,
+    taskId: task.record.taskId,
+    endedWallMs: task.end.endedWallMs,
+  });
+  state.closedRequests += 1;
+  if (state.closedRequests > CLOSED_TASKS_MAX) forgetOldestClosed(turn);
+}
+
+export function forgetOpen(state: State, task: Task): void {
+  const { taskId, vehicleId, input } = task.record;
+  state.tasks.delete(taskId);
+  state.inlineBytes -= inlineBytesOf(input) + inlineBytesOf(task.end?.output);
+  const ofVehicle = state.openTasksOf.get(vehicleId);
+  ofVehicle?.delete(taskId);
+  if (ofVehicle?.size === 0) state.openTasksOf.delete(vehicleId);
+}
+
+function forgetOldestClosed(turn: Turn): void {
+  for (const [key, request] of turn.state.requests) {
+    if (request.stage !== 'closed') continue;
+    turn.state.requests.delete(key);
+    turn.state.closedRequests -= 1;
+    writeLazily(turn, { change: 'forgetTasks', taskIds: [request.taskId] });
+    return;
+  }
+}
+
+export function inlineBytesOf(payload: Payload | undefined): number {
+  return payload?.where === 'inline' ? payload.bytes.length : 0;
+}

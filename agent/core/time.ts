@@ -1,0 +1,72 @@
+/** What happens when a timer falls due; the names of the timers say what each is for. */
+import type { ConnectorId, Digest, InstanceId, TaskId, VehicleId } from '@plugpool/proto';
+import { refuseAwaited } from './blobs.ts';
+import { onUnverifiedTooLong, refreshDonor } from './donor.ts';
+import { loseLease, queue } from './lease.ts';
+import { instanceOf } from './requests.ts';
+import type { TimerName } from './state.ts';
+import { endTask } from './task-end.ts';
+import { log, type Turn } from './turn.ts';
+
+export function onTimer(turn: Turn, name: TimerName): void {
+  const { state, now } = turn;
+  const colon = name.indexOf(':');
+  const id = name.slice(colon + 1);
+  switch (name.slice(0, colon) as TimerKind) {
+    case 'lease': {
+      const instance = instanceOf(state, id as InstanceId);
+      if (instance?.lease === undefined) return;
+      const { revocation, vehicleId } = instance.lease;
+      log(turn, 'info', 'lease expired', { instanceId: id, vehicleId });
+      return loseLease(
+        turn,
+        instance,
+        revocation?.outcome ?? 'expired',
+        revocation?.reason ?? 'lease_expired',
+      );
+    }
+    case 'revoke': {
+      const instance = instanceOf(state, id as InstanceId);
+      const revocation = instance?.lease?.revocation;
+      if (instance === undefined || revocation === undefined) return;
+      return loseLease(turn, instance, revocation.outcome, revocation.reason);
+    }
+    case 'deadline': {
+      const task = state.tasks.get(id as TaskId);
+      if (task === undefined || task.end !== undefined) return;
+      const failure = {
+        code: 'deadline_passed',
+        detail: task.instances[0]?.lastReason ?? '',
+        stderrTail: '',
+      };
+      return endTask(turn, task, { state: 'expired', failure });
+    }
+    case 'capacity':
+    case 'stale': {
+      const vehicleId = name.startsWith('capacity:')
+        ? (id as VehicleId)
+        : state.sessions.get(id as ConnectorId)?.identity?.vehicleId;
+      const donor = vehicleId === undefined ? undefined : state.donors.get(vehicleId);
+      if (donor !== undefined) refreshDonor(turn, donor);
+      return;
+    }
+    case 'unverified': {
+      const donor = state.donors.get(id as VehicleId);
+      if (donor !== undefined) onUnverifiedTooLong(turn, donor);
+      return;
+    }
+    case 'blob':
+      return refuseAwaited(turn, id as Digest, 'the bytes did not arrive in time');
+    case 'rest': {
+      const instance = instanceOf(state, id as InstanceId);
+      if (instance === undefined || !state.waiting.has(instance)) return;
+      for (const [vehicleId, untilMs] of instance.avoided)
+        if (untilMs <= now.monoMs) instance.avoided.delete(vehicleId);
+      // It joins its equals again, and looks for a donor as if it were new.
+      state.waiting.remove(instance);
+      return queue(turn, instance);
+    }
+  }
+}
+
+type TimerKind = TimerName extends `${infer Kind}:${string}` ? Kind : never;

@@ -1,0 +1,125 @@
+/** One step in progress: the state, the time, what is owed so far, and who must be looked at before the step ends. */
+import type { ClientId, DownBody, InstanceId, Now, Reason, RequestId, VehicleId } from '@plugpool/proto';
+import { noEffects, type Effects, type LogLevel } from './effects.ts';
+import type { InstanceRecord, StoreChange, TaskRecord } from './records.ts';
+import type { Client, Donor, Instance, State } from './state.ts';
+
+export interface Turn {
+  readonly state: State;
+  readonly now: Now;
+  readonly effects: Effects;
+  /** Donors of which something changed: they choose among all who wait. */
+  readonly changedDonors: Set<Donor>;
+  /** Instances that joined the line in this step: they look for a donor. */
+  readonly newcomers: Set<Instance>;
+  /** Instances whose record differs from what is on disk. */
+  readonly changedInstances: Map<InstanceId, Instance>;
+}
+
+export function beginTurn(state: State, now: Now): Turn {
+  return {
+    state,
+    now,
+    effects: noEffects(),
+    changedDonors: new Set(),
+    newcomers: new Set(),
+    changedInstances: new Map(),
+  };
+}
+
+/** Records a change that somebody relies on: it is committed now. */
+export function write(turn: Turn, change: StoreChange): void {
+  turn.effects.changes.push(change);
+  turn.effects.changesCanWait = false;
+}
+
+/** Records a change that may be lost without breaking a promise. */
+export function writeLazily(turn: Turn, change: StoreChange): void {
+  turn.effects.changes.push(change);
+}
+
+export function send(turn: Turn, clientId: ClientId, body: DownBody, correlationId = 0): void {
+  turn.effects.sends.push({ clientId, envelope: { correlationId, body } });
+}
+
+export function log(
+  turn: Turn,
+  level: LogLevel,
+  message: string,
+  fields: Readonly<Record<string, unknown>>,
+): void {
+  turn.effects.logs.push({ level, message, fields });
+}
+
+export function refuse(
+  turn: Turn,
+  to: { readonly clientId: ClientId; readonly correlationId: number; readonly requestId?: RequestId },
+  reasons: readonly Reason[],
+  retryable = false,
+): void {
+  turn.state.counters.refused += 1;
+  const about = to.requestId === undefined ? {} : { requestId: to.requestId };
+  send(turn, to.clientId, { kind: 'refused', ...about, reasons, retryable }, to.correlationId);
+  log(turn, 'info', 'refused', { clientId: to.clientId, ...about, reasons: reasons.map((r) => r.code) });
+}
+
+/** Writes each instance that changed in this step once, as it stands at the end of the step. */
+export function writeInstances(turn: Turn): void {
+  for (const instance of turn.changedInstances.values())
+    write(turn, { change: 'putInstance', instance: recordOf(instance) });
+  turn.changedInstances.clear();
+}
+
+function recordOf(instance: Instance): InstanceRecord {
+  const { lease } = instance;
+  const base = {
+    instanceId: instance.instanceId,
+    taskId: instance.task.record.taskId,
+    index: instance.index,
+    attempts: instance.attempts,
+    departures: instance.departures,
+    crashes: instance.crashes,
+  };
+  if (lease === undefined) return base;
+  return {
+    ...base,
+    lease: {
+      vehicleId: lease.vehicleId,
+      connectorId: lease.connectorId,
+      algorithmId: lease.algorithm.id,
+      algorithmVersion: lease.algorithm.version,
+      demand: lease.demand,
+      ...(lease.gpuDeviceId === undefined ? {} : { gpuDeviceId: lease.gpuDeviceId }),
+      fencingToken: lease.fencingToken,
+      grantedWallMs: lease.grantedWallMs,
+    },
+  };
+}
+
+/** The connection that asked for a task, where it is there and was welcomed. */
+export function askingClient(state: State, record: TaskRecord): Client | undefined {
+  const client = state.clients.get(`${record.vehicleId}.${record.slot}` as ClientId);
+  return client === undefined || client.epoch === 0 ? undefined : client;
+}
+
+/** The donor of that vehicle; made where the vehicle was not known. */
+export function donorOf(state: State, vehicleId: VehicleId): Donor {
+  let donor = state.donors.get(vehicleId);
+  if (donor === undefined) {
+    donor = {
+      vehicleId,
+      clientId: undefined,
+      hardware: undefined,
+      runtimes: [],
+      report: undefined,
+      lendable: { cpuMillicores: 0, memoryMib: 0, gpus: [] },
+      reportedMonoMs: 0,
+      departureMonoMs: undefined,
+      cachedImages: new Set(),
+      leased: new Map(),
+      free: { cpuMillicores: 0, memoryMib: 0, gpus: [] },
+    };
+    state.donors.set(vehicleId, donor);
+  }
+  return donor;
+}

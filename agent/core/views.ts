@@ -1,0 +1,188 @@
+/** What an operator sees, as plain data; computed from the state, changes nothing. docs/cli-json.md is the contract. */
+import type { Capacity, Now, TaskId, VehicleId } from '@plugpool/proto';
+import { phaseOf, sessionOf, whyNotEligible, type DonorPhase, type Ineligible } from './donor.ts';
+import type { AlgorithmRecord } from './records.ts';
+import { isVerified } from './session.ts';
+import type { Counters, State, Task } from './state.ts';
+import { nameOf, statusOf } from './connections.ts';
+
+export interface StatusView {
+  readonly stationId: string;
+  readonly clientsConnected: number;
+  readonly donorsEligible: number;
+  readonly capacity: { readonly lendable: CapacitySum; readonly free: CapacitySum };
+  readonly tasks: { readonly queued: number; readonly running: number; readonly undelivered: number };
+  readonly connectors: number;
+  readonly algorithms: number;
+  readonly counters: Counters;
+}
+
+export interface CapacitySum {
+  readonly cpuMillicores: number;
+  readonly memoryMib: number;
+  readonly gpuMillis: number;
+}
+
+export function statusView(state: State, now: Now): StatusView {
+  const eligible = [...state.donors.values()].filter((d) => whyNotEligible(state, d, now) === undefined);
+  const tasks = { queued: 0, running: 0, undelivered: 0 };
+  for (const task of state.tasks.values()) tasks[stageOf(task)] += 1;
+  return {
+    stationId: state.settings.stationId,
+    clientsConnected: state.clients.size,
+    donorsEligible: eligible.length,
+    capacity: { lendable: sumOf(eligible.map((d) => d.lendable)), free: sumOf(eligible.map((d) => d.free)) },
+    tasks,
+    connectors: state.sessions.size,
+    algorithms: state.algorithms.size,
+    counters: { ...state.counters },
+  };
+}
+
+function stageOf(task: Task): 'queued' | 'running' | 'undelivered' {
+  if (task.end !== undefined) return 'undelivered';
+  return task.instances.some((instance) => instance.lease !== undefined) ? 'running' : 'queued';
+}
+
+function sumOf(capacities: readonly Capacity[]): CapacitySum {
+  let [cpuMillicores, memoryMib, gpuMillis] = [0, 0, 0];
+  for (const capacity of capacities) {
+    cpuMillicores += capacity.cpuMillicores;
+    memoryMib += capacity.memoryMib;
+    for (const gpu of capacity.gpus) gpuMillis += gpu.shareMillis;
+  }
+  return { cpuMillicores, memoryMib, gpuMillis };
+}
+
+export interface VehicleView {
+  readonly vehicleId: VehicleId;
+  readonly phase: DonorPhase | 'asks';
+  /** Why it may not be granted anything now; null where it may. */
+  readonly ineligible: Ineligible | null;
+  readonly connectorId: string | null;
+  readonly session: string | null;
+  readonly cpuModel: string | null;
+  readonly speedMillis: number | null;
+  readonly lendable: Capacity;
+  readonly free: Capacity;
+  readonly runs: readonly TaskId[];
+  readonly openTasks: number;
+  readonly policy: string | null;
+  readonly departureInMs: number | null;
+}
+
+export function vehiclesView(state: State, now: Now): VehicleView[] {
+  const lenders = new Map<VehicleId, VehicleView>();
+  for (const donor of state.donors.values()) {
+    const session = sessionOf(state, donor.vehicleId);
+    lenders.set(donor.vehicleId, {
+      vehicleId: donor.vehicleId,
+      phase: phaseOf(state, donor, now),
+      ineligible: whyNotEligible(state, donor, now) ?? null,
+      connectorId: session?.connectorId ?? null,
+      session: session?.state ?? null,
+      cpuModel: donor.hardware?.cpuModel ?? null,
+      speedMillis: donor.hardware?.speedMillis ?? null,
+      lendable: donor.lendable,
+      free: donor.free,
+      runs: [...donor.leased.values()].map((instance) => instance.task.record.taskId),
+      openTasks: state.openTasksOf.get(donor.vehicleId)?.size ?? 0,
+      policy: donor.report?.reason ?? null,
+      departureInMs:
+        donor.departureMonoMs === undefined ? null : Math.round(donor.departureMonoMs - now.monoMs),
+    });
+  }
+  for (const { name } of state.clients.values())
+    if (!lenders.has(name.vehicleId)) lenders.set(name.vehicleId, requesterView(state, name.vehicleId));
+  return [...lenders.values()];
+}
+
+function requesterView(state: State, vehicleId: VehicleId): VehicleView {
+  const none = { cpuMillicores: 0, memoryMib: 0, gpus: [] };
+  return {
+    vehicleId,
+    phase: 'asks',
+    ineligible: 'not_connected',
+    connectorId: state.connectorOf.get(vehicleId) ?? null,
+    session: sessionOf(state, vehicleId)?.state ?? null,
+    cpuModel: null,
+    speedMillis: null,
+    lendable: none,
+    free: none,
+    runs: [],
+    openTasks: state.openTasksOf.get(vehicleId)?.size ?? 0,
+    policy: null,
+    departureInMs: null,
+  };
+}
+
+export interface ConnectorView {
+  readonly connectorId: string;
+  readonly state: string;
+  readonly verified: boolean;
+  readonly link: 'up' | 'lost';
+  readonly sinceWallMs: number;
+  readonly vehicleId: VehicleId | null;
+  readonly assurance: string | null;
+  readonly socPermille: number | null;
+  readonly powerMw: number | null;
+  readonly energyMwh: number | null;
+  readonly faultReason: string | null;
+}
+
+export function connectorsView(state: State, now: Now): ConnectorView[] {
+  return [...state.sessions.values()].map((session) => ({
+    connectorId: session.connectorId,
+    state: session.state,
+    verified: isVerified(session, now),
+    link: session.link,
+    sinceWallMs: session.sinceWallMs,
+    vehicleId: session.identity?.vehicleId ?? null,
+    assurance: session.identity?.assurance ?? null,
+    socPermille: session.socPermille ?? null,
+    powerMw: session.powerMw ?? null,
+    energyMwh: session.energyMwh ?? null,
+    faultReason: session.faultReason ?? null,
+  }));
+}
+
+export interface TaskView {
+  readonly taskId: TaskId;
+  readonly requestId: string;
+  readonly requester: VehicleId;
+  readonly algorithm: string;
+  readonly state: string;
+  readonly donor: VehicleId | null;
+  readonly attempts: number;
+  readonly progressPermille: number;
+  readonly acceptedWallMs: number;
+  readonly endedWallMs: number | null;
+  readonly reason: string | null;
+  readonly delivered: boolean;
+}
+
+/** The tasks in memory: those that have not ended, and those whose requesters have not acknowledged the end. */
+export function openTasksView(state: State): TaskView[] {
+  return [...state.tasks.values()].map((task) => {
+    const status = statusOf(task);
+    const lease = task.instances[0]?.lease;
+    return {
+      taskId: task.record.taskId,
+      requestId: task.record.requestId,
+      requester: task.record.vehicleId,
+      algorithm: status.algorithmId === '' ? nameOf(task) : status.algorithmId,
+      state: status.state,
+      donor: lease?.vehicleId ?? task.end?.donor ?? null,
+      attempts: status.attempts,
+      progressPermille: status.progressPermille,
+      acceptedWallMs: task.record.acceptedWallMs,
+      endedWallMs: task.end?.endedWallMs ?? null,
+      reason: status.reason === '' ? null : status.reason,
+      delivered: false,
+    };
+  });
+}
+
+export function algorithmsView(state: State): AlgorithmRecord[] {
+  return [...state.algorithms.values()].sort((a, b) => (a.id < b.id ? -1 : a.id > b.id ? 1 : 0));
+}
