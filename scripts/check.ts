@@ -1,5 +1,5 @@
 /**
- * Everything that is checked without running the product: format, types, lint, layers, dead code, generated code.
+ * Everything that is checked without running the product: format, types, lint, layers, dead code, generated code, built images.
  * `npm run check -- types lint` runs some of it. All failures are shown, each with the command that repeats it.
  */
 import { spawn } from 'node:child_process';
@@ -25,6 +25,7 @@ const OUTPUT_CHARS_MAX = 30_000;
 /** Longest first: two run at a time, and the last one to start should be a short one. */
 const CHECKS: readonly Check[] = [
   { name: 'lint', command: [tool('eslint'), '.', '--max-warnings=0'] },
+  { name: 'images', command: [process.execPath, 'algorithms/build.ts', '--check'] },
   { name: 'types', command: [tool('tsc'), '-p', '.'] },
   { name: 'dead-code', command: [process.execPath, 'scripts/find-dead-code.ts'] },
   { name: 'format', command: [tool('prettier'), '--check', '--log-level=warn', '.'] },

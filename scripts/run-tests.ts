@@ -22,9 +22,7 @@ function main(argv: readonly string[]): void {
   const words = argv.filter((arg) => !arg.startsWith('-'));
   const files = chooseFiles(words);
   if (files.length === 0) {
-    process.stderr.write(
-      `no file under test/ has a path with ${words.map((word) => `"${word}"`).join(' or ')}\n`,
-    );
+    process.stderr.write(`no test file has any of these in its path: ${words.join(' ')}\n`);
     process.exitCode = 2;
     return;
   }

@@ -17,7 +17,7 @@ export function emitWorkspace(root: string, workspace: string): void {
   emitSources(
     root,
     workspaceDir,
-    files.filter((file) => isSource(file)),
+    files.filter((file) => file.endsWith('.ts')),
   );
   for (const file of files.filter((file) => !isSource(file))) copyInto(distDir, workspaceDir, file);
   copyFileSync(join(root, 'LICENSE'), join(distDir, 'LICENSE'));
