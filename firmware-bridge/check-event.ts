@@ -34,6 +34,8 @@ const ASSURANCES: Readonly<Record<IdentityAssurance, true>> = {
   certificate: true,
 };
 
+const BY: ReadonlySet<string> = new Set(['EV', 'EVSE']);
+
 /** OCPP 2.0.1 ids have at most 36 characters; the others that we know have fewer than this. */
 const TRANSACTION_ID_CHARS_MAX = 64;
 /** 10 MW: several times what any vehicle draws. */
@@ -51,10 +53,11 @@ export function checkFirmwareEvent(event: FirmwareEvent): CheckedFirmwareEvent {
   if (typeof event.connectorId !== 'string' || !isConnectorId(event.connectorId)) {
     return { problems: [`connectorId ${shown(event.connectorId)} is not station/evse/connector`] };
   }
-  if (!isWallMs(event.at?.receivedWallMs)) {
-    return { problems: [`at.receivedWallMs ${shown(event.at?.receivedWallMs)} is not a time`] };
+  const times = event.at as SampleTime | undefined;
+  if (times === undefined || !isWallMs(times.receivedWallMs)) {
+    return { problems: [`at.receivedWallMs ${shown(times?.receivedWallMs)} is not a time`] };
   }
-  const at = checkedTimes(event.at, problems);
+  const at = checkedTimes(times, problems);
   const checked = checkDetails({ ...event, at }, problems);
   return checked === undefined ? { problems } : { event: checked, problems };
 }
@@ -105,7 +108,7 @@ function checkDetails(event: FirmwareEvent, problems: string[]): FirmwareEvent |
       );
       return undefined;
     case 'suspended':
-      if (event.by === 'EV' || event.by === 'EVSE') return event;
+      if (BY.has(event.by)) return event;
       problems.push(`suspended by ${shown(event.by)} is neither EV nor EVSE`);
       return undefined;
     case 'faulted':

@@ -172,7 +172,7 @@ class Run {
     await this.#line;
   }
 
-  get #isOver(): boolean {
+  #isOver(): boolean {
     return this.#stopped || this.#signal.aborted;
   }
 
@@ -197,12 +197,12 @@ class Run {
   #restate(vehicle: PluggedVehicle): void {
     const nowWallMs = this.#clock.nowWallMs();
     for (const { fact, sourceWallMs } of restate(vehicle, nowWallMs)) {
-      if (!this.#isOver) this.#emit({ ...fact, at: { sourceWallMs, receivedWallMs: nowWallMs } });
+      if (!this.#isOver()) this.#emit({ ...fact, at: { sourceWallMs, receivedWallMs: nowWallMs } });
     }
   }
 
   async #take(connectorId: ConnectorId, step: ManualStep, details: ManualDetails): Promise<void> {
-    if (this.#isOver) throw notStarted();
+    if (this.#isOver()) throw notStarted();
     const { vehicle, facts } = applyStep(this.#vehicles, connectorId, step, details, this.#clock.nowWallMs());
     const after = new Map(this.#vehicles);
     if (vehicle === undefined) after.delete(connectorId);
@@ -219,7 +219,7 @@ class Run {
     this.#vehicles = after;
     const wallMs = this.#clock.nowWallMs();
     for (const fact of facts) {
-      if (!this.#isOver) this.#emit({ ...fact, at: { sourceWallMs: wallMs, receivedWallMs: wallMs } });
+      if (!this.#isOver()) this.#emit({ ...fact, at: { sourceWallMs: wallMs, receivedWallMs: wallMs } });
     }
   }
 }

@@ -44,7 +44,7 @@ export interface RowFault {
 export type ParsedRow =
   { readonly ok: true; readonly row: SessionRow } | { readonly ok: false; readonly fault: RowFault };
 
-/** 1 MW: no charger for cars gives more, so more energy than that in a stay is a wrong unit. */
+/** 1 MW: no charger for cars gives more, so more energy than that while it charges is a wrong unit. */
 const POWER_W_MAX = 1_000_000;
 const ENERGY_WH = /^\d+(\.\d+)?$/;
 const TIME_HINT = 'Write local time without zone, such as 2026-03-01T08:15:00';
@@ -71,6 +71,7 @@ function rowOf(cells: SessionCells, line: number, station: string): SessionRow {
   const pluggedMs = timeOf(cells, 'plugged_at');
   const unpluggedMs = timeOf(cells, 'unplugged_at');
   checkStay(cells, pluggedMs, unpluggedMs);
+  const chargingEndedMs = chargingEndOf(cells, pluggedMs, unpluggedMs);
   return {
     line,
     site: cells.site,
@@ -78,8 +79,8 @@ function rowOf(cells: SessionCells, line: number, station: string): SessionRow {
     connectorId,
     pluggedMs,
     unpluggedMs,
-    energyMwh: energyOf(cells, unpluggedMs - pluggedMs),
-    chargingEndedMs: chargingEndOf(cells, pluggedMs, unpluggedMs),
+    energyMwh: energyOf(cells, (chargingEndedMs ?? unpluggedMs) - pluggedMs),
+    chargingEndedMs,
     statedDepartureMs: departureOf(cells, pluggedMs),
   };
 }
@@ -126,7 +127,7 @@ function checkStay(cells: SessionCells, pluggedMs: number, unpluggedMs: number):
   }
 }
 
-function energyOf(cells: SessionCells, stayMs: number): number | undefined {
+function energyOf(cells: SessionCells, chargingMs: number): number | undefined {
   if (cells.energy_wh === '') return undefined;
   if (!ENERGY_WH.test(cells.energy_wh)) {
     throw new Refusal(
@@ -137,12 +138,12 @@ function energyOf(cells: SessionCells, stayMs: number): number | undefined {
     );
   }
   const energyWh = Number(cells.energy_wh);
-  if (energyWh > (POWER_W_MAX * stayMs) / 3_600_000) {
+  if (energyWh > (POWER_W_MAX * chargingMs) / 3_600_000) {
     throw new Refusal(
       cells,
       'energy_wh',
-      'is more than a megawatt gives in this stay',
-      'Look for a wrong unit: this is watt-hours',
+      'is more than a megawatt gives in this time',
+      'Look for a wrong unit (this is watt-hours) or a wrong time',
     );
   }
   return Math.round(energyWh * 1000);

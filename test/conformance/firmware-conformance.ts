@@ -131,9 +131,9 @@ export function firmwareConformance(
       }));
 
     it('is silent between a lost link and its return, and then states the connector anew', async (context) => {
-      const { link, dispose } = await makeHarness('idle');
-      await dispose();
-      if (link === undefined) return context.skip('this source has no link that could be lost');
+      const harness = await makeHarness('idle');
+      await harness.dispose();
+      if (harness.link === undefined) return context.skip('this source has no link that could be lost');
       await withHarness('idle', async (heard) => {
         await heard.start();
         await heard.harness.playToMiddle();
