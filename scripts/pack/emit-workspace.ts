@@ -2,7 +2,7 @@
  * Emits a workspace as a package needs it: `dist/` mirrors the workspace, with .js and .d.ts in the place of each .ts and every
  * other file (generated code, .proto, sample data) beside them as it was.
  */
-import { copyFileSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative, sep } from 'node:path';
 import ts from 'typescript';
 
@@ -21,7 +21,6 @@ export function emitWorkspace(root: string, workspace: string): void {
   );
   for (const file of files.filter((file) => !isSource(file))) copyInto(distDir, workspaceDir, file);
   copyFileSync(join(root, 'LICENSE'), join(distDir, 'LICENSE'));
-  writeDistManifest(workspaceDir, distDir);
 }
 
 function isSource(file: string): boolean {
@@ -73,16 +72,6 @@ export function namingEmittedFiles(text: string): string {
   return text
     .replace(/(\bfrom |\bimport\()(['"])(\.{1,2}\/[^'"]+)\.ts\2/g, '$1$2$3.js$2')
     .replace(/(new URL\()(['"])(\.{1,2}\/[^'"]+)\.ts\2(,\s*import\.meta\.url\))/g, '$1$2$3.js$2$4');
-}
-
-/** A module may read its package's name and version from the package.json of its root, which is `dist/` here. */
-function writeDistManifest(workspaceDir: string, distDir: string): void {
-  const manifest = JSON.parse(readFileSync(join(workspaceDir, 'package.json'), 'utf8')) as Record<
-    string,
-    unknown
-  >;
-  const { name, version, type } = manifest;
-  write(join(distDir, 'package.json'), `${JSON.stringify({ name, version, type }, null, 2)}\n`);
 }
 
 function copyInto(distDir: string, workspaceDir: string, file: string): void {

@@ -11,10 +11,12 @@ swapManifest(workspaceDir, (manifest) => {
   return { ...packed, exports: emittedExports(manifest.exports) };
 });
 
+/** What names a source names what was emitted from it; anything else (package.json) stays. */
 function emittedExports(exports: Readonly<Record<string, string>>): Record<string, unknown> {
   return Object.fromEntries(
-    Object.entries(exports).map(([name, source]) => {
-      const emitted = source.replace(/^\.\//, './dist/').replace(/\.ts$/, '');
+    Object.entries(exports).map(([name, target]) => {
+      if (!target.endsWith('.ts')) return [name, target];
+      const emitted = target.replace(/^\.\//, './dist/').replace(/\.ts$/, '');
       return [name, { types: `${emitted}.d.ts`, default: `${emitted}.js` }];
     }),
   );
