@@ -99,8 +99,7 @@ export interface RunLimits {
   readonly outputBytes: number;
 }
 
-export type TaskState =
-  'queued' | 'running' | 'completed' | 'failed' | 'expired' | 'cancelled' | 'dead';
+export type TaskState = 'queued' | 'running' | 'completed' | 'failed' | 'expired' | 'cancelled' | 'dead';
 
 /** How an attempt can fail, as its donor reports it. */
 export type FailureCode =

@@ -13,6 +13,8 @@ export const CHUNK_WINDOW = 8;
 export const BODIES_PER_FRAME_MAX = 256;
 export const ARGS_MAX = 64;
 export const ARG_BYTES_MAX = 4 * 1024;
+/** Of all arguments together, so that the offer of any request that fits one message fits one message. */
+export const ARGS_BYTES_MAX = 64 * 1024;
 export const GPUS_MAX = 16;
 export const HELD_LEASES_MAX = 1024;
 export const CACHED_IMAGES_MAX = 256;
@@ -31,3 +33,17 @@ export const CPU_MILLICORES_MAX = 1_024_000;
 export const MEMORY_MIB_MAX = 16 * 1024 * 1024;
 /** 30 days. */
 export const DURATION_MS_MAX = 30 * 24 * 3600 * 1000;
+/** Versions of algorithms and of clients. */
+export const VERSION_PATTERN = /^[0-9A-Za-z][0-9A-Za-z.+_-]{0,31}$/;
+/** Codes that are not from a list that this version of the protocol closes. */
+export const CODE_PATTERN = /^[a-z][a-z0-9_]{0,63}$/;
+export const CORES_MAX = CPU_MILLICORES_MAX / 1000;
+export const CLOCK_MHZ_MAX = 100_000;
+/** A core a thousand times as fast as the reference core. */
+export const SPEED_MILLIS_MAX = 1_000_000;
+/** CPU time of a whole process tree: every core of the largest machine for the longest duration. */
+export const CPU_TIME_MS_MAX = DURATION_MS_MAX * CORES_MAX;
+/** Permille of progress and of charge, thousandths of a GPU. */
+export const PERMILLE_MAX = 1000;
+export const SEED_BYTES = 16;
+export const DIGEST_BYTES = 32;

@@ -90,8 +90,7 @@ export interface Checkpoint {
 }
 
 export type Outcome =
-  | { readonly ok: true; readonly output: Payload }
-  | { readonly ok: false; readonly failure: Failure };
+  { readonly ok: true; readonly output: Payload } | { readonly ok: false; readonly failure: Failure };
 
 export interface Result {
   readonly kind: 'result';

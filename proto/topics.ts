@@ -41,10 +41,7 @@ export function downFilter(name: Pick<ClientName, 'vehicleId' | 'slot'>): string
 }
 
 /** Which of its two up topics a client published to, or undefined where the topic is not its own. */
-export function upKind(
-  name: Pick<ClientName, 'vehicleId' | 'slot'>,
-  topic: string,
-): TopicKind | undefined {
+export function upKind(name: Pick<ClientName, 'vehicleId' | 'slot'>, topic: string): TopicKind | undefined {
   if (topic === upTopic(name, 'frame')) return 'frame';
   if (topic === upTopic(name, 'blob')) return 'blob';
   return undefined;

@@ -1,0 +1,379 @@
+/** Arbitrary bodies of every kind, within the bounds of the protocol, for the codec's property tests. */
+import fc from 'fast-check';
+import type { Arbitrary } from 'fast-check';
+import type {
+  AlgorithmId,
+  BlobRef,
+  Capacity,
+  Demand,
+  Digest,
+  DownBody,
+  Envelope,
+  Epoch,
+  FailureCode,
+  FencingToken,
+  InstanceId,
+  LeaseId,
+  Payload,
+  Reason,
+  RequestId,
+  RevokeReason,
+  RunLimits,
+  RuntimeKind,
+  TaskId,
+  TaskState,
+  UpBody,
+  Used,
+} from '@plugpool/proto';
+import {
+  BLOB_BYTES_MAX,
+  CHUNK_BYTES_MAX,
+  CPU_MILLICORES_MAX,
+  DURATION_MS_MAX,
+  MEMORY_MIB_MAX,
+} from '@plugpool/proto';
+
+const idText = fc.stringMatching(/^[A-Za-z0-9_-]{1,64}$/);
+const taskId = idText as Arbitrary<TaskId>;
+const requestId = idText as Arbitrary<RequestId>;
+const name = fc.stringMatching(/^[a-z0-9][a-z0-9._-]{0,63}$/);
+const algorithmId = name as Arbitrary<AlgorithmId>;
+const version = fc.stringMatching(/^[0-9A-Za-z][0-9A-Za-z.+_-]{0,31}$/);
+const code = fc.stringMatching(/^[a-z][a-z0-9_]{0,63}$/);
+/** Well formed, as text on the wire is, and at most 4 bytes a character. */
+const text = fc.string({ unit: 'binary', maxLength: 256 });
+const safe = fc.maxSafeNat();
+const uint32 = fc.nat({ max: 0xff_ff_ff_ff });
+const permille = fc.nat({ max: 1000 });
+const durationMs = fc.nat({ max: DURATION_MS_MAX });
+const leaseMs = fc.integer({ min: 1, max: DURATION_MS_MAX });
+const memoryMib = fc.nat({ max: MEMORY_MIB_MAX });
+const cpuMillicores = fc.nat({ max: CPU_MILLICORES_MAX });
+const digest = fc
+  .uint8Array({ minLength: 32, maxLength: 32 })
+  .map((bytes) => Buffer.from(bytes).toString('hex') as Digest);
+const bytes = fc.uint8Array({ maxLength: 300 });
+
+const lease: Arbitrary<LeaseId> = fc.record({
+  instanceId: idText as Arbitrary<InstanceId>,
+  fencingToken: safe as Arbitrary<FencingToken>,
+});
+const leases = fc.array(lease, { maxLength: 5 });
+const blob: Arbitrary<BlobRef> = fc.record({ digest, sizeBytes: fc.nat({ max: BLOB_BYTES_MAX }) });
+const payload: Arbitrary<Payload> = fc.oneof(
+  fc.record({ where: fc.constant('inline' as const), bytes }),
+  fc.record({ where: fc.constant('blob' as const), blob }),
+);
+const gpus = fc.array(
+  fc.record({
+    deviceId: fc.string({ minLength: 1, maxLength: 40 }),
+    model: text,
+    shareMillis: permille,
+    vramMib: memoryMib,
+  }),
+  { maxLength: 3 },
+);
+const capacity: Arbitrary<Capacity> = fc.record({ cpuMillicores, memoryMib, gpus });
+/** An optional field is absent, never `undefined`; fast-check's `requiredKeys` does just that. */
+const demand: Arbitrary<Demand> = fc.record(
+  {
+    cpuMillicores,
+    memoryMib,
+    threads: fc.nat({ max: 1024 }),
+    gpu: fc.record(
+      { shareMillis: permille, vramMib: memoryMib, model: fc.string({ minLength: 1, maxLength: 40 }) },
+      { requiredKeys: ['shareMillis', 'vramMib'] },
+    ),
+  },
+  { requiredKeys: ['cpuMillicores', 'memoryMib', 'threads'] },
+);
+const used: Arbitrary<Used> = fc.record({
+  cpuMs: durationMs,
+  wallMs: durationMs,
+  memoryPeakMib: memoryMib,
+  gpuMs: durationMs,
+});
+const limits: Arbitrary<RunLimits> = fc.record({
+  cpuMs: durationMs,
+  wallMs: durationMs,
+  memoryMib,
+  outputBytes: fc.nat({ max: BLOB_BYTES_MAX }),
+});
+const args = fc.array(
+  fc.string({ maxLength: 40 }).filter((arg) => !arg.includes('\0')),
+  { maxLength: 5 },
+);
+const runtime: Arbitrary<RuntimeKind> = fc.constantFrom('wasm', 'onnx', 'echo');
+const taskState: Arbitrary<TaskState> = fc.constantFrom(
+  'queued',
+  'running',
+  'completed',
+  'failed',
+  'expired',
+  'cancelled',
+  'dead',
+);
+const failureCode: Arbitrary<FailureCode> = fc.constantFrom(
+  'exit_nonzero',
+  'trap',
+  'memory_limit',
+  'revoked',
+);
+const revokeReason: Arbitrary<RevokeReason> = fc.constantFrom('unplugged', 'capacity_fell', 'shutting_down');
+const reason: Arbitrary<Reason> = fc.record({
+  code: fc.constantFrom('malformed', 'never_feasible', 'storage_full'),
+  detail: text,
+  hint: text,
+});
+
+const blobPull = fc
+  .tuple(fc.nat({ max: BLOB_BYTES_MAX - 1 }), fc.integer({ min: 1, max: CHUNK_BYTES_MAX }), digest)
+  .map(([offset, length, of]) => ({
+    kind: 'blobPull' as const,
+    digest: of,
+    offset,
+    length: Math.min(length, BLOB_BYTES_MAX - offset),
+  }));
+const blobChunk = fc
+  .tuple(bytes, fc.nat({ max: 1_000_000 }), fc.nat({ max: 1_000_000 }), digest)
+  .map(([data, offset, rest, of]) => ({
+    kind: 'blobChunk' as const,
+    digest: of,
+    offset,
+    data,
+    sizeBytes: offset + data.length + rest,
+  }));
+const blobRefused = fc.record({ kind: fc.constant('blobRefused' as const), digest, code, detail: text });
+const blobBody = fc.oneof(blobPull, blobChunk, blobRefused);
+
+const hello = fc.record(
+  {
+    kind: fc.constant('hello' as const),
+    clientVersion: version,
+    hardware: fc.record({
+      cpuModel: text,
+      cores: fc.nat({ max: 1024 }),
+      clockMhz: fc.nat({ max: 100_000 }),
+      memoryMib,
+      gpus,
+      speedMillis: fc.nat({ max: 1_000_000 }),
+      platform: text,
+    }),
+    held: leases,
+    runtimes: fc.array(runtime, { maxLength: 3 }),
+  },
+  { requiredKeys: ['kind', 'clientVersion', 'held', 'runtimes'] },
+);
+
+const capacityReport = fc.record(
+  {
+    kind: fc.constant('capacity' as const),
+    lendable: capacity,
+    lending: fc.boolean(),
+    reason: text,
+    cachedImages: fc.array(digest, { maxLength: 4 }),
+    allowedAlgorithms: fc.array(name, { maxLength: 4 }),
+    socPermille: permille,
+    departureInMs: durationMs,
+    chargingOnly: fc.boolean(),
+  },
+  {
+    requiredKeys: [
+      'kind',
+      'lendable',
+      'lending',
+      'reason',
+      'cachedImages',
+      'allowedAlgorithms',
+      'chargingOnly',
+    ],
+  },
+);
+
+const selector = fc.oneof(
+  fc.record({ by: fc.constant('type' as const), type: name }),
+  fc.record(
+    { by: fc.constant('algorithm' as const), algorithmId, version },
+    { requiredKeys: ['by', 'algorithmId'] },
+  ),
+);
+
+const taskRequest = fc.record(
+  {
+    kind: fc.constant('request' as const),
+    requestId,
+    selector,
+    args,
+    input: payload,
+    deadlineMs: fc.integer({ min: 1, max: DURATION_MS_MAX }),
+  },
+  { requiredKeys: ['kind', 'requestId', 'selector', 'args', 'input'] },
+);
+
+const outcome = fc.oneof(
+  fc.record({ ok: fc.constant(true as const), output: payload }),
+  fc.record({
+    ok: fc.constant(false as const),
+    failure: fc.record({ code: failureCode, detail: text, stderrTail: text }),
+  }),
+);
+
+export const upBody: Arbitrary<UpBody> = fc.oneof(
+  hello,
+  capacityReport,
+  taskRequest,
+  fc.record({
+    kind: fc.constant('cancel' as const),
+    which: fc.oneof(
+      fc.record({ by: fc.constant('task' as const), taskId }),
+      fc.record({ by: fc.constant('request' as const), requestId }),
+    ),
+  }),
+  fc.record({ kind: fc.constant('decline' as const), lease, reason: text }),
+  fc.record({
+    kind: fc.constant('renewal' as const),
+    held: fc.array(fc.record({ lease, progressPermille: permille, cpuMs: durationMs }), { maxLength: 4 }),
+  }),
+  fc.record({ kind: fc.constant('checkpoint' as const), lease, state: blob, used }),
+  fc.record({ kind: fc.constant('result' as const), lease, used, outcome }),
+  fc.record({ kind: fc.constant('deliveryAck' as const), taskId }),
+  fc.record(
+    { kind: fc.constant('statusQuery' as const), taskId, deliver: fc.boolean() },
+    { requiredKeys: ['kind', 'deliver'] },
+  ),
+  blobBody,
+);
+
+const welcome = fc.record({
+  kind: fc.constant('welcome' as const),
+  epoch: safe as Arbitrary<Epoch>,
+  leaseMs,
+  messageBytesMax: fc.integer({ min: 1, max: 0xff_ff_ff_ff }),
+  inlineBytesMax: uint32,
+  blobBytesMax: safe,
+  chunkBytesMax: fc.integer({ min: 1, max: 0xff_ff_ff_ff }),
+  keep: leases,
+  drop: leases,
+  checkpoints: fc.boolean(),
+  stationId: text,
+});
+
+const offer = fc.record(
+  {
+    kind: fc.constant('offer' as const),
+    lease,
+    leaseMs,
+    taskId,
+    attempt: uint32,
+    algorithmId,
+    algorithmVersion: version,
+    runtime,
+    image: blob,
+    args,
+    input: payload,
+    demand,
+    limits,
+    seed: fc.uint8Array({ minLength: 16, maxLength: 16 }),
+    checkpoint: blob,
+  },
+  {
+    requiredKeys: [
+      'kind',
+      'lease',
+      'leaseMs',
+      'taskId',
+      'attempt',
+      'algorithmId',
+      'algorithmVersion',
+      'runtime',
+      'image',
+      'args',
+      'input',
+      'demand',
+      'limits',
+      'seed',
+    ],
+  },
+);
+
+const deliveryBase = {
+  kind: fc.constant('delivery' as const),
+  requestId,
+  taskId,
+  state: taskState,
+  attempts: uint32,
+  donor: text,
+  used,
+  chargedMncs: safe,
+  algorithmId: fc.oneof(name, fc.constant('')),
+  algorithmVersion: fc.oneof(version, fc.constant('')),
+};
+const DELIVERY_REQUIRED = [
+  'kind',
+  'requestId',
+  'taskId',
+  'state',
+  'attempts',
+  'donor',
+  'chargedMncs',
+  'algorithmId',
+  'algorithmVersion',
+] as const;
+
+export const downBody: Arbitrary<DownBody> = fc.oneof(
+  welcome,
+  fc.record({ kind: fc.constant('accepted' as const), requestId, taskId, deadlineMs: durationMs }),
+  fc.record(
+    {
+      kind: fc.constant('refused' as const),
+      requestId,
+      reasons: fc.array(reason, { maxLength: 4 }),
+      retryable: fc.boolean(),
+    },
+    { requiredKeys: ['kind', 'reasons', 'retryable'] },
+  ),
+  offer,
+  fc.record({ kind: fc.constant('revoke' as const), lease, reason: revokeReason, graceMs: durationMs }),
+  fc.record({ kind: fc.constant('renewed' as const), held: leases, leaseMs }),
+  fc.record({ kind: fc.constant('resultAck' as const), lease, accepted: fc.boolean(), reason: text }),
+  fc.record({ ...deliveryBase, output: payload }, { requiredKeys: [...DELIVERY_REQUIRED] }),
+  fc.record(
+    { ...deliveryBase, failure: fc.record({ code, detail: text, stderrTail: text }) },
+    { requiredKeys: [...DELIVERY_REQUIRED] },
+  ),
+  fc.record({
+    kind: fc.constant('taskUpdate' as const),
+    taskId,
+    state: taskState,
+    attempt: uint32,
+    progressPermille: permille,
+    donor: text,
+    reason: text,
+  }),
+  fc.record({
+    kind: fc.constant('statusReport' as const),
+    tasks: fc.array(
+      fc.record({
+        taskId,
+        requestId,
+        algorithmId: fc.oneof(name, fc.constant('')),
+        state: taskState,
+        attempts: uint32,
+        progressPermille: permille,
+        delivered: fc.boolean(),
+        reason: text,
+      }),
+      { maxLength: 3 },
+    ),
+    truncated: fc.boolean(),
+  }),
+  blobBody,
+);
+
+export function envelopes<Body>(
+  body: Arbitrary<Body>,
+  size: fc.ArrayConstraints = { minLength: 1, maxLength: 4 },
+): Arbitrary<Envelope<Body>[]> {
+  // fast-check's records have no prototype and would differ from what is decoded by that alone.
+  return fc.array(fc.record({ correlationId: safe, body }), size).map((all) => structuredClone(all));
+}
