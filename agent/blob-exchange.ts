@@ -1,0 +1,217 @@
+/** Bulk bytes between the pile and its vehicles: serves what they may pull, pulls what requests and results speak of. */
+import type {
+  BlobBody,
+  BlobChunk,
+  BlobPull,
+  BlobRef,
+  ClientId,
+  ClientName,
+  Digest,
+  Envelope,
+} from '@plugpool/proto';
+import { CHUNK_BYTES_MAX, CHUNK_WINDOW } from '@plugpool/proto';
+import type { BlobStore, BlobUpload, Clock } from './ports.ts';
+
+/** Without a chunk for so long, the window is asked for again. */
+const STALL_MS = 10_000;
+const STALLS_MAX = 3;
+/** Bytes that one pull may ask for: what the window allows at a time. */
+const PULL_BYTES_MAX = CHUNK_WINDOW * CHUNK_BYTES_MAX;
+
+export interface BlobExchangeSurroundings {
+  readonly blobs: BlobStore;
+  readonly clock: Clock;
+  mayPull(client: ClientName, digest: Digest): boolean;
+  send(clientId: ClientId, envelope: Envelope<BlobBody>): void;
+  arrived(digest: Digest): void;
+  failed(digest: Digest, detail: string): void;
+}
+
+interface Download {
+  readonly blob: BlobRef;
+  readonly upload: BlobUpload;
+  clientId: ClientId;
+  /** First byte that was not asked for. */
+  askedTo: number;
+  stalls: number;
+  cancelStall: () => void;
+  /** Chunks are written one after the other. */
+  writing: Promise<void>;
+}
+
+export class BlobExchange {
+  readonly #around: BlobExchangeSurroundings;
+  readonly #downloads = new Map<Digest, Download>();
+  /** Being opened: a second request for the same bytes changes only whom they are asked of. */
+  readonly #opening = new Map<Digest, ClientId>();
+  #correlation = 0;
+
+  constructor(around: BlobExchangeSurroundings) {
+    this.#around = around;
+  }
+
+  /** Pulls `blob` from a client; goes on where an earlier pull of the same digest stopped. */
+  async fetch(clientId: ClientId, blob: BlobRef): Promise<void> {
+    const running = this.#downloads.get(blob.digest);
+    if (running !== undefined) return this.#turnTo(running, clientId);
+    if (this.#opening.has(blob.digest)) {
+      this.#opening.set(blob.digest, clientId);
+      return;
+    }
+    if (this.#around.blobs.has(blob.digest)) return this.#around.arrived(blob.digest);
+    this.#opening.set(blob.digest, clientId);
+    try {
+      const upload = await this.#around.blobs.upload(blob);
+      const download: Download = {
+        blob,
+        upload,
+        clientId: this.#opening.get(blob.digest) ?? clientId,
+        askedTo: upload.nextOffset,
+        stalls: 0,
+        cancelStall: () => undefined,
+        writing: Promise.resolve(),
+      };
+      this.#downloads.set(blob.digest, download);
+      if (upload.nextOffset >= blob.sizeBytes) await this.#finish(download);
+      else this.#ask(download);
+    } catch (error) {
+      this.#around.failed(blob.digest, messageOf(error));
+    } finally {
+      this.#opening.delete(blob.digest);
+    }
+  }
+
+  /** A body of the `blob` topic. Rejects never: what is wrong is answered. */
+  async onBody(client: ClientName, { correlationId, body }: Envelope<BlobBody>): Promise<void> {
+    switch (body.kind) {
+      case 'blobPull':
+        return this.#serve(client, correlationId, body);
+      case 'blobChunk':
+        return this.#onChunk(client, body);
+      case 'blobRefused': {
+        const download = this.#downloads.get(body.digest);
+        if (download?.clientId !== client.clientId) return;
+        return this.#fail(download, `the client refused: ${body.code} ${body.detail}`);
+      }
+    }
+  }
+
+  /** Pulls stop where they are; a request or result that is sent again goes on with them. */
+  onDisconnected(clientId: ClientId): void {
+    for (const download of this.#downloads.values())
+      if (download.clientId === clientId) download.cancelStall();
+  }
+
+  async stop(): Promise<void> {
+    for (const download of this.#downloads.values()) {
+      download.cancelStall();
+      await download.writing.catch(() => undefined);
+    }
+    this.#downloads.clear();
+  }
+
+  async #serve(client: ClientName, correlationId: number, pull: BlobPull): Promise<void> {
+    const { blobs } = this.#around;
+    const { digest, offset } = pull;
+    const refuse = (code: string, detail: string): void =>
+      this.#around.send(client.clientId, {
+        correlationId,
+        body: { kind: 'blobRefused', digest, code, detail },
+      });
+    const sizeBytes = blobs.sizeOf(digest);
+    if (!this.#around.mayPull(client, digest) || sizeBytes === undefined)
+      return refuse('not_yours', 'no lease, delivery or algorithm gives this client these bytes');
+    if (offset > sizeBytes) return refuse('out_of_range', `the blob has ${sizeBytes} bytes`);
+    const end = Math.min(sizeBytes, offset + Math.min(pull.length, PULL_BYTES_MAX));
+    try {
+      let at = offset;
+      do {
+        const data = await blobs.read(digest, at, Math.min(end, at + CHUNK_BYTES_MAX));
+        const body: BlobChunk = { kind: 'blobChunk', digest, offset: at, data, sizeBytes };
+        this.#around.send(client.clientId, { correlationId, body });
+        at += CHUNK_BYTES_MAX;
+      } while (at < end);
+    } catch (error) {
+      refuse('unreadable', messageOf(error));
+    }
+  }
+
+  async #onChunk(client: ClientName, chunk: BlobChunk): Promise<void> {
+    const download = this.#downloads.get(chunk.digest);
+    // Late or unasked: bytes that nobody waits for are dropped.
+    if (download?.clientId !== client.clientId) return;
+    if (chunk.sizeBytes !== download.blob.sizeBytes)
+      return this.#fail(download, `the digest was announced with ${download.blob.sizeBytes} bytes`);
+    download.writing = download.writing.then(() => this.#take(download, chunk));
+    return download.writing;
+  }
+
+  async #take(download: Download, chunk: BlobChunk): Promise<void> {
+    if (this.#downloads.get(chunk.digest) !== download) return;
+    // Seen already (asked for twice), or out of order after a stall: the stall timer asks again.
+    if (chunk.offset !== download.upload.nextOffset) return;
+    try {
+      await download.upload.write(chunk.offset, chunk.data);
+    } catch (error) {
+      return this.#fail(download, messageOf(error));
+    }
+    download.stalls = 0;
+    if (download.upload.nextOffset >= download.blob.sizeBytes) return this.#finish(download);
+    this.#ask(download);
+  }
+
+  /** Keeps one window asked for, a chunk a pull, so that the answers flow without a pause. */
+  #ask(download: Download): void {
+    const { upload, blob } = download;
+    const windowEnd = Math.min(blob.sizeBytes, upload.nextOffset + PULL_BYTES_MAX);
+    while (download.askedTo < windowEnd) {
+      const length = Math.min(CHUNK_BYTES_MAX, blob.sizeBytes - download.askedTo);
+      this.#correlation += 1;
+      this.#around.send(download.clientId, {
+        correlationId: this.#correlation,
+        body: { kind: 'blobPull', digest: blob.digest, offset: download.askedTo, length },
+      });
+      download.askedTo += length;
+    }
+    download.cancelStall();
+    download.cancelStall = this.#around.clock.setTimer(STALL_MS, () => this.#onStall(download));
+  }
+
+  #onStall(download: Download): void {
+    download.stalls += 1;
+    if (download.stalls > STALLS_MAX) {
+      void this.#fail(download, 'the client sends no bytes');
+      return;
+    }
+    this.#turnTo(download, download.clientId);
+  }
+
+  #turnTo(download: Download, clientId: ClientId): void {
+    download.clientId = clientId;
+    download.askedTo = download.upload.nextOffset;
+    this.#ask(download);
+  }
+
+  async #finish(download: Download): Promise<void> {
+    download.cancelStall();
+    try {
+      await download.upload.finish();
+    } catch (error) {
+      this.#downloads.delete(download.blob.digest);
+      return this.#around.failed(download.blob.digest, messageOf(error));
+    }
+    this.#downloads.delete(download.blob.digest);
+    this.#around.arrived(download.blob.digest);
+  }
+
+  async #fail(download: Download, detail: string): Promise<void> {
+    download.cancelStall();
+    this.#downloads.delete(download.blob.digest);
+    await download.upload.abandon().catch(() => undefined);
+    this.#around.failed(download.blob.digest, detail);
+  }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,300 @@
+/**
+ * Wires everything: the broker and the firmware bring events, the engine drives the core, the store commits, and what was
+ * committed goes out through the broker.
+ */
+import type { Logger } from 'pino';
+import {
+  encodeFrames,
+  type BlobBody,
+  type ClientId,
+  type ClientName,
+  type Digest,
+  type DownBody,
+  type Envelope,
+  type TopicKind,
+  type VehicleId,
+} from '@plugpool/proto';
+import type { FirmwareAdapter } from '@plugpool/firmware-bridge';
+import { BlobExchange } from './blob-exchange.ts';
+import type { Effects } from './core/effects.ts';
+import type { ConnectionNumber, Event, OperatorAnswer, OperatorCommand } from './core/events.ts';
+import { mayPull } from './core/may-pull.ts';
+import type { Settings } from './core/settings.ts';
+import type { State } from './core/state.ts';
+import { deliveryOf } from './core/task-end.ts';
+import { Engine } from './engine.ts';
+import { unpackFrame } from './inbox.ts';
+import type { BlobStore, Broker, BrokerHandlers, Clock, Store } from './ports.ts';
+import type { StoreError } from './store-error.ts';
+
+export interface AgentParts {
+  readonly settings: Settings;
+  readonly store: Store;
+  readonly blobs: BlobStore;
+  readonly broker: Broker;
+  readonly firmware: readonly FirmwareAdapter[];
+  readonly clock: Clock;
+  readonly log: Logger;
+  authenticate: BrokerHandlers['authenticate'];
+  /** Called once when our own code broke a promise: stop the process, start it again. */
+  fatal(error: unknown): void;
+}
+
+/** Bytes that no task references are kept this long, for whoever asks for the same again. */
+const UNREFERENCED_BLOB_MS = 3600 * 1000;
+/** Deliveries read from disk again: their bytes may be pulled until so many later ones were. */
+const RECALLED_BLOBS_MAX = 256;
+
+export class Agent {
+  readonly parts: AgentParts;
+  readonly #engine: Engine;
+  readonly #exchange: BlobExchange;
+  readonly #connections = new Map<ClientId, ConnectionNumber>();
+  readonly #answers = new Map<number, (answer: OperatorAnswer) => void>();
+  readonly #recalledBlobs = new Set<string>();
+  readonly #stopFirmware = new AbortController();
+  #prepared: { readonly clientId: ClientId; readonly payloads: readonly Uint8Array[] }[] = [];
+  #connectionCounter = 0;
+  #questionCounter = 0;
+  #address: { readonly host: string; readonly port: number } | undefined;
+  #firmwareFrom = 0;
+
+  constructor(parts: AgentParts) {
+    this.parts = parts;
+    this.#engine = new Engine({
+      store: parts.store,
+      clock: parts.clock,
+      settings: parts.settings,
+      prepare: (effects) => this.#prepare(effects),
+      publish: (effects) => this.#publish(effects),
+      refused: (events, error) => this.#refused(events, error),
+      fatal: (error) => parts.fatal(error),
+    });
+    this.#exchange = new BlobExchange({
+      blobs: parts.blobs,
+      clock: parts.clock,
+      mayPull: (client, digest) => this.#mayPull(client, digest),
+      send: (clientId, envelope) => this.#send(clientId, 'blob', [envelope]),
+      arrived: (digest) => this.#engine.push({ kind: 'blobArrived', digest }),
+      failed: (digest, detail) => this.#engine.push({ kind: 'blobFailed', digest, detail }),
+    });
+  }
+
+  get state(): State {
+    return this.#engine.state;
+  }
+
+  get metrics(): Engine['metrics'] {
+    return this.#engine.metrics;
+  }
+
+  /** Where vehicles connect. */
+  get address(): { readonly host: string; readonly port: number } {
+    if (this.#address === undefined) throw new Error('the agent is not started');
+    return this.#address;
+  }
+
+  /** The store first, so that nobody is heard who could not be answered; the broker last. */
+  async start(): Promise<void> {
+    const { blobs, broker, firmware, authenticate } = this.parts;
+    await this.#engine.start();
+    await blobs.start();
+    for (const adapter of firmware) {
+      const { staleAfterMs } = adapter;
+      await adapter.start(
+        (event) => this.#engine.push({ kind: 'firmware', event, staleAfterMs }),
+        this.#stopFirmware.signal,
+      );
+      this.#firmwareFrom += 1;
+    }
+    this.#address = await broker.start({
+      authenticate,
+      connected: (name) => this.#onConnected(name),
+      disconnected: (name) => this.#onDisconnected(name),
+      message: (name, kind, payload) => this.#onMessage(name, kind, payload),
+    });
+  }
+
+  /** Grants nothing more, says what is owed, and leaves the leases to their donors: they are kept over a restart. */
+  async stop(): Promise<void> {
+    this.#engine.push({ kind: 'stopping' });
+    await this.#engine.idle();
+    await this.parts.broker.stop();
+    await this.#exchange.stop();
+    this.#stopFirmware.abort();
+    for (const adapter of this.parts.firmware.slice(0, this.#firmwareFrom)) await adapter.stop();
+    await this.#engine.stop();
+    await this.parts.blobs.stop();
+    await this.parts.store.close();
+  }
+
+  /** Carries out a change; answered when it is committed. */
+  async operate(command: OperatorCommand): Promise<OperatorAnswer> {
+    this.#questionCounter += 1;
+    const question = this.#questionCounter;
+    const answered = new Promise<OperatorAnswer>((resolve) => this.#answers.set(question, resolve));
+    this.#engine.push({ kind: 'operator', question, command });
+    return answered;
+  }
+
+  /** From cron. */
+  async keepHouse(): Promise<{ readonly freedBytes: number; readonly walBusy: boolean }> {
+    this.#engine.push({ kind: 'housekeeping' });
+    await this.#engine.idle();
+    const keep = await this.parts.store.referencedBlobs();
+    const freedBytes = await this.parts.blobs.sweep(keep, UNREFERENCED_BLOB_MS);
+    const { busy } = await this.parts.store.checkpoint();
+    return { freedBytes, walBusy: busy };
+  }
+
+  #onConnected(name: ClientName): void {
+    this.#connectionCounter += 1;
+    const connection = this.#connectionCounter as ConnectionNumber;
+    this.#connections.set(name.clientId, connection);
+    this.#engine.push({ kind: 'connected', client: name, connection });
+  }
+
+  #onDisconnected(name: ClientName): void {
+    const connection = this.#connections.get(name.clientId);
+    if (connection === undefined) return;
+    this.#connections.delete(name.clientId);
+    this.#exchange.onDisconnected(name.clientId);
+    this.#engine.push({ kind: 'disconnected', client: name, connection });
+  }
+
+  #onMessage(name: ClientName, kind: TopicKind, payload: Uint8Array): Promise<void> | undefined {
+    const connection = this.#connections.get(name.clientId);
+    if (connection === undefined) return undefined;
+    const { events, refusals } = unpackFrame(name, connection, payload, this.parts.blobs);
+    for (const { correlationId, reason } of refusals) {
+      this.parts.log.info({ clientId: name.clientId, code: reason.code, detail: reason.detail }, 'refused');
+      const body: DownBody = { kind: 'refused', reasons: [reason], retryable: false };
+      this.#send(name.clientId, 'frame', [{ correlationId, body }]);
+    }
+    if (kind === 'blob') return this.#onBlobFrame(name, events);
+    for (const event of events) this.#engine.push(event);
+    return this.#engine.room();
+  }
+
+  async #onBlobFrame(name: ClientName, events: readonly Event[]): Promise<void> {
+    for (const event of events) {
+      if (event.kind !== 'message' || !isBlobEnvelope(event.envelope)) continue;
+      await this.#exchange.onBody(name, event.envelope);
+    }
+  }
+
+  #mayPull(client: ClientName, digest: Digest): boolean {
+    return (
+      mayPull(this.state, client.vehicleId, digest) ||
+      this.#recalledBlobs.has(`${client.vehicleId}/${digest}`)
+    );
+  }
+
+  /** What one step owes to one client leaves as one message; encoded while the commit is under way. */
+  #prepare(effects: Effects): void {
+    const byClient = new Map<ClientId, Envelope<DownBody>[]>();
+    for (const { clientId, envelope } of effects.sends) {
+      const envelopes = byClient.get(clientId);
+      if (envelopes === undefined) byClient.set(clientId, [envelope]);
+      else envelopes.push(envelope);
+    }
+    this.#prepared = [];
+    for (const [clientId, envelopes] of byClient)
+      this.#prepared.push({ clientId, payloads: encodeFrames(envelopes) });
+  }
+
+  #publish(effects: Effects): void {
+    const { log, broker } = this.parts;
+    for (const { clientId, payloads } of this.#prepared)
+      for (const payload of payloads) broker.send(clientId, 'frame', payload);
+    this.#prepared = [];
+    for (const { question, answer } of effects.answers) this.#answer(question, answer);
+    for (const { clientId, blob } of effects.fetches) void this.#exchange.fetch(clientId, blob);
+    for (const recall of effects.recalls) void this.#recall(recall);
+    for (const { level, message, fields } of effects.logs) log[level](fields, message);
+  }
+
+  #answer(question: number, answer: OperatorAnswer): void {
+    this.#answers.get(question)?.(answer);
+    this.#answers.delete(question);
+  }
+
+  /** The end of a task that left memory, for the vehicle that asked for it. */
+  async #recall({ clientId, correlationId, taskId }: Effects['recalls'][number]): Promise<void> {
+    const vehicleId = clientId.slice(0, clientId.indexOf('.')) as VehicleId;
+    try {
+      const history = await this.parts.store.readTask(taskId);
+      if (history?.end === undefined || history.task.vehicleId !== vehicleId)
+        return this.#sayUnknown(clientId, correlationId, taskId);
+      if (history.end.output?.where === 'blob')
+        this.#allowPull(`${vehicleId}/${history.end.output.blob.digest}`);
+      const body = deliveryOf(history.task, history.end);
+      this.#send(clientId, 'frame', [{ correlationId, body }]);
+    } catch (error) {
+      this.parts.log.error({ err: error, taskId }, 'could not read a task');
+      const reason = {
+        code: 'storage_unavailable',
+        detail: 'the store did not answer',
+        hint: 'ask again',
+      } as const;
+      this.#send(clientId, 'frame', [
+        { correlationId, body: { kind: 'refused', reasons: [reason], retryable: true } },
+      ]);
+    }
+  }
+
+  #sayUnknown(clientId: ClientId, correlationId: number, taskId: string): void {
+    const reason = {
+      code: 'task_unknown',
+      detail: `no task ${taskId} of this vehicle is known here`,
+      hint: 'list the tasks; ended ones are forgotten after the retention of the pile',
+    } as const;
+    this.#send(clientId, 'frame', [
+      { correlationId, body: { kind: 'refused', reasons: [reason], retryable: false } },
+    ]);
+  }
+
+  #allowPull(key: string): void {
+    this.#recalledBlobs.delete(key);
+    this.#recalledBlobs.add(key);
+    for (const oldest of this.#recalledBlobs) {
+      if (this.#recalledBlobs.size <= RECALLED_BLOBS_MAX) return;
+      this.#recalledBlobs.delete(oldest);
+    }
+  }
+
+  /** Tells the senders, and closes their connections: what they must say again, they say at their next hello. */
+  #refused(events: readonly Event[], error: StoreError): void {
+    this.parts.log.error({ err: error, events: events.length }, 'commit failed, nothing of it happened');
+    const code = error.code === 'full' ? 'storage_full' : 'storage_unavailable';
+    const reason = {
+      code,
+      detail: error.message,
+      hint: 'send it again later; the pile kept nothing of it',
+    } as const;
+    const senders = new Set<ClientId>();
+    for (const event of events) {
+      if (event.kind === 'operator')
+        this.#answer(event.question, { ok: false, code, detail: error.message, hint: error.hint });
+      if (event.kind !== 'message') continue;
+      senders.add(event.client.clientId);
+      const { correlationId, body } = event.envelope;
+      const about = body.kind === 'request' ? { requestId: body.requestId } : {};
+      this.#send(event.client.clientId, 'frame', [
+        { correlationId, body: { kind: 'refused', ...about, reasons: [reason], retryable: true } },
+      ]);
+    }
+    // Whoever waited for an upload that arrived in this batch is not known any more.
+    if (events.some((event) => event.kind === 'blobArrived'))
+      for (const clientId of this.#connections.keys()) senders.add(clientId);
+    for (const clientId of senders) this.parts.broker.disconnect(clientId);
+  }
+
+  #send(clientId: ClientId, kind: TopicKind, envelopes: readonly Envelope<DownBody>[]): void {
+    for (const payload of encodeFrames(envelopes)) this.parts.broker.send(clientId, kind, payload);
+  }
+}
+
+function isBlobEnvelope(envelope: Envelope<{ readonly kind: string }>): envelope is Envelope<BlobBody> {
+  return ['blobPull', 'blobChunk', 'blobRefused'].includes(envelope.body.kind);
+}

@@ -1,0 +1,213 @@
+/**
+ * Drives the core: events in, one step a batch, its changes committed, and only then its effects let out.
+ * The batch is whatever arrived while the last commit was under way, never a timer.
+ */
+import type { Event } from './core/events.ts';
+import type { Effects } from './core/effects.ts';
+import { loadState } from './core/load.ts';
+import type { StoreChange } from './core/records.ts';
+import type { Settings } from './core/settings.ts';
+import type { State } from './core/state.ts';
+import { nextDueMs, step } from './core/step.ts';
+import type { Clock, Store } from './ports.ts';
+import { StoreError } from './store-error.ts';
+
+/** Events of one step: beyond that a step would block the broker for too long. */
+const BATCH_EVENTS_MAX = 2_000;
+/** Above this senders are made to wait, until half of it is worked off. */
+const QUEUE_EVENTS_MAX = 10_000;
+/** Changes that promise nothing wait for the next commit, and never longer than this. */
+const LAZY_DELAY_MS = 1_000;
+const LAZY_CHANGES_MAX = 2_000;
+const RELOAD_DELAY_MS = 1_000;
+
+export interface EngineSurroundings {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly settings: Settings;
+  /** Called after the commit, in order. Must not throw. */
+  publish(effects: Effects): void;
+  /** Builds what `publish` will send while the commit is under way. */
+  prepare(effects: Effects): void;
+  /** The commit of these events failed: nothing of them happened. `awaiting` lost the upload that they waited for. */
+  refused(events: readonly Event[], error: StoreError): void;
+  /** Our own code broke a promise: the agent must stop and start again from the store. */
+  fatal(error: unknown): void;
+}
+
+export class Engine {
+  readonly #around: EngineSurroundings;
+  #state: State | undefined;
+  #queue: Event[] = [];
+  #lazy: StoreChange[] = [];
+  #running = false;
+  #scheduled = false;
+  #stopped = false;
+  #cancelTimer: (() => void) | undefined;
+  #cancelLazy: (() => void) | undefined;
+  #onRoom: (() => void)[] = [];
+  #onIdle: (() => void)[] = [];
+  readonly metrics = {
+    steps: 0,
+    events: 0,
+    commits: 0,
+    changes: 0,
+    failedCommits: 0,
+    stepMs: 0,
+    commitMs: 0,
+  };
+
+  constructor(around: EngineSurroundings) {
+    this.#around = around;
+  }
+
+  get state(): State {
+    if (this.#state === undefined) throw new Error('the engine is not started');
+    return this.#state;
+  }
+
+  async start(): Promise<void> {
+    const { store, settings, clock } = this.#around;
+    this.#state = loadState(await store.open(), settings, clock.now());
+    this.#schedule();
+  }
+
+  push(event: Event): void {
+    if (this.#stopped) return;
+    this.#queue.push(event);
+    this.#schedule();
+  }
+
+  /** Undefined where there is room for more; else resolves when there is. */
+  room(): Promise<void> | undefined {
+    if (this.#queue.length < QUEUE_EVENTS_MAX) return undefined;
+    return new Promise((resolve) => this.#onRoom.push(resolve));
+  }
+
+  /** Resolves when everything that was pushed is committed and published. */
+  async idle(): Promise<void> {
+    if (!this.#running && !this.#scheduled && this.#queue.length === 0) return;
+    await new Promise<void>((resolve) => this.#onIdle.push(resolve));
+  }
+
+  async stop(): Promise<void> {
+    await this.idle();
+    this.#stopped = true;
+    this.#cancelTimer?.();
+    this.#cancelLazy?.();
+    if (this.#lazy.length > 0) await this.#around.store.commit(this.#lazy.splice(0));
+  }
+
+  #schedule(): void {
+    if (this.#running || this.#scheduled || this.#stopped) return;
+    this.#scheduled = true;
+    // After the poll phase: what came in the same turn of the event loop, on whatever socket, is decided together.
+    setImmediate(() => {
+      this.#scheduled = false;
+      void this.#run();
+    });
+  }
+
+  async #run(): Promise<void> {
+    this.#running = true;
+    this.#cancelTimer?.();
+    this.#cancelTimer = undefined;
+    try {
+      do await this.#turn(this.#queue.splice(0, BATCH_EVENTS_MAX));
+      while (this.#queue.length > 0);
+    } catch (error) {
+      this.#stopped = true;
+      this.#around.fatal(error);
+      return;
+    } finally {
+      this.#running = false;
+    }
+    this.#armTimer();
+    for (const resolve of this.#onIdle.splice(0)) resolve();
+  }
+
+  async #turn(events: readonly Event[]): Promise<void> {
+    if (this.#onRoom.length > 0 && this.#queue.length < QUEUE_EVENTS_MAX / 2)
+      for (const resolve of this.#onRoom.splice(0)) resolve();
+    const { clock } = this.#around;
+    const startMs = clock.now().monoMs;
+    const effects = step(this.state, events, clock.now());
+    this.metrics.steps += 1;
+    this.metrics.events += events.length;
+    this.metrics.stepMs += clock.now().monoMs - startMs;
+    if (effects.changesCanWait && this.#lazy.length + effects.changes.length < LAZY_CHANGES_MAX) {
+      this.#keepForLater(effects.changes);
+      this.#around.prepare(effects);
+    } else if (!(await this.#commit(events, effects))) return;
+    this.#around.publish(effects);
+  }
+
+  async #commit(events: readonly Event[], effects: Effects): Promise<boolean> {
+    const { store, clock } = this.#around;
+    const changes = [...this.#lazy.splice(0), ...effects.changes];
+    this.#cancelLazy?.();
+    this.#cancelLazy = undefined;
+    const startMs = clock.now().monoMs;
+    try {
+      const committed = store.commit(changes);
+      this.#around.prepare(effects);
+      await committed;
+    } catch (error) {
+      if (!(error instanceof StoreError)) throw error;
+      this.metrics.failedCommits += 1;
+      await this.#startOver();
+      this.#around.refused(events, error);
+      return false;
+    }
+    this.metrics.commits += 1;
+    this.metrics.changes += changes.length;
+    this.metrics.commitMs += clock.now().monoMs - startMs;
+    return true;
+  }
+
+  /** The state says what is not on disk: it is dropped and loaded again, however long that takes. */
+  async #startOver(): Promise<void> {
+    const { store, settings, clock } = this.#around;
+    for (;;) {
+      try {
+        this.#state = loadState(await store.reload(), settings, clock.now(), this.state);
+        return;
+      } catch (error) {
+        if (!(error instanceof StoreError)) throw error;
+        await new Promise<void>((resolve) => clock.setTimer(RELOAD_DELAY_MS, resolve));
+      }
+    }
+  }
+
+  #keepForLater(changes: readonly StoreChange[]): void {
+    if (changes.length === 0) return;
+    this.#lazy.push(...changes);
+    this.#cancelLazy ??= this.#around.clock.setTimer(LAZY_DELAY_MS, () => {
+      this.#cancelLazy = undefined;
+      void this.#flushLazy();
+    });
+  }
+
+  async #flushLazy(): Promise<void> {
+    // A commit that is under way, or about to be, takes them along.
+    if (this.#running || this.#scheduled || this.#stopped) return;
+    this.#running = true;
+    try {
+      await this.#around.store.commit(this.#lazy.splice(0));
+    } catch (error) {
+      // They promised nothing. What they said is derived again: a delivery is repeated until it is acknowledged.
+      if (!(error instanceof StoreError)) this.#around.fatal(error);
+    } finally {
+      this.#running = false;
+    }
+    if (this.#queue.length > 0) this.#schedule();
+    for (const resolve of this.#onIdle.splice(0)) resolve();
+  }
+
+  #armTimer(): void {
+    const dueMs = nextDueMs(this.state);
+    if (dueMs === undefined || this.#stopped) return;
+    const delayMs = Math.max(0, dueMs - this.#around.clock.now().monoMs);
+    this.#cancelTimer = this.#around.clock.setTimer(delayMs, () => this.push({ kind: 'tick' }));
+  }
+}

@@ -1,0 +1,49 @@
+/** From the bytes of a publish to events: decoded or refused here, and nowhere later. */
+import { hash } from 'node:crypto';
+import { decodeUpFrame, type ClientName, type Reason, type TaskRequest, type UpBody } from '@plugpool/proto';
+import type { ConnectionNumber, Event } from './core/events.ts';
+import type { BlobStore } from './ports.ts';
+
+export interface Unpacked {
+  readonly events: Event[];
+  readonly refusals: readonly { readonly correlationId: number; readonly reason: Reason }[];
+}
+
+/** What a frame says, as events of that connection, and what of it is refused. */
+export function unpackFrame(
+  name: ClientName,
+  connection: ConnectionNumber,
+  payload: Uint8Array,
+  blobs: Pick<BlobStore, 'has'>,
+): Unpacked {
+  const frame = decodeUpFrame(payload);
+  if (!frame.ok) {
+    const hint = 'docs/protocol.md describes the frame';
+    return {
+      events: [],
+      refusals: [{ correlationId: 0, reason: { code: frame.code, detail: frame.detail, hint } }],
+    };
+  }
+  const events = frame.envelopes.map((envelope): Event => {
+    const { body } = envelope;
+    const about = { kind: 'message', client: name, connection, envelope } as const;
+    if (body.kind === 'request')
+      return { ...about, bodyHash: hashOfRequest(body), blobHeld: isHeld(body.input, blobs) };
+    if (body.kind === 'result' && body.outcome.ok)
+      return { ...about, blobHeld: isHeld(body.outcome.output, blobs) };
+    return about;
+  });
+  return { events, refusals: frame.rejected };
+}
+
+function isHeld(payload: TaskRequest['input'], blobs: Pick<BlobStore, 'has'>): boolean {
+  return payload.where === 'inline' || blobs.has(payload.blob.digest);
+}
+
+/** sha256 of what a request means: two requests with the same hash ask for the same. */
+export function hashOfRequest(body: Extract<UpBody, { kind: 'request' }>): string {
+  const { input } = body;
+  const about = JSON.stringify([body.selector, body.args, body.deadlineMs ?? null, input.where]);
+  const bytes = input.where === 'inline' ? Buffer.from(input.bytes) : Buffer.from(input.blob.digest);
+  return hash('sha256', Buffer.concat([Buffer.from(about), Buffer.from([0]), bytes]), 'hex');
+}
