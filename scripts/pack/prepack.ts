@@ -14,7 +14,7 @@ swapManifest(workspaceDir, (manifest) => {
 /** What names a source names what was emitted from it; anything else (package.json) stays. */
 function emittedExports(exports: Readonly<Record<string, string>>): Record<string, unknown> {
   return Object.fromEntries(
-    Object.entries(exports).map(([name, target]) => {
+    Object.entries(exports).map(([name, target]): [string, unknown] => {
       if (!target.endsWith('.ts')) return [name, target];
       const emitted = target.replace(/^\.\//, './dist/').replace(/\.ts$/, '');
       return [name, { types: `${emitted}.d.ts`, default: `${emitted}.js` }];
