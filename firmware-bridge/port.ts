@@ -54,7 +54,10 @@ interface EventBase {
   readonly at: SampleTime;
 }
 
-/** The closed list of what an adapter says. Each also verifies the connector anew, but `linkLost` and `linkUp`. */
+/**
+ * The closed list of what an adapter says. Each also verifies the connector anew, but `linkLost` and `linkUp`.
+ * Durations (`…InMs`) count from `at.receivedWallMs`: the firmware's own clock may be years off.
+ */
 export type FirmwareEvent =
   | (EventBase & { readonly kind: 'plugged' })
   | (EventBase & { readonly kind: 'transactionStarted'; readonly transactionId: string })

@@ -1,4 +1,5 @@
 /** A clock that stands still until it is advanced: what tests and simulations give to an adapter. */
+import { TIMER_MS_MAX } from './clock.ts';
 import type { FirmwareClock } from './clock.ts';
 
 interface Timer {
@@ -24,6 +25,8 @@ export class SteppedClock implements FirmwareClock {
   }
 
   setTimer(delayMs: number, fire: () => void): () => void {
+    if (!(delayMs <= TIMER_MS_MAX))
+      throw new RangeError(`a timer of ${delayMs} ms is longer than ${TIMER_MS_MAX} ms`);
     const timer = { atMonoMs: this.#monoMs + Math.max(0, delayMs), fire };
     this.#timers.push(timer);
     return () => {

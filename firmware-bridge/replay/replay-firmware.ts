@@ -56,7 +56,7 @@ const METER_EVERY_MS_DEFAULT = 60_000;
 const METER_CLOCK_MS_MIN = 1_000;
 /** Events told in one turn; others get to run before the next ones, however fast the replay. */
 const EVENTS_PER_TURN_MAX = 256;
-/** Node's timers end at 24 days; a longer wait is cut into these. */
+/** Longer waits, which a timer may not have, are cut into these. */
 const WAIT_MS_MAX = 3_600_000;
 const DAY_MS = 24 * 3_600_000;
 const NAMES_SHOWN_MAX = 10;

@@ -4,9 +4,10 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { createReplayFirmware } from '../../firmware-bridge/index.ts';
+import { SAMPLE_SESSIONS_FILE, createReplayFirmware } from '../../firmware-bridge/index.ts';
 import type { FirmwareEvent, ReplayFirmware, ReplayFirmwareOptions } from '../../firmware-bridge/index.ts';
 import { SteppedClock } from '../../firmware-bridge/stepped-clock.ts';
+import { FirmwareOrder } from '../conformance/firmware-order.ts';
 
 const HEADER = 'site,connector,plugged_at,unplugged_at,energy_wh,charging_ended_at,stated_departure_at';
 const START_WALL_MS = Date.UTC(2030, 0, 1);
@@ -202,6 +203,21 @@ describe('the pace of a replay', () => {
     const { clock, events } = await replay([ONE_STAY, later]);
     clock.drain();
     assert.equal(drawn(events).at(-1), `${(92 * DAY_MS + 2 * HOUR_MS) / MINUTE_MS} unplugged`);
+  });
+
+  it('lives through the sample on the real clock', async () => {
+    const firmware = createReplayFirmware({ file: SAMPLE_SESSIONS_FILE, station: 'pile', speed: 5_000_000 });
+    const order = new FirmwareOrder(firmware.capabilities);
+    const faults: string[] = [];
+    const { promise: over, resolve } = Promise.withResolvers<void>();
+    let stays = 0;
+    await firmware.start((event) => {
+      faults.push(...order.see(event));
+      if (event.kind === 'unplugged' && ++stays === 40) resolve();
+    }, new AbortController().signal);
+    await over;
+    await firmware.stop();
+    assert.deepEqual([...faults, ...order.occupied()], []);
   });
 
   it('can be stopped from within an event', async () => {
