@@ -1,0 +1,189 @@
+/** Opens the store's file: checks it before it is touched, sets a damaged one aside whole, and makes commits durable. */
+import Database from 'better-sqlite3';
+import assert from 'node:assert/strict';
+import { chmodSync, existsSync, renameSync } from 'node:fs';
+import { StoreError } from '../../store-error.ts';
+import { APPLICATION_ID, applicationIdOf, migrate, SCHEMA_VERSION, schemaVersionOf } from './migrations.ts';
+import { isSqliteError, storeErrorOf } from './sqlite-errors.ts';
+
+/** How long a commit waits for a person's writing sqlite3 shell before it is refused. */
+const BUSY_MS_MAX = 2_000;
+/** 4 MiB of WAL: a checkpoint every hundred commits or so, and a file that stays small. */
+const WAL_PAGES_CHECKPOINT = 4000;
+/** A WAL that a long reader let grow is cut back to this. */
+const WAL_BYTES_KEPT = 64 * 1024 * 1024;
+const CACHE_KIB = 8 * 1024;
+const SET_ASIDE_MAX = 1_000;
+const SYNCHRONOUS_FULL = 2;
+
+/** Checks, opens, migrates. Throws a `StoreError`. */
+export function openDatabase(path: string): {
+  readonly db: Database.Database;
+  readonly migratedFrom: number;
+} {
+  refuseWhereSetAside(path);
+  if (existsSync(path)) checkUntouched(path);
+  return openForWriting(path);
+}
+
+/** Opens without the checks of a start: for a connection that failed while running. */
+export function openForWriting(path: string): {
+  readonly db: Database.Database;
+  readonly migratedFrom: number;
+} {
+  let db: Database.Database | undefined;
+  try {
+    db = new Database(path, { timeout: BUSY_MS_MAX });
+    chmodSync(path, 0o600);
+    makeDurable(db);
+    return { db, migratedFrom: migrate(db) };
+  } catch (error) {
+    db?.close();
+    throw storeErrorOf(error, `open the store ${path}`);
+  }
+}
+
+/** Order matters: setting WAL drops `synchronous` to NORMAL, which loses the last commits on a power cut. */
+function makeDurable(db: Database.Database): void {
+  const journalMode = db.pragma('journal_mode = WAL', { simple: true });
+  if (journalMode !== 'wal') {
+    throw new StoreError('unavailable', `the store's file system does not allow write-ahead logging`, {
+      hint: 'Put the data directory on a local disk (no network share).',
+      retryable: false,
+    });
+  }
+  db.pragma('synchronous = FULL');
+  db.pragma('foreign_keys = ON');
+  db.pragma('trusted_schema = OFF');
+  // No temporary file may be needed to forget tasks: that is what frees a full disk.
+  db.pragma('temp_store = MEMORY');
+  db.pragma(`cache_size = -${CACHE_KIB}`);
+  db.pragma(`wal_autocheckpoint = ${WAL_PAGES_CHECKPOINT}`);
+  db.pragma(`journal_size_limit = ${WAL_BYTES_KEPT}`);
+  assert.equal(db.pragma('synchronous', { simple: true }), SYNCHRONOUS_FULL, 'synchronous must be FULL');
+  assert.equal(db.pragma('foreign_keys', { simple: true }), 1, 'foreign_keys must be on');
+}
+
+/**
+ * Looks through a read-only connection, which leaves the file and its WAL as they are when it closes; a writing one would
+ * fold the WAL into a damaged file, or one of a newer version.
+ */
+function checkUntouched(path: string): void {
+  let db: Database.Database | undefined;
+  try {
+    db = new Database(path, { readonly: true, timeout: BUSY_MS_MAX });
+    check(db, path);
+  } catch (error) {
+    db?.close();
+    // A crash while the file was created left a rollback journal, which only a writer may play back.
+    if (!isSqliteError(error, 'SQLITE_READONLY') && !isSqliteError(error, 'SQLITE_CANTOPEN')) {
+      throw refusal(error, path);
+    }
+    checkWriting(path);
+    return;
+  }
+  db.close();
+}
+
+function checkWriting(path: string): void {
+  let db: Database.Database | undefined;
+  try {
+    db = new Database(path, { timeout: BUSY_MS_MAX });
+    check(db, path);
+  } catch (error) {
+    db?.close();
+    throw refusal(error, path);
+  }
+  db.close();
+}
+
+class Damage extends Error {}
+
+function check(db: Database.Database, path: string): void {
+  const version = schemaVersionOf(db);
+  const owner = applicationIdOf(db);
+  if (owner !== APPLICATION_ID && !isEmpty(db)) throw foreign(path);
+  if (version > SCHEMA_VERSION) throw newer(path, version);
+  const findings = db.pragma('quick_check(10)') as { quick_check: string }[];
+  const bad = findings.map((row) => row.quick_check).filter((finding) => finding !== 'ok');
+  if (bad.length > 0) throw new Damage(bad.join('; '));
+}
+
+function isEmpty(db: Database.Database): boolean {
+  return db.prepare('SELECT 1 FROM sqlite_schema LIMIT 1').get() === undefined;
+}
+
+function refusal(error: unknown, path: string): Error {
+  const damaged =
+    error instanceof Damage ||
+    isSqliteError(error, 'SQLITE_CORRUPT') ||
+    isSqliteError(error, 'SQLITE_NOTADB');
+  if (!damaged) return storeErrorOf(error, `check the store ${path}`);
+  const aside = setAside(path);
+  return new StoreError('damaged', `the store ${path} is damaged: ${(error as Error).message}`, {
+    hint: `It was set aside whole as ${aside}. ${howToGoOn(path, aside)}`,
+    retryable: false,
+    cause: error,
+  });
+}
+
+/** The WAL and its index keep their names relative to the file, so that `sqlite3 <aside> .recover` sees all of it. */
+function setAside(path: string): string {
+  const aside = firstFree(path);
+  for (const suffix of ['-wal', '-shm', '']) {
+    if (existsSync(path + suffix)) renameSync(path + suffix, aside + suffix);
+  }
+  return aside;
+}
+
+function firstFree(path: string): string {
+  for (let n = 1; n <= SET_ASIDE_MAX; n += 1) {
+    const name = `${path}.damaged-${n}`;
+    if (!existsSync(name) && !existsSync(`${name}-wal`)) return name;
+  }
+  throw new StoreError('damaged', `${SET_ASIDE_MAX} damaged stores lie beside ${path}`, {
+    hint: 'Check the disk, and move the files away.',
+    retryable: false,
+  });
+}
+
+/**
+ * A supervisor starts a refused agent again at once. Were that start to begin with an empty store, the refusal would last a
+ * second and every accepted task would be gone unseen: so a store that was set aside and not replaced still refuses.
+ */
+function refuseWhereSetAside(path: string): void {
+  if (existsSync(path)) return;
+  for (let n = SET_ASIDE_MAX; n >= 1; n -= 1) {
+    const aside = `${path}.damaged-${n}`;
+    if (!existsSync(aside)) continue;
+    throw new StoreError('damaged', `the store ${path} was damaged, and nothing has replaced it yet`, {
+      hint: `It lies as ${aside}. ${howToGoOn(path, aside)}`,
+      retryable: false,
+    });
+  }
+}
+
+function howToGoOn(path: string, aside: string): string {
+  return (
+    `Put a backup or what \`sqlite3 ${aside} .recover | sqlite3 ${path}\` saves in its place, ` +
+    `or move ${aside}* out of the directory to begin with an empty store (open tasks and the ledger are lost).`
+  );
+}
+
+function newer(path: string, version: number): StoreError {
+  return new StoreError(
+    'newer',
+    `the store ${path} has schema ${version}; this version knows ${SCHEMA_VERSION}`,
+    {
+      hint: 'Install the version that wrote it, or a later one. The file was not changed.',
+      retryable: false,
+    },
+  );
+}
+
+function foreign(path: string): StoreError {
+  return new StoreError('unavailable', `${path} is a database of another program`, {
+    hint: 'Choose another directory with --data-dir. The file was not changed.',
+    retryable: false,
+  });
+}

@@ -1,0 +1,32 @@
+/** Brings a file to the schema of this version, step by step; each step is one transaction. */
+import type { Database } from 'better-sqlite3';
+import { firstSchema } from './migrations/001-first-schema.ts';
+
+/** 'Plug', so that `file agent.db` and another program can tell whose file it is. */
+export const APPLICATION_ID = 0x506c7567;
+
+/** Position + 1 is the `user_version` that the step leads to. A step that was released is never edited. */
+const STEPS: readonly string[] = [firstSchema];
+
+export const SCHEMA_VERSION = STEPS.length;
+
+/** Returns the version that the file had. */
+export function migrate(db: Database): number {
+  const found = schemaVersionOf(db);
+  for (let version = found; version < SCHEMA_VERSION; version += 1) {
+    db.transaction(() => {
+      db.exec(STEPS[version]!);
+      db.pragma(`application_id = ${APPLICATION_ID}`);
+      db.pragma(`user_version = ${version + 1}`);
+    }).immediate();
+  }
+  return found;
+}
+
+export function schemaVersionOf(db: Database): number {
+  return db.pragma('user_version', { simple: true }) as number;
+}
+
+export function applicationIdOf(db: Database): number {
+  return db.pragma('application_id', { simple: true }) as number;
+}

@@ -1,0 +1,119 @@
+/** One open connection with every statement prepared: the synchronous half of the store, on whatever thread it runs. */
+import type { TaskId } from '@plugpool/proto';
+import type { Database } from 'better-sqlite3';
+import { statSync } from 'node:fs';
+import type { StoreChange, StoredState, TaskHistory } from '../../core/records.ts';
+import { prepareAlgorithms } from './algorithms.ts';
+import { prepareInstances } from './instances.ts';
+import { prepareLedger } from './ledger.ts';
+import { prepareTasks } from './tasks.ts';
+import { prepareTokens } from './tokens.ts';
+
+export type StoreConnection = ReturnType<typeof connect>;
+
+export function connect(db: Database) {
+  const tasks = prepareTasks(db);
+  const instances = prepareInstances(db);
+  const ledger = prepareLedger(db);
+  const algorithms = prepareAlgorithms(db);
+  const tokens = prepareTokens(db);
+  const begin = db.prepare('BEGIN IMMEDIATE');
+  const commit = db.prepare('COMMIT');
+  const rollback = db.prepare('ROLLBACK');
+  const growGeneration = db
+    .prepare<[], number>('UPDATE meta SET generation = generation + 1 RETURNING generation')
+    .pluck();
+
+  const apply = (change: StoreChange): void => {
+    switch (change.change) {
+      case 'insertTask':
+        return tasks.insertTask(change.task);
+      case 'endTask':
+        return tasks.endTask(change.taskId, change.end);
+      case 'taskDelivered':
+        return tasks.taskDelivered(change.taskId);
+      case 'putInstance':
+        return instances.putInstance(change.instance);
+      case 'insertAttempt':
+        return instances.insertAttempt(change.attempt);
+      case 'book':
+        return ledger.book(change.booking);
+      case 'putAlgorithm':
+        return algorithms.putAlgorithm(change.algorithm);
+      case 'removeAlgorithm':
+        return algorithms.removeAlgorithm(change.id, change.version);
+      case 'forgetTasks':
+        return tasks.forgetTasks(change.taskIds);
+      default:
+        change satisfies never;
+        throw new TypeError(`unknown change ${JSON.stringify(change)}`);
+    }
+  };
+
+  /** All or nothing. SQLite ends the transaction by itself on some failures (a full disk), and leaves it open on others. */
+  const inTransaction = <Result>(write: () => Result): Result => {
+    begin.run();
+    try {
+      const result = write();
+      commit.run();
+      return result;
+    } catch (error) {
+      if (db.inTransaction) rollback.run();
+      throw error;
+    }
+  };
+
+  const history = (taskId: TaskId): TaskHistory | undefined => {
+    const stored = tasks.readTask(taskId);
+    return (
+      stored && {
+        ...stored,
+        instances: instances.instancesOf(taskId),
+        attempts: instances.attemptsOf(taskId),
+        bookings: ledger.bookingsOf(taskId),
+      }
+    );
+  };
+
+  const load = (): StoredState => ({
+    generation: inTransaction(() => growGeneration.get()!),
+    algorithms: algorithms.algorithms(),
+    openTasks: tasks.openTasks().map(({ task, end }) => ({
+      task,
+      instances: instances.instancesOf(task.taskId),
+      ...(end && { end }),
+    })),
+    closedTasks: tasks.closedTasks(),
+  });
+
+  return {
+    load,
+    commit: (changes: readonly StoreChange[]): void => {
+      inTransaction(() => {
+        for (const change of changes) apply(change);
+      });
+    },
+    histories: (taskIds: readonly TaskId[]): TaskHistory[] =>
+      taskIds.map(history).filter((found) => found !== undefined),
+    tasks,
+    ledger,
+    tokens,
+    checkpoint: (): { busy: boolean; walBytes: number } => checkpoint(db),
+    close: (): void => {
+      db.close();
+    },
+  };
+}
+
+/** Waits for nobody: a reader that is in the way would hold up the commits behind this. */
+function checkpoint(db: Database): { busy: boolean; walBytes: number } {
+  const waitMs = db.pragma('busy_timeout', { simple: true }) as number;
+  db.pragma('busy_timeout = 0');
+  try {
+    const [row] = db.pragma('wal_checkpoint(TRUNCATE)') as { busy: number }[];
+    const wal = statSync(`${db.name}-wal`, { throwIfNoEntry: false });
+    return { busy: row?.busy !== 0, walBytes: wal?.size ?? 0 };
+  } finally {
+    db.pragma(`busy_timeout = ${waitMs}`);
+  }
+}

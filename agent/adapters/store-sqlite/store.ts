@@ -1,0 +1,144 @@
+/** The Store port on SQLite: a thread of its own does the work, long readings go to it in slices so that commits pass between. */
+import type { Digest, TaskId, VehicleId } from '@plugpool/proto';
+import type {
+  ClosedTaskRecord,
+  LedgerSummary,
+  StoreChange,
+  StoredState,
+  TaskHistory,
+} from '../../core/records.ts';
+import type { Store } from '../../ports.ts';
+import { storeErrorOf } from './sqlite-errors.ts';
+import { BOOKINGS_A_SLICE, summariseLedger, type LedgerSlice } from './ledger.ts';
+import { ownedBytes } from './owned-bytes.ts';
+import type { CallArgs, CallResult, StoreCall, StoreCaller } from './store-calls.ts';
+import { SynchronousStore, type StoreLog, type SynchronousStoreOptions } from './synchronous-store.ts';
+import { WorkerCaller } from './worker-caller.ts';
+
+export interface SqliteStoreOptions {
+  readonly dataDir: string;
+  readonly log?: StoreLog;
+  /** Does the work on the caller's thread; for tests and offline tools. */
+  readonly inProcess?: boolean;
+}
+
+export const RECENT_TASKS_MAX = 1_000;
+export const CLOSED_TASKS_MAX = 10_000;
+/** A history can hold 128 KiB of payloads: 64 of them are at most 8 MiB in one message. */
+const HISTORIES_A_SLICE = 64;
+
+const silent: StoreLog = { info: () => undefined, warn: () => undefined };
+
+export function createSqliteStore({ dataDir, log = silent, inProcess = false }: SqliteStoreOptions): Store {
+  const options = { dataDir, log };
+  return new SqliteStore(inProcess ? new InProcessCaller(options) : new WorkerCaller(options));
+}
+
+class SqliteStore implements Store {
+  readonly #caller: StoreCaller;
+
+  constructor(caller: StoreCaller) {
+    this.#caller = caller;
+  }
+
+  async open(): Promise<StoredState> {
+    await this.#caller.start();
+    try {
+      return await this.#caller.call('open');
+    } catch (error) {
+      await this.close();
+      throw error;
+    }
+  }
+
+  async reload(): Promise<StoredState> {
+    return this.#caller.state === 'failed' ? this.open() : this.#caller.call('reload');
+  }
+
+  async commit(changes: readonly StoreChange[]): Promise<void> {
+    if (changes.length > 0) await this.#caller.call('commit', changes.map(ownedBytes));
+  }
+
+  async readTask(taskId: TaskId): Promise<TaskHistory | undefined> {
+    const [history] = await this.#caller.call('histories', [taskId]);
+    return history;
+  }
+
+  async recentTasks(limit: number): Promise<readonly TaskHistory[]> {
+    const taskIds = await this.#caller.call('recentTaskIds', Math.min(limit, RECENT_TASKS_MAX));
+    const histories: TaskHistory[] = [];
+    for (let from = 0; from < taskIds.length; from += HISTORIES_A_SLICE) {
+      histories.push(
+        ...(await this.#caller.call('histories', taskIds.slice(from, from + HISTORIES_A_SLICE))),
+      );
+    }
+    return histories;
+  }
+
+  closedTasksOf(vehicleId: VehicleId, limit: number): Promise<readonly ClosedTaskRecord[]> {
+    return this.#caller.call('closedTasksOf', vehicleId, Math.min(limit, CLOSED_TASKS_MAX));
+  }
+
+  async ledger(): Promise<LedgerSummary> {
+    const lastKey = await this.#caller.call('lastBookingKey');
+    const slices: LedgerSlice[] = [];
+    for (let after = 0; after < lastKey; after += BOOKINGS_A_SLICE) {
+      const through = Math.min(after + BOOKINGS_A_SLICE, lastKey);
+      slices.push(await this.#caller.call('ledgerSlice', after, through));
+    }
+    return summariseLedger(slices);
+  }
+
+  async referencedBlobs(): Promise<ReadonlySet<Digest>> {
+    return new Set(await this.#caller.call('referencedBlobs'));
+  }
+
+  tokenHash(vehicleId: VehicleId): Promise<string | undefined> {
+    return this.#caller.call('tokenHash', vehicleId);
+  }
+
+  bindToken(vehicleId: VehicleId, hash: string): Promise<boolean> {
+    return this.#caller.call('bindToken', vehicleId, hash);
+  }
+
+  unbindToken(vehicleId: VehicleId): Promise<boolean> {
+    return this.#caller.call('unbindToken', vehicleId);
+  }
+
+  checkpoint(): Promise<{ readonly busy: boolean; readonly walBytes: number }> {
+    return this.#caller.call('checkpoint');
+  }
+
+  /** Calls are done in order: what was under way is finished first. */
+  close(): Promise<void> {
+    return this.#caller.stop();
+  }
+}
+
+class InProcessCaller implements StoreCaller {
+  readonly #options: SynchronousStoreOptions;
+  #store: SynchronousStore | undefined;
+
+  constructor(options: SynchronousStoreOptions) {
+    this.#options = options;
+  }
+
+  get state(): StoreCaller['state'] {
+    return this.#store === undefined ? 'idle' : 'running';
+  }
+
+  async start(): Promise<void> {
+    this.#store = new SynchronousStore(this.#options);
+  }
+
+  async call<Call extends StoreCall>(call: Call, ...args: CallArgs<Call>): Promise<CallResult<Call>> {
+    const method = this.#store?.[call] as ((...args: CallArgs<Call>) => CallResult<Call>) | undefined;
+    if (method === undefined) throw storeErrorOf(new Error('the store is not open'), call);
+    return method.apply(this.#store, args);
+  }
+
+  async stop(): Promise<void> {
+    this.#store?.close();
+    this.#store = undefined;
+  }
+}

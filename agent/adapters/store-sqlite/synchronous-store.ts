@@ -1,0 +1,185 @@
+/** The whole store as synchronous calls: lock, file, statements. Runs in the worker; in the caller's thread only for tests. */
+import type { Digest, TaskId, VehicleId } from '@plugpool/proto';
+import assert from 'node:assert/strict';
+import { closeSync, existsSync, fsyncSync, mkdirSync, openSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import type { ClosedTaskRecord, StoreChange, StoredState, TaskHistory } from '../../core/records.ts';
+import { StoreError, storeErrorOfFile } from '../../store-error.ts';
+import { openDatabase, openForWriting } from './database.ts';
+import type { LedgerSlice } from './ledger.ts';
+import { lockDirectory, type DirectoryLock } from './lock.ts';
+import { SCHEMA_VERSION } from './migrations.ts';
+import { storeErrorOf } from './sqlite-errors.ts';
+import { connect, type StoreConnection } from './store-connection.ts';
+
+/** Fields and a sentence, as pino takes them. */
+export interface StoreLog {
+  info(fields: object, message: string): void;
+  warn(fields: object, message: string): void;
+}
+
+export interface SynchronousStoreOptions {
+  readonly dataDir: string;
+  readonly log: StoreLog;
+}
+
+/** Each call throws a `StoreError`, or an error of another class where the caller broke a rule of the records. */
+export class SynchronousStore {
+  readonly #dataDir: string;
+  readonly #path: string;
+  readonly #log: StoreLog;
+  #lock: DirectoryLock | undefined;
+  #connection: StoreConnection | undefined;
+
+  constructor({ dataDir, log }: SynchronousStoreOptions) {
+    this.#dataDir = resolve(dataDir);
+    this.#path = join(this.#dataDir, 'agent.db');
+    this.#log = log;
+  }
+
+  open(): StoredState {
+    assert.equal(this.#lock, undefined, 'the store is open already');
+    makeDirectory(this.#dataDir);
+    this.#lock = lockDirectory(this.#dataDir);
+    try {
+      return this.#openLocked();
+    } catch (error) {
+      this.close();
+      throw storeErrorOf(error, `open the store ${this.#path}`);
+    }
+  }
+
+  #openLocked(): StoredState {
+    const startedMs = performance.now();
+    const { db, migratedFrom } = openDatabase(this.#path);
+    this.#connection = connect(db);
+    const state = this.#connection.load();
+    this.#log.info(
+      {
+        path: this.#path,
+        generation: state.generation,
+        openTasks: state.openTasks.length,
+        closedTasks: state.closedTasks.length,
+        schemaFound: migratedFrom,
+        schema: SCHEMA_VERSION,
+        ms: Math.round(performance.now() - startedMs),
+      },
+      'store opened',
+    );
+    return state;
+  }
+
+  /**
+   * On the same connection where that works: on a full disk a new one could not even make its WAL index. Where it does not (the
+   * disk went away and came back), on a new one.
+   */
+  reload(): StoredState {
+    assert.ok(this.#lock, 'open() comes before reload()');
+    try {
+      return this.#load();
+    } catch (error) {
+      const failure = storeErrorOf(error, 'load the store again');
+      if (!(failure instanceof StoreError) || failure.code !== 'unavailable') throw failure;
+      this.#log.warn({ path: this.#path, error: failure.message }, 'store is opened anew');
+    }
+    return this.#attempt('open the store again', () => {
+      this.#closeConnection();
+      this.#connection = connect(openForWriting(this.#path).db);
+      return this.#connection.load();
+    });
+  }
+
+  /** Where the disk is full, folding the WAL into the file can make room for the one page that the generation takes. */
+  #load(): StoredState {
+    try {
+      return this.#open.load();
+    } catch (error) {
+      const failure = storeErrorOf(error, 'load the store again');
+      if (!(failure instanceof StoreError) || failure.code !== 'full') throw failure;
+      this.#open.checkpoint();
+      return this.#open.load();
+    }
+  }
+
+  commit(changes: readonly StoreChange[]): void {
+    this.#attempt('commit', () => this.#open.commit(changes));
+  }
+
+  histories(taskIds: readonly TaskId[]): TaskHistory[] {
+    return this.#attempt('read tasks', () => this.#open.histories(taskIds));
+  }
+
+  recentTaskIds(limit: number): TaskId[] {
+    return this.#attempt('list tasks', () => this.#open.tasks.recentTaskIds(limit));
+  }
+
+  closedTasksOf(vehicleId: VehicleId, limit: number): ClosedTaskRecord[] {
+    return this.#attempt('list closed tasks', () => this.#open.tasks.closedTasksOf(vehicleId, limit));
+  }
+
+  lastBookingKey(): number {
+    return this.#attempt('read the ledger', () => this.#open.ledger.lastBookingKey());
+  }
+
+  ledgerSlice(afterKey: number, throughKey: number): LedgerSlice {
+    return this.#attempt('sum the ledger', () => this.#open.ledger.slice(afterKey, throughKey));
+  }
+
+  referencedBlobs(): Digest[] {
+    return this.#attempt('list referenced blobs', () => this.#open.tasks.referencedBlobs());
+  }
+
+  tokenHash(vehicleId: VehicleId): string | undefined {
+    return this.#attempt('read a token', () => this.#open.tokens.tokenHash(vehicleId));
+  }
+
+  bindToken(vehicleId: VehicleId, hash: string): boolean {
+    return this.#attempt('bind a token', () => this.#open.tokens.bindToken(vehicleId, hash));
+  }
+
+  unbindToken(vehicleId: VehicleId): boolean {
+    return this.#attempt('unbind a token', () => this.#open.tokens.unbindToken(vehicleId));
+  }
+
+  checkpoint(): { readonly busy: boolean; readonly walBytes: number } {
+    return this.#attempt('checkpoint the store', () => this.#open.checkpoint());
+  }
+
+  /** The last connection to close folds the WAL into the file and removes it. */
+  close(): void {
+    this.#closeConnection();
+    this.#lock?.release();
+    this.#lock = undefined;
+  }
+
+  #closeConnection(): void {
+    this.#connection?.close();
+    this.#connection = undefined;
+  }
+
+  get #open(): StoreConnection {
+    assert.ok(this.#connection, 'the store is not open');
+    return this.#connection;
+  }
+
+  #attempt<Result>(doing: string, call: () => Result): Result {
+    try {
+      return call();
+    } catch (error) {
+      throw storeErrorOf(error, doing);
+    }
+  }
+}
+
+/** Synced with its parent, so that a store which was promised is still found after a power cut. */
+function makeDirectory(dataDir: string): void {
+  if (existsSync(dataDir)) return;
+  try {
+    mkdirSync(dataDir, { recursive: true, mode: 0o700 });
+    const parent = openSync(dirname(dataDir), 'r');
+    fsyncSync(parent);
+    closeSync(parent);
+  } catch (error) {
+    throw storeErrorOfFile(error, `make the data directory ${dataDir}`);
+  }
+}

@@ -1,0 +1,197 @@
+/** Statements on `task` and `task_bytes`: what was asked, how it ended, and whether its requester knows. */
+import type { Digest, RequestId, Selector, Slot, TaskId, VehicleId } from '@plugpool/proto';
+import type { Database } from 'better-sqlite3';
+import assert from 'node:assert/strict';
+import type { ClosedTaskRecord, TaskEndRecord, TaskRecord } from '../../core/records.ts';
+import { payloadColumns, payloadOf } from './payload-columns.ts';
+
+const INPUT = 0;
+const OUTPUT = 1;
+
+interface TaskRow {
+  readonly task_key: number;
+  readonly task_id: string;
+  readonly vehicle_id: string;
+  readonly slot: string;
+  readonly request_id: string;
+  readonly body_hash: string;
+  readonly selector: string;
+  readonly args: string;
+  readonly input_digest: string | null;
+  readonly input_size_bytes: number;
+  readonly accepted_wall_ms: number;
+  readonly deadline_wall_ms: number;
+  readonly delivered: number;
+  readonly state: string | null;
+  readonly ended_wall_ms: number | null;
+  readonly output_digest: string | null;
+  readonly output_size_bytes: number | null;
+  readonly ending: string | null;
+}
+
+/** What of a `TaskEndRecord` has no column of its own. */
+type Ending = Omit<TaskEndRecord, 'state' | 'endedWallMs' | 'output'>;
+
+export interface StoredTask {
+  readonly task: TaskRecord;
+  readonly end?: TaskEndRecord;
+  readonly delivered: boolean;
+}
+
+type ClosedRow = readonly [string, string, string, string, number];
+
+export type TaskStatements = ReturnType<typeof prepareTasks>;
+
+export function prepareTasks(db: Database) {
+  const insert =
+    db.prepare(`INSERT INTO task (task_id, vehicle_id, slot, request_id, body_hash, selector, args,
+    input_digest, input_size_bytes, accepted_wall_ms, deadline_wall_ms) VALUES (?,?,?,?,?,?,?,?,?,?,?)`);
+  const insertBytes = db.prepare('INSERT INTO task_bytes (task_key, part, bytes) VALUES (?,?,?)');
+  const insertOutputBytes = db.prepare(
+    `INSERT INTO task_bytes (task_key, part, bytes) SELECT task_key, ${OUTPUT}, ? FROM task WHERE task_id = ?`,
+  );
+  const setEnd = db.prepare(`UPDATE task SET state = ?, ended_wall_ms = ?, ending = ?, output_digest = ?,
+    output_size_bytes = ? WHERE task_id = ? AND state IS NULL`);
+  const setDelivered = db.prepare('UPDATE task SET delivered = 1 WHERE task_id = ? AND state IS NOT NULL');
+  const deleteDelivered = db.prepare('DELETE FROM task WHERE task_id = ? AND delivered = 1');
+  const exists = db.prepare('SELECT 1 FROM task WHERE task_id = ?');
+  const selectOne = db.prepare<[string], TaskRow>('SELECT * FROM task WHERE task_id = ?');
+  const selectOpen = db.prepare<[], TaskRow>('SELECT * FROM task WHERE delivered = 0 ORDER BY task_key');
+  const selectBytes = db
+    .prepare<[number, number], Buffer>('SELECT bytes FROM task_bytes WHERE task_key = ? AND part = ?')
+    .pluck();
+  const recentIds = db
+    .prepare<[number], string>('SELECT task_id FROM task ORDER BY task_key DESC LIMIT ?')
+    .pluck();
+  const closedColumns = 'task_id, vehicle_id, request_id, body_hash, ended_wall_ms';
+  const selectClosed = db
+    .prepare<[], ClosedRow>(
+      `SELECT ${closedColumns} FROM task WHERE delivered = 1 ORDER BY ended_wall_ms, task_key`,
+    )
+    .raw();
+  const selectClosedOf = db
+    .prepare<[string, number], ClosedRow>(
+      `SELECT ${closedColumns} FROM task INDEXED BY task_closed WHERE vehicle_id = ? AND delivered = 1
+       ORDER BY ended_wall_ms DESC, task_key DESC LIMIT ?`,
+    )
+    .raw();
+  const blobDigests = db
+    .prepare<[], string>(
+      `SELECT input_digest FROM task WHERE input_digest IS NOT NULL
+       UNION SELECT output_digest FROM task WHERE output_digest IS NOT NULL
+       UNION SELECT image_digest FROM algorithm`,
+    )
+    .pluck();
+
+  const insertTask = (task: TaskRecord): void => {
+    const input = payloadColumns(task.input);
+    const { lastInsertRowid } = insert.run(
+      task.taskId,
+      task.vehicleId,
+      task.slot,
+      task.requestId,
+      task.bodyHash,
+      JSON.stringify(task.selector),
+      JSON.stringify(task.args),
+      input.digest,
+      input.sizeBytes,
+      task.acceptedWallMs,
+      task.deadlineWallMs,
+    );
+    if (task.input.where === 'inline' && input.sizeBytes > 0) {
+      insertBytes.run(lastInsertRowid, INPUT, task.input.bytes);
+    }
+  };
+
+  const endTask = (taskId: TaskId, end: TaskEndRecord): void => {
+    const { state, endedWallMs, output, ...ending } = end;
+    const columns = output === undefined ? undefined : payloadColumns(output);
+    const { changes } = setEnd.run(
+      state,
+      endedWallMs,
+      JSON.stringify(ending satisfies Ending),
+      columns?.digest ?? null,
+      columns?.sizeBytes ?? null,
+      taskId,
+    );
+    assert.equal(changes, 1, `a task ends once, and ${taskId} is unknown or has ended`);
+    if (output?.where === 'inline' && output.bytes.byteLength > 0) {
+      insertOutputBytes.run(output.bytes, taskId);
+    }
+  };
+
+  const taskDelivered = (taskId: TaskId): void => {
+    const { changes } = setDelivered.run(taskId);
+    assert.equal(changes, 1, `only what ended is delivered, and ${taskId} is unknown or has not ended`);
+  };
+
+  const forgetTasks = (taskIds: readonly TaskId[]): void => {
+    for (const taskId of taskIds) {
+      if (deleteDelivered.run(taskId).changes === 1) continue;
+      assert.equal(exists.get(taskId), undefined, `${taskId} is not delivered: it must not be forgotten`);
+    }
+  };
+
+  const storedTask = (row: TaskRow): StoredTask => {
+    const end = endOf(row, (part) => selectBytes.get(row.task_key, part));
+    const task = taskOf(row, (part) => selectBytes.get(row.task_key, part));
+    return { task, ...(end && { end }), delivered: row.delivered === 1 };
+  };
+
+  return {
+    insertTask,
+    endTask,
+    taskDelivered,
+    forgetTasks,
+    readTask: (taskId: string): StoredTask | undefined => {
+      const row = selectOne.get(taskId);
+      return row && storedTask(row);
+    },
+    openTasks: (): StoredTask[] => selectOpen.all().map(storedTask),
+    closedTasks: (): ClosedTaskRecord[] => selectClosed.all().map(closedTaskOf),
+    closedTasksOf: (vehicleId: VehicleId, limit: number): ClosedTaskRecord[] =>
+      selectClosedOf.all(vehicleId, limit).map(closedTaskOf),
+    recentTaskIds: (limit: number): TaskId[] => recentIds.all(limit) as TaskId[],
+    referencedBlobs: (): Digest[] => blobDigests.all() as Digest[],
+  };
+}
+
+type ReadPart = (part: number) => Buffer | undefined;
+
+function taskOf(row: TaskRow, readPart: ReadPart): TaskRecord {
+  return {
+    taskId: row.task_id as TaskId,
+    vehicleId: row.vehicle_id as VehicleId,
+    slot: row.slot as Slot,
+    requestId: row.request_id as RequestId,
+    bodyHash: row.body_hash,
+    selector: JSON.parse(row.selector) as Selector,
+    args: JSON.parse(row.args) as string[],
+    input: payloadOf({ digest: row.input_digest, sizeBytes: row.input_size_bytes }, () => readPart(INPUT)),
+    acceptedWallMs: row.accepted_wall_ms,
+    deadlineWallMs: row.deadline_wall_ms,
+  };
+}
+
+function endOf(row: TaskRow, readPart: ReadPart): TaskEndRecord | undefined {
+  if (row.state === null || row.ended_wall_ms === null || row.ending === null) return undefined;
+  const sizeBytes = row.output_size_bytes;
+  return {
+    state: row.state as TaskEndRecord['state'],
+    endedWallMs: row.ended_wall_ms,
+    ...(sizeBytes !== null && {
+      output: payloadOf({ digest: row.output_digest, sizeBytes }, () => readPart(OUTPUT)),
+    }),
+    ...(JSON.parse(row.ending) as Ending),
+  };
+}
+
+function closedTaskOf([taskId, vehicleId, requestId, bodyHash, endedWallMs]: ClosedRow): ClosedTaskRecord {
+  return {
+    taskId: taskId as TaskId,
+    vehicleId: vehicleId as VehicleId,
+    requestId: requestId as RequestId,
+    bodyHash,
+    endedWallMs,
+  };
+}

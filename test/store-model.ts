@@ -1,0 +1,389 @@
+/** The store as a few maps, and random runs of valid commits: what the store on disk is compared with. */
+import type {
+  AlgorithmId,
+  ConnectorId,
+  Digest,
+  FencingToken,
+  InstanceId,
+  Payload,
+  RequestId,
+  Slot,
+  TaskId,
+  VehicleId,
+} from '@plugpool/proto';
+import fc from 'fast-check';
+import type {
+  Account,
+  AlgorithmRecord,
+  AttemptRecord,
+  BookingRecord,
+  ClosedTaskRecord,
+  InstanceRecord,
+  LeaseRecord,
+  LedgerSummary,
+  StoreChange,
+  StoredState,
+  TaskEndRecord,
+  TaskHistory,
+  TaskRecord,
+} from '../agent/core/records.ts';
+
+interface ModelTask {
+  readonly task: TaskRecord;
+  end?: TaskEndRecord;
+  delivered: boolean;
+  readonly instances: Map<InstanceId, InstanceRecord>;
+  readonly attempts: AttemptRecord[];
+}
+
+export class MemoryModel {
+  readonly #tasks = new Map<TaskId, ModelTask>();
+  readonly #algorithms = new Map<string, AlgorithmRecord>();
+  readonly #bookings: BookingRecord[] = [];
+
+  apply(changes: readonly StoreChange[]): void {
+    for (const change of changes) this.#apply(change);
+  }
+
+  #apply(change: StoreChange): void {
+    switch (change.change) {
+      case 'insertTask': {
+        const { task } = change;
+        this.#tasks.set(task.taskId, { task, delivered: false, instances: new Map(), attempts: [] });
+        return;
+      }
+      case 'endTask':
+        this.#task(change.taskId).end = change.end;
+        return;
+      case 'taskDelivered':
+        this.#task(change.taskId).delivered = true;
+        return;
+      case 'putInstance':
+        this.#task(change.instance.taskId).instances.set(change.instance.instanceId, change.instance);
+        return;
+      case 'insertAttempt':
+        this.#task(change.attempt.taskId).attempts.push(change.attempt);
+        return;
+      case 'book':
+        this.#bookings.push(change.booking);
+        return;
+      case 'putAlgorithm':
+        this.#algorithms.set(algorithmKey(change.algorithm), change.algorithm);
+        return;
+      case 'removeAlgorithm':
+        this.#algorithms.delete(algorithmKey(change));
+        return;
+      case 'forgetTasks':
+        for (const taskId of change.taskIds) this.#tasks.delete(taskId);
+    }
+  }
+
+  #task(taskId: TaskId): ModelTask {
+    const task = this.#tasks.get(taskId);
+    if (task === undefined) throw new Error(`the run names ${taskId}, which it did not insert`);
+    return task;
+  }
+
+  taskIds(): TaskId[] {
+    return [...this.#tasks.keys()];
+  }
+
+  state(): Omit<StoredState, 'generation'> {
+    const tasks = [...this.#tasks.values()];
+    return {
+      algorithms: [...this.#algorithms]
+        .sort(([left], [right]) => (left < right ? -1 : 1))
+        .map(([, algorithm]) => algorithm),
+      openTasks: tasks
+        .filter(({ delivered }) => !delivered)
+        .map(({ task, end, instances }) => ({ task, instances: byIndex(instances), ...(end && { end }) })),
+      closedTasks: tasks
+        .filter(({ delivered }) => delivered)
+        .map(({ task, end }) => closedOf(task, end))
+        .sort((left, right) => left.endedWallMs - right.endedWallMs),
+    };
+  }
+
+  history(taskId: TaskId): TaskHistory {
+    const { task, end, delivered, instances, attempts } = this.#task(taskId);
+    return {
+      task,
+      ...(end && { end }),
+      delivered,
+      instances: byIndex(instances),
+      attempts: attempts.toSorted((left, right) => left.endedWallMs - right.endedWallMs),
+      bookings: this.#bookings.filter((booking) => booking.taskId === taskId),
+    };
+  }
+
+  recent(): TaskHistory[] {
+    return this.taskIds()
+      .reverse()
+      .map((taskId) => this.history(taskId));
+  }
+
+  ledger(): LedgerSummary {
+    const accounts = new Map<Account, { creditedMncs: number; debitedMncs: number }>();
+    for (const { account, amountMncs } of this.#bookings.flatMap(({ entries }) => entries)) {
+      const sums = accounts.get(account) ?? { creditedMncs: 0, debitedMncs: 0 };
+      if (amountMncs > 0) sums.creditedMncs += amountMncs;
+      if (amountMncs < 0) sums.debitedMncs -= amountMncs;
+      accounts.set(account, sums);
+    }
+    return {
+      bookings: this.#bookings.length,
+      balanced: true,
+      accounts: [...accounts]
+        .sort(([left], [right]) => (left < right ? -1 : 1))
+        .map(([account, sums]) => ({ account, balanceMncs: sums.creditedMncs - sums.debitedMncs, ...sums })),
+    };
+  }
+
+  referencedBlobs(): Set<Digest> {
+    const payloads = [...this.#tasks.values()].flatMap(({ task, end }) => [task.input, end?.output]);
+    const digests = payloads.map((payload) => (payload?.where === 'blob' ? payload.blob.digest : undefined));
+    const images = [...this.#algorithms.values()].map(({ image }) => image.digest);
+    return new Set([...digests, ...images].filter((digest) => digest !== undefined));
+  }
+}
+
+function algorithmKey({ id, version }: { readonly id: string; readonly version: string }): string {
+  return `${id}@${version}`;
+}
+
+function byIndex(instances: ReadonlyMap<InstanceId, InstanceRecord>): InstanceRecord[] {
+  return [...instances.values()].sort((left, right) => left.index - right.index);
+}
+
+function closedOf(task: TaskRecord, end: TaskEndRecord | undefined): ClosedTaskRecord {
+  const { taskId, vehicleId, requestId, bodyHash } = task;
+  return { taskId, vehicleId, requestId, bodyHash, endedWallMs: end?.endedWallMs ?? Number.NaN };
+}
+
+/** As every record is: an object with a prototype. */
+const record = ((model: Record<string, fc.Arbitrary<unknown>>, constraints?: object) =>
+  fc.record(model, { ...constraints, noNullPrototype: true })) as typeof fc.record;
+const branded = <Brand>(arbitrary: fc.Arbitrary<unknown>): fc.Arbitrary<Brand> =>
+  arbitrary as fc.Arbitrary<Brand>;
+const id = <Brand>(): fc.Arbitrary<Brand> => branded<Brand>(fc.stringMatching(/^[A-Za-z0-9_-]{1,64}$/));
+const digest = branded<Digest>(fc.stringMatching(/^[0-9a-f]{64}$/));
+/** Any text that JSON and UTF-8 can carry, so that quotes, zeros and emoji are among it. */
+const text = fc.string({ unit: 'grapheme', maxLength: 20 });
+const count = fc.nat({ max: 1000 });
+const wallMs = fc.integer({ min: 0, max: 4_000_000_000_000 });
+const safe = fc.maxSafeNat();
+const blob = record({ digest, sizeBytes: fc.nat({ max: 64 * 1024 * 1024 }) });
+const payload: fc.Arbitrary<Payload> = fc.oneof(
+  fc.uint8Array({ maxLength: 300 }).map((bytes): Payload => ({ where: 'inline', bytes })),
+  blob.map((found): Payload => ({ where: 'blob', blob: found })),
+);
+const demand = record(
+  {
+    cpuMillicores: count,
+    memoryMib: count,
+    threads: count,
+    gpu: record(
+      { shareMillis: count, vramMib: count, model: text },
+      { requiredKeys: ['shareMillis', 'vramMib'] },
+    ),
+  },
+  { requiredKeys: ['cpuMillicores', 'memoryMib', 'threads'] },
+);
+const lease: fc.Arbitrary<LeaseRecord> = record(
+  {
+    vehicleId: id<VehicleId>(),
+    connectorId: branded<ConnectorId>(text),
+    algorithmId: id<AlgorithmId>(),
+    algorithmVersion: text,
+    demand,
+    gpuDeviceId: text,
+    fencingToken: branded<FencingToken>(safe),
+    grantedWallMs: wallMs,
+  },
+  {
+    requiredKeys: [
+      'vehicleId',
+      'connectorId',
+      'algorithmId',
+      'algorithmVersion',
+      'demand',
+      'fencingToken',
+      'grantedWallMs',
+    ],
+  },
+);
+const end: fc.Arbitrary<TaskEndRecord> = record(
+  {
+    state: fc.constantFrom('completed', 'failed', 'expired', 'cancelled', 'dead'),
+    endedWallMs: wallMs,
+    output: payload,
+    failure: record({ code: text, detail: text, stderrTail: text }),
+    attempts: count,
+    donor: id<VehicleId>(),
+    used: record({ cpuMs: safe, wallMs: safe, memoryPeakMib: count, gpuMs: safe }),
+    chargedMncs: safe,
+    algorithmId: id<AlgorithmId>(),
+    algorithmVersion: text,
+  },
+  { requiredKeys: ['state', 'endedWallMs', 'attempts', 'chargedMncs'] },
+);
+const algorithm: fc.Arbitrary<AlgorithmRecord> = record({
+  id: branded<AlgorithmId>(fc.constantFrom('a', 'b', 'c')),
+  version: fc.constantFrom('1', '2'),
+  type: text,
+  runtime: fc.constantFrom('wasm', 'onnx', 'echo'),
+  image: blob,
+  demands: fc.array(demand, { minLength: 1, maxLength: 3 }),
+  workCoreS: fc.double({ noNaN: true, noDefaultInfinity: true, min: 0 }),
+  state: fc.constantFrom('active', 'retired'),
+  addedWallMs: wallMs,
+});
+
+interface Life {
+  readonly task: Omit<TaskRecord, 'taskId' | 'requestId'>;
+  readonly instances: readonly { readonly attempts: number; readonly lease: LeaseRecord | undefined }[];
+  readonly attempts: readonly Omit<AttemptRecord, 'taskId' | 'instanceId' | 'fencingToken'>[];
+  readonly creditsMncs: readonly number[];
+  readonly end: TaskEndRecord;
+  /** How far the task gets: a prefix of its changes. */
+  readonly until: number;
+}
+
+const life: fc.Arbitrary<Life> = record({
+  task: record({
+    vehicleId: id<VehicleId>(),
+    slot: branded<Slot>(fc.constantFrom('lend', 'ask-1')),
+    bodyHash: digest,
+    selector: fc.oneof(
+      record({ by: fc.constant('type' as const), type: text }),
+      record(
+        { by: fc.constant('algorithm' as const), algorithmId: id<AlgorithmId>(), version: text },
+        { requiredKeys: ['by', 'algorithmId'] },
+      ),
+    ),
+    args: fc.array(text, { maxLength: 4 }),
+    input: payload,
+    acceptedWallMs: wallMs,
+    deadlineWallMs: wallMs,
+  }),
+  instances: fc.array(record({ attempts: count, lease: fc.option(lease, { nil: undefined }) }), {
+    minLength: 1,
+    maxLength: 3,
+  }),
+  attempts: fc.array(
+    record({
+      attempt: count,
+      vehicleId: id<VehicleId>(),
+      algorithmId: id<AlgorithmId>(),
+      algorithmVersion: text,
+      startedWallMs: wallMs,
+      endedWallMs: wallMs,
+      outcome: fc.constantFrom(
+        'completed',
+        'failed',
+        'departed',
+        'crashed',
+        'declined',
+        'cancelled',
+        'expired',
+      ),
+      reason: text,
+    }),
+    { maxLength: 3 },
+  ),
+  creditsMncs: fc.array(fc.integer({ min: -1_000_000, max: 1_000_000 }), { maxLength: 4 }),
+  end,
+  until: fc.nat({ max: 20 }),
+});
+
+/** Ids carry the position in the run, so that they never collide; the texts around them do not. */
+function changesOf(found: Life, n: number): StoreChange[] {
+  const taskId = `task-${n}` as TaskId;
+  const task: TaskRecord = { ...found.task, taskId, requestId: `request-${n}` as RequestId };
+  const instances = found.instances.map(({ attempts, lease: granted }, index): InstanceRecord => ({
+    instanceId: `${taskId}.${index}` as InstanceId,
+    taskId,
+    index,
+    attempts,
+    departures: 0,
+    crashes: index,
+    ...(granted && { lease: granted }),
+  }));
+  const instanceId = `${taskId}.0` as InstanceId;
+  const required: StoreChange[] = [
+    { change: 'insertTask', task },
+    ...instances.map((instance): StoreChange => ({ change: 'putInstance', instance })),
+  ];
+  const optional: StoreChange[] = [
+    ...found.attempts.map((attempt, position): StoreChange => ({
+      change: 'insertAttempt',
+      attempt: {
+        ...attempt,
+        taskId,
+        instanceId,
+        fencingToken: (position + 1) as FencingToken,
+        // Distinct, so that their order is told by it alone.
+        endedWallMs: position * 1000 + (attempt.endedWallMs % 1000),
+      },
+    })),
+    ...bookingsOf(found, taskId, instanceId),
+    ...instances.map(({ lease: _, ...rest }): StoreChange => ({ change: 'putInstance', instance: rest })),
+    { change: 'endTask', taskId, end: { ...found.end, endedWallMs: found.end.endedWallMs + n } },
+    { change: 'taskDelivered', taskId },
+    { change: 'forgetTasks', taskIds: [taskId] },
+  ];
+  return [...required, ...optional.slice(0, found.until)];
+}
+
+function bookingsOf({ creditsMncs, task }: Life, taskId: TaskId, instanceId: InstanceId): StoreChange[] {
+  return creditsMncs.map((amountMncs, position): StoreChange => ({
+    change: 'book',
+    booking: {
+      taskId,
+      instanceId,
+      fencingToken: (position + 1) as FencingToken,
+      wallMs: position,
+      entries: [
+        { account: `vehicle:${task.vehicleId}` as Account, amountMncs },
+        // `0 - x`, not `-x`: there is one zero on disk.
+        { account: 'operator' as Account, amountMncs: 0 - amountMncs },
+      ],
+    },
+  }));
+}
+
+/** Random lives of tasks and of the catalogue, interleaved, cut into commits. */
+export const runOfCommits: fc.Arbitrary<StoreChange[][]> = record({
+  lives: fc.array(life, { maxLength: 12 }),
+  algorithms: fc.array(algorithm, { maxLength: 6 }),
+  removed: fc.array(fc.constantFrom('a', 'b', 'c'), { maxLength: 2 }),
+  picks: fc.array(fc.nat(), { minLength: 1, maxLength: 40 }),
+}).map(({ lives, algorithms, removed, picks }) => {
+  const catalogue: StoreChange[] = [
+    ...algorithms.map((found): StoreChange => ({ change: 'putAlgorithm', algorithm: found })),
+    ...removed.map((name): StoreChange => ({
+      change: 'removeAlgorithm',
+      id: name as AlgorithmId,
+      version: '1',
+    })),
+  ];
+  const queues = [catalogue, ...lives.map(changesOf)].filter((queue) => queue.length > 0);
+  return interleave(queues, picks);
+});
+
+function interleave(queues: StoreChange[][], picks: readonly number[]): StoreChange[][] {
+  const commits: StoreChange[][] = [];
+  for (let step = 0; queues.length > 0; step += 1) {
+    const pick = picks[step % picks.length] ?? 0;
+    const at = pick % queues.length;
+    const queue = queues[at];
+    if (queue === undefined) break;
+    const changes = queue.splice(0, 1 + (pick % 3));
+    if (queue.length === 0) queues.splice(at, 1);
+    // Some picks join the commit before.
+    const last = commits.at(-1);
+    if (last !== undefined && pick % 2 === 0) last.push(...changes);
+    else commits.push(changes);
+  }
+  return commits;
+}

@@ -1,0 +1,100 @@
+/** Records for tests and benches of the store: the life of one task, as the core commits it. */
+import type {
+  AlgorithmId,
+  ConnectorId,
+  FencingToken,
+  InstanceId,
+  RequestId,
+  Slot,
+  TaskId,
+  VehicleId,
+} from '@plugpool/proto';
+import type { Account, InstanceRecord, StoreChange } from '../agent/core/records.ts';
+
+/** The three commits of one task's life: accepted and granted, ended and booked, delivered. */
+export function lifeOf(n: number): readonly [StoreChange[], StoreChange[], StoreChange[]] {
+  // The form of the core's own ids.
+  const taskId = `t1-${n.toString(36)}` as TaskId;
+  const vehicleId = `vehicle-${n % 50}` as VehicleId;
+  const instanceId = `${taskId}.0` as InstanceId;
+  const fencingToken = 1 as FencingToken;
+  const wallMs = 1_795_000_000_000 + n;
+  const algorithm = { algorithmId: 'echo' as AlgorithmId, algorithmVersion: '1.0.0' };
+  const used = { cpuMs: 1, wallMs: 2, memoryPeakMib: 10, gpuMs: 0 };
+  const queued: InstanceRecord = { instanceId, taskId, index: 0, attempts: 0, departures: 0, crashes: 0 };
+  const lease = {
+    vehicleId: 'donor-1' as VehicleId,
+    connectorId: 'station/1/1' as ConnectorId,
+    ...algorithm,
+    demand: { cpuMillicores: 100, memoryMib: 16, threads: 1 },
+    fencingToken,
+    grantedWallMs: wallMs,
+  };
+  return [
+    [
+      {
+        change: 'insertTask',
+        task: {
+          taskId,
+          vehicleId,
+          slot: 'ask-1' as Slot,
+          requestId: `request-${n}` as RequestId,
+          bodyHash: 'a'.repeat(64),
+          selector: { by: 'algorithm', algorithmId: algorithm.algorithmId },
+          args: [],
+          input: { where: 'inline', bytes: new Uint8Array(100) },
+          acceptedWallMs: wallMs,
+          deadlineWallMs: wallMs + 60_000,
+        },
+      },
+      { change: 'putInstance', instance: { ...queued, attempts: 1, lease } },
+    ],
+    [
+      { change: 'putInstance', instance: { ...queued, attempts: 1 } },
+      {
+        change: 'insertAttempt',
+        attempt: {
+          instanceId,
+          taskId,
+          attempt: 1,
+          fencingToken,
+          vehicleId: lease.vehicleId,
+          ...algorithm,
+          startedWallMs: wallMs,
+          endedWallMs: wallMs + 2,
+          outcome: 'completed',
+          reason: '',
+        },
+      },
+      {
+        change: 'book',
+        booking: {
+          taskId,
+          instanceId,
+          fencingToken,
+          wallMs,
+          entries: [
+            { account: `vehicle:${vehicleId}` as Account, amountMncs: -10 },
+            { account: 'vehicle:donor-1' as Account, amountMncs: 9 },
+            { account: 'operator' as Account, amountMncs: 1 },
+          ],
+        },
+      },
+      {
+        change: 'endTask',
+        taskId,
+        end: {
+          state: 'completed',
+          endedWallMs: wallMs + 2,
+          output: { where: 'inline', bytes: new Uint8Array(100) },
+          attempts: 1,
+          donor: lease.vehicleId,
+          used,
+          chargedMncs: 10,
+          ...algorithm,
+        },
+      },
+    ],
+    [{ change: 'taskDelivered', taskId }],
+  ];
+}

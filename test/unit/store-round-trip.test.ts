@@ -1,0 +1,60 @@
+/** Whatever a valid run of commits wrote is what a start finds: random runs against a model in memory. */
+import type { TaskId } from '@plugpool/proto';
+import fc from 'fast-check';
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { createSqliteStore } from '../../agent/adapters/store-sqlite/store.ts';
+import type { Store } from '../../agent/ports.ts';
+import type { StoreChange } from '../../agent/core/records.ts';
+import { MemoryModel, runOfCommits } from '../store-model.ts';
+
+async function withStore(run: (reopen: () => Promise<Store>) => Promise<void>): Promise<void> {
+  const dataDir = mkdtempSync(join(tmpdir(), 'plugpool-store-'));
+  let store: Store | undefined;
+  try {
+    await run(async () => {
+      await store?.close();
+      store = createSqliteStore({ dataDir, inProcess: true });
+      return store;
+    });
+  } finally {
+    await store?.close();
+    rmSync(dataDir, { recursive: true });
+  }
+}
+
+async function assertEqualToModel(store: Store, model: MemoryModel): Promise<void> {
+  for (const taskId of model.taskIds()) {
+    assert.deepEqual(await store.readTask(taskId), model.history(taskId), taskId);
+  }
+  assert.deepEqual(await store.recentTasks(1_000), model.recent());
+  assert.deepEqual(await store.ledger(), model.ledger());
+  assert.deepEqual(await store.referencedBlobs(), model.referencedBlobs());
+}
+
+test('what was committed is what the next start finds, whatever it was', async () => {
+  await fc.assert(
+    fc.asyncProperty(runOfCommits, async (commits: readonly (readonly StoreChange[])[]) => {
+      await withStore(async (reopen) => {
+        const model = new MemoryModel();
+        let store = await reopen();
+        const fresh = await store.open();
+        assert.deepEqual(fresh, { generation: 1, algorithms: [], openTasks: [], closedTasks: [] });
+        for (const changes of commits) {
+          await store.commit(changes);
+          model.apply(changes);
+        }
+        await assertEqualToModel(store, model);
+        store = await reopen();
+        assert.deepEqual(await store.open(), { generation: 2, ...model.state() });
+        await assertEqualToModel(store, model);
+        assert.deepEqual(await store.reload(), { generation: 3, ...model.state() });
+        assert.equal(await store.readTask('never-was' as TaskId), undefined);
+      });
+    }),
+    { numRuns: 25 },
+  );
+});
