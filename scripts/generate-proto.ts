@@ -52,7 +52,7 @@ async function runPbjs(): Promise<{ code: string; types: string }> {
 
 async function pbjs(args: readonly string[]): Promise<void> {
   const cli = createRequire(import.meta.url)('protobufjs-cli/pbjs.js') as {
-    main(args: readonly string[], callback: (error: Error | null) => void): unknown;
+    main: (args: readonly string[], callback: (error: Error | null) => void) => unknown;
   };
   await promisify(cli.main)(args);
 }
@@ -115,7 +115,7 @@ function refuseRecursion(schema: SchemaDescription): void {
 /** One sentence for each file that is not what `generate` gives; none: current. */
 export async function findStale(folder: string): Promise<string[]> {
   const wanted = await generate();
-  const present = await readdir(folder).catch(() => []);
+  const present = await readdir(folder).catch((): string[] => []);
   const stale = present
     .filter((name) => !wanted.has(name))
     .map((name) => `${name} is not generated any more`);
@@ -133,11 +133,11 @@ export interface Recorded {
 
 /** The recorded schema of the highest version, or undefined where none is. */
 export async function lastRecorded(): Promise<Recorded | undefined> {
-  const names = await readdir(RECORDED_DIR).catch(() => []);
+  const names = await readdir(RECORDED_DIR).catch((): string[] => []);
   const versions = names
     .filter((name) => name.endsWith('.json'))
     .map((name) => name.slice(0, -'.json'.length));
-  const version = versions.toSorted((a, b) => a.localeCompare(b, 'en', { numeric: true })).at(-1);
+  const [version] = versions.toSorted((a, b) => b.localeCompare(a, 'en', { numeric: true }));
   if (version === undefined) return undefined;
   const text = await readFile(path.join(RECORDED_DIR, `${version}.json`), 'utf8');
   return { version, schema: JSON.parse(text) as SchemaDescription };

@@ -34,7 +34,7 @@ export interface SchemaDescription {
 
 export function describeSchema(protoSource: string): SchemaDescription {
   const { root, package: packageName } = protobuf.parse(protoSource, { keepCase: true });
-  if (packageName === undefined || packageName === null) throw new Error('the .proto file names no package');
+  if (!packageName) throw new Error('the .proto file names no package');
   root.resolveAll();
   const messages: Record<string, MessageDescription> = {};
   const enums: Record<string, EnumDescription> = {};
