@@ -152,9 +152,8 @@ export class SandboxedJob implements RunningJob {
 
   /** The child never ends by itself without a report: the engine gave up, or the kernel ended it. */
   #explainDeath(end: Extract<ChildEnd, { kind: 'died' }>): JobOutcome {
-    const outOfMemory = /heap out of memory|Fatal process out of memory|Array buffer allocation/.test(
-      end.stderrTail,
-    );
+    const outOfMemory =
+      /heap out of memory|Fatal process out of memory|Array buffer allocation|bad_alloc/.test(end.stderrTail);
     const outOfCpu = this.#usedCpuMs() >= this.#job.limits.cpuMs;
     const code = outOfMemory ? 'memory_limit' : outOfCpu ? 'cpu_time_limit' : 'runtime_crashed';
     const hint =
