@@ -171,6 +171,7 @@ export class Engine {
     for (;;) {
       try {
         this.#state = loadState(await store.reload(), settings, clock.now(), this.state);
+        this.#queue.push({ kind: 'tick' });
         return;
       } catch (error) {
         if (!(error instanceof StoreError)) throw error;

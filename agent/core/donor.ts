@@ -25,6 +25,8 @@ export type Ineligible =
   | 'session_not_lending'
   | 'policy_not_lending'
   | 'capacity_stale'
+  /** It lends less than its leases take; some are being revoked. */
+  | 'overdrawn'
   | 'agent_stopping';
 
 export function sessionOf(state: State, vehicleId: VehicleId): Session | undefined {
@@ -44,6 +46,7 @@ export function whyNotEligible(state: State, donor: Donor, now: Now): Ineligible
     return 'capacity_stale';
   if (!donor.report.lending || (donor.report.chargingOnly && session.state !== 'charging'))
     return 'policy_not_lending';
+  if (!isWithin(donor.free)) return 'overdrawn';
   return undefined;
 }
 
@@ -73,8 +76,7 @@ function revokeForSession(turn: Turn, donor: Donor): void {
   if (donor.leased.size === 0) return;
   const session = sessionOf(state, donor.vehicleId);
   const unverified = `unverified:${donor.vehicleId}` as const;
-  if (session === undefined || !isVerified(session, now)) {
-    // Not heard is not gone: the leases go on for a grace, then the timer asks again (onUnverifiedTooLong).
+  if (session === undefined || isUndecided(session, now)) {
     if (!state.timers.has(unverified))
       state.timers.set(unverified, now.monoMs + state.settings.unverifiedGraceMs);
     return;
@@ -87,11 +89,19 @@ function revokeForSession(turn: Turn, donor: Donor): void {
     revokeAll(turn, donor, 'policy_paused');
 }
 
-/** The firmware was not heard for the whole grace. */
+/**
+ * Not heard is not gone, and `plugged` comes before charging: after a restart or a lost link the firmware says it first of a
+ * vehicle that charges. Leases go on for a grace, then the timer asks again (onUnverifiedTooLong).
+ */
+function isUndecided(session: Session, now: Now): boolean {
+  return !isVerified(session, now) || session.state === 'plugged';
+}
+
+/** The firmware did not say for the whole grace that the vehicle may lend. */
 export function onUnverifiedTooLong(turn: Turn, donor: Donor): void {
   const session = sessionOf(turn.state, donor.vehicleId);
-  if (session !== undefined && isVerified(session, turn.now)) return;
-  revokeAll(turn, donor, 'session_unverified');
+  if (session === undefined || !isVerified(session, turn.now)) revokeAll(turn, donor, 'session_unverified');
+  else if (session.state === 'plugged') revokeAll(turn, donor, 'session_not_lending');
 }
 
 /** Newest first, until what remains fits what is lent. */

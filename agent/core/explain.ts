@@ -87,6 +87,8 @@ function inWords(obstacle: Obstacle): string {
       return "its owner's policy does not lend now";
     case 'capacity_stale':
       return 'its last capacity report is too old';
+    case 'overdrawn':
+      return 'it lends less than before, and runs are being taken back';
     case 'agent_stopping':
       return 'the agent is stopping';
     case 'own_request':

@@ -56,12 +56,12 @@ function loadTask(state: State, open: StoredState['openTasks'][number], now: Now
   const record = open.task;
   const task = openTask(state, record, now.monoMs + timeLeft(record, now));
   state.inlineBytes += inlineBytesOf(record.input);
-  for (const instance of open.instances) task.instances.push(loadInstance(state, task, instance, now));
   if (open.end !== undefined) {
     task.end = open.end;
     state.inlineBytes += inlineBytesOf(open.end.output);
     state.timers.clear(`deadline:${record.taskId}`);
   }
+  for (const instance of open.instances) task.instances.push(loadInstance(state, task, instance, now));
 }
 
 /** Clamped to what the requester asked for: a wall clock that jumped while we were away moves no deadline further off. */

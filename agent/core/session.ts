@@ -24,7 +24,6 @@ export interface Session {
   readonly staleAfterMs: number;
   readonly identity?: { readonly vehicleId: VehicleId; readonly assurance: IdentityAssurance };
   readonly transactionId?: string;
-  readonly pluggedWallMs?: number;
   readonly faultReason?: string;
   readonly socPermille?: number;
   readonly powerMw?: number;
@@ -60,8 +59,7 @@ export function transition(session: Session, event: FirmwareEvent, now: Now): Se
           : { identity: { ...session.identity, assurance: 'claimed' as const } }),
       };
     case 'plugged':
-      // A vehicle that is plugged anew is another session; said twice, it is the same one.
-      return isPlugged(session.state) ? heard : moved(withoutVehicle(heard), 'plugged', now);
+      return replugged(session, heard, now);
     case 'transactionStarted':
       return { ...pluggedIn(heard, now), transactionId: event.transactionId };
     case 'chargingStarted':
@@ -98,6 +96,15 @@ export function transition(session: Session, event: FirmwareEvent, now: Now): Se
     default:
       return assertNever(event);
   }
+}
+
+/**
+ * Said twice, it is the same session. After a lost link or a fault it is stated anew: the state is what it says, and who was
+ * known before stays a claim until the firmware says it again.
+ */
+function replugged(before: Session, heard: Session, now: Now): Session {
+  if (!isPlugged(before.state)) return moved(withoutVehicle(heard), 'plugged', now);
+  return before.link === 'lost' || before.state === 'faulted' ? moved(heard, 'plugged', now) : heard;
 }
 
 const ASSURANCE_ORDER: readonly IdentityAssurance[] = ['claimed', 'token', 'operator', 'mac', 'certificate'];

@@ -134,6 +134,8 @@ export interface State {
   grantCounter: number;
   epochCounter: number;
   stopping: boolean;
+  /** Just loaded: nobody was tried against anybody yet. */
+  fresh: boolean;
   readonly sessions: Map<ConnectorId, Session>;
   /** The connector where the firmware says that a vehicle is. */
   readonly connectorOf: Map<VehicleId, ConnectorId>;
@@ -176,6 +178,7 @@ export function emptyState(settings: Settings, generation: number): State {
     grantCounter: 0,
     epochCounter: 0,
     stopping: false,
+    fresh: true,
     sessions: new Map(),
     connectorOf: new Map(),
     clients: new Map(),

@@ -18,6 +18,7 @@ import {
   onHello,
   onStatusQuery,
 } from './connections.ts';
+import { refreshDonor } from './donor.ts';
 import type { Effects } from './effects.ts';
 import type { Event } from './events.ts';
 import { onFirmware } from './firmware.ts';
@@ -36,9 +37,16 @@ export function step(state: State, events: readonly Event[], now: Now): Effects 
   // What fell due before these events arrived comes first: a result that is late by a millisecond is late.
   passTime(turn);
   for (const event of events) apply(turn, event);
+  if (state.fresh) lookAtAll(turn);
   match(turn);
   writeInstances(turn);
   return turn.effects;
+}
+
+/** After a load nobody was tried against anybody: every donor looks at every request once. */
+function lookAtAll(turn: Turn): void {
+  turn.state.fresh = false;
+  for (const donor of turn.state.donors.values()) refreshDonor(turn, donor);
 }
 
 /** When the next step is due even if nothing arrives, on the monotonic clock. */

@@ -1,0 +1,104 @@
+/** The laws of the design, checked after a step of a simulated pile. Each throws an AssertionError that names its law. */
+import assert from 'node:assert/strict';
+import { freeOf, isWithin } from '../../agent/core/capacity.ts';
+import { whyNotEligible } from '../../agent/core/donor.ts';
+import { obstaclesOf } from '../../agent/core/explain.ts';
+import type { Donor } from '../../agent/core/state.ts';
+import type { SentBody, SimulatedPile } from './simulated-pile.ts';
+
+export function checkLaws(pile: SimulatedPile, sent: readonly SentBody[]): void {
+  chargedAtMostOnce(pile);
+  leasesFit(pile, sent);
+  grantsAreVerified(pile, sent);
+  debitsEqualCredits(pile);
+  everyWaitIsExplained(pile);
+  everythingIsBounded(pile);
+  memorySaysWhatTheDiskSays(pile);
+}
+
+/** Law 1. The disk refuses a second end of a task and a second booking of a fencing token. */
+function chargedAtMostOnce(pile: SimulatedPile): void {
+  const charged = new Map<string, number>();
+  for (const booking of pile.disk.bookings.values())
+    charged.set(booking.taskId, (charged.get(booking.taskId) ?? 0) + 1);
+  for (const [taskId, times] of charged) assert.equal(times, 1, `law 1: ${taskId} is charged ${times} times`);
+  for (const { task, end } of pile.disk.tasks.values())
+    if (end?.state === 'completed')
+      assert.equal(charged.get(task.taskId), 1, `law 1: ${task.taskId} completed and was not charged`);
+}
+
+/** Law 2. */
+function leasesFit(pile: SimulatedPile, sent: readonly SentBody[]): void {
+  const granted = new Set(sent.filter(({ body }) => body.kind === 'offer').map(({ clientId }) => clientId));
+  for (const donor of pile.state.donors.values()) {
+    const leases = [...donor.leased.values()].flatMap((i) => (i.lease === undefined ? [] : [i.lease]));
+    assert.deepEqual(donor.free, freeOf(donor.lendable, leases), `law 2: ${donor.vehicleId}'s free capacity`);
+    if (granted.has(`${donor.vehicleId}.lend`))
+      assert.ok(isWithin(donor.free), `law 2: a grant overdraws ${donor.vehicleId}`);
+    if (donor.clientId === undefined || donor.report === undefined) continue;
+    const kept = leases.filter((lease) => lease.phase !== 'revoking');
+    assert.ok(
+      isWithin(freeOf(donor.lendable, kept)),
+      `law 2: ${donor.vehicleId} is overdrawn and not revoked`,
+    );
+  }
+}
+
+/** Law 3. */
+function grantsAreVerified(pile: SimulatedPile, sent: readonly SentBody[]): void {
+  for (const { clientId, body } of sent) {
+    if (body.kind !== 'offer') continue;
+    const donor = donorOf(pile, clientId.slice(0, clientId.indexOf('.')));
+    const why = whyNotEligible(pile.state, donor, pile.now());
+    assert.equal(why, undefined, `law 3: a grant to ${clientId}: ${why}`);
+  }
+}
+
+function donorOf(pile: SimulatedPile, vehicleId: string): Donor {
+  const donor = [...pile.state.donors.values()].find((d) => d.vehicleId === vehicleId);
+  assert.ok(donor, `no donor ${vehicleId}`);
+  return donor;
+}
+
+/** Law 5. */
+function debitsEqualCredits(pile: SimulatedPile): void {
+  for (const booking of pile.disk.bookings.values()) {
+    const sum = booking.entries.reduce((total, entry) => total + entry.amountMncs, 0);
+    assert.equal(sum, 0, `law 5: a booking of ${booking.taskId} adds up to ${sum}`);
+    for (const { amountMncs } of booking.entries) assert.ok(Number.isSafeInteger(amountMncs));
+  }
+}
+
+/** Law 6, and the promise of the matcher: nobody waits for a donor that could run it now. */
+function everyWaitIsExplained(pile: SimulatedPile): void {
+  for (const instance of pile.state.waiting.instances())
+    for (const donor of pile.state.donors.values())
+      assert.notEqual(
+        obstaclesOf(pile.state, instance, donor, pile.now()).length,
+        0,
+        `law 6: ${instance.instanceId} waits although ${donor.vehicleId} could run it`,
+      );
+}
+
+/** Law 7. Timers are named, so there are at most as many as things that can have one. */
+function everythingIsBounded(pile: SimulatedPile): void {
+  const { state } = pile;
+  const things =
+    3 * state.tasks.size + 2 * state.donors.size + state.sessions.size + state.awaitedBlobs.size + 1;
+  assert.ok(state.timers.size <= things, `law 7: ${state.timers.size} timers for ${things} things`);
+  assert.ok(state.waiting.size <= state.tasks.size, 'law 7: more wait than there are');
+}
+
+/** Rule 2 of the design: what memory says of tasks and leases is what was committed. */
+function memorySaysWhatTheDiskSays(pile: SimulatedPile): void {
+  for (const task of pile.state.tasks.values()) {
+    const kept = pile.disk.tasks.get(task.record.taskId);
+    assert.ok(kept, `${task.record.taskId} is not on disk`);
+    assert.equal(kept.end?.state, task.end?.state);
+    for (const instance of task.instances) {
+      const record = pile.disk.instances.get(instance.instanceId);
+      assert.equal(record?.lease?.fencingToken, instance.lease?.fencingToken);
+      assert.equal(record?.attempts, instance.attempts);
+    }
+  }
+}

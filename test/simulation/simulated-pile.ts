@@ -1,0 +1,384 @@
+/** The production `step` under a clock that only moves when it is told to, with what it commits kept as a disk would. */
+import type { Event, ConnectionNumber } from '../../agent/core/events.ts';
+import type { Effects } from '../../agent/core/effects.ts';
+import { loadState } from '../../agent/core/load.ts';
+import type {
+  AlgorithmRecord,
+  BookingRecord,
+  InstanceRecord,
+  StoreChange,
+  StoredState,
+  TaskEndRecord,
+  TaskRecord,
+} from '../../agent/core/records.ts';
+import { DEFAULT_SETTINGS, type Settings } from '../../agent/core/settings.ts';
+import type { State } from '../../agent/core/state.ts';
+import { nextDueMs, step } from '../../agent/core/step.ts';
+import {
+  BLOB_BYTES_MAX,
+  CHUNK_BYTES_MAX,
+  INLINE_BYTES_MAX,
+  MESSAGE_BYTES_MAX,
+  STATUS_TASKS_MAX,
+  parseClientId,
+  type AlgorithmId,
+  type CapacityReport,
+  type ClientName,
+  type ConnectorId,
+  type Demand,
+  type Digest,
+  type DownBody,
+  type LeaseId,
+  type RequestId,
+  type TaskId,
+  type TaskRequest,
+  type UpBody,
+  type VehicleId,
+} from '@plugpool/proto';
+import type { FirmwareEvent } from '@plugpool/firmware-bridge';
+
+export const TEST_SETTINGS: Settings = {
+  ...DEFAULT_SETTINGS,
+  wire: {
+    messageBytesMax: MESSAGE_BYTES_MAX,
+    inlineBytesMax: INLINE_BYTES_MAX,
+    blobBytesMax: BLOB_BYTES_MAX,
+    chunkBytesMax: CHUNK_BYTES_MAX,
+    statusTasksMax: STATUS_TASKS_MAX,
+  },
+};
+
+/** The disk: what commits wrote. It refuses what SQLite's constraints refuse. */
+export class SimulatedDisk {
+  generation = 0;
+  readonly algorithms = new Map<string, AlgorithmRecord>();
+  readonly tasks = new Map<TaskId, { task: TaskRecord; end?: TaskEndRecord; delivered: boolean }>();
+  readonly instances = new Map<string, InstanceRecord>();
+  readonly bookings = new Map<string, BookingRecord>();
+
+  write(changes: readonly StoreChange[]): void {
+    for (const change of changes) this.#apply(change);
+  }
+
+  #apply(change: StoreChange): void {
+    switch (change.change) {
+      case 'insertTask':
+        if (this.tasks.has(change.task.taskId)) throw new Error(`task ${change.task.taskId} inserted twice`);
+        this.tasks.set(change.task.taskId, { task: change.task, delivered: false });
+        return;
+      case 'endTask': {
+        const kept = this.#task(change.taskId);
+        if (kept.end !== undefined) throw new Error(`task ${change.taskId} ended twice`);
+        kept.end = change.end;
+        return;
+      }
+      case 'taskDelivered':
+        this.#task(change.taskId).delivered = true;
+        return;
+      case 'putInstance':
+        this.#task(change.instance.taskId);
+        this.instances.set(change.instance.instanceId, change.instance);
+        return;
+      case 'insertAttempt':
+        this.#task(change.attempt.taskId);
+        return;
+      case 'book': {
+        const key = `${change.booking.instanceId}/${change.booking.fencingToken}`;
+        if (this.bookings.has(key)) throw new Error(`fencing token ${key} booked twice`);
+        this.bookings.set(key, change.booking);
+        return;
+      }
+      case 'putAlgorithm':
+        this.algorithms.set(`${change.algorithm.id}@${change.algorithm.version}`, change.algorithm);
+        return;
+      case 'removeAlgorithm':
+        this.algorithms.delete(`${change.id}@${change.version}`);
+        return;
+      case 'forgetTasks':
+        for (const taskId of change.taskIds) {
+          this.tasks.delete(taskId);
+          for (const [id, instance] of this.instances)
+            if (instance.taskId === taskId) this.instances.delete(id);
+        }
+    }
+  }
+
+  #task(taskId: TaskId): { task: TaskRecord; end?: TaskEndRecord; delivered: boolean } {
+    const kept = this.tasks.get(taskId);
+    if (kept === undefined) throw new Error(`no task ${taskId} on disk`);
+    return kept;
+  }
+
+  load(): StoredState {
+    this.generation += 1;
+    const kept = [...this.tasks.values()];
+    return {
+      generation: this.generation,
+      algorithms: [...this.algorithms.values()],
+      openTasks: kept
+        .filter(({ end, delivered }) => end === undefined || !delivered)
+        .map(({ task, end }) => ({
+          task,
+          instances: [...this.instances.values()].filter((i) => i.taskId === task.taskId),
+          ...(end === undefined ? {} : { end }),
+        })),
+      closedTasks: kept.flatMap(({ task, end, delivered }) =>
+        end !== undefined && delivered
+          ? [
+              {
+                taskId: task.taskId,
+                vehicleId: task.vehicleId,
+                requestId: task.requestId,
+                bodyHash: task.bodyHash,
+                endedWallMs: end.endedWallMs,
+              },
+            ]
+          : [],
+      ),
+    };
+  }
+}
+
+export function clientName(clientId: string): ClientName {
+  const name = parseClientId(clientId);
+  if (name === undefined) throw new Error(`${clientId} is no client id`);
+  return name;
+}
+
+export interface SentBody {
+  readonly clientId: string;
+  readonly correlationId: number;
+  readonly body: DownBody;
+}
+
+export class SimulatedPile {
+  readonly disk = new SimulatedDisk();
+  readonly settings: Settings;
+  state: State;
+  nowMs = 1_000;
+  wallOffsetMs = 1_700_000_000_000;
+  /** Everything that was sent, oldest first. */
+  readonly sent: SentBody[] = [];
+  /** Called after each step with what it sent. */
+  afterStep: (sent: readonly SentBody[]) => void = () => undefined;
+  #lazy: StoreChange[] = [];
+  #connection = 0;
+  readonly connections = new Map<string, ConnectionNumber>();
+
+  constructor(settings: Partial<Settings> = {}) {
+    this.settings = { ...TEST_SETTINGS, ...settings };
+    this.state = loadState(this.disk.load(), this.settings, this.now());
+  }
+
+  now(): { monoMs: number; wallMs: number } {
+    return { monoMs: this.nowMs, wallMs: this.nowMs + this.wallOffsetMs };
+  }
+
+  /** One step, committed; returns what it sent. */
+  step(...events: Event[]): SentBody[] {
+    const effects = step(this.state, events, this.now());
+    this.commit(effects);
+    const sent = effects.sends.map(({ clientId, envelope }) => ({ clientId, ...envelope }));
+    this.sent.push(...sent);
+    this.afterStep(sent);
+    return sent;
+  }
+
+  commit(effects: Effects): void {
+    if (effects.changesCanWait) this.#lazy.push(...effects.changes);
+    else this.disk.write([...this.#lazy.splice(0), ...effects.changes]);
+  }
+
+  /** A step whose commit fails: nothing of it is on disk, the state is loaded again. */
+  failedStep(...events: Event[]): void {
+    step(this.state, events, this.now());
+    this.#lazy = [];
+    this.state = loadState(this.disk.load(), this.settings, this.now(), this.state);
+  }
+
+  /** The process dies and starts again: only the disk is left, connections are gone. */
+  restart(): void {
+    this.#lazy = [];
+    this.connections.clear();
+    this.nowMs += 1_000;
+    this.state = loadState(this.disk.load(), this.settings, this.now());
+  }
+
+  /** Lets time pass, with a step at each timer that falls due. */
+  pass(ms: number): SentBody[] {
+    const untilMs = this.nowMs + ms;
+    const sent: SentBody[] = [];
+    for (;;) {
+      const dueMs = nextDueMs(this.state);
+      if (dueMs === undefined || dueMs > untilMs) break;
+      this.nowMs = Math.max(this.nowMs, dueMs);
+      sent.push(...this.step({ kind: 'tick' }));
+    }
+    this.nowMs = untilMs;
+    return sent;
+  }
+
+  connect(clientId: string): void {
+    this.#connection += 1;
+    const connection = this.#connection as ConnectionNumber;
+    this.connections.set(clientId, connection);
+    this.step({ kind: 'connected', client: clientName(clientId), connection });
+  }
+
+  disconnect(clientId: string): void {
+    const connection = this.connections.get(clientId);
+    if (connection === undefined) return;
+    this.connections.delete(clientId);
+    this.step({ kind: 'disconnected', client: clientName(clientId), connection });
+  }
+
+  message(clientId: string, body: UpBody, correlationId = 1): Event {
+    const connection = this.connections.get(clientId) ?? (0 as ConnectionNumber);
+    const about = { kind: 'message', client: clientName(clientId), connection } as const;
+    const envelope = { correlationId, body };
+    return body.kind === 'request'
+      ? { ...about, envelope, bodyHash: JSON.stringify([body.selector, body.args]), blobHeld: true }
+      : { ...about, envelope, blobHeld: true };
+  }
+
+  say(clientId: string, body: UpBody, correlationId = 1): SentBody[] {
+    return this.step(this.message(clientId, body, correlationId));
+  }
+
+  firmware(event: DistributiveOmit<FirmwareEvent, 'at'>): SentBody[] {
+    const at = { receivedWallMs: this.now().wallMs };
+    return this.step({ kind: 'firmware', event: { ...event, at } as FirmwareEvent, staleAfterMs: 0 });
+  }
+
+  /** A vehicle is plugged in and charges, as the firmware says. */
+  plug(vehicleId: string, connector = vehicleId): void {
+    const connectorId = connectorOf(connector);
+    this.firmware({ kind: 'plugged', connectorId });
+    this.firmware({
+      kind: 'identity',
+      connectorId,
+      vehicleId: vehicleId as VehicleId,
+      assurance: 'operator',
+    });
+    this.firmware({ kind: 'chargingStarted', connectorId });
+  }
+
+  unplug(connector: string): SentBody[] {
+    return this.firmware({ kind: 'unplugged', connectorId: connectorOf(connector) });
+  }
+
+  /** The vehicle's client connects and offers what it has. */
+  lend(
+    vehicleId: string,
+    lendable: { cpu?: number; memory?: number; gpu?: number } = {},
+    held: LeaseId[] = [],
+  ): SentBody[] {
+    const clientId = `${vehicleId}.lend`;
+    this.connect(clientId);
+    const welcomed = this.say(clientId, hello(lendable, held));
+    return [...welcomed, ...this.say(clientId, capacityReport(lendable))];
+  }
+
+  ask(vehicleId: string, slot = 'ask-1'): void {
+    this.connect(`${vehicleId}.${slot}`);
+    this.say(`${vehicleId}.${slot}`, { kind: 'hello', clientVersion: '1', held: [], runtimes: [] });
+  }
+
+  addAlgorithm(id: string, demands: Partial<Demand>[] = [{}], more: Partial<AlgorithmRecord> = {}): void {
+    this.step({
+      kind: 'operator',
+      question: 1,
+      command: {
+        verb: 'addAlgorithm',
+        algorithm: {
+          id: id as AlgorithmId,
+          version: '1',
+          type: id,
+          runtime: 'wasm',
+          image: { digest: digestOf(id), sizeBytes: 1 },
+          demands: demands.map((demand) => ({ cpuMillicores: 1000, memoryMib: 64, threads: 1, ...demand })),
+          workCoreS: 1,
+          ...more,
+        },
+      },
+    });
+  }
+}
+
+type DistributiveOmit<Union, Key extends PropertyKey> = Union extends unknown ? Omit<Union, Key> : never;
+
+export function connectorOf(name: string): ConnectorId {
+  return `station/${name}/1` as ConnectorId;
+}
+
+export function digestOf(name: string): Digest {
+  return Buffer.from(name.padEnd(32, '.').slice(0, 32)).toString('hex') as Digest;
+}
+
+function capacity({ cpu = 4000, memory = 8192, gpu = 0 }: { cpu?: number; memory?: number; gpu?: number }) {
+  const gpus = gpu === 0 ? [] : [{ deviceId: 'gpu0', model: 'Orin', shareMillis: gpu, vramMib: 8192 }];
+  return { cpuMillicores: cpu, memoryMib: memory, gpus };
+}
+
+export function hello(has: { cpu?: number; memory?: number; gpu?: number }, held: LeaseId[] = []): UpBody {
+  const { cpuMillicores, memoryMib, gpus } = capacity(has);
+  return {
+    kind: 'hello',
+    clientVersion: '1',
+    hardware: {
+      cpuModel: 'test',
+      cores: Math.ceil(cpuMillicores / 1000),
+      clockMhz: 2000,
+      memoryMib,
+      gpus,
+      speedMillis: 1000,
+      platform: 'linux',
+    },
+    held,
+    runtimes: ['wasm', 'onnx'],
+  };
+}
+
+export function capacityReport(
+  has: { cpu?: number; memory?: number; gpu?: number },
+  more: Partial<CapacityReport> = {},
+): CapacityReport {
+  return {
+    kind: 'capacity',
+    lendable: capacity(has),
+    lending: true,
+    reason: '',
+    cachedImages: [],
+    allowedAlgorithms: [],
+    chargingOnly: false,
+    ...more,
+  };
+}
+
+export function request(requestId: string, algorithm: string, more: Partial<TaskRequest> = {}): TaskRequest {
+  return {
+    kind: 'request',
+    requestId: requestId as RequestId,
+    selector: { by: 'algorithm', algorithmId: algorithm as AlgorithmId },
+    args: [],
+    input: { where: 'inline', bytes: new Uint8Array([1, 2, 3]) },
+    ...more,
+  };
+}
+
+export function completed(lease: LeaseId, cpuMs = 500): UpBody {
+  return {
+    kind: 'result',
+    lease,
+    used: { cpuMs, wallMs: cpuMs, memoryPeakMib: 10, gpuMs: 0 },
+    outcome: { ok: true, output: { where: 'inline', bytes: new Uint8Array([42]) } },
+  };
+}
+
+/** The bodies of one kind among what was sent. */
+export function bodiesOf<Kind extends DownBody['kind']>(
+  sent: readonly SentBody[],
+  kind: Kind,
+): Extract<DownBody, { kind: Kind }>[] {
+  return sent.flatMap(({ body }) => (body.kind === kind ? [body as Extract<DownBody, { kind: Kind }>] : []));
+}
