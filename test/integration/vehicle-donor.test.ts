@@ -1,0 +1,358 @@
+/** A donor against a pile that follows a script: offers, renewals, revocations, results, lost connections, restarts. */
+import assert from 'node:assert/strict';
+import { createHash, randomBytes } from 'node:crypto';
+import { test, type TestContext } from 'node:test';
+import type { Offer } from '@plugpool/proto';
+import type { Donor } from '../../vehicle-client/donor.ts';
+import { PlugpoolError } from '../../vehicle-client/errors.ts';
+import { EchoRuntime } from '../../vehicle-client/runtimes/echo/runtime.ts';
+import { startDonor, type DonorOptions } from '../../vehicle-client/start-donor.ts';
+import {
+  HeldRuntime,
+  SAMPLE,
+  ToldProbe,
+  donorOptions,
+  runtimesOf,
+  temporaryDirectory,
+} from './vehicle-fixtures.ts';
+import { ScriptedPile, echoOffer, leaseOf, refOf, type PileOptions } from './vehicle-scripted-pile.ts';
+
+const LENDER = 'lender.lend';
+
+interface Scene {
+  readonly pile: ScriptedPile;
+  readonly donor: Donor;
+  readonly held: HeldRuntime;
+  readonly probe: ToldProbe;
+  readonly dataDir: string;
+  readonly options: DonorOptions;
+}
+
+async function scene(
+  t: TestContext,
+  pileOptions: PileOptions = {},
+  over: Partial<DonorOptions> = {},
+): Promise<Scene> {
+  const pile = await ScriptedPile.start(pileOptions);
+  const dataDir = temporaryDirectory(t);
+  const held = new HeldRuntime();
+  const probe = new ToldProbe();
+  const options = donorOptions(pile.url, dataDir, {
+    probe,
+    runtimesInstead: runtimesOf(new EchoRuntime(), held),
+    ...over,
+  });
+  const donor = await startDonor(options);
+  // In this order: what is stopped first may still say goodbye.
+  t.after(() => donor.stop());
+  t.after(() => pile.stop());
+  await pile.next('capacity');
+  return { pile, donor, held, probe, dataDir, options };
+}
+
+function heldOffer(instanceId: string, over: Partial<Offer> = {}): Offer {
+  return echoOffer(instanceId, new Uint8Array([1]), { runtime: 'wasm', ...over });
+}
+
+test('hello names the hardware and the runtimes, and a capacity report follows the welcome', async (t) => {
+  const { pile } = await scene(t);
+  const hello = await pile.next('hello');
+  assert.equal(hello.clientId, LENDER);
+  assert.equal(hello.body.hardware?.cores, 4);
+  assert.deepEqual([...hello.body.runtimes].sort(), ['echo', 'wasm']);
+});
+
+test('offers of one frame are answered in one frame', async (t) => {
+  const { pile } = await scene(t);
+  pile.send(LENDER, echoOffer('warm', new Uint8Array()));
+  await pile.next('result');
+  pile.send(LENDER, ...Array.from({ length: 20 }, (_, i) => echoOffer(`i${i}`, Buffer.from(`input ${i}`))));
+  const results = [];
+  for (let i = 0; i < 20; i++) results.push(await pile.next('result'));
+  assert.equal(new Set(results.map((result) => result.frame)).size, 1);
+  for (const [i, result] of results.entries()) {
+    assert.ok(result.body.outcome.ok && result.body.outcome.output.where === 'inline');
+    assert.equal(Buffer.from(result.body.outcome.output.bytes).toString(), `input ${i}`);
+  }
+});
+
+test('an offer that comes twice runs once', async (t) => {
+  const { pile, held } = await scene(t);
+  pile.send(LENDER, heldOffer('a'), heldOffer('a'));
+  await held.started(1);
+  held.jobs[0]?.end(Buffer.from('done'));
+  await pile.next('result');
+  pile.send(LENDER, heldOffer('a'), heldOffer('b'));
+  await held.started(2);
+  assert.equal(held.jobs.length, 2);
+  assert.equal((await pile.next('result')).body.lease.instanceId, 'a');
+});
+
+test('offers that do not fit, are not allowed or come while nothing is lent are declined', async (t) => {
+  const probe = new ToldProbe();
+  const { pile, donor } = await scene(
+    t,
+    {},
+    {
+      probe,
+      policy: { ...donorOptions('', '').policy, allowedAlgorithms: ['echo'] },
+    },
+  );
+  pile.send(
+    LENDER,
+    echoOffer('large', new Uint8Array(), { demand: { cpuMillicores: 4001, memoryMib: 1, threads: 1 } }),
+  );
+  assert.match((await pile.next('decline')).body.reason, /^capacity_gone/);
+  pile.send(LENDER, echoOffer('other', new Uint8Array(), { algorithmId: 'other' as Offer['algorithmId'] }));
+  assert.match((await pile.next('decline')).body.reason, /^algorithm_not_allowed/);
+  pile.send(LENDER, echoOffer('model', new Uint8Array(), { runtime: 'onnx' }));
+  assert.match((await pile.next('decline')).body.reason, /^runtime_missing/);
+  donor.pause();
+  pile.send(LENDER, echoOffer('late', new Uint8Array()));
+  assert.match((await pile.next('decline')).body.reason, /^policy_paused/);
+});
+
+test('a lease that the pile does not name in its answer is void: its job is killed and nothing is said of it', async (t) => {
+  const { pile, held } = await scene(t, { leaseMs: 300, renews: false });
+  pile.send(LENDER, heldOffer('kept', { leaseMs: 300 }), heldOffer('void', { leaseMs: 300 }));
+  await held.started(2);
+  const renewal = await pile.next('renewal');
+  assert.deepEqual(renewal.body.held.map((entry) => entry.lease.instanceId).sort(), ['kept', 'void']);
+  pile.renews = true;
+  pile.send(LENDER, {
+    correlationId: renewal.correlationId,
+    body: { kind: 'renewed', held: [leaseOf('kept')], leaseMs: 300 },
+  });
+  await held.killed(1);
+  held.jobs[0]?.end(Buffer.from('done'));
+  assert.equal((await pile.next('result')).body.lease.instanceId, 'kept');
+  assert.equal(pile.unread('result').length, 0);
+});
+
+test('a donor whose renewals stay unanswered kills its job by itself', async (t) => {
+  const { pile, held } = await scene(t, { leaseMs: 300, renews: false });
+  pile.send(LENDER, heldOffer('a', { leaseMs: 300 }));
+  await held.killed(0);
+  assert.ok(pile.unread('renewal').length >= 1);
+  assert.equal(pile.unread('result').length, 0);
+});
+
+test('a newer attempt of an instance ends the older one', async (t) => {
+  const { pile, held } = await scene(t);
+  pile.send(LENDER, heldOffer('a'));
+  await held.started(1);
+  pile.send(LENDER, heldOffer('a', { lease: leaseOf('a', 2) }));
+  await held.started(2);
+  assert.equal(held.jobs[0]?.wasKilled, true);
+  held.jobs[1]?.end(Buffer.from('second'));
+  assert.equal((await pile.next('result')).body.lease.fencingToken, 2);
+});
+
+test('a revoked job that ends within its grace is heard, one that does not is killed and says so', async (t) => {
+  const { pile, held } = await scene(t, { leaseMs: 300 });
+  pile.send(LENDER, heldOffer('quick', { leaseMs: 300 }), heldOffer('slow', { leaseMs: 300 }));
+  await held.started(2);
+  pile.send(
+    LENDER,
+    { kind: 'revoke', lease: leaseOf('quick'), reason: 'unplugged', graceMs: 60_000 },
+    { kind: 'revoke', lease: leaseOf('slow'), reason: 'unplugged', graceMs: 30 },
+  );
+  held.jobs[0]?.end(Buffer.from('in time'));
+  const first = await pile.next('result');
+  assert.equal(first.body.outcome.ok, true);
+  const second = await pile.next('result');
+  assert.equal(second.body.lease.instanceId, 'slow');
+  assert.ok(!second.body.outcome.ok && second.body.outcome.failure.code === 'revoked');
+});
+
+test('a pause is told to the pile and ends what runs', async (t) => {
+  const { pile, held, donor, probe } = await scene(t, { leaseMs: 300 });
+  pile.send(LENDER, heldOffer('a', { leaseMs: 300 }));
+  await held.started(1);
+  donor.pause();
+  await held.killed(0);
+  probe.tell(SAMPLE);
+  const report = await pile.next('capacity', (heard) => !heard.body.lending);
+  assert.match(report.body.reason, /paused/);
+  donor.resume();
+  probe.tell(SAMPLE);
+});
+
+test('a result that was not acknowledged is sent again after a lost connection', async (t) => {
+  const { pile, held } = await scene(t);
+  pile.send(LENDER, heldOffer('a'));
+  await held.started(1);
+  held.jobs[0]?.end(Buffer.from('kept'));
+  await pile.next('result');
+  await pile.next('hello');
+  pile.cut();
+  const hello = await pile.next('hello');
+  assert.deepEqual(hello.body.held, [leaseOf('a')]);
+  const again = await pile.next('result');
+  assert.ok(again.body.outcome.ok && again.body.outcome.output.where === 'inline');
+  assert.equal(Buffer.from(again.body.outcome.output.bytes).toString(), 'kept');
+});
+
+test('a job goes on over a lost connection, unless the welcome drops its lease', async (t) => {
+  const { pile, held } = await scene(t, {
+    judge: ({ held }) => ({
+      keep: held.filter((lease) => lease.instanceId !== 'dropped'),
+      drop: held.filter((lease) => lease.instanceId === 'dropped'),
+    }),
+  });
+  pile.send(LENDER, heldOffer('going-on'), heldOffer('dropped'));
+  await held.started(2);
+  pile.cut();
+  await held.killed(1);
+  assert.equal(held.jobs[0]?.wasKilled, false);
+  held.jobs[0].end(Buffer.from('done'));
+  assert.equal((await pile.next('result')).body.lease.instanceId, 'going-on');
+});
+
+test('a result survives a restart and is forgotten once acknowledged', async (t) => {
+  const { pile, held, donor, options } = await scene(t);
+  pile.send(LENDER, heldOffer('a'));
+  await held.started(1);
+  held.jobs[0]?.end(Buffer.from('over the restart'));
+  await pile.next('result');
+  await donor.stop();
+
+  const second = await startDonor(options);
+  t.after(() => second.stop());
+  const again = await pile.next('result');
+  assert.ok(again.body.outcome.ok && again.body.outcome.output.where === 'inline');
+  assert.equal(Buffer.from(again.body.outcome.output.bytes).toString(), 'over the restart');
+  pile.send(LENDER, { kind: 'resultAck', lease: leaseOf('a'), accepted: true, reason: '' }, heldOffer('b'));
+  await held.started(2);
+  assert.equal(second.status().unacknowledgedResults, 0);
+  await second.stop();
+
+  const third = await startDonor(options);
+  t.after(() => third.stop());
+  assert.equal(third.status().unacknowledgedResults, 1, 'only the result of b, which was killed at the stop');
+});
+
+test('an acknowledged result is sent no more', async (t) => {
+  const { pile } = await scene(t);
+  pile.send(LENDER, echoOffer('a', Buffer.from('x')));
+  await pile.next('result');
+  pile.send(
+    LENDER,
+    { kind: 'resultAck', lease: leaseOf('a'), accepted: true, reason: '' },
+    echoOffer('b', Buffer.from('y')),
+  );
+  await pile.next('result');
+  await pile.next('hello');
+  pile.cut();
+  assert.deepEqual((await pile.next('hello')).body.held, [leaseOf('b')]);
+});
+
+test('image and large input are pulled in chunks, taken up again after a cut, and cached', async (t) => {
+  const { pile, held } = await scene(t);
+  const image = pile.put(randomBytes(300_000));
+  const inputBytes = randomBytes(1_500_000);
+  const input = pile.put(inputBytes);
+  pile.send(LENDER, heldOffer('a', { image, input: { where: 'blob', blob: input } }));
+  // Cut in the middle of the input: after the image's five chunks and a few of the input's.
+  for (let i = 0; i < 9; i++) await pile.next('blobPull');
+  pile.cut();
+  await held.started(1);
+  assert.equal(Buffer.compare(held.jobs[0]?.job.input ?? new Uint8Array(), inputBytes), 0);
+  const servedOnce = pile.chunksServed;
+  pile.send(LENDER, heldOffer('b', { image, input: { where: 'blob', blob: input } }));
+  await held.started(2);
+  assert.equal(pile.chunksServed, servedOnce, 'the second attempt pulled nothing');
+  assert.ok(servedOnce < 60, `${servedOnce} chunks for 28: little was pulled twice`);
+});
+
+test('an image that hashes to something else is not run', async (t) => {
+  const { pile, held } = await scene(t);
+  const image = pile.put(randomBytes(100_000));
+  pile.blobs.set(image.digest, randomBytes(100_000));
+  pile.send(LENDER, heldOffer('a', { image }));
+  const result = await pile.next('result');
+  assert.ok(!result.body.outcome.ok);
+  assert.equal(result.body.outcome.failure.code, 'image_unavailable');
+  assert.match(result.body.outcome.failure.detail, /hash to something else/);
+  assert.equal(held.jobs.length, 0);
+});
+
+test('an input that the pile refuses ends the attempt with the reason', async (t) => {
+  const { pile } = await scene(t);
+  pile.send(LENDER, heldOffer('a', { input: { where: 'blob', blob: refOf(randomBytes(100_000)) } }));
+  const result = await pile.next('result');
+  assert.ok(!result.body.outcome.ok && result.body.outcome.failure.code === 'input_unavailable');
+});
+
+test('a large output waits for the pile to pull it, over a lost connection and a restart', async (t) => {
+  const { pile, held, donor, options } = await scene(t);
+  const output = randomBytes(900_000);
+  pile.send(LENDER, heldOffer('a'));
+  await held.started(1);
+  held.jobs[0]?.end(output);
+  const result = await pile.next('result');
+  assert.ok(result.body.outcome.ok && result.body.outcome.output.where === 'blob');
+  const { blob } = result.body.outcome.output;
+  assert.equal(blob.digest, createHash('sha256').update(output).digest('hex'));
+  assert.deepEqual(await pile.pull(LENDER, blob), output);
+  await donor.stop();
+  const second = await startDonor(options);
+  t.after(() => second.stop());
+  await pile.next('result');
+  assert.deepEqual(await pile.pull(LENDER, blob), output);
+});
+
+test('bytes out of range and bytes that are not here are refused with a reason', async (t) => {
+  const { pile, held } = await scene(t);
+  pile.send(LENDER, heldOffer('a'));
+  await held.started(1);
+  held.jobs[0]?.end(randomBytes(100_000));
+  const result = await pile.next('result');
+  assert.ok(result.body.outcome.ok && result.body.outcome.output.where === 'blob');
+  const { digest } = result.body.outcome.output.blob;
+  pile.send(LENDER, { correlationId: 5, body: { kind: 'blobPull', digest, offset: 99_999, length: 2 } });
+  assert.equal((await pile.next('blobRefused')).body.code, 'range_invalid');
+  pile.send(LENDER, {
+    correlationId: 6,
+    body: { kind: 'blobPull', digest: refOf(new Uint8Array([9])).digest, offset: 0, length: 1 },
+  });
+  assert.equal((await pile.next('blobRefused')).body.code, 'blob_unknown');
+});
+
+test('a pile that could not store a result gets it again', async (t) => {
+  const { pile } = await scene(t);
+  pile.send(LENDER, echoOffer('a', Buffer.from('x')));
+  const result = await pile.next('result');
+  const reasons = [{ code: 'storage_unavailable', detail: 'disk', hint: 'wait' }] as const;
+  pile.send(LENDER, {
+    correlationId: result.correlationId,
+    body: { kind: 'refused', reasons, retryable: true },
+  });
+  assert.equal((await pile.next('result')).body.lease.instanceId, 'a');
+});
+
+test('rubbish from a pile changes nothing', async (t) => {
+  const { pile } = await scene(t);
+  pile.sendRaw(LENDER, Buffer.from('no frame at all'));
+  pile.send(LENDER, echoOffer('a', Buffer.from('x')));
+  assert.equal((await pile.next('result')).body.lease.instanceId, 'a');
+});
+
+test('a second donor with the same data directory is told so', async (t) => {
+  const { options } = await scene(t);
+  await assert.rejects(startDonor(options), (error) => {
+    assert.ok(error instanceof PlugpoolError);
+    assert.equal(error.code, 'data_dir_held');
+    return true;
+  });
+});
+
+test('a pause outlives a restart', async (t) => {
+  const { donor, options } = await scene(t);
+  donor.pause();
+  await donor.stop();
+  const second = await startDonor(options);
+  t.after(() => second.stop());
+  assert.equal(second.status().lending.lending, false);
+  assert.equal(second.status().owner.paused, true);
+});

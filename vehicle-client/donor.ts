@@ -1,0 +1,264 @@
+/** The role `lend`: one connection to a pile over which this vehicle's idle computing power is lent. Wires, decides nothing. */
+import type {
+  DownBody,
+  HardwareProfile,
+  Hello,
+  Offer,
+  RuntimeKind,
+  Slot,
+  VehicleId,
+  Welcome,
+} from '@plugpool/proto';
+import { BlobPulls } from './blob-pulls.ts';
+import { BlobShelf } from './blob-shelf.ts';
+import type { OutputFiles } from './adapters/output-files.ts';
+import { Conversation } from './conversation.ts';
+import type { OwnerPolicy, OwnerState, PolicyDecision } from './core/policy.ts';
+import { PlugpoolError } from './errors.ts';
+import { LeasedJobs } from './leased-jobs.ts';
+import { Lending } from './lending.ts';
+import type { BlobCache, Clock, Link, LinkDown, Log, Outbox, Probe, VehicleSignalsSource } from './ports.ts';
+import type { Runtime } from './runtimes/port.ts';
+import { UnackedResults } from './unacked-results.ts';
+import { CLIENT_VERSION } from './version.ts';
+
+export const LEND_SLOT = 'lend' as Slot;
+
+export interface DonorParts {
+  readonly vehicleId: VehicleId;
+  readonly policy: OwnerPolicy;
+  readonly link: Link;
+  readonly probe: Probe;
+  readonly signals: VehicleSignalsSource;
+  readonly outbox: Outbox;
+  readonly outputs: OutputFiles;
+  readonly cache: BlobCache;
+  /** Started and stopped with the donor. */
+  readonly runtimes: ReadonlyMap<RuntimeKind, Runtime>;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+export interface DonorStatus {
+  readonly vehicleId: VehicleId;
+  readonly connected: boolean;
+  readonly stationId: string | undefined;
+  /** Why there is no connection. */
+  readonly down: LinkDown | undefined;
+  readonly lending: PolicyDecision;
+  readonly owner: OwnerState;
+  readonly hardware: HardwareProfile | undefined;
+  readonly jobs: readonly { readonly offer: Offer; readonly state: string; readonly cpuMs: number }[];
+  readonly unacknowledgedResults: number;
+}
+
+export class Donor {
+  readonly #parts: DonorParts;
+  readonly #conversation: Conversation;
+  readonly #pulls: BlobPulls;
+  readonly #shelf: BlobShelf;
+  readonly #results: UnackedResults;
+  readonly #jobs: LeasedJobs;
+  readonly #lending: Lending;
+  readonly #abort = new AbortController();
+  #hardware: HardwareProfile | undefined;
+  #down: LinkDown | undefined;
+  #stopping: Promise<void> | undefined;
+
+  constructor(parts: DonorParts) {
+    this.#parts = parts;
+    const { link, clock, log, outbox, outputs, cache, runtimes } = parts;
+    this.#conversation = new Conversation({
+      link,
+      clock,
+      log,
+      handlers: {
+        hello: () => this.#hello(),
+        welcomed: (welcome) => this.#welcomed(welcome),
+        body: (body, correlationId) => this.#heard(body, correlationId),
+        lost: (cause) => this.#lost(cause),
+      },
+    });
+    const conversation = this.#conversation;
+    this.#pulls = new BlobPulls(conversation, clock);
+    this.#shelf = new BlobShelf(conversation);
+    const shelf = this.#shelf;
+    this.#results = new UnackedResults({ outbox, outputs, shelf, conversation, clock, log });
+    this.#jobs = new LeasedJobs({
+      runtimes,
+      cache,
+      outputs,
+      pulls: this.#pulls,
+      shelf,
+      results: this.#results,
+      conversation,
+      clock,
+      log,
+      lending: () => this.#lending.now(),
+    });
+    this.#lending = new Lending({
+      ...parts,
+      cachedImages: () => cache.digests(),
+      report: (report) => conversation.post(report),
+      mustEnd: (graceMs) => this.#jobs.endAllWithin(graceMs),
+    });
+  }
+
+  /** Takes the data directory, starts the runtimes, measures the machine, then connects. Rejects with what to do about it. */
+  async start(signal: AbortSignal = new AbortController().signal): Promise<void> {
+    const { outbox, outputs, cache, probe, signals, runtimes, log } = this.#parts;
+    const { results, owner } = outbox.open();
+    try {
+      const abort = AbortSignal.any([signal, this.#abort.signal]);
+      await outputs.start(new Set(results.flatMap(({ outcome }) => blobDigests(outcome))));
+      await cache.start();
+      await this.#results.load(results);
+      await Promise.all([...runtimes.values()].map((runtime) => startRuntime(runtime, abort)));
+      await signals.start(abort);
+      this.#hardware = await probe.start(abort);
+      this.#lending.start(owner);
+      log.info(
+        { hardware: this.#hardware, runtimes: [...runtimes.keys()], keptResults: results.length },
+        'donor started',
+      );
+      this.#conversation.start();
+    } catch (error) {
+      await this.stop();
+      throw error;
+    }
+  }
+
+  status(): DonorStatus {
+    return {
+      vehicleId: this.#parts.vehicleId,
+      connected: this.#conversation.welcome !== undefined,
+      stationId: this.#conversation.welcome?.stationId,
+      down: this.#down,
+      lending: this.#lending.decision,
+      owner: this.#lending.owner,
+      hardware: this.#hardware,
+      jobs: this.#jobs.list(),
+      unacknowledgedResults: this.#results.size,
+    };
+  }
+
+  pause(): void {
+    this.#lending.setOwner({ ...this.#lending.owner, paused: true });
+  }
+
+  /** Lends again; what was said about leaving is taken back too. */
+  resume(): void {
+    this.#lending.setOwner({ paused: false });
+  }
+
+  leaving(atWallMs: number): void {
+    this.#lending.setOwner({ ...this.#lending.owner, leavingAtWallMs: atWallMs });
+  }
+
+  /** Ends what runs, says so, keeps on disk what the pile has not acknowledged, disconnects. */
+  stop(): Promise<void> {
+    this.#stopping ??= this.#stop();
+    return this.#stopping;
+  }
+
+  async #stop(): Promise<void> {
+    this.#abort.abort(new Error('the donor was stopped'));
+    await this.#jobs.stop();
+    this.#pulls.stop();
+    await this.#conversation.stop();
+    await this.#parts.probe.stop();
+    await this.#parts.signals.stop();
+    await Promise.all([...this.#parts.runtimes.values()].map((runtime) => runtime.stop()));
+    this.#results.stop();
+    this.#parts.outbox.close();
+  }
+
+  #hello(): Hello {
+    return {
+      kind: 'hello',
+      clientVersion: CLIENT_VERSION,
+      hardware: this.#hardware as HardwareProfile,
+      held: [...this.#jobs.leases(), ...this.#results.leases()],
+      runtimes: [...this.#parts.runtimes.keys()],
+    };
+  }
+
+  #welcomed(welcome: Welcome): void {
+    this.#down = undefined;
+    this.#parts.log.info(
+      { stationId: welcome.stationId, epoch: welcome.epoch, leaseMs: welcome.leaseMs },
+      'welcomed',
+    );
+    this.#jobs.welcomed(welcome.leaseMs, welcome.drop);
+    this.#results.sendAllAgain();
+    this.#pulls.connected();
+    this.#lending.welcomed();
+  }
+
+  #lost(cause: LinkDown): void {
+    this.#parts.log.warn(
+      { code: cause.code, detail: cause.detail },
+      'no connection to the pile; trying again',
+    );
+    this.#down = cause;
+    this.#lending.lost();
+    this.#results.keepAll();
+  }
+
+  #heard(body: Exclude<DownBody, Welcome>, correlationId: number): void {
+    switch (body.kind) {
+      case 'offer':
+        return this.#jobs.offered(body);
+      case 'resultAck':
+        return this.#acknowledged(body);
+      case 'renewed':
+        return this.#jobs.renewed(correlationId, body);
+      case 'revoke':
+        return this.#jobs.revoked(body);
+      case 'blobChunk':
+        return this.#pulls.chunk(correlationId, body);
+      case 'blobRefused':
+        return this.#pulls.refused(correlationId, body);
+      case 'blobPull':
+        return void this.#shelf.answer(body, correlationId);
+      case 'refused':
+        if (!this.#results.refused(correlationId, body.retryable)) {
+          this.#parts.log.warn({ reasons: body.reasons }, 'the pile refused something');
+        }
+        return;
+      case 'accepted':
+      case 'delivery':
+      case 'taskUpdate':
+      case 'statusReport':
+        this.#parts.log.warn({ kind: body.kind }, 'the pile sent a donor what only requesters hear');
+    }
+  }
+
+  #acknowledged(ack: Extract<DownBody, { kind: 'resultAck' }>): void {
+    if (!ack.accepted)
+      this.#parts.log.info({ lease: ack.lease, reason: ack.reason }, 'a result was not accepted');
+    this.#results.settle(ack.lease);
+  }
+}
+
+async function startRuntime(runtime: Runtime, signal: AbortSignal): Promise<void> {
+  try {
+    await runtime.start(signal);
+  } catch (error) {
+    const hint =
+      error instanceof Error && 'hint' in error
+        ? String(error.hint)
+        : 'leave it out of `runtimes` to lend without it';
+    throw new PlugpoolError({
+      code: 'runtime_unavailable',
+      message: `the runtime "${runtime.kind}" cannot start: ${error instanceof Error ? error.message : String(error)}`,
+      hint,
+      retryable: false,
+      cause: error,
+    });
+  }
+}
+
+function blobDigests(outcome: Parameters<UnackedResults['add']>[0]['outcome']) {
+  return outcome.ok && outcome.output.where === 'blob' ? [outcome.output.blob.digest] : [];
+}

@@ -1,0 +1,421 @@
+/**
+ * The attempts that this donor runs under a lease: fetched, run, renewed, and stopped when their right to run ends.
+ *
+ * A lease moves: offered → fetching → running → (storing a large output) → a result, which `unacked-results.ts` takes over.
+ * It ends early when the pile revokes it (the grace runs, then the job is killed and reported as revoked), when the pile
+ * does not name it in an answer or the donor's own clock runs out (killed, and nothing is said: the lease is void).
+ */
+import { readFile } from 'node:fs/promises';
+import {
+  HELD_LEASES_MAX,
+  INLINE_BYTES_MAX,
+  type Capacity,
+  type Demand,
+  type Failure,
+  type FailureCode,
+  type InstanceId,
+  type LeaseId,
+  type Offer,
+  type Payload,
+  type Renewed,
+  type RenewalEntry,
+  type Revoke,
+  type RuntimeKind,
+  type Used,
+} from '@plugpool/proto';
+import type { OutputFiles } from './adapters/output-files.ts';
+import type { BlobPulls } from './blob-pulls.ts';
+import type { BlobShelf } from './blob-shelf.ts';
+import type { Conversation } from './conversation.ts';
+import { killAtMs } from './core/eviction.ts';
+import { RenewalBook, leaseKeyOf, renewalEveryMs, selfStopAtMs, type LeaseKey } from './core/lease-clock.ts';
+import { GrantedCapacity, type Grant } from './granted-capacity.ts';
+import type { BlobCache, Clock, Log } from './ports.ts';
+import type { JobOutcome, RunningJob, Runtime } from './runtimes/port.ts';
+import type { UnackedResults } from './unacked-results.ts';
+
+const TICKS_PER_LEASE = 15;
+const TICK_MIN_MS = 10;
+const TICK_MAX_MS = 1_000;
+
+type Stage =
+  | { readonly state: 'fetching' }
+  | { readonly state: 'running'; readonly running: RunningJob }
+  /** Its output is being stored; the lease must live on meanwhile. */
+  | { readonly state: 'storing'; readonly cpuMs: number };
+
+interface LeasedJob {
+  readonly key: LeaseKey;
+  readonly offer: Offer;
+  readonly grant: Grant;
+  stage: Stage;
+  isImagePinned: boolean;
+  leaseMs: number;
+  /** From when the lease counts on this donor's clock. */
+  confirmedMonoMs: number;
+  /** Set while a grace runs. */
+  killAtMonoMs: number | undefined;
+}
+
+/** What the owner's policy says to an offer. */
+export interface LendingNow {
+  /** Undefined while nothing is lent, and then `reason` says why. */
+  readonly lendable: Capacity | undefined;
+  readonly reason: string;
+  readonly allowedAlgorithms: readonly string[];
+}
+
+export interface LeasedJobsOptions {
+  readonly runtimes: ReadonlyMap<RuntimeKind, Runtime>;
+  readonly cache: BlobCache;
+  readonly outputs: OutputFiles;
+  readonly pulls: BlobPulls;
+  readonly shelf: BlobShelf;
+  readonly results: UnackedResults;
+  readonly conversation: Conversation;
+  readonly clock: Clock;
+  readonly log: Log;
+  lending(): LendingNow;
+}
+
+export class LeasedJobs {
+  readonly #options: LeasedJobsOptions;
+  readonly #jobs = new Map<InstanceId, LeasedJob>();
+  readonly #granted = new GrantedCapacity();
+  readonly #renewals = new RenewalBook();
+  #leaseMs = 30_000;
+  #renewedMonoMs = 0;
+  #cancelTick: (() => void) | undefined;
+  #isStopped = false;
+
+  constructor(options: LeasedJobsOptions) {
+    this.#options = options;
+  }
+
+  get size(): number {
+    return this.#jobs.size;
+  }
+
+  list(): readonly { readonly offer: Offer; readonly state: Stage['state']; readonly cpuMs: number }[] {
+    return [...this.#jobs.values()].map((job) => ({
+      offer: job.offer,
+      state: job.stage.state,
+      cpuMs: cpuMsOf(job),
+    }));
+  }
+
+  leases(): readonly LeaseId[] {
+    return [...this.#jobs.values()].map(({ offer }) => offer.lease);
+  }
+
+  offered(offer: Offer): void {
+    const { instanceId, fencingToken } = offer.lease;
+    const earlier = this.#jobs.get(instanceId);
+    // A message that came twice, or one that an attempt since has made void.
+    if (earlier !== undefined && earlier.offer.lease.fencingToken >= fencingToken) return;
+    if (this.#options.results.sendAgain(offer.lease)) return;
+    if (earlier !== undefined) this.#void(earlier, 'a newer attempt of the instance was offered');
+    const declined = this.#whyDecline(offer);
+    if (declined !== undefined) {
+      this.#options.log.info(
+        { taskId: offer.taskId, lease: offer.lease, reason: declined },
+        'offer declined',
+      );
+      this.#options.conversation.post({ kind: 'decline', lease: offer.lease, reason: declined });
+      return;
+    }
+    this.#start(offer);
+  }
+
+  revoked(revoke: Revoke): void {
+    const job = this.#jobs.get(revoke.lease.instanceId);
+    if (job === undefined || job.offer.lease.fencingToken !== revoke.lease.fencingToken) return;
+    this.#options.log.info(
+      { taskId: job.offer.taskId, reason: revoke.reason, graceMs: revoke.graceMs },
+      'lease revoked',
+    );
+    this.#endWithin(job, revoke.graceMs);
+  }
+
+  renewed(correlationId: number, renewed: Renewed): void {
+    const answer = this.#renewals.answered(correlationId, renewed.held);
+    if (!answer.known) return;
+    this.#setLeaseMs(renewed.leaseMs);
+    for (const job of this.#jobs.values()) {
+      if (answer.confirmed.has(job.key)) {
+        job.confirmedMonoMs = Math.max(job.confirmedMonoMs, answer.sentMonoMs);
+        job.leaseMs = renewed.leaseMs;
+      } else if (answer.voided.has(job.key)) {
+        this.#void(job, 'the pile no longer holds the lease');
+      }
+    }
+    for (const lease of this.#options.results.leases()) {
+      if (answer.voided.has(leaseKeyOf(lease))) this.#options.results.settle(lease);
+    }
+  }
+
+  welcomed(leaseMs: number, drop: readonly LeaseId[]): void {
+    this.#renewals.clear();
+    this.#setLeaseMs(leaseMs);
+    for (const lease of drop) {
+      const job = this.#jobs.get(lease.instanceId);
+      if (job?.key === leaseKeyOf(lease)) this.#void(job, 'the pile dropped the lease');
+      this.#options.results.settle(lease);
+    }
+    if (this.#jobs.size > 0 || this.#options.results.size > 0) this.#renew();
+  }
+
+  /** The owner's policy stopped lending: whatever runs ends within its grace. */
+  endAllWithin(graceMs: number): void {
+    for (const job of [...this.#jobs.values()]) this.#endWithin(job, graceMs);
+  }
+
+  /** Ends everything now; what was running is reported as revoked if there is still somebody to hear it. */
+  async stop(): Promise<void> {
+    this.#isStopped = true;
+    const outcomes: Promise<unknown>[] = [];
+    for (const job of [...this.#jobs.values()]) {
+      if (job.stage.state === 'running') outcomes.push(job.stage.running.outcome);
+      this.#kill(job);
+    }
+    await Promise.all(outcomes);
+    this.#cancelTick?.();
+    this.#cancelTick = undefined;
+  }
+
+  #whyDecline(offer: Offer): string | undefined {
+    const lending = this.#options.lending();
+    if (this.#isStopped) return 'policy_paused: the donor is stopping';
+    if (lending.lendable === undefined) return `policy_paused: ${lending.reason}`;
+    const { allowedAlgorithms } = lending;
+    if (allowedAlgorithms.length > 0 && !allowedAlgorithms.includes(offer.algorithmId)) {
+      return `algorithm_not_allowed: the owner does not allow ${offer.algorithmId}`;
+    }
+    if (!this.#options.runtimes.has(offer.runtime))
+      return `runtime_missing: ${offer.runtime} does not run here`;
+    if (this.#jobs.size >= HELD_LEASES_MAX)
+      return `capacity_gone: ${HELD_LEASES_MAX} leases are held already`;
+    if (!this.#granted.fits(offer.demand, lending.lendable))
+      return `capacity_gone: ${describeDemand(offer.demand)} no longer fit`;
+    return undefined;
+  }
+
+  #start(offer: Offer): void {
+    const job: LeasedJob = {
+      key: leaseKeyOf(offer.lease),
+      offer,
+      grant: this.#granted.take(offer.demand, this.#options.lending().lendable),
+      stage: { state: 'fetching' },
+      isImagePinned: false,
+      leaseMs: offer.leaseMs,
+      confirmedMonoMs: this.#options.clock.monoMs(),
+      killAtMonoMs: undefined,
+    };
+    // Renewals count from the first lease on: nothing was renewed while nothing was held.
+    if (this.#jobs.size === 0) this.#renewedMonoMs = job.confirmedMonoMs;
+    this.#jobs.set(offer.lease.instanceId, job);
+    this.#setLeaseMs(offer.leaseMs);
+    this.#planTick();
+    const imagePath = this.#options.cache.pinVerified(offer.image.digest);
+    if (imagePath !== undefined) job.isImagePinned = true;
+    // The usual case takes no turn of the event loop: what one frame offers is answered in one frame.
+    if (imagePath !== undefined && offer.input.where === 'inline')
+      this.#run(job, imagePath, offer.input.bytes);
+    else void this.#fetchThenRun(job, imagePath);
+  }
+
+  async #fetchThenRun(job: LeasedJob, pinnedPath: string | undefined): Promise<void> {
+    const { image, input } = job.offer;
+    const imagePath = pinnedPath ?? (await this.#fetchImage(job));
+    if (imagePath === undefined || !this.#isLive(job)) return;
+    const bytes = input.where === 'inline' ? input.bytes : await this.#fetchInput(job, input);
+    if (bytes === undefined || !this.#isLive(job)) return;
+    this.#options.log.debug({ taskId: job.offer.taskId, image: image.digest }, 'image and input are here');
+    this.#run(job, imagePath, bytes);
+  }
+
+  async #fetchImage(job: LeasedJob): Promise<string | undefined> {
+    const { image } = job.offer;
+    try {
+      const path = await this.#options.cache.pin(image, () => this.#options.pulls.pull(image));
+      if (this.#isLive(job)) job.isImagePinned = true;
+      else this.#options.cache.unpin(image.digest);
+      return path;
+    } catch (error) {
+      this.#fetchFailed(job, 'image_unavailable', error);
+      return undefined;
+    }
+  }
+
+  async #fetchInput(
+    job: LeasedJob,
+    input: Extract<Payload, { where: 'blob' }>,
+  ): Promise<Uint8Array | undefined> {
+    const { blob } = input;
+    try {
+      const path = await this.#options.cache.pin(blob, () => this.#options.pulls.pull(blob));
+      try {
+        return await readFile(path);
+      } finally {
+        this.#options.cache.unpin(blob.digest);
+      }
+    } catch (error) {
+      this.#fetchFailed(job, 'input_unavailable', error);
+      return undefined;
+    }
+  }
+
+  #fetchFailed(job: LeasedJob, code: FailureCode, error: unknown): void {
+    this.#options.log.warn({ taskId: job.offer.taskId, code, error }, 'an attempt could not start');
+    this.#fail(job, code, error instanceof Error ? error.message : String(error));
+  }
+
+  #run(job: LeasedJob, imagePath: string, input: Uint8Array): void {
+    const { offer } = job;
+    const runtime = this.#options.runtimes.get(offer.runtime) as Runtime;
+    const running = runtime.run({
+      name: `${offer.algorithmId}@${offer.algorithmVersion} ${job.key}`,
+      imagePath,
+      args: offer.args,
+      input,
+      limits: offer.limits,
+      seed: offer.seed,
+      threads: offer.demand.threads,
+      gpu: offer.demand.gpu !== undefined,
+    });
+    job.stage = { state: 'running', running };
+    void running.outcome.then((outcome) => this.#ended(job, outcome));
+  }
+
+  #ended(job: LeasedJob, outcome: JobOutcome): void {
+    if (!this.#isLive(job)) return;
+    const inlineBytesMax = this.#options.conversation.welcome?.inlineBytesMax ?? INLINE_BYTES_MAX;
+    if (!outcome.ok) {
+      this.#finish(job, outcome.used, { ok: false, failure: outcome.failure });
+    } else if (outcome.output.length <= inlineBytesMax) {
+      this.#finish(job, outcome.used, { ok: true, output: { where: 'inline', bytes: outcome.output } });
+    } else {
+      job.stage = { state: 'storing', cpuMs: outcome.used.cpuMs };
+      void this.#store(job, outcome.output, outcome.used);
+    }
+  }
+
+  async #store(job: LeasedJob, output: Uint8Array, used: Used): Promise<void> {
+    try {
+      const blob = await this.#options.outputs.keep(output);
+      const shelved = await this.#options.outputs.shelve(blob);
+      if (!this.#isLive(job) || shelved === undefined) return;
+      this.#options.shelf.put(blob.digest, shelved);
+      this.#finish(job, used, { ok: true, output: { where: 'blob', blob } });
+    } catch (error) {
+      this.#options.log.error({ taskId: job.offer.taskId, error }, 'a large output could not be written');
+      const detail = `the donor could not store the output: ${error instanceof Error ? error.message : String(error)}`;
+      this.#fail(job, 'runtime_crashed', detail, used);
+    }
+  }
+
+  #fail(job: LeasedJob, code: FailureCode, detail: string, used: Used = NOTHING_USED): void {
+    if (!this.#isLive(job)) return;
+    const failure: Failure = { code, detail: detail.slice(0, 300), stderrTail: '' };
+    this.#finish(job, used, { ok: false, failure });
+  }
+
+  #finish(job: LeasedJob, used: Used, outcome: Parameters<UnackedResults['add']>[0]['outcome']): void {
+    this.#forget(job);
+    this.#options.results.add({ kind: 'result', lease: job.offer.lease, used, outcome });
+  }
+
+  /** The lease is void: whatever the job still does is nobody's any more. */
+  #void(job: LeasedJob, why: string): void {
+    this.#options.log.info({ taskId: job.offer.taskId, lease: job.offer.lease, why }, 'lease void');
+    this.#forget(job);
+    if (job.stage.state === 'running') job.stage.running.kill();
+  }
+
+  #endWithin(job: LeasedJob, graceMs: number): void {
+    job.killAtMonoMs = killAtMs(job.killAtMonoMs, this.#options.clock.monoMs(), graceMs);
+    if (graceMs <= 0) this.#kill(job);
+    else this.#planTick();
+  }
+
+  /** A running job's outcome, `revoked`, then goes the way of every outcome. */
+  #kill(job: LeasedJob): void {
+    if (job.stage.state === 'running') job.stage.running.kill();
+    else if (job.stage.state === 'fetching') this.#fail(job, 'revoked', 'revoked before it could start');
+  }
+
+  #forget(job: LeasedJob): void {
+    this.#jobs.delete(job.offer.lease.instanceId);
+    this.#granted.giveBack(job.grant);
+    if (job.isImagePinned) this.#options.cache.unpin(job.offer.image.digest);
+    job.isImagePinned = false;
+  }
+
+  #isLive(job: LeasedJob): boolean {
+    return this.#jobs.get(job.offer.lease.instanceId) === job;
+  }
+
+  #setLeaseMs(leaseMs: number): void {
+    this.#leaseMs = leaseMs;
+  }
+
+  #planTick(): void {
+    if (this.#isStopped) return;
+    const everyMs = Math.min(TICK_MAX_MS, Math.max(TICK_MIN_MS, this.#leaseMs / TICKS_PER_LEASE));
+    this.#cancelTick ??= this.#options.clock.setTimer(everyMs, () => this.#tick());
+  }
+
+  /** One timer for all leases, and only while there are any. */
+  #tick(): void {
+    this.#cancelTick = undefined;
+    const nowMonoMs = this.#options.clock.monoMs();
+    for (const job of [...this.#jobs.values()]) {
+      if (nowMonoMs >= selfStopAtMs(job.confirmedMonoMs, job.leaseMs)) this.#void(job, 'not renewed in time');
+      else if (job.killAtMonoMs !== undefined && nowMonoMs >= job.killAtMonoMs) this.#kill(job);
+    }
+    if (this.#jobs.size === 0 && this.#options.results.size === 0) return;
+    if (nowMonoMs - this.#renewedMonoMs >= renewalEveryMs(this.#leaseMs)) this.#renew();
+    this.#planTick();
+  }
+
+  /** One body for all leases; a result that waits for its acknowledgement still holds its lease. */
+  #renew(): void {
+    const { conversation, results, clock } = this.#options;
+    if (conversation.welcome === undefined) return;
+    const held: RenewalEntry[] = [
+      ...[...this.#jobs.values()].map((job) => renewalEntry(job.offer.lease, 0, cpuMsOf(job))),
+      ...results.leases().map((lease) => renewalEntry(lease, 1000, 0)),
+    ].slice(0, HELD_LEASES_MAX);
+    this.#renewedMonoMs = clock.monoMs();
+    const correlationId = conversation.nextCorrelationId();
+    this.#renewals.sent(
+      correlationId,
+      this.#renewedMonoMs,
+      held.map(({ lease }) => leaseKeyOf(lease)),
+    );
+    conversation.post({ kind: 'renewal', held }, correlationId);
+    this.#planTick();
+  }
+}
+
+const NOTHING_USED: Used = { cpuMs: 0, wallMs: 0, memoryPeakMib: 0, gpuMs: 0 };
+
+function renewalEntry(lease: LeaseId, progressPermille: number, cpuMs: number): RenewalEntry {
+  return { lease, progressPermille, cpuMs: Math.max(0, Math.round(cpuMs)) };
+}
+
+function cpuMsOf(job: LeasedJob): number {
+  switch (job.stage.state) {
+    case 'fetching':
+      return 0;
+    case 'running':
+      return job.stage.running.cpuMs();
+    case 'storing':
+      return job.stage.cpuMs;
+  }
+}
+
+function describeDemand(demand: Demand): string {
+  const gpu = demand.gpu === undefined ? '' : ` and a GPU with ${demand.gpu.vramMib} MiB`;
+  return `${demand.cpuMillicores} millicores, ${demand.memoryMib} MiB${gpu}`;
+}

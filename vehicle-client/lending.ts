@@ -1,0 +1,157 @@
+/** What this vehicle lends now, and when the pile must hear of it. */
+import { CACHED_IMAGES_MAX, type Capacity, type CapacityReport, type Digest } from '@plugpool/proto';
+import { ownGraceMs } from './core/eviction.ts';
+import { decideReport, type Reported, type ReportState } from './core/hysteresis.ts';
+import {
+  NO_LATCHES,
+  decideLending,
+  type OwnerPolicy,
+  type OwnerState,
+  type PolicyDecision,
+} from './core/policy.ts';
+import type { LendingNow } from './leased-jobs.ts';
+import type { Clock, Log, Outbox, Probe, VehicleSignalsSource } from './ports.ts';
+
+const NOTHING: Capacity = { cpuMillicores: 0, memoryMib: 0, gpus: [] };
+
+export interface LendingOptions {
+  readonly policy: OwnerPolicy;
+  readonly probe: Probe;
+  readonly signals: VehicleSignalsSource;
+  readonly outbox: Outbox;
+  readonly clock: Clock;
+  readonly log: Log;
+  cachedImages(): readonly Digest[];
+  report(report: CapacityReport): void;
+  /** Whatever runs must end within the grace. */
+  mustEnd(graceMs: number): void;
+}
+
+export class Lending {
+  readonly #options: LendingOptions;
+  #owner: OwnerState = { paused: false };
+  #decision: PolicyDecision;
+  #reportState: ReportState = {};
+
+  constructor(options: LendingOptions) {
+    this.#options = options;
+    this.#decision = {
+      latches: NO_LATCHES,
+      lending: false,
+      cause: 'no_sample',
+      reason: 'the machine was not measured yet',
+    };
+  }
+
+  start(owner: OwnerState): void {
+    this.#owner = owner;
+    this.#options.probe.onSample(() => this.update());
+    this.update();
+  }
+
+  /** What offers are judged by: what the pile was told last, unless nothing is lent any more. */
+  now(): LendingNow {
+    const allowedAlgorithms = this.#options.policy.allowedAlgorithms;
+    if (!this.#decision.lending) {
+      return { lendable: undefined, reason: this.#decision.reason, allowedAlgorithms };
+    }
+    const told = this.#reportState.last?.reported;
+    return {
+      lendable: told?.lending ? told.lendable : this.#decision.lendable,
+      reason: '',
+      allowedAlgorithms,
+    };
+  }
+
+  get decision(): PolicyDecision {
+    return this.#decision;
+  }
+
+  get owner(): OwnerState {
+    return this.#owner;
+  }
+
+  setOwner(owner: OwnerState): void {
+    this.#options.outbox.keepOwnerState(owner);
+    this.#owner = owner;
+    this.update();
+  }
+
+  /** After each welcome: the pile knows nothing of this connection yet. */
+  welcomed(): void {
+    this.#reportState = {};
+    this.update();
+  }
+
+  /** The connection is lost: nothing counts as told. */
+  lost(): void {
+    this.#reportState = {};
+  }
+
+  update(): void {
+    const wasLending = this.#decision.lending;
+    this.#decision = decideLending({
+      policy: this.#options.policy,
+      owner: this.#owner,
+      sample: this.#options.probe.latest(),
+      signals: this.#options.signals.latest(),
+      wallMs: this.#options.clock.wallMs(),
+      local: this.#options.clock.localTime(),
+      latches: this.#decision.latches,
+    });
+    if (wasLending !== this.#decision.lending) this.#turned();
+    this.#reportIfNews();
+  }
+
+  #turned(): void {
+    if (this.#decision.lending) {
+      this.#options.log.info({ lendable: this.#decision.lendable }, 'lending');
+      return;
+    }
+    const { cause, reason } = this.#decision;
+    this.#options.log.info({ cause, reason }, 'lending nothing');
+    this.#options.mustEnd(ownGraceMs(cause));
+  }
+
+  #reportIfNews(): void {
+    const cachedImages = this.#options.cachedImages().slice(-CACHED_IMAGES_MAX);
+    const leavingAtWallMs = this.#leavingAtWallMs();
+    const reported: Reported = {
+      lending: this.#decision.lending,
+      lendable: this.#decision.lending ? this.#decision.lendable : NOTHING,
+      rest: `${leavingAtWallMs ?? ''} ${[...cachedImages].sort().join(' ')}`,
+    };
+    const decision = decideReport(this.#reportState, reported, this.#options.clock.monoMs());
+    this.#reportState = decision.state;
+    if (decision.report) this.#options.report(this.#capacityReport(reported, cachedImages, leavingAtWallMs));
+  }
+
+  #capacityReport(
+    reported: Reported,
+    cachedImages: readonly Digest[],
+    leavingAtWallMs: number | undefined,
+  ): CapacityReport {
+    const { socPercent } = this.#options.signals.latest();
+    const { policy, clock } = this.#options;
+    return {
+      kind: 'capacity',
+      lendable: reported.lendable,
+      lending: reported.lending,
+      reason: this.#decision.lending ? '' : this.#decision.reason,
+      cachedImages,
+      allowedAlgorithms: policy.allowedAlgorithms,
+      ...(socPercent === undefined
+        ? {}
+        : { socPermille: Math.round(Math.min(100, Math.max(0, socPercent)) * 10) }),
+      ...(leavingAtWallMs === undefined
+        ? {}
+        : { departureInMs: Math.max(0, Math.round(leavingAtWallMs - clock.wallMs())) }),
+      chargingOnly: policy.chargingOnly,
+    };
+  }
+
+  /** What the driver said, else when the car is to be ready. */
+  #leavingAtWallMs(): number | undefined {
+    return this.#owner.leavingAtWallMs ?? this.#options.signals.latest().readyByWallMs;
+  }
+}

@@ -1,0 +1,566 @@
+/**
+ * The role `ask`: one connection over which a vehicle asks for computing power.
+ *
+ * A request is repeated after every reconnection until the pile answers it; its id makes that harmless. A result is
+ * acknowledged only once it is here, verified and, where the caller wants that, stored by him.
+ */
+import { createHash, randomUUID } from 'node:crypto';
+import type {
+  Accepted,
+  AlgorithmId,
+  Delivery,
+  Digest,
+  DownBody,
+  Payload,
+  Refused,
+  RequestId,
+  Selector,
+  StatusEntry,
+  StatusReport,
+  TaskId,
+  TaskRequest,
+  Welcome,
+} from '@plugpool/proto';
+import { BLOB_BYTES_MAX, INLINE_BYTES_MAX } from '@plugpool/proto';
+import { BlobPulls } from './blob-pulls.ts';
+import { BlobShelf, shelvedBytes } from './blob-shelf.ts';
+import { Conversation } from './conversation.ts';
+import { backoffDelaysMs } from './core/backoff.ts';
+import { PlugpoolError, refusalError } from './errors.ts';
+import type { Clock, Link, LinkDown, Log } from './ports.ts';
+import { RequestedTask, taskEndError, type TaskResult } from './requested-task.ts';
+import { CLIENT_VERSION } from './version.ts';
+
+/** Requests and tasks that one client may have open. */
+export const OPEN_MAX = 4096;
+export const CONNECT_TIMEOUT_MS_DEFAULT = 10_000;
+export const QUERY_TIMEOUT_MS = 10_000;
+/** How often the pile is asked for a result that another connection's task still owes. */
+const RESULT_POLL_EVERY_MS = 1_000;
+/** Tries of a request that the pile refuses for now. */
+export const RETRIES_MAX = 8;
+const RETRY_BACKOFF = { minMs: 200, maxMs: 5_000 };
+
+/** What to run, on what. */
+export interface RequestOptions {
+  /** What the program must do; the pile chooses the program. One of `type` and `algorithm`. */
+  readonly type?: string;
+  /** Which program, by its id. */
+  readonly algorithm?: string;
+  /** Only with `algorithm`; absent: the newest that is active. */
+  readonly version?: string;
+  readonly args?: readonly string[];
+  /** What the program reads from its standard input, at most 64 MiB; a string travels as UTF-8. */
+  readonly input?: Uint8Array | string;
+  /** Seconds from now; absent: the pile's default. */
+  readonly deadlineS?: number;
+  /** The same id with the same body is the same request, now and after a restart. Absent: a random one. */
+  readonly requestId?: string;
+}
+
+export interface RequesterParts {
+  readonly link: Link;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** False: the caller calls `result.acknowledge()` once he has stored the output. */
+  readonly autoAck: boolean;
+  readonly connectTimeoutMs: number;
+}
+
+interface PendingRequest {
+  readonly body: TaskRequest;
+  readonly shelved: Digest | undefined;
+  readonly answer: PromiseWithResolvers<RequestedTask>;
+  readonly delays: Iterator<number, never>;
+  tries: number;
+  correlationId: number;
+  /** Set while the pile's refusal for now is waited out. */
+  cancelRetry: (() => void) | undefined;
+}
+
+interface PendingQuery {
+  readonly answer: PromiseWithResolvers<StatusReport>;
+  readonly cancelTimeout: () => void;
+}
+
+export class Requester {
+  readonly #parts: RequesterParts;
+  readonly #conversation: Conversation;
+  readonly #pulls: BlobPulls;
+  readonly #shelf: BlobShelf;
+  readonly #requests = new Map<RequestId, PendingRequest>();
+  readonly #tasks = new Map<TaskId, RequestedTask>();
+  /** Results asked for by task id, of requests that another run of this program made. */
+  readonly #awaited = new Map<TaskId, PromiseWithResolvers<TaskResult>>();
+  readonly #delivering = new Set<TaskId>();
+  readonly #queries = new Map<number, PendingQuery>();
+  #connected: PromiseWithResolvers<void> | undefined;
+  #wasWelcomed = false;
+  #lastDown: LinkDown | undefined;
+  #isClosed = false;
+
+  constructor(parts: RequesterParts) {
+    this.#parts = parts;
+    const { link, clock, log } = parts;
+    this.#conversation = new Conversation({
+      link,
+      clock,
+      log,
+      handlers: {
+        hello: () => ({ kind: 'hello', clientVersion: CLIENT_VERSION, held: [], runtimes: [] }),
+        welcomed: () => this.#welcomed(),
+        body: (body, correlationId) => this.#heard(body, correlationId),
+        lost: (cause) => this.#lost(cause),
+      },
+    });
+    this.#pulls = new BlobPulls(this.#conversation, clock);
+    this.#shelf = new BlobShelf(this.#conversation);
+  }
+
+  /** Resolves once the pile says welcome; afterwards a lost connection is made again without a word. */
+  async connect(): Promise<void> {
+    const connected = Promise.withResolvers<void>();
+    this.#connected = connected;
+    const timeoutMs = this.#parts.connectTimeoutMs;
+    const cancelTimeout = this.#parts.clock.setTimer(timeoutMs, () => {
+      connected.reject(connectError(this.#lastDown, timeoutMs));
+    });
+    try {
+      this.#conversation.start();
+      await connected.promise;
+    } catch (error) {
+      await this.close();
+      throw error;
+    } finally {
+      cancelTimeout();
+      this.#connected = undefined;
+    }
+  }
+
+  /** Resolves when the pile has accepted (and so owes a result or a reason); rejects where it refuses. */
+  async request(options: RequestOptions): Promise<RequestedTask> {
+    this.#assertOpen();
+    if (this.#requests.size + this.#tasks.size >= OPEN_MAX) {
+      throw usageError(
+        'too_many_tasks',
+        `this client has ${OPEN_MAX} tasks open`,
+        'wait for some of them to end',
+      );
+    }
+    const { body, bytes } = toRequest(options);
+    if (this.#requests.has(body.requestId)) {
+      throw usageError(
+        'request_id_reused',
+        `request ${body.requestId} is under way`,
+        'use another request id',
+      );
+    }
+    const shelved = body.input.where === 'blob' ? body.input.blob.digest : undefined;
+    if (shelved !== undefined) this.#shelf.put(shelved, shelvedBytes(bytes));
+    const pending: PendingRequest = {
+      body,
+      shelved,
+      answer: Promise.withResolvers(),
+      delays: backoffDelaysMs(Math.random, RETRY_BACKOFF),
+      tries: 0,
+      correlationId: 0,
+      cancelRetry: undefined,
+    };
+    this.#requests.set(body.requestId, pending);
+    this.#send(pending);
+    return pending.answer.promise;
+  }
+
+  /** Every task of this vehicle that the pile still knows. */
+  async tasks(): Promise<{ readonly tasks: readonly StatusEntry[]; readonly truncated: boolean }> {
+    const { tasks, truncated } = await this.#query(undefined, false);
+    return { tasks, truncated };
+  }
+
+  /** What the pile knows of one task; undefined where it knows none of that id. */
+  async task(taskId: string): Promise<StatusEntry | undefined> {
+    const { tasks } = await this.#query(taskId as TaskId, false);
+    return tasks.find((entry) => entry.taskId === taskId);
+  }
+
+  /** The result of a task of this vehicle, whoever asked for it; waits for it where the task still runs. */
+  result(taskId: string): Promise<TaskResult> {
+    this.#assertOpen();
+    const id = taskId as TaskId;
+    const known = this.#tasks.get(id)?.result ?? this.#awaited.get(id)?.promise;
+    if (known !== undefined) return known;
+    const awaited = Promise.withResolvers<TaskResult>();
+    awaited.promise.catch(() => undefined);
+    this.#awaited.set(id, awaited);
+    void this.#pollFor(id, awaited).finally(() => this.#awaited.delete(id));
+    return awaited.promise;
+  }
+
+  /** A running task is delivered to the connection that asked for it; any other one has to look from time to time. */
+  async #pollFor(taskId: TaskId, awaited: PromiseWithResolvers<TaskResult>): Promise<void> {
+    const settled = awaited.promise.then(
+      () => 'settled' as const,
+      () => 'settled' as const,
+    );
+    for (;;) {
+      try {
+        if ((await Promise.race([this.#query(taskId, true), settled])) === 'settled') return;
+      } catch (error) {
+        if (!this.#delivering.has(taskId)) awaited.reject(error);
+      }
+      if ((await Promise.race([this.#wait(RESULT_POLL_EVERY_MS), settled])) === 'settled') return;
+    }
+  }
+
+  #wait(delayMs: number): Promise<void> {
+    return new Promise((resolve) => this.#parts.clock.setTimer(delayMs, resolve));
+  }
+
+  /** Cancels a task of this vehicle, whoever asked for it; resolves when the pile has answered. */
+  async cancel(taskId: string): Promise<StatusEntry | undefined> {
+    this.#assertOpen();
+    this.#conversation.post({ kind: 'cancel', which: { by: 'task', taskId: taskId as TaskId } });
+    // Bodies of one client are heard in order: what this answers is true after the cancellation.
+    return this.task(taskId);
+  }
+
+  /** Disconnects. Tasks that were accepted go on; their results can be asked for later. */
+  async close(): Promise<void> {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    const error = closedError();
+    for (const pending of this.#requests.values()) {
+      pending.cancelRetry?.();
+      pending.answer.reject(error);
+    }
+    for (const query of this.#queries.values()) {
+      query.cancelTimeout();
+      query.answer.reject(error);
+    }
+    for (const awaited of this.#awaited.values()) awaited.reject(error);
+    for (const task of this.#tasks.values()) task.failed(task.state, error);
+    this.#requests.clear();
+    this.#queries.clear();
+    this.#tasks.clear();
+    this.#pulls.stop();
+    await this.#conversation.stop();
+  }
+
+  #welcomed(): void {
+    if (this.#wasWelcomed) this.#catchUp();
+    this.#wasWelcomed = true;
+    this.#lastDown = undefined;
+    this.#connected?.resolve();
+  }
+
+  /** Says again what the lost connection may have swallowed, and asks for what it may have missed. */
+  #catchUp(): void {
+    for (const pending of this.#requests.values()) if (pending.cancelRetry === undefined) this.#send(pending);
+    for (const task of this.#tasks.values()) if (task.isCancelling) this.#sendCancel(task);
+    if (this.#tasks.size > 0) this.#conversation.post({ kind: 'statusQuery', deliver: true });
+    this.#pulls.connected();
+  }
+
+  #lost(cause: LinkDown): void {
+    this.#lastDown = cause;
+    if (this.#connected === undefined) {
+      this.#parts.log.warn(
+        { code: cause.code, detail: cause.detail },
+        'no connection to the pile; trying again',
+      );
+      return;
+    }
+    // Trying again does not make these better.
+    if (cause.code === 'token_refused' || cause.code === 'id_refused') {
+      this.#connected.reject(connectError(cause, this.#parts.connectTimeoutMs));
+    }
+  }
+
+  #send(pending: PendingRequest): void {
+    pending.correlationId = this.#conversation.nextCorrelationId();
+    this.#conversation.post(pending.body, pending.correlationId);
+  }
+
+  #sendCancel(task: RequestedTask): void {
+    this.#conversation.post({ kind: 'cancel', which: { by: 'task', taskId: task.taskId } });
+  }
+
+  #heard(body: Exclude<DownBody, Welcome>, correlationId: number): void {
+    switch (body.kind) {
+      case 'accepted':
+        return this.#accepted(body);
+      case 'delivery':
+        this.#delivered(body);
+        return this.#answeredByDelivery(body, correlationId);
+      case 'taskUpdate':
+        return this.#tasks.get(body.taskId)?.updated(body);
+      case 'refused':
+        return this.#refused(body, correlationId);
+      case 'statusReport':
+        return this.#reported(body, correlationId);
+      case 'blobPull':
+        return void this.#shelf.answer(body, correlationId);
+      case 'blobChunk':
+        return this.#pulls.chunk(correlationId, body);
+      case 'blobRefused':
+        return this.#pulls.refused(correlationId, body);
+      case 'offer':
+      case 'revoke':
+      case 'renewed':
+      case 'resultAck':
+        this.#parts.log.warn({ kind: body.kind }, 'the pile sent a requester what only donors hear');
+    }
+  }
+
+  #accepted({ requestId, taskId, deadlineMs }: Accepted): void {
+    const pending = this.#requests.get(requestId);
+    if (pending === undefined) return;
+    const task = new RequestedTask(
+      { requestId, taskId, deadlineMs },
+      {
+        cancel: (cancelled) => this.#sendCancel(cancelled),
+        acknowledge: (id) => this.#conversation.post({ kind: 'deliveryAck', taskId: id }),
+      },
+    );
+    this.#tasks.set(taskId, task);
+    this.#settleRequest(pending);
+    pending.answer.resolve(task);
+  }
+
+  #settleRequest(pending: PendingRequest): void {
+    pending.cancelRetry?.();
+    this.#requests.delete(pending.body.requestId);
+    if (pending.shelved !== undefined) this.#shelf.remove(pending.shelved);
+  }
+
+  #refused(refused: Refused, correlationId: number): void {
+    const query = this.#queries.get(correlationId);
+    if (query !== undefined) {
+      this.#settleQuery(correlationId, query);
+      query.answer.reject(refusalError('the question', refused.reasons, refused.retryable));
+      return;
+    }
+    const pending =
+      refused.requestId === undefined
+        ? this.#byCorrelation(correlationId)
+        : this.#requests.get(refused.requestId);
+    if (pending === undefined) return;
+    pending.tries += 1;
+    if (refused.retryable && pending.tries <= RETRIES_MAX) {
+      pending.cancelRetry = this.#parts.clock.setTimer(pending.delays.next().value, () => {
+        pending.cancelRetry = undefined;
+        this.#send(pending);
+      });
+      return;
+    }
+    this.#settleRequest(pending);
+    pending.answer.reject(refusalError('the request', refused.reasons, refused.retryable));
+  }
+
+  #byCorrelation(correlationId: number): PendingRequest | undefined {
+    if (correlationId === 0) return undefined;
+    return [...this.#requests.values()].find((pending) => pending.correlationId === correlationId);
+  }
+
+  #delivered(delivery: Delivery): void {
+    const { taskId } = delivery;
+    // A request that was repeated may be answered by its result alone.
+    if (!this.#tasks.has(taskId) && this.#requests.has(delivery.requestId)) {
+      this.#accepted({ kind: 'accepted', requestId: delivery.requestId, taskId, deadlineMs: 0 });
+    }
+    const task = this.#tasks.get(taskId) ?? this.#adopt(delivery);
+    // Not ours to acknowledge: another run of this program may still wait for it.
+    if (task === undefined || this.#delivering.has(taskId)) return;
+    if (delivery.state !== 'completed' || delivery.output === undefined) {
+      this.#tasks.delete(taskId);
+      this.#acknowledge(taskId);
+      task.failed(delivery.state, taskEndError(delivery));
+    } else if (delivery.output.where === 'inline') {
+      this.#complete(task, delivery, delivery.output.bytes);
+    } else {
+      this.#delivering.add(taskId);
+      void this.#pullOutput(task, delivery, delivery.output);
+    }
+  }
+
+  /** A delivery for a result that was asked for by its task id. */
+  #adopt(delivery: Delivery): RequestedTask | undefined {
+    const awaited = this.#awaited.get(delivery.taskId);
+    if (awaited === undefined) return undefined;
+    const { requestId, taskId } = delivery;
+    const task = new RequestedTask(
+      { requestId, taskId, deadlineMs: 0 },
+      {
+        cancel: () => undefined,
+        acknowledge: (id) => this.#conversation.post({ kind: 'deliveryAck', taskId: id }),
+      },
+    );
+    task.result.then(awaited.resolve, awaited.reject);
+    return task;
+  }
+
+  async #pullOutput(
+    task: RequestedTask,
+    delivery: Delivery,
+    output: Extract<Payload, { where: 'blob' }>,
+  ): Promise<void> {
+    try {
+      const bytes = await this.#pulls.pull(output.blob);
+      if (!this.#isClosed) this.#complete(task, delivery, bytes);
+    } catch (error) {
+      // Not acknowledged: the pile keeps it, and it can be asked for again by its task id.
+      this.#tasks.delete(task.taskId);
+      task.failed('completed', error as PlugpoolError);
+    } finally {
+      this.#delivering.delete(task.taskId);
+    }
+  }
+
+  #complete(task: RequestedTask, delivery: Delivery, output: Uint8Array): void {
+    this.#tasks.delete(task.taskId);
+    this.#acknowledge(task.taskId);
+    task.completed(delivery, output);
+  }
+
+  #acknowledge(taskId: TaskId): void {
+    if (this.#parts.autoAck) this.#conversation.post({ kind: 'deliveryAck', taskId });
+  }
+
+  #query(taskId: TaskId | undefined, deliver: boolean): Promise<StatusReport> {
+    this.#assertOpen();
+    const correlationId = this.#conversation.nextCorrelationId();
+    const answer = Promise.withResolvers<StatusReport>();
+    const cancelTimeout = this.#parts.clock.setTimer(QUERY_TIMEOUT_MS, () => {
+      this.#queries.delete(correlationId);
+      answer.reject(connectError(this.#lastDown, QUERY_TIMEOUT_MS));
+    });
+    this.#queries.set(correlationId, { answer, cancelTimeout });
+    this.#conversation.post(
+      { kind: 'statusQuery', deliver, ...(taskId === undefined ? {} : { taskId }) },
+      correlationId,
+    );
+    return answer.promise;
+  }
+
+  /** What is on disk alone is answered with how it ended. */
+  #answeredByDelivery(delivery: Delivery, correlationId: number): void {
+    if (!this.#queries.has(correlationId)) return;
+    const { taskId, requestId, algorithmId, state, attempts, failure } = delivery;
+    const progressPermille = state === 'completed' ? 1000 : 0;
+    const reason = failure?.code ?? '';
+    const entry = {
+      taskId,
+      requestId,
+      algorithmId,
+      state,
+      attempts,
+      progressPermille,
+      delivered: true,
+      reason,
+    };
+    this.#reported({ kind: 'statusReport', tasks: [entry], truncated: false }, correlationId);
+  }
+
+  #reported(report: StatusReport, correlationId: number): void {
+    const query = this.#queries.get(correlationId);
+    if (query === undefined) return;
+    this.#settleQuery(correlationId, query);
+    query.answer.resolve(report);
+  }
+
+  #settleQuery(correlationId: number, query: PendingQuery): void {
+    this.#queries.delete(correlationId);
+    query.cancelTimeout();
+  }
+
+  #assertOpen(): void {
+    if (this.#isClosed) throw closedError();
+  }
+}
+
+function toRequest(options: RequestOptions): { readonly body: TaskRequest; readonly bytes: Uint8Array } {
+  const bytes =
+    typeof options.input === 'string'
+      ? Buffer.from(options.input, 'utf8')
+      : (options.input ?? new Uint8Array());
+  if (bytes.length > BLOB_BYTES_MAX) {
+    throw usageError(
+      'input_too_large',
+      `the input has ${bytes.length} bytes, more than ${BLOB_BYTES_MAX}`,
+      'split it',
+    );
+  }
+  const { deadlineS } = options;
+  if (deadlineS !== undefined && !(deadlineS > 0)) {
+    throw usageError(
+      'deadline_invalid',
+      `a deadline of ${deadlineS} s is not in the future`,
+      'give seconds above 0',
+    );
+  }
+  const body: TaskRequest = {
+    kind: 'request',
+    requestId: (options.requestId ?? randomUUID()) as RequestId,
+    selector: toSelector(options),
+    args: options.args ?? [],
+    input: toPayload(bytes),
+    ...(deadlineS === undefined ? {} : { deadlineMs: Math.round(deadlineS * 1000) }),
+  };
+  return { body, bytes };
+}
+
+function toSelector({ type, algorithm, version }: RequestOptions): Selector {
+  if ((type === undefined) === (algorithm === undefined)) {
+    throw usageError(
+      'selector_invalid',
+      'a request names a type or an algorithm',
+      'give exactly one of `type` and `algorithm`',
+    );
+  }
+  if (type !== undefined) {
+    if (version === undefined) return { by: 'type', type };
+    throw usageError(
+      'selector_invalid',
+      'a version belongs to an algorithm, not to a type',
+      'leave `version` out',
+    );
+  }
+  const algorithmId = algorithm as AlgorithmId;
+  return { by: 'algorithm', algorithmId, ...(version === undefined ? {} : { version }) };
+}
+
+function toPayload(bytes: Uint8Array): Payload {
+  if (bytes.length <= INLINE_BYTES_MAX) return { where: 'inline', bytes };
+  const digest = createHash('sha256').update(bytes).digest('hex') as Digest;
+  return { where: 'blob', blob: { digest, sizeBytes: bytes.length } };
+}
+
+function usageError(code: string, message: string, hint: string): PlugpoolError {
+  return new PlugpoolError({ code, message, hint, retryable: false });
+}
+
+function closedError(): PlugpoolError {
+  return usageError(
+    'closed',
+    'this client was closed',
+    'connect a new one; accepted tasks go on and can be asked for by id',
+  );
+}
+
+function connectError(down: LinkDown | undefined, timeoutMs: number): PlugpoolError {
+  const code = down?.code ?? 'not_welcomed';
+  return new PlugpoolError({
+    code,
+    message: `no conversation with the pile: ${down?.detail ?? `no answer within ${timeoutMs / 1000} s`}`,
+    hint: CONNECT_HINTS[code],
+    retryable: code === 'unreachable' || code === 'not_welcomed',
+  });
+}
+
+const CONNECT_HINTS: Readonly<Record<LinkDown['code'], string>> = {
+  unreachable: 'check the address, and that the agent runs there',
+  token_refused:
+    "use this vehicle's token file; if it is lost, the pile's operator must forget the vehicle id first",
+  id_refused: 'use a vehicle id of 1 to 64 letters, digits, "_" and "-"',
+  not_welcomed: 'check that it is a Plugpool agent that listens there, and of this version',
+};

@@ -1,0 +1,219 @@
+/**
+ * Finished results until the pile acknowledges them: sent at once, sent again after each reconnection, and written to disk
+ * only where the acknowledgement does not come within a moment.
+ *
+ * Writing first would buy nothing: a result that is lost with this process before it was written is a lost attempt, whose
+ * lease ends and whose task runs again. What the disk serves is the long wait, for a pile that is away.
+ */
+import type { LeaseId, Result } from '@plugpool/proto';
+import { leaseKeyOf, type LeaseKey } from './core/lease-clock.ts';
+import type { BlobShelf } from './blob-shelf.ts';
+import type { OutputFiles } from './adapters/output-files.ts';
+import type { Conversation } from './conversation.ts';
+import type { Clock, Log, Outbox } from './ports.ts';
+
+/** Unacknowledged for so long, a result is written to disk. */
+export const KEEP_AFTER_MS = 100;
+/** After the pile could not take a result, or the disk could not. */
+export const RETRY_AFTER_MS = 2_000;
+/** Acknowledged results whose rows still stand on disk are deleted together, this often. */
+export const FORGET_EVERY_MS = 1_000;
+
+interface Unacked {
+  readonly result: Result;
+  readonly addedMonoMs: number;
+  correlationId: number;
+  isKept: boolean;
+  resendAtMonoMs: number | undefined;
+}
+
+export interface UnackedResultsOptions {
+  readonly outbox: Outbox;
+  readonly outputs: OutputFiles;
+  readonly shelf: BlobShelf;
+  readonly conversation: Conversation;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+export class UnackedResults {
+  readonly #options: UnackedResultsOptions;
+  /** In the order in which they finished. */
+  readonly #unacked = new Map<LeaseKey, Unacked>();
+  #acknowledgedOnDisk: Result[] = [];
+  #keepAgainMonoMs = 0;
+  #cancelSweep: (() => void) | undefined;
+
+  constructor(options: UnackedResultsOptions) {
+    this.#options = options;
+  }
+
+  /** What an earlier life of this donor kept. */
+  async load(results: readonly Result[]): Promise<void> {
+    for (const result of results) {
+      const blob = blobOf(result);
+      if (blob !== undefined) {
+        const shelved = await this.#options.outputs.shelve(blob);
+        if (shelved === undefined) {
+          this.#acknowledgedOnDisk.push(result);
+          continue;
+        }
+        this.#options.shelf.put(blob.digest, shelved);
+      }
+      const addedMonoMs = this.#options.clock.monoMs();
+      this.#unacked.set(leaseKeyOf(result.lease), {
+        result,
+        addedMonoMs,
+        correlationId: 0,
+        isKept: true,
+        resendAtMonoMs: undefined,
+      });
+    }
+    if (this.#acknowledgedOnDisk.length > 0) this.#planSweep(FORGET_EVERY_MS);
+  }
+
+  get size(): number {
+    return this.#unacked.size;
+  }
+
+  leases(): readonly LeaseId[] {
+    return [...this.#unacked.values()].map(({ result }) => result.lease);
+  }
+
+  /** Its large output, if it has one, is on the shelf already. */
+  add(result: Result): void {
+    const unacked: Unacked = {
+      result,
+      addedMonoMs: this.#options.clock.monoMs(),
+      correlationId: 0,
+      isKept: false,
+      resendAtMonoMs: undefined,
+    };
+    this.#unacked.set(leaseKeyOf(result.lease), unacked);
+    this.#send(unacked);
+    this.#planSweep(KEEP_AFTER_MS);
+  }
+
+  /** True where the lease's result is here; it is then sent again. */
+  sendAgain(lease: LeaseId): boolean {
+    const unacked = this.#unacked.get(leaseKeyOf(lease));
+    if (unacked === undefined) return false;
+    this.#send(unacked);
+    return true;
+  }
+
+  /** After each welcome. */
+  sendAllAgain(): void {
+    for (const unacked of this.#unacked.values()) this.#send(unacked);
+  }
+
+  /** Acknowledged, or void: either way nobody needs it any more. */
+  settle(lease: LeaseId): void {
+    const key = leaseKeyOf(lease);
+    const unacked = this.#unacked.get(key);
+    if (unacked === undefined) return;
+    this.#unacked.delete(key);
+    if (unacked.isKept) {
+      this.#acknowledgedOnDisk.push(unacked.result);
+      this.#planSweep(FORGET_EVERY_MS);
+    }
+    const blob = blobOf(unacked.result);
+    if (blob !== undefined && this.#options.shelf.remove(blob.digest)) {
+      this.#options.outputs.remove(blob.digest).catch((error: unknown) => {
+        this.#options.log.warn(
+          { error, digest: blob.digest },
+          'an output file that is no longer needed stays',
+        );
+      });
+    }
+  }
+
+  /** True where the refusal was meant for a result. */
+  refused(correlationId: number, isRetryable: boolean): boolean {
+    if (correlationId === 0) return false;
+    const unacked = [...this.#unacked.values()].find(
+      (candidate) => candidate.correlationId === correlationId,
+    );
+    if (unacked === undefined) return false;
+    if (isRetryable) {
+      unacked.resendAtMonoMs = this.#options.clock.monoMs() + RETRY_AFTER_MS;
+      this.#planSweep(RETRY_AFTER_MS);
+    } else {
+      this.settle(unacked.result.lease);
+    }
+    return true;
+  }
+
+  /** At the loss of a connection and at the end: whatever is here must survive this process. */
+  keepAll(): void {
+    this.#keep([...this.#unacked.values()].filter(({ isKept }) => !isKept));
+    this.#forgetAcknowledged();
+  }
+
+  stop(): void {
+    this.#cancelSweep?.();
+    this.#cancelSweep = undefined;
+    this.keepAll();
+  }
+
+  #send(unacked: Unacked): void {
+    unacked.correlationId = this.#options.conversation.nextCorrelationId();
+    unacked.resendAtMonoMs = undefined;
+    this.#options.conversation.post(unacked.result, unacked.correlationId);
+  }
+
+  #planSweep(delayMs: number): void {
+    this.#cancelSweep ??= this.#options.clock.setTimer(delayMs, () => this.#sweep());
+  }
+
+  /** One timer for all: nothing is armed for a single result. */
+  #sweep(): void {
+    this.#cancelSweep = undefined;
+    const nowMonoMs = this.#options.clock.monoMs();
+    const due: Unacked[] = [];
+    let areWaiting = false;
+    for (const unacked of this.#unacked.values()) {
+      if (unacked.resendAtMonoMs !== undefined && unacked.resendAtMonoMs <= nowMonoMs) this.#send(unacked);
+      if (unacked.resendAtMonoMs !== undefined) areWaiting = true;
+      if (unacked.isKept) continue;
+      areWaiting = true;
+      if (nowMonoMs - unacked.addedMonoMs >= KEEP_AFTER_MS) due.push(unacked);
+    }
+    if (nowMonoMs >= this.#keepAgainMonoMs) this.#keep(due);
+    this.#forgetAcknowledged();
+    if (areWaiting) this.#planSweep(KEEP_AFTER_MS);
+  }
+
+  #keep(due: readonly Unacked[]): void {
+    if (due.length === 0) return;
+    try {
+      this.#options.outbox.keep(due.map(({ result }) => result));
+      for (const unacked of due) unacked.isKept = true;
+    } catch (error) {
+      this.#keepAgainMonoMs = this.#options.clock.monoMs() + RETRY_AFTER_MS;
+      this.#options.log.error(
+        { error, results: due.length },
+        'results could not be written to the outbox and would not survive a restart; free some disk space',
+      );
+    }
+  }
+
+  #forgetAcknowledged(): void {
+    if (this.#acknowledgedOnDisk.length === 0) return;
+    const acknowledged = this.#acknowledgedOnDisk;
+    this.#acknowledgedOnDisk = [];
+    try {
+      this.#options.outbox.forget(acknowledged);
+    } catch (error) {
+      // They come back after a restart, are sent again and refused: nothing is lost.
+      this.#options.log.warn(
+        { error, results: acknowledged.length },
+        'acknowledged results stay in the outbox',
+      );
+    }
+  }
+}
+
+function blobOf(result: Result) {
+  return result.outcome.ok && result.outcome.output.where === 'blob' ? result.outcome.output.blob : undefined;
+}
