@@ -145,8 +145,8 @@ module.exports = {
   ],
   options: {
     doNotFollow: { path: '(^|/)node_modules/' },
-    // What lies in the folders of algorithms/ is AssemblyScript.
-    exclude: { path: '(^|/)(dist|\\.git|\\.cache)/|^algorithms/[^/]+/' },
+    // AssemblyScript: its imports are not the compiler's.
+    exclude: { path: '(^|/)(dist|\\.git|\\.cache)/|^algorithms/[^/]+/assembly/' },
     tsPreCompilationDeps: true,
     tsConfig: { fileName: 'tsconfig.json' },
     enhancedResolveOptions: {

@@ -33,7 +33,14 @@ const IMPURE_PROPERTIES = [
 
 export default defineConfig(
   {
-    ignores: ['**/node_modules/', '**/dist/', '.cache/', 'proto/generated/', 'algorithms/*/', 'data/'],
+    ignores: [
+      '**/node_modules/',
+      '**/dist/',
+      '.cache/',
+      'proto/generated/',
+      'algorithms/*/assembly/',
+      'data/',
+    ],
   },
   {
     files: ['**/*.ts'],
