@@ -184,7 +184,7 @@ export function openTask(state: State, record: TaskRecord, deadlineMonoMs: numbe
 
 export function newInstance(task: Task, index: number, queuedMonoMs: number): Instance {
   return {
-    instanceId: `${task.record.taskId}.${index}` as InstanceId,
+    instanceId: `${task.record.taskId}_${index}` as InstanceId,
     task,
     index,
     attempts: 0,
@@ -199,7 +199,7 @@ export function newInstance(task: Task, index: number, queuedMonoMs: number): In
 
 /** The instance with that id, or undefined. */
 export function instanceOf(state: State, instanceId: InstanceId): Instance | undefined {
-  const dot = instanceId.lastIndexOf('.');
-  const task = state.tasks.get(instanceId.slice(0, dot) as TaskId);
-  return task?.instances[Number(instanceId.slice(dot + 1))];
+  const mark = instanceId.lastIndexOf('_');
+  const task = state.tasks.get(instanceId.slice(0, mark) as TaskId);
+  return task?.instances[Number(instanceId.slice(mark + 1))];
 }

@@ -172,7 +172,7 @@ class Play {
     const offer = this.#offers[this.#offers.length - 1 - nth];
     if (offer === undefined) return;
     const { lease, clientId } = offer;
-    const taskId = lease.instanceId.slice(0, lease.instanceId.lastIndexOf('.')) as TaskId;
+    const taskId = lease.instanceId.slice(0, lease.instanceId.lastIndexOf('_')) as TaskId;
     const live = this.pile.disk.instances.get(lease.instanceId)?.lease?.fencingToken === lease.fencingToken;
     const before = JSON.stringify([this.pile.disk.tasks.get(taskId), this.pile.disk.bookings.size]);
     this.#say(clientId, answerOf(lease, how, cpuMs));
