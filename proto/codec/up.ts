@@ -1,5 +1,6 @@
 /** What a vehicle says, both ways. */
 import type { AlgorithmId, HardwareProfile } from '../domain.ts';
+import { DURATION_MS_MAX } from '../limits.ts';
 import type {
   Cancel,
   CapacityReport,
@@ -131,10 +132,14 @@ export function writeCapacityReport(body: CapacityReport): WireCapacityReport {
     cachedImages: body.cachedImages.map(writeDigest),
     allowedAlgorithms: [...body.allowedAlgorithms],
     socPermille: socPermille === undefined ? null : writeUint32(socPermille, 'CapacityReport.soc_permille'),
-    departureInMs:
-      departureInMs === undefined ? null : writeInteger(departureInMs, 'CapacityReport.departure_in_ms'),
+    departureInMs: departureInMs === undefined ? null : writeDeparture(departureInMs),
     chargingOnly: body.chargingOnly,
   };
+}
+
+/** Later than anything is planned for is the same as far off, and no reason to refuse the whole report. */
+function writeDeparture(departureInMs: number): number {
+  return writeInteger(Math.min(departureInMs, DURATION_MS_MAX), 'CapacityReport.departure_in_ms');
 }
 
 export function readTaskRequest(wire: WireTaskRequest): TaskRequest {

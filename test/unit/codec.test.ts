@@ -428,6 +428,14 @@ describe('a body is taken', () => {
     assert.deepEqual(envelopesOf(frame), [{ kind: 'deliveryAck', taskId: 't-1' }]);
   });
 
+  test('where the version stands behind it', () => {
+    const decoded = decodeUpFrame(Buffer.concat([block(2, number(1, 77), block(19)), number(1, 1)]));
+    assert.ok(decoded.ok);
+    assert.deepEqual(decoded.envelopes, [
+      { correlationId: 77, body: { kind: 'statusQuery', deliver: false } },
+    ]);
+  });
+
   test('with enums packed, and one by one', () => {
     const expected = [{ kind: 'hello', clientVersion: '1', held: [], runtimes: ['wasm', 'echo'] }];
     assert.deepEqual(
@@ -536,6 +544,18 @@ describe('what is sent', () => {
     const { detail, stderrTail } = first.body.outcome.failure;
     assert.equal(detail, 'ä'.repeat(512));
     assert.equal(stderrTail, `${'€'.repeat(1364)}end`);
+  });
+
+  test('names a departure that is too far off as far off', () => {
+    const lendable = { cpuMillicores: 1, memoryMib: 1, gpus: [] };
+    const report = { kind: 'capacity', lendable, lending: true, reason: '', cachedImages: [] } as const;
+    const decoded = decodeUpFrame(
+      upFrame({ ...report, allowedAlgorithms: [], departureInMs: 2 * DURATION_MS_MAX, chargingOnly: false }),
+    );
+    assert.ok(decoded.ok);
+    const [first] = decoded.envelopes;
+    assert.ok(first?.body.kind === 'capacity');
+    assert.equal(first.body.departureInMs, DURATION_MS_MAX);
   });
 
   test('has every lone surrogate replaced, which no peer would take', () => {
