@@ -18,7 +18,7 @@ import type { WireBody } from './codec/wire.ts';
 import type { Reason } from './domain.ts';
 import { ENUM_NUMBERS, FIELDS } from './generated/fields.ts';
 import { plugpool } from './generated/plugpool.js';
-import { BODIES_PER_FRAME_MAX, MESSAGE_BYTES_MAX } from './limits.ts';
+import { BODIES_PER_FRAME_MAX, FRAME_BYTES_MAX } from './limits.ts';
 import type { DownBody, Envelope, UpBody } from './messages.ts';
 
 /** Major version of the schema; the topics carry it too. */
@@ -74,13 +74,13 @@ function appendAll(envelopes: readonly Envelope<UpBody | DownBody>[]): Buffer[] 
   for (const envelope of envelopes) {
     const before = writer.pos;
     appendBody(envelope);
-    if (count > 0 && (writer.pos > MESSAGE_BYTES_MAX || count === BODIES_PER_FRAME_MAX)) {
+    if (count > 0 && (writer.pos > FRAME_BYTES_MAX || count === BODIES_PER_FRAME_MAX)) {
       frames.push(copyWritten(before));
       count = 0;
       startFrame();
       appendBody(envelope);
     }
-    if (writer.pos > MESSAGE_BYTES_MAX) {
+    if (writer.pos > FRAME_BYTES_MAX) {
       throw new RangeError(`${envelope.body.kind}: ${writer.pos} bytes are above one message`);
     }
     count += 1;

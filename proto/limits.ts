@@ -4,6 +4,8 @@
 export const INLINE_BYTES_MAX = 64 * 1024;
 /** One MQTT message after CONNECT. */
 export const MESSAGE_BYTES_MAX = 256 * 1024;
+/** One frame that is sent; the rest of its message is MQTT's own: header, topic, packet identifier. */
+export const FRAME_BYTES_MAX = MESSAGE_BYTES_MAX - 256;
 /** One MQTT packet before the client is known. */
 export const CONNECT_BYTES_MAX = 4 * 1024;
 export const BLOB_BYTES_MAX = 64 * 1024 * 1024;

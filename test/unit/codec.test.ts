@@ -7,11 +7,13 @@ import {
   BLOB_BYTES_MAX,
   BODIES_PER_FRAME_MAX,
   DURATION_MS_MAX,
+  FRAME_BYTES_MAX,
   HELD_LEASES_MAX,
   INLINE_BYTES_MAX,
   MESSAGE_BYTES_MAX,
   decodeDownFrame,
   decodeUpFrame,
+  downTopic,
   encodeFrame,
   encodeFrames,
 } from '@plugpool/proto';
@@ -25,9 +27,11 @@ import type {
   Reason,
   RequestId,
   Result,
+  Slot,
   TaskId,
   TaskRequest,
   UpBody,
+  VehicleId,
 } from '@plugpool/proto';
 import { block, frameOf, number, tag, varint } from './codec-wire.ts';
 
@@ -507,7 +511,7 @@ describe('what is sent', () => {
     assert.throws(() => encodeFrame(sent), /9 bodies make 3 messages, not one/);
     const frames = encodeFrames(sent);
     assert.deepEqual(
-      frames.map((frame) => frame.length <= MESSAGE_BYTES_MAX),
+      frames.map((frame) => frame.length <= FRAME_BYTES_MAX),
       [true, true, true],
     );
     const received = frames.flatMap((frame) => {
@@ -516,6 +520,18 @@ describe('what is sent', () => {
       return [...decoded.envelopes];
     });
     assert.deepEqual(received, sent);
+  });
+
+  test('leaves room in its message for the longest topic', () => {
+    const name = { vehicleId: 'v'.repeat(64) as VehicleId, slot: `ask-${'s'.repeat(16)}` as Slot };
+    // MQTT 3.1.1, 3.3: fixed header, length of the topic, topic, packet identifier.
+    const headerBytes = 5 + 2 + downTopic(name, 'frame').length + 2;
+    const body: UpBody = { kind: 'decline', lease, reason: 'x'.repeat(1024) };
+    const sent = Array.from({ length: 300 }, () => ({ correlationId: 1, body }));
+    const [fullest = Buffer.alloc(0)] = encodeFrames(sent);
+    assert.ok(fullest.length > MESSAGE_BYTES_MAX - 2048);
+    assert.ok(fullest.length + headerBytes <= MESSAGE_BYTES_MAX);
+    assert.ok(FRAME_BYTES_MAX + headerBytes <= MESSAGE_BYTES_MAX);
   });
 
   test('is split where it has too many bodies', () => {
@@ -568,6 +584,6 @@ describe('what is sent', () => {
     const args = Array.from({ length: ARGS_BYTES_MAX / ARG_BYTES_MAX }, () => 'a'.repeat(ARG_BYTES_MAX));
     const input = { where: 'inline', bytes: new Uint8Array(INLINE_BYTES_MAX) } as const;
     assert.ok(decodeUpFrame(upFrame({ ...request, args, input })).ok);
-    assert.ok(downFrame({ ...offer, args, input }).length < MESSAGE_BYTES_MAX);
+    assert.ok(downFrame({ ...offer, args, input }).length < FRAME_BYTES_MAX);
   });
 });
