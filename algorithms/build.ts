@@ -1,0 +1,101 @@
+/**
+ * Builds the example algorithms' images from their AssemblyScript sources. The images are committed, so that nobody has
+ * to build before running; `--check` says whether they still are what the sources build to.
+ */
+import { main as asc } from 'assemblyscript/asc';
+import { mkdir, readFile, readdir, writeFile } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+
+const SHIM = 'node_modules/@assemblyscript/wasi-shim';
+
+export interface ImageSource {
+  readonly name: string;
+  /** The AssemblyScript entry, from the repository's root. */
+  readonly entry: string;
+  /** The committed image, from the repository's root. */
+  readonly image: string;
+}
+
+export const IMAGE_SOURCES: readonly ImageSource[] = [
+  {
+    name: 'route-plan-astar',
+    entry: 'algorithms/route-plan/assembly/astar.ts',
+    image: 'algorithms/route-plan/build/route-plan-astar.wasm',
+  },
+  {
+    name: 'route-plan-anneal',
+    entry: 'algorithms/route-plan/assembly/anneal.ts',
+    image: 'algorithms/route-plan/build/route-plan-anneal.wasm',
+  },
+  {
+    name: 'lidar-voxel-ground',
+    entry: 'algorithms/lidar-ground/assembly/voxel-ground.ts',
+    image: 'algorithms/lidar-ground/build/lidar-voxel-ground.wasm',
+  },
+];
+
+/** Absolute path of an image. */
+export function imagePathOf(source: ImageSource): string {
+  return join(root, source.image);
+}
+
+/** The compiler's output; the same bytes on every machine. */
+export async function compileImage(source: ImageSource): Promise<Uint8Array> {
+  let image: Uint8Array | undefined;
+  let complaints = '';
+  const options = [
+    source.entry,
+    ...['--config', join(root, SHIM, 'asconfig.json')],
+    ...['--outFile', 'image.wasm'],
+    ...['--runtime', 'minimal', '--optimizeLevel', '3', '--shrinkLevel', '0', '--noAssert'],
+  ];
+  // Every path is taken from the root, so that the image depends neither on the current directory nor on this one's name.
+  const { error } = await asc(options, {
+    readFile: (name, folder = '') => readFile(resolve(root, folder, name), 'utf8').catch(() => null),
+    listFiles: async (folder) =>
+      (await readdir(resolve(root, folder))).filter((name) => name.endsWith('.ts')),
+    stderr: {
+      write: (chunk) => {
+        complaints += typeof chunk === 'string' ? chunk : Buffer.from(chunk).toString();
+        return true;
+      },
+    },
+    writeFile: (_name, contents) => {
+      image = typeof contents === 'string' ? Buffer.from(contents) : contents;
+    },
+  });
+  if (error !== null || image === undefined) {
+    throw new Error(`${source.entry} does not compile:\n${complaints}`, { cause: error });
+  }
+  return image;
+}
+
+/** True where the committed image is what the source builds to. */
+export async function imageIsCurrent(source: ImageSource): Promise<boolean> {
+  const committed = await readFile(imagePathOf(source)).catch(() => undefined);
+  return committed !== undefined && committed.equals(await compileImage(source));
+}
+
+async function writeImages(): Promise<void> {
+  for (const source of IMAGE_SOURCES) {
+    const image = await compileImage(source);
+    await mkdir(dirname(imagePathOf(source)), { recursive: true });
+    await writeFile(imagePathOf(source), image);
+    console.error(`${source.image}: ${image.byteLength} bytes`);
+  }
+}
+
+async function checkImages(): Promise<void> {
+  for (const source of IMAGE_SOURCES) {
+    if (await imageIsCurrent(source)) continue;
+    console.error(`${source.image} is not what ${source.entry} builds to: run npm run algorithms:build`);
+    process.exitCode = 1;
+  }
+}
+
+if (import.meta.main) {
+  await (process.argv.includes('--check') ? checkImages() : writeImages());
+}
