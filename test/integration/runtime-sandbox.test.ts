@@ -70,7 +70,7 @@ describe('a process in bubblewrap', { skip, timeout: 60_000 }, () => {
   it('cannot write anywhere', async () => {
     for (const place of ['/x', '/app/x', '/tmp/x', '/dev/shm/x', '/app/wasm/child.js']) {
       const code = await seen(tried(`fs.writeFileSync('${place}', 'x')`));
-      assert(['EROFS', 'ENOENT', 'EACCES'].includes(String(code)), `${place}: ${code}`);
+      assert(['EROFS', 'ENOENT', 'EACCES'].includes(String(code)), `${place}: ${String(code)}`);
     }
   });
 
@@ -192,7 +192,7 @@ async function diesWithParent(kind: SandboxKind, staged: StagedProgram): Promise
     child.stdout.once('data', () => process.stdout.write(info));`;
   const parent = spawn(process.execPath, ['--eval', script], { stdio: ['ignore', 'pipe', 'inherit'] });
   let info = '';
-  for await (const chunk of parent.stdout!.setEncoding('utf8')) {
+  for await (const chunk of parent.stdout.setEncoding('utf8')) {
     info += chunk;
     if (info.includes('}')) break;
   }

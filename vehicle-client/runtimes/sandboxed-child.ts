@@ -62,10 +62,10 @@ export class SandboxedChild {
     this.#process = child;
     if (infoFd === undefined) this.#computingPid = child.pid;
     else readInfo(child.stdio[infoFd] as Readable, (pid) => this.#learnPid(pid));
-    child.stdout!.on('data', (chunk: Buffer) => this.#receive(chunk));
-    child.stderr!.on('data', (chunk: Buffer) => this.#stderr.push(chunk));
+    child.stdout.on('data', (chunk: Buffer) => this.#receive(chunk));
+    child.stderr.on('data', (chunk: Buffer) => this.#stderr.push(chunk));
     // A child that died while we wrote to it is reported by its end, not by our pipe.
-    child.stdin!.on('error', () => undefined);
+    child.stdin.on('error', () => undefined);
     child.once('error', (error) => this.#die(`could not be started: ${error.message}`));
     child.once('close', (code, signal) => this.#die(describeExit(code, signal)));
     return this.#ready.promise;

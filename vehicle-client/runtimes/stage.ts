@@ -76,7 +76,7 @@ function relink(code: string, up: string, packages: readonly string[]): string {
 
 /** Node calls its own type stripping experimental, once a process and on standard error; that is no news for a user. */
 function strippedOfTypes(text: string): string {
-  const warn = process.emitWarning;
+  const warn = process.emitWarning.bind(process);
   process.emitWarning = () => undefined;
   try {
     return stripTypeScriptTypes(text);

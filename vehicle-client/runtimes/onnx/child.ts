@@ -5,13 +5,12 @@
 import { createRequire } from 'node:module';
 import { performance } from 'node:perf_hooks';
 import type { FailureCode } from '@plugpool/proto';
+import type * as OnnxRuntime from 'onnxruntime-node';
 import type { InferenceSession, OnnxValue, Tensor } from 'onnxruntime-node';
 import { announceReady, finish, noteGpuMs, noteStarted, receiveJob } from '../child-channel.ts';
 import type { ReceivedJob } from '../child-channel.ts';
 import { decodeTensors, encodeTensors, isTensorType } from './tensors.ts';
 import type { NamedTensor, TensorType } from './tensors.ts';
-
-type OnnxRuntime = typeof import('onnxruntime-node');
 
 const LOG_ERRORS_ONLY = 3;
 const CPU_PROVIDER = 'cpu';
@@ -42,7 +41,7 @@ const ELEMENTS: Readonly<Record<TensorType, ElementArray>> = {
 Reflect.deleteProperty(globalThis, 'Float16Array');
 
 /** The parent passes where it shows ONNX Runtime to this process. */
-const ort = createRequire(import.meta.url)(process.argv[2]!) as OnnxRuntime;
+const ort = createRequire(import.meta.url)(process.argv[2]!) as typeof OnnxRuntime;
 
 announceReady();
 await run(receiveJob());

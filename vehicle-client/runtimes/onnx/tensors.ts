@@ -213,7 +213,9 @@ class Reader {
   text(length: number, what: string): string {
     const start = this.#advance(length, what);
     try {
-      return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(this.#bytes.subarray(start, start + length));
+      return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(
+        this.#bytes.subarray(start, start + length),
+      );
     } catch {
       throw new TensorError(`${what} is no valid UTF-8`);
     }

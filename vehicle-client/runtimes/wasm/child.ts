@@ -2,6 +2,7 @@
  * The process in which one WASI module runs, once. It is started ahead, waits for its job, runs it, reports and is killed.
  * Everything it needs comes through its standard input; it opens no file after its own sources.
  */
+import v8 from 'node:v8';
 import type { Fd } from '@bjorn3/browser_wasi_shim';
 import type { FailureCode } from '@plugpool/proto';
 import { announceReady, finish, noteStarted, receiveJob, writeStderr } from '../child-channel.ts';
@@ -14,6 +15,8 @@ import type { WasiCalls } from './task-wasi.ts';
 
 const MIB_BYTES = 1024 * 1024;
 const PAGE_BYTES = 64 * 1024;
+/** Up to here optimising each function before its first call costs milliseconds; a large C program would wait for 30 and more. */
+const OPTIMISED_BYTES_MAX = 64 * 1024;
 /** Above this page an address has its sign bit set when it arrives in JavaScript. */
 const SIGNED_PAGES_MAX = 32 * 1024;
 
@@ -83,7 +86,7 @@ function run(received: ReceivedJob): never {
   program.current = compile(received.image, received.job.limits.memoryMib, new Set(Object.keys(calls)));
   try {
     const instance = new WebAssembly.Instance(program.current.module, {
-      [WASI_MODULE]: addressable(calls, program.current.maxPages) as WebAssembly.ModuleImports,
+      [WASI_MODULE]: addressable(calls, program.current.maxPages),
     });
     end.exports = instance.exports as unknown as CommandExports;
     shim.inst = { exports: end.exports };
@@ -106,7 +109,13 @@ function compile(image: Uint8Array<ArrayBuffer>, memoryMib: number, calls: Reado
   return { module, maxPages: capped.maxPages, memoryLowered: capped.lowered };
 }
 
+/**
+ * V8 begins with quick code and replaces it between calls, never within one: a loop that runs for minutes in one call stays
+ * slow. Small modules, which such programs mostly are, are therefore optimised at once.
+ */
 function compileBytes(bytes: Uint8Array<ArrayBuffer>): WebAssembly.Module {
+  if (bytes.byteLength <= OPTIMISED_BYTES_MAX) v8.setFlagsFromString('--no-liftoff');
+  else v8.setFlagsFromString('--liftoff');
   try {
     return new WebAssembly.Module(bytes);
   } catch (error) {

@@ -40,7 +40,7 @@ export function taskWasi(options: TaskWasiOptions): { readonly shim: WASI; reado
   const shim = new WASI([], [], options.fds, { debug: false });
   const memory = () => new DataView(shim.inst.exports.memory.buffer);
   const clock = new CallClock();
-  const calls = shim.wasiImport as WasiCalls;
+  const calls = shim.wasiImport;
   const own: WasiCalls = {
     ...argumentCalls(options.args, memory),
     ...clockCalls(clock, memory),
@@ -162,11 +162,6 @@ interface PollCall {
   readonly countPtr: number;
 }
 
-interface ClockWait {
-  readonly subscription: wasi.Subscription;
-  readonly waitNs: bigint;
-}
-
 /** Descriptors are always ready (all content is in memory); where only clocks are asked for, the earliest is slept for. */
 function poll(call: PollCall, view: DataView, clock: CallClock): number {
   if (call.count === 0) return wasi.ERRNO_INVAL;
@@ -184,13 +179,10 @@ function sleepForEarliest(
   clock: CallClock,
 ): wasi.Subscription[] {
   const waits = subscriptions.map((subscription) => ({ subscription, waitNs: waitOf(subscription, clock) }));
-  const shortest = waits.reduce((best: ClockWait | undefined, one) =>
-    best === undefined || one.waitNs < best.waitNs ? one : best,
-  );
-  if (!shortest) return [];
-  sleepNs(shortest.waitNs);
-  clock.advance(shortest.waitNs);
-  return waits.filter((one) => one.waitNs <= shortest.waitNs).map((one) => one.subscription);
+  const shortestNs = waits.map((one) => one.waitNs).reduce((best, ns) => (ns < best ? ns : best));
+  sleepNs(shortestNs);
+  clock.advance(shortestNs);
+  return waits.filter((one) => one.waitNs <= shortestNs).map((one) => one.subscription);
 }
 
 function waitOf(subscription: wasi.Subscription, clock: CallClock): bigint {
