@@ -11,7 +11,7 @@ import type {
 import { believe, refreshDonor } from './donor.ts';
 import type { ConnectionNumber } from './events.ts';
 import { IDLE_DONORS_MAX } from './limits.ts';
-import { loseLease } from './lease.ts';
+import { loseLease } from './lost-lease.ts';
 import { holdingOf } from './results.ts';
 import type { Client, Donor, State, Task } from './state.ts';
 import { closeTask, deliver } from './task-end.ts';

@@ -116,7 +116,7 @@ function revokeForCapacity(turn: Turn, donor: Donor): void {
   for (const instance of held) {
     if (isWithin(free)) return;
     if (instance.lease === undefined || instance.lease.phase === 'revoking') continue;
-    revoke(turn, instance, 'capacity_fell', { outcome: 'departed' });
+    revoke(turn, instance, 'capacity_fell');
     free = freeOf(
       donor.lendable,
       placementsOf(donor, (lease) => lease.phase !== 'revoking'),
@@ -130,7 +130,7 @@ export function revokeAll(
   reason: 'unplugged' | 'session_not_lending' | 'session_unverified' | 'policy_paused',
 ): void {
   for (const instance of donor.leased.values())
-    if (instance.lease?.phase !== 'revoking') revoke(turn, instance, reason, { outcome: 'departed' });
+    if (instance.lease?.phase !== 'revoking') revoke(turn, instance, reason);
 }
 
 function placementsOf(donor: Donor, counts: (lease: Lease) => boolean = () => true): Lease[] {

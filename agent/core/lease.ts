@@ -6,16 +6,14 @@
  *
  * `granted` the offer is the grant; `held` it was renewed at least once, so the attempt runs; `revoking` it ends at the
  * grace, a result that comes before still counts; `released` and `expired` leases are no more: the fencing token is void.
- * Renewals live in memory. A lease that was lost puts its instance back into the line, with its bounds counted.
+ * Renewals live in memory. What becomes of an instance that lost its lease is in lost-lease.ts.
  */
-import type { FencingToken, RevokeReason, VehicleId } from '@plugpool/proto';
+import type { FencingToken, RevokeReason } from '@plugpool/proto';
 import { freeOf, type Placement } from './capacity.ts';
 import { offerFor } from './offer.ts';
 import type { AlgorithmRecord, AttemptOutcome } from './records.ts';
 import type { Donor, Instance, Lease } from './state.ts';
-import { AVOIDED_DONORS_MAX } from './limits.ts';
-import { endTask } from './task-end.ts';
-import { askingClient, log, send, write, type Turn } from './turn.ts';
+import { log, send, write, type Turn } from './turn.ts';
 
 /** Fencing tokens of later starts are above all earlier ones. */
 const TOKENS_PER_GENERATION = 2 ** 32;
@@ -70,35 +68,44 @@ export function renew(turn: Turn, instance: Instance, lease: Lease): void {
   turn.state.timers.set(`lease:${instance.instanceId}`, turn.now.monoMs + turn.state.settings.leaseMs);
 }
 
-/** Tells the donor to stop; the lease is void when the grace is over. */
-export function revoke(
-  turn: Turn,
-  instance: Instance,
-  reason: RevokeReason,
-  how: { readonly outcome: AttemptOutcome; readonly graceMs?: number },
-): void {
+/** Tells the donor to stop; the lease is void when the grace is over (time.ts). */
+export function revoke(turn: Turn, instance: Instance, reason: RevokeReason): void {
   const { state, now } = turn;
   const { lease } = instance;
   if (lease === undefined) return;
-  const graceMs = how.graceMs ?? state.settings.revokeGraceMs;
+  const graceMs = state.settings.revokeGraceMs;
   lease.phase = 'revoking';
-  lease.revocation = { outcome: how.outcome, reason };
-  const clientId = state.donors.get(lease.vehicleId)?.clientId;
-  if (clientId !== undefined)
-    send(turn, clientId, {
-      kind: 'revoke',
-      lease: { instanceId: instance.instanceId, fencingToken: lease.fencingToken },
-      reason,
-      graceMs,
-    });
-  log(turn, 'info', 'lease revoked', {
-    instanceId: instance.instanceId,
-    vehicleId: lease.vehicleId,
-    reason,
-    graceMs,
-  });
-  if (graceMs === 0) return loseLease(turn, instance, how.outcome, reason);
+  lease.revocation = { outcome: 'departed', reason };
   state.timers.set(`revoke:${instance.instanceId}`, now.monoMs + graceMs);
+  sayRevoked(turn, instance, lease, reason, graceMs);
+}
+
+/** Tells the donor to stop, and voids the lease in the same step: nothing that the donor says now could count. */
+export function revokeAtOnce(
+  turn: Turn,
+  instance: Instance,
+  reason: RevokeReason,
+  outcome: AttemptOutcome,
+): void {
+  const { lease } = instance;
+  if (lease === undefined) return;
+  sayRevoked(turn, instance, lease, reason, 0);
+  closeLease(turn, instance, outcome, reason);
+}
+
+function sayRevoked(
+  turn: Turn,
+  instance: Instance,
+  lease: Lease,
+  reason: RevokeReason,
+  graceMs: number,
+): void {
+  const { instanceId } = instance;
+  const { vehicleId, fencingToken } = lease;
+  const clientId = turn.state.donors.get(vehicleId)?.clientId;
+  if (clientId !== undefined)
+    send(turn, clientId, { kind: 'revoke', lease: { instanceId, fencingToken }, reason, graceMs });
+  log(turn, 'info', 'lease revoked', { instanceId, vehicleId, reason, graceMs });
 }
 
 /** The attempt is over: its fencing token is void, the donor's capacity is free, its history is written. */
@@ -139,60 +146,4 @@ function leasesOf(donor: Donor): Lease[] {
   const leases: Lease[] = [];
   for (const { lease } of donor.leased.values()) if (lease !== undefined) leases.push(lease);
   return leases;
-}
-
-/** The attempt came to nothing: back into the line, or given up where a bound is reached. */
-export function loseLease(turn: Turn, instance: Instance, outcome: AttemptOutcome, reason: string): void {
-  const { state } = turn;
-  const lease = closeLease(turn, instance, outcome, reason);
-  if (instance.task.end !== undefined) return;
-  if (outcome === 'departed' || outcome === 'expired') {
-    instance.departures += 1;
-    state.counters.departures += 1;
-  }
-  if (outcome === 'crashed') instance.crashes += 1;
-  const bound = exhausted(turn, instance);
-  if (bound !== undefined) {
-    const failure = { code: bound, detail: `last: ${reason}`, stderrTail: '' };
-    return endTask(turn, instance.task, { state: 'dead', failure, donor: lease.vehicleId });
-  }
-  if (outcome === 'crashed' || outcome === 'declined') avoid(turn, instance, lease.vehicleId);
-  instance.lastReason = reason;
-  queue(turn, instance);
-  tellWhoAsked(turn, instance, reason);
-}
-
-function exhausted(turn: Turn, instance: Instance): 'donors_left' | 'donors_crashed' | undefined {
-  if (instance.departures > turn.state.settings.departuresMax) return 'donors_left';
-  if (instance.crashes >= turn.state.settings.crashesMax) return 'donors_crashed';
-  return undefined;
-}
-
-function avoid(turn: Turn, instance: Instance, vehicleId: VehicleId): void {
-  const { state, now } = turn;
-  if (instance.avoided.size >= AVOIDED_DONORS_MAX) instance.avoided.clear();
-  const untilMs = now.monoMs + state.settings.restMs;
-  instance.avoided.set(vehicleId, untilMs);
-  state.timers.set(`rest:${instance.instanceId}`, untilMs);
-}
-
-/** Into the line of those who wait. */
-export function queue(turn: Turn, instance: Instance): void {
-  turn.state.waiting.add(instance);
-  turn.newcomers.add(instance);
-  turn.changedInstances.set(instance.instanceId, instance);
-}
-
-function tellWhoAsked(turn: Turn, instance: Instance, reason: string): void {
-  const client = askingClient(turn.state, instance.task.record);
-  if (client === undefined) return;
-  send(turn, client.name.clientId, {
-    kind: 'taskUpdate',
-    taskId: instance.task.record.taskId,
-    state: 'queued',
-    attempt: instance.attempts,
-    progressPermille: 0,
-    donor: '',
-    reason,
-  });
 }

@@ -13,11 +13,10 @@ import type {
 import { awaitBlob } from './blobs.ts';
 import { candidates, neverFits } from './catalogue.ts';
 import { INLINE_BYTES_TOTAL_MAX, OPEN_TASKS_MAX, OPEN_TASKS_PER_VEHICLE_MAX } from './limits.ts';
-import { queue } from './lease.ts';
 import type { TaskRecord } from './records.ts';
 import { requestKey, type Client, type Instance, type KnownRequest, type State, type Task } from './state.ts';
 import { deliver, inlineBytesOf } from './task-end.ts';
-import { log, refuse, send, write, type Turn } from './turn.ts';
+import { log, queue, refuse, send, write, type Turn } from './turn.ts';
 
 export interface Heard<Body> {
   readonly envelope: Envelope<Body>;

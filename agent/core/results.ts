@@ -2,7 +2,8 @@
 import type { Decline, FailureCode, LeaseId, Renewal, Result, VehicleId } from '@plugpool/proto';
 import { awaitBlob } from './blobs.ts';
 import { bookingFor, workMncs } from './ledger.ts';
-import { closeLease, loseLease, renew } from './lease.ts';
+import { closeLease, renew } from './lease.ts';
+import { loseLease } from './lost-lease.ts';
 import { instanceOf, type Heard } from './requests.ts';
 import type { Client, Instance, Lease, State } from './state.ts';
 import { endTask } from './task-end.ts';

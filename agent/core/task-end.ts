@@ -1,7 +1,7 @@
 /** How a task ends, and how its requester gets to know: sent until it is acknowledged. */
 import type { Delivery, Payload } from '@plugpool/proto';
 import { CLOSED_TASKS_MAX } from './limits.ts';
-import { closeLease, revoke } from './lease.ts';
+import { revokeAtOnce } from './lease.ts';
 import type { TaskEndRecord, TaskRecord } from './records.ts';
 import { requestKey, type State, type Task } from './state.ts';
 import { askingClient, send, write, writeLazily, type Turn } from './turn.ts';
@@ -18,7 +18,8 @@ export function endTask(turn: Turn, task: Task, ending: Ending): void {
     state.waiting.remove(instance);
     turn.newcomers.delete(instance);
     state.timers.clear(`rest:${instance.instanceId}`);
-    if (instance.lease !== undefined) stopAttempt(turn, task, instance);
+    if (ending.state === 'cancelled') revokeAtOnce(turn, instance, 'cancelled', 'cancelled');
+    else revokeAtOnce(turn, instance, 'deadline_passed', 'expired');
     turn.changedInstances.set(instance.instanceId, instance);
   }
   state.timers.clear(`deadline:${task.record.taskId}`);
@@ -26,14 +27,6 @@ export function endTask(turn: Turn, task: Task, ending: Ending): void {
   state.counters[task.end.state] += 1;
   write(turn, { change: 'endTask', taskId: task.record.taskId, end: task.end });
   deliver(turn, task);
-}
-
-/** The lease is void at once: nothing that its donor says now could change the end. */
-function stopAttempt(turn: Turn, task: Task, instance: Task['instances'][number]): void {
-  const cancelled = task.end?.state === 'cancelled';
-  const outcome = cancelled ? 'cancelled' : 'expired';
-  revoke(turn, instance, cancelled ? 'cancelled' : 'deadline_passed', { outcome, graceMs: 0 });
-  if (instance.lease !== undefined) closeLease(turn, instance, outcome, task.end?.state ?? '');
 }
 
 /** Sends the end to the connection that asked, where it is there; else it is owed and sent at its next hello. */

@@ -2,11 +2,11 @@
 import type { ConnectorId, Digest, InstanceId, TaskId, VehicleId } from '@plugpool/proto';
 import { refuseAwaited } from './blobs.ts';
 import { onUnverifiedTooLong, refreshDonor } from './donor.ts';
-import { loseLease, queue } from './lease.ts';
+import { loseLease } from './lost-lease.ts';
 import { instanceOf } from './requests.ts';
 import type { TimerName } from './state.ts';
 import { endTask } from './task-end.ts';
-import { log, type Turn } from './turn.ts';
+import { log, queue, type Turn } from './turn.ts';
 
 export function onTimer(turn: Turn, name: TimerName): void {
   const { state, now } = turn;

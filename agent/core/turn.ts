@@ -63,6 +63,13 @@ export function refuse(
   log(turn, 'info', 'refused', { clientId: to.clientId, ...about, reasons: reasons.map((r) => r.code) });
 }
 
+/** Puts an instance into the line of those who wait. */
+export function queue(turn: Turn, instance: Instance): void {
+  turn.state.waiting.add(instance);
+  turn.newcomers.add(instance);
+  turn.changedInstances.set(instance.instanceId, instance);
+}
+
 /** Writes each instance that changed in this step once, as it stands at the end of the step. */
 export function writeInstances(turn: Turn): void {
   for (const instance of turn.changedInstances.values())

@@ -1,0 +1,57 @@
+/** What becomes of an instance whose attempt came to nothing: back into the line, or given up where a bound is reached. */
+import type { VehicleId } from '@plugpool/proto';
+import { closeLease } from './lease.ts';
+import { AVOIDED_DONORS_MAX } from './limits.ts';
+import type { AttemptOutcome } from './records.ts';
+import type { Instance } from './state.ts';
+import { endTask } from './task-end.ts';
+import { askingClient, queue, send, type Turn } from './turn.ts';
+
+/** Departures and crashes are counted apart: a donor that leaves says nothing about the program. */
+export function loseLease(turn: Turn, instance: Instance, outcome: AttemptOutcome, reason: string): void {
+  const { state } = turn;
+  const lease = closeLease(turn, instance, outcome, reason);
+  if (instance.task.end !== undefined) return;
+  if (outcome === 'departed' || outcome === 'expired') {
+    instance.departures += 1;
+    state.counters.departures += 1;
+  }
+  if (outcome === 'crashed') instance.crashes += 1;
+  const bound = exhausted(turn, instance);
+  if (bound !== undefined) {
+    const failure = { code: bound, detail: `last: ${reason}`, stderrTail: '' };
+    return endTask(turn, instance.task, { state: 'dead', failure, donor: lease.vehicleId });
+  }
+  if (outcome === 'crashed' || outcome === 'declined') avoid(turn, instance, lease.vehicleId);
+  instance.lastReason = reason;
+  queue(turn, instance);
+  tellWhoAsked(turn, instance, reason);
+}
+
+function exhausted(turn: Turn, instance: Instance): 'donors_left' | 'donors_crashed' | undefined {
+  if (instance.departures > turn.state.settings.departuresMax) return 'donors_left';
+  if (instance.crashes >= turn.state.settings.crashesMax) return 'donors_crashed';
+  return undefined;
+}
+
+function avoid(turn: Turn, instance: Instance, vehicleId: VehicleId): void {
+  const { state, now } = turn;
+  if (instance.avoided.size >= AVOIDED_DONORS_MAX) instance.avoided.clear();
+  const untilMs = now.monoMs + state.settings.restMs;
+  instance.avoided.set(vehicleId, untilMs);
+  state.timers.set(`rest:${instance.instanceId}`, untilMs);
+}
+
+function tellWhoAsked(turn: Turn, instance: Instance, reason: string): void {
+  const client = askingClient(turn.state, instance.task.record);
+  if (client === undefined) return;
+  send(turn, client.name.clientId, {
+    kind: 'taskUpdate',
+    taskId: instance.task.record.taskId,
+    state: 'queued',
+    attempt: instance.attempts,
+    progressPermille: 0,
+    donor: '',
+    reason,
+  });
+}
