@@ -71,13 +71,13 @@ const ANNEAL_TRIPS: Readonly<Record<string, Trip>> = {
   },
 };
 
-/** Seconds of a core, measured; see docs/algorithms.md. */
+/** Seconds of a core, measured: docs/algorithms.md. */
 const APPROX_SECONDS: Readonly<Record<string, number>> = {
   'lisbon-tallinn': 1.5,
-  'porto-oulu-van': 1,
-  'berlin-tour-of-5': 1,
-  'berlin-tour-of-20': 2,
-  'europe-tour-of-40': 7,
+  'porto-oulu-van': 1.5,
+  'berlin-tour-of-5': 1.2,
+  'berlin-tour-of-20': 1.3,
+  'europe-tour-of-40': 6.5,
 };
 
 async function checkOutput(name: string, trip: Trip, output: Uint8Array): Promise<CheckResult> {
