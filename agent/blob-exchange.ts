@@ -120,8 +120,8 @@ export class BlobExchange {
       });
     const sizeBytes = blobs.sizeOf(digest);
     if (!this.#around.mayPull(client, digest) || sizeBytes === undefined)
-      return refuse('not_yours', 'no lease, delivery or algorithm gives this client these bytes');
-    if (offset > sizeBytes) return refuse('out_of_range', `the blob has ${sizeBytes} bytes`);
+      return refuse('blob_unknown', 'no lease, delivery or algorithm gives this client these bytes');
+    if (offset > sizeBytes) return refuse('range_invalid', `the blob has ${sizeBytes} bytes`);
     const end = Math.min(sizeBytes, offset + Math.min(pull.length, PULL_BYTES_MAX));
     try {
       let at = offset;
@@ -132,7 +132,7 @@ export class BlobExchange {
         at += CHUNK_BYTES_MAX;
       } while (at < end);
     } catch (error) {
-      refuse('unreadable', messageOf(error));
+      refuse('blob_unreadable', messageOf(error));
     }
   }
 

@@ -14,7 +14,8 @@ import {
   type TopicKind,
   type VehicleId,
 } from '@plugpool/proto';
-import type { FirmwareAdapter } from '@plugpool/firmware-bridge';
+import { checkFirmwareEvent, type FirmwareAdapter, type FirmwareEvent } from '@plugpool/firmware-bridge';
+import { limitLog, type LimitedLog } from './adapters/broker-aedes/limited-log.ts';
 import { BlobExchange } from './blob-exchange.ts';
 import type { Effects } from './core/effects.ts';
 import type { ConnectionNumber, Event, OperatorAnswer, OperatorCommand } from './core/events.ts';
@@ -23,7 +24,8 @@ import type { Settings } from './core/settings.ts';
 import type { State } from './core/state.ts';
 import { deliveryOf } from './core/task-end.ts';
 import { Engine } from './engine.ts';
-import { unpackFrame } from './inbox.ts';
+import { unpackFrame, type Unpacked } from './inbox.ts';
+import { limitLog, type LimitedLog } from './adapters/broker-aedes/limited-log.ts';
 import type { BlobStore, Broker, BrokerHandlers, Clock, Store } from './ports.ts';
 import type { StoreError } from './store-error.ts';
 
@@ -49,6 +51,8 @@ export class Agent {
   readonly parts: AgentParts;
   readonly #engine: Engine;
   readonly #exchange: BlobExchange;
+  /** Warnings are what vehicles can cause. */
+  readonly #limitedLog: LimitedLog;
   readonly #connections = new Map<ClientId, ConnectionNumber>();
   readonly #answers = new Map<number, (answer: OperatorAnswer) => void>();
   readonly #recalledBlobs = new Set<string>();
@@ -58,9 +62,12 @@ export class Agent {
   #questionCounter = 0;
   #address: { readonly host: string; readonly port: number } | undefined;
   #firmwareFrom = 0;
+  readonly #limitedLog: LimitedLog;
 
   constructor(parts: AgentParts) {
     this.parts = parts;
+    this.#limitedLog = limitLog(parts.log, () => parts.clock.now().monoMs);
+    this.#limitedLog = limitLog(parts.log, () => parts.clock.now().monoMs);
     this.#engine = new Engine({
       store: parts.store,
       clock: parts.clock,
@@ -100,11 +107,7 @@ export class Agent {
     await this.#engine.start();
     await blobs.start();
     for (const adapter of firmware) {
-      const { staleAfterMs } = adapter;
-      await adapter.start(
-        (event) => this.#engine.push({ kind: 'firmware', event, staleAfterMs }),
-        this.#stopFirmware.signal,
-      );
+      await adapter.start((event) => this.#heard(adapter, event), this.#stopFirmware.signal);
       this.#firmwareFrom += 1;
     }
     this.#address = await broker.start({
@@ -147,6 +150,14 @@ export class Agent {
     return { freedBytes, walBusy: busy };
   }
 
+  /** What cannot be true in an event is left out of it before the decisions see it. */
+  #heard({ name, staleAfterMs }: FirmwareAdapter, said: FirmwareEvent): void {
+    const { event, problems } = checkFirmwareEvent(said);
+    if (problems.length > 0)
+      this.#limitedLog.warn(`firmware:${name}`, { problems }, 'firmware said what cannot be true');
+    if (event !== undefined) this.#engine.push({ kind: 'firmware', event, staleAfterMs });
+  }
+
   #onConnected(name: ClientName): void {
     this.#connectionCounter += 1;
     const connection = this.#connectionCounter as ConnectionNumber;
@@ -166,14 +177,27 @@ export class Agent {
     const connection = this.#connections.get(name.clientId);
     if (connection === undefined) return undefined;
     const { events, refusals } = unpackFrame(name, connection, payload, this.parts.blobs);
-    for (const { correlationId, reason } of refusals) {
-      this.parts.log.info({ clientId: name.clientId, code: reason.code, detail: reason.detail }, 'refused');
-      const body: DownBody = { kind: 'refused', reasons: [reason], retryable: false };
-      this.#send(name.clientId, 'frame', [{ correlationId, body }]);
-    }
+    if (refusals.length > 0) this.#refuse(name, refusals);
     if (kind === 'blob') return this.#onBlobFrame(name, events);
     for (const event of events) this.#engine.push(event);
     return this.#engine.room();
+  }
+
+  /** One message and one line, however many bodies of the frame are bad. */
+  #refuse(name: ClientName, refusals: Unpacked['refusals']): void {
+    const [{ reason } = { reason: undefined }] = refusals;
+    const about = {
+      clientId: name.clientId,
+      bodies: refusals.length,
+      code: reason?.code,
+      detail: reason?.detail,
+    };
+    this.#limitedLog.warn('malformed', about, 'refused');
+    const envelopes = refusals.map(({ correlationId, reason: each }) => {
+      const body: DownBody = { kind: 'refused', reasons: [each], retryable: false };
+      return { correlationId, body };
+    });
+    this.#send(name.clientId, 'frame', envelopes);
   }
 
   async #onBlobFrame(name: ClientName, events: readonly Event[]): Promise<void> {
@@ -211,7 +235,9 @@ export class Agent {
     for (const { question, answer } of effects.answers) this.#answer(question, answer);
     for (const { clientId, blob } of effects.fetches) void this.#exchange.fetch(clientId, blob);
     for (const recall of effects.recalls) void this.#recall(recall);
-    for (const { level, message, fields } of effects.logs) log[level](fields, message);
+    for (const { level, message, fields } of effects.logs)
+      if (level === 'warn') this.#limitedLog.warn(message, fields, message);
+      else log[level](fields, message);
   }
 
   #answer(question: number, answer: OperatorAnswer): void {

@@ -116,7 +116,7 @@ function answer(turn: Turn, client: Client, lease: LeaseId, correlationId: numbe
     correlationId,
   );
   if (why !== undefined)
-    log(turn, 'info', 'result refused', { clientId: client.name.clientId, ...lease, reason: why });
+    log(turn, 'warn', 'result refused', { clientId: client.name.clientId, ...lease, reason: why });
 }
 
 /** The one accepted result of its instance: booked, written and delivered in the same transaction. */

@@ -60,7 +60,7 @@ export function refuse(
   turn.state.counters.refused += 1;
   const about = to.requestId === undefined ? {} : { requestId: to.requestId };
   send(turn, to.clientId, { kind: 'refused', ...about, reasons, retryable }, to.correlationId);
-  log(turn, 'info', 'refused', { clientId: to.clientId, ...about, reasons: reasons.map((r) => r.code) });
+  log(turn, 'warn', 'refused', { clientId: to.clientId, ...about, reasons: reasons.map((r) => r.code) });
 }
 
 /** Puts an instance into the line of those who wait. */
