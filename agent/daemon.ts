@@ -25,7 +25,6 @@ import type { State } from './core/state.ts';
 import { deliveryOf } from './core/task-end.ts';
 import { Engine } from './engine.ts';
 import { unpackFrame, type Unpacked } from './inbox.ts';
-import { limitLog, type LimitedLog } from './adapters/broker-aedes/limited-log.ts';
 import type { BlobStore, Broker, BrokerHandlers, Clock, Store } from './ports.ts';
 import type { StoreError } from './store-error.ts';
 
@@ -62,11 +61,9 @@ export class Agent {
   #questionCounter = 0;
   #address: { readonly host: string; readonly port: number } | undefined;
   #firmwareFrom = 0;
-  readonly #limitedLog: LimitedLog;
 
   constructor(parts: AgentParts) {
     this.parts = parts;
-    this.#limitedLog = limitLog(parts.log, () => parts.clock.now().monoMs);
     this.#limitedLog = limitLog(parts.log, () => parts.clock.now().monoMs);
     this.#engine = new Engine({
       store: parts.store,
