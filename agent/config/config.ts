@@ -1,0 +1,122 @@
+/** The configuration in force, in the types of those who use it. */
+import {
+  BLOB_BYTES_MAX,
+  CHUNK_BYTES_MAX,
+  INLINE_BYTES_MAX,
+  MESSAGE_BYTES_MAX,
+  STATUS_TASKS_MAX,
+} from '@plugpool/proto';
+import { resolve } from 'node:path';
+import type { TokenMode } from '../adapters/vehicle-tokens.ts';
+import type { Settings } from '../core/settings.ts';
+import { defaultDataDir } from './data-dir.ts';
+import { parseDurationMs } from './duration.ts';
+import { ConfigError, problemsOf } from './problems.ts';
+import { configSchema, type LogLevel, type ConfigFile, type ConfigInput } from './schema.ts';
+import { keysAt } from './schema-keys.ts';
+
+export interface ReplayConfig {
+  readonly kind: 'replay';
+  /** Absent: the one that is shipped. */
+  readonly file?: string | undefined;
+  readonly speed: number;
+  readonly startAt?: string | undefined;
+  readonly sites?: readonly string[] | undefined;
+  readonly connectors?: readonly string[] | undefined;
+  readonly vehicles: Readonly<Record<string, string>>;
+  readonly chargingPowerW?: number | undefined;
+  readonly meterEveryMs?: number | undefined;
+  readonly limit?: number | undefined;
+  readonly loop: boolean;
+  readonly strict: boolean;
+}
+
+export type FirmwareConfig = { readonly kind: 'manual' } | ReplayConfig;
+
+export interface Config {
+  /** Absolute. */
+  readonly dataDir: string;
+  readonly listen: string;
+  readonly tokens: TokenMode;
+  readonly logLevel: LogLevel;
+  readonly connectionsMax: number;
+  readonly connectionsPerVehicleMax: number;
+  readonly messagesPerSecondMax: number;
+  readonly blobsBytesMax: number;
+  readonly settings: Settings;
+  readonly firmware: readonly FirmwareConfig[];
+  readonly housekeepingCron: string;
+}
+
+/** For a program that embeds an agent: the same keys as a configuration file. Throws a `ConfigError`. */
+export function configOf(input: ConfigInput = {}): Config {
+  const parsed = configSchema.safeParse(input);
+  if (parsed.success) return toConfig(parsed.data);
+  const context = { origin: () => '', keysAt };
+  throw new ConfigError(parsed.error.issues.flatMap((issue) => problemsOf(issue, context)));
+}
+
+export function toConfig(file: ConfigFile, env: NodeJS.ProcessEnv = process.env): Config {
+  const { broker, storage } = file;
+  return {
+    dataDir: file.dataDir === undefined ? defaultDataDir(env) : resolve(file.dataDir),
+    listen: file.listen,
+    tokens: file.tokens,
+    logLevel: file.logLevel,
+    connectionsMax: broker.connectionsMax,
+    connectionsPerVehicleMax: broker.connectionsPerVehicleMax,
+    messagesPerSecondMax: broker.messagesPerSecondMax,
+    blobsBytesMax: storage.blobsMib * 1024 * 1024,
+    settings: toSettings(file),
+    firmware: file.firmware.map(toFirmware),
+    housekeepingCron: file.housekeeping.cron,
+  };
+}
+
+function toSettings({ station, policy }: ConfigFile): Settings {
+  const { largestDonor } = policy;
+  return {
+    wire: {
+      messageBytesMax: MESSAGE_BYTES_MAX,
+      inlineBytesMax: INLINE_BYTES_MAX,
+      blobBytesMax: BLOB_BYTES_MAX,
+      chunkBytesMax: CHUNK_BYTES_MAX,
+      statusTasksMax: STATUS_TASKS_MAX,
+    },
+    stationId: station,
+    leaseMs: ms(policy.lease),
+    revokeGraceMs: ms(policy.revokeGrace),
+    unverifiedGraceMs: ms(policy.unverifiedGrace),
+    capacityStaleMs: ms(policy.capacityStale),
+    restMs: ms(policy.rest),
+    departuresMax: policy.departuresMax,
+    crashesMax: policy.crashesMax,
+    deadlineDefaultMs: ms(policy.deadlineDefault),
+    deadlineMaxMs: ms(policy.deadlineMax),
+    ageBoundMs: ms(policy.ageBound),
+    blobWaitMs: ms(policy.blobWait),
+    lendingStates: policy.lendingStates,
+    operatorShareMillis: Math.round(policy.operatorSharePercent * 10),
+    largestDonor: {
+      cpuMillicores: largestDonor.cpuMillicores,
+      memoryMib: largestDonor.memoryMib,
+      gpus: largestDonor.gpus.map((gpu) => ({ ...gpu, deviceId: '*' })),
+    },
+    retentionMs: ms(policy.retention),
+    runTimeFactor: policy.runTimeFactor,
+    runTimeFloorMs: ms(policy.runTimeFloor),
+  };
+}
+
+function toFirmware(firmware: ConfigFile['firmware'][number]): FirmwareConfig {
+  if (firmware.kind === 'manual') return firmware;
+  const { meterEvery, ...rest } = firmware;
+  return meterEvery === undefined ? rest : { ...rest, meterEveryMs: ms(meterEvery) };
+}
+
+/** Of a text that the schema has passed. */
+function ms(text: string): number {
+  const parsed = parseDurationMs(text);
+  if (parsed === undefined) throw new Error(`the schema let ${text} pass as a duration`);
+  return parsed;
+}

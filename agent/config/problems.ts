@@ -1,0 +1,98 @@
+/** What is wrong with a configuration: every problem with its place and what to do, all of them at once. */
+import type { z } from 'zod';
+import { nearestName } from './nearest-name.ts';
+
+export interface ConfigProblem {
+  /** The key, with the file, variable or flag that set it. */
+  readonly where: string;
+  readonly what: string;
+}
+
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError';
+  readonly problems: readonly ConfigProblem[];
+
+  constructor(problems: readonly ConfigProblem[]) {
+    super(describeProblems(problems));
+    this.problems = problems;
+  }
+}
+
+export function describeProblems(problems: readonly ConfigProblem[]): string {
+  const head =
+    problems.length === 1
+      ? 'the configuration has a problem:'
+      : `the configuration has ${problems.length} problems:`;
+  return [head, ...problems.map(({ where, what }) => `  ${where}: ${what}`)].join('\n');
+}
+
+/** `origin` says who set the value at a path; `keysAt` which keys there are. */
+export interface ProblemContext {
+  origin(path: readonly PropertyKey[]): string;
+  keysAt(path: readonly PropertyKey[]): readonly string[];
+}
+
+export function problemsOf(issue: z.core.$ZodIssue, context: ProblemContext): ConfigProblem[] {
+  if (issue.code === 'unrecognized_keys')
+    return issue.keys.map((key) => unknownKey([...issue.path, key], context));
+  const set = dotted(issue.path);
+  return [{ where: join(context.origin(issue.path), set), what: inWords(issue) }];
+}
+
+function unknownKey(path: readonly PropertyKey[], context: ProblemContext): ConfigProblem {
+  const known = context.keysAt(path.slice(0, -1));
+  const nearest = nearestName(String(path.at(-1)), known);
+  const what =
+    nearest === undefined
+      ? `is no setting; there are ${known.join(', ')}`
+      : `is no setting; did you mean ${nearest}?`;
+  return { where: join(context.origin(path), dotted(path)), what };
+}
+
+export function dotted(path: readonly PropertyKey[]): string {
+  return path.map(String).join('.');
+}
+
+function join(origin: string, key: string): string {
+  if (key === '') return origin;
+  return origin === '' ? key : `${origin}: ${key}`;
+}
+
+function inWords(issue: z.core.$ZodIssue): string {
+  switch (issue.code) {
+    case 'invalid_value':
+      return `must be ${issue.values.map(String).join(' or ')}`;
+    case 'invalid_union':
+      return 'must be manual or replay';
+    case 'too_small':
+      return issue.origin === 'string' || issue.origin === 'array'
+        ? 'must not be empty'
+        : `must be ${issue.inclusive === false ? 'above' : 'at least'} ${issue.minimum}`;
+    case 'too_big':
+      return issue.origin === 'string' || issue.origin === 'array'
+        ? `must not have more than ${issue.maximum} ${issue.origin === 'array' ? 'entries' : 'characters'}`
+        : `must be at most ${issue.maximum}`;
+    case 'invalid_type':
+      return issue.message.startsWith('Invalid input') ? `must be ${article(issue.expected)}` : issue.message;
+    case 'not_multiple_of':
+      return `must be a multiple of ${issue.divisor}`;
+    default:
+      return issue.message;
+  }
+}
+
+function article(expected: string): string {
+  switch (expected) {
+    case 'object':
+    case 'record':
+      return 'a mapping of keys to values';
+    case 'int':
+      return 'a whole number';
+    case 'array':
+      return 'a list';
+    case 'boolean':
+      return 'true or false';
+    default:
+      return `a ${expected}`;
+  }
+}

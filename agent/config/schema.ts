@@ -1,0 +1,258 @@
+/**
+ * The configuration's one strict schema: every key, its default, its bounds and what it means. docs/configuration.md says the
+ * same for people, and a test compares the two.
+ */
+import { validateDetailed } from 'node-cron';
+import { z } from 'zod';
+import { parseConnectorId, type SessionState } from '@plugpool/firmware-bridge';
+import { CPU_MILLICORES_MAX, DURATION_MS_MAX, ID_PATTERN, MEMORY_MIB_MAX } from '@plugpool/proto';
+import { mayListen } from '../adapters/vehicle-tokens.ts';
+import { DEFAULT_SETTINGS } from '../core/settings.ts';
+import { formatDuration, parseDurationMs } from './duration.ts';
+
+export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'silent'] as const;
+export type LogLevel = (typeof LOG_LEVELS)[number];
+const LENDING_STATES = [
+  'charging',
+  'suspendedEV',
+  'suspendedEVSE',
+  'finishing',
+] as const satisfies readonly SessionState[];
+
+function duration(defaultMs: number, minMs: number, maxMs = DURATION_MS_MAX) {
+  return z
+    .string('must be a duration in quotes or plain, such as 15s')
+    .superRefine((text, context) => {
+      const ms = parseDurationMs(text);
+      if (ms === undefined)
+        context.addIssue(
+          `${JSON.stringify(text)} is no duration; write a number and ms, s, min, h or d: 15s`,
+        );
+      else if (ms < minMs || ms > maxMs)
+        context.addIssue(
+          `${text} is out of bounds; between ${formatDuration(minMs)} and ${formatDuration(maxMs)}`,
+        );
+    })
+    .default(formatDuration(defaultMs));
+}
+
+function count(defaultCount: number, min: number, max: number) {
+  return z.int().min(min).max(max).default(defaultCount);
+}
+
+const path = z.string().min(1).max(4096);
+
+/** Checked by the very code that will read it later. */
+function checkedBy(check: (text: string) => void) {
+  return (text: string, context: z.RefinementCtx<string>): void => {
+    try {
+      check(text);
+    } catch (error) {
+      context.addIssue(error instanceof Error ? error.message : String(error));
+    }
+  };
+}
+
+const stationId = z
+  .string()
+  .superRefine(checkedBy((text) => parseConnectorId('1', text)))
+  .default(DEFAULT_SETTINGS.stationId)
+  .describe(
+    'The name of this charging station; a connector that is called by its number alone is one of it.',
+  );
+
+const cron = z
+  .string()
+  .superRefine((text, context) => {
+    const { valid, errors } = validateDetailed(text);
+    if (!valid)
+      context.addIssue(
+        `${JSON.stringify(text)} is no cron expression (${errors.map((e) => e.message).join('; ') || 'unreadable'}); write five fields, as 17 * * * *`,
+      );
+  })
+  .default('17 * * * *')
+  .describe(
+    'When old tasks and unneeded files are cleared away: a cron expression of five fields, local time.',
+  );
+
+const brokerSchema = z.strictObject({
+  connectionsMax: count(1_000, 1, 100_000).describe('Connections of all vehicles together.'),
+  connectionsPerVehicleMax: count(20, 1, 1_000).describe('Connections of one vehicle.'),
+  messagesPerSecondMax: count(10_000, 1, 1_000_000).describe(
+    'Messages a second of one connection; a faster one is slowed down.',
+  ),
+});
+
+const storageSchema = z.strictObject({
+  blobsMib: count(4_096, 64, 1024 * 1024).describe(
+    'Images, inputs and results on disk, together, in MiB; beyond it new ones are refused.',
+  ),
+});
+
+const gpuSchema = z.strictObject({
+  model: z.string().min(1).max(256).default('*').describe('Model of the device; * is any.'),
+  shareMillis: count(1000, 1, 1000).describe('Thousandths of the device.'),
+  vramMib: count(64 * 1024, 0, MEMORY_MIB_MAX).describe('Memory of the device.'),
+});
+
+const largest = DEFAULT_SETTINGS.largestDonor;
+const largestDonorSchema = z.strictObject({
+  cpuMillicores: count(largest.cpuMillicores, 1, CPU_MILLICORES_MAX).describe('Thousandths of a core.'),
+  memoryMib: count(largest.memoryMib, 1, MEMORY_MIB_MAX).describe('Memory in MiB.'),
+  gpus: z
+    .array(gpuSchema)
+    .max(16)
+    .default(largest.gpus.map(({ model, shareMillis, vramMib }) => ({ model, shareMillis, vramMib })))
+    .describe('Graphics devices: a list of model, shareMillis and vramMib.'),
+});
+
+const policySchema = z
+  .strictObject({
+    lease: duration(DEFAULT_SETTINGS.leaseMs, 100, 3_600_000).describe(
+      'A donor that falls silent holds a run back for this long at most.',
+    ),
+    revokeGrace: duration(DEFAULT_SETTINGS.revokeGraceMs, 0, 600_000).describe(
+      'How long a run that is taken back may still bring its result.',
+    ),
+    unverifiedGrace: duration(DEFAULT_SETTINGS.unverifiedGraceMs, 0, 3_600_000).describe(
+      'How long runs go on while the firmware is not heard.',
+    ),
+    capacityStale: duration(DEFAULT_SETTINGS.capacityStaleMs, 1_000, 3_600_000).describe(
+      'A capacity report that is older counts no more.',
+    ),
+    rest: duration(DEFAULT_SETTINGS.restMs, 0, 3_600_000).describe(
+      'A vehicle on which a run failed is not offered the same run for this long.',
+    ),
+    departuresMax: count(DEFAULT_SETTINGS.departuresMax, 1, 1_000).describe(
+      'Vehicles that may leave during a task before it is given up.',
+    ),
+    crashesMax: count(DEFAULT_SETTINGS.crashesMax, 1, 1_000).describe(
+      'Runs of a task that may fail by the vehicles’ own doing before it is given up.',
+    ),
+    deadlineDefault: duration(DEFAULT_SETTINGS.deadlineDefaultMs, 1_000).describe(
+      'The deadline of a request that names none.',
+    ),
+    deadlineMax: duration(DEFAULT_SETTINGS.deadlineMaxMs, 1_000).describe(
+      'The longest deadline that is accepted.',
+    ),
+    ageBound: duration(DEFAULT_SETTINGS.ageBoundMs, 0).describe(
+      'A request that has waited this long goes before all fairness.',
+    ),
+    blobWait: duration(DEFAULT_SETTINGS.blobWaitMs, 1_000, 86_400_000).describe(
+      'How long an upload that a request or a result waits for may take.',
+    ),
+    lendingStates: z
+      .array(z.enum(LENDING_STATES))
+      .min(1)
+      .default(['charging', 'suspendedEV'])
+      .describe('States of a charging session in which its vehicle may lend (docs/firmware.md).'),
+    operatorSharePercent: z
+      .number()
+      .min(0)
+      .max(100)
+      .multipleOf(0.1)
+      .default(DEFAULT_SETTINGS.operatorShareMillis / 10)
+      .describe('The operator’s share of what a requester is charged.'),
+    retention: duration(DEFAULT_SETTINGS.retentionMs, 60_000, 365 * 86_400_000).describe(
+      'How long ended tasks are kept for their requesters and for questions.',
+    ),
+    runTimeFactor: z
+      .number()
+      .min(1)
+      .max(10_000)
+      .default(DEFAULT_SETTINGS.runTimeFactor)
+      .describe('A run is stopped after this many times its estimated work …'),
+    runTimeFloor: duration(DEFAULT_SETTINGS.runTimeFloorMs, 1_000, 86_400_000).describe(
+      '… and never sooner than this.',
+    ),
+    largestDonor: largestDonorSchema
+      .prefault({})
+      .describe('The most that one vehicle could ever lend here: a demand above it is refused at once.'),
+  })
+  .refine(
+    ({ deadlineDefault, deadlineMax }) =>
+      (parseDurationMs(deadlineDefault) ?? 0) <= (parseDurationMs(deadlineMax) ?? Infinity),
+    { path: ['deadlineDefault'], error: 'is longer than deadlineMax; lower it, or raise deadlineMax' },
+  );
+
+const manualSchema = z.strictObject({
+  kind: z
+    .literal('manual')
+    .describe('The operator says what happens at each connector (plugpool firmware …).'),
+});
+
+const replaySchema = z.strictObject({
+  kind: z.literal('replay').describe('Sessions that happened are lived again from a file.'),
+  file: path.optional().describe('A sessions CSV (docs/firmware.md); absent: the small one that is shipped.'),
+  speed: z
+    .number()
+    .positive()
+    .max(1_000_000)
+    .default(1)
+    .describe('Seconds of the file a second of the clock.'),
+  startAt: z
+    .string()
+    .min(1)
+    .max(64)
+    .optional()
+    .describe('Local time of the file at which the replay begins; absent: when its first vehicle plugs in.'),
+  sites: z.array(z.string().min(1)).min(1).optional().describe('Only these sites of the file.'),
+  connectors: z.array(z.string().min(1)).min(1).optional().describe('Only these connectors of the file.'),
+  vehicles: z
+    .record(z.string(), z.string().regex(ID_PATTERN, 'must be 1 to 64 letters, digits, _ and -'))
+    .default({})
+    .describe('Which vehicle stands at which connector: connector: vehicle id.'),
+  chargingPowerW: z
+    .number()
+    .positive()
+    .max(10_000_000)
+    .optional()
+    .describe('To estimate when charging ends, in W.'),
+  meterEvery: duration(60_000, 1_000, 86_400_000)
+    .optional()
+    .describe('One meter reading each so much of the file’s time.'),
+  limit: z.int().positive().optional().describe('At most so many sessions.'),
+  loop: z.boolean().default(false).describe('Begin again after the last vehicle left.'),
+  strict: z
+    .boolean()
+    .default(false)
+    .describe('Refuse a file with a row that cannot be true, instead of skipping it.'),
+});
+
+export const configSchema = z
+  .strictObject({
+    station: stationId,
+    dataDir: path.optional().describe('Where the agent keeps its files.'),
+    listen: z
+      .string()
+      .default('mqtt://127.0.0.1:1883')
+      .describe('Where vehicles connect: mqtt://HOST:PORT; port 0 takes any.'),
+    tokens: z
+      .enum(['open', 'tokens'])
+      .default('open')
+      .describe('tokens: every vehicle must present its token; open: only on this machine, without.'),
+    logLevel: z.enum(LOG_LEVELS).default('info').describe('The least important lines that are logged.'),
+    broker: brokerSchema.prefault({}).describe('What vehicles may do at most.'),
+    storage: storageSchema.prefault({}).describe('What the disk may hold.'),
+    policy: policySchema.prefault({}).describe('The numbers by which requests and vehicles are matched.'),
+    firmware: z
+      .array(z.discriminatedUnion('kind', [manualSchema, replaySchema]))
+      .min(1)
+      .max(16)
+      .default([{ kind: 'manual' }])
+      .refine(
+        (list) => list.filter(({ kind }) => kind === 'manual').length <= 1,
+        'has more than one manual firmware; keep one',
+      )
+      .describe('Who says what happens at the connectors: a list.'),
+    housekeeping: z.strictObject({ cron }).prefault({}).describe('Regular work.'),
+  })
+  .superRefine(({ listen, tokens }, context) => {
+    const verdict = mayListen(listen, tokens);
+    if (!verdict.ok) context.addIssue({ code: 'custom', path: ['listen'], message: verdict.reason });
+  });
+
+/** As it stands in a file: whatever has a default may be left out. */
+export type ConfigInput = z.input<typeof configSchema>;
+/** Complete, in the same form. */
+export type ConfigFile = z.output<typeof configSchema>;

@@ -1,0 +1,71 @@
+/** What the operator sees beside the core's views: a task from disk, and the agent itself. docs/cli-json.md is the contract. */
+import type { AttemptRecord, BookingRecord, TaskHistory } from './core/records.ts';
+import type { StatusView, TaskView } from './core/views.ts';
+
+export interface StatusAnswer extends StatusView {
+  readonly version: string;
+  readonly dataDir: string;
+  readonly listen: string;
+  readonly uptimeMs: number;
+}
+
+export interface TaskDetails extends TaskView {
+  readonly deadlineWallMs: number;
+  readonly args: readonly string[];
+  readonly inputBytes: number;
+  readonly outputBytes: number | null;
+  readonly algorithmVersion: string | null;
+  readonly failure: { readonly code: string; readonly detail: string; readonly stderrTail: string } | null;
+  readonly used: {
+    readonly cpuMs: number;
+    readonly wallMs: number;
+    readonly memoryPeakMib: number;
+    readonly gpuMs: number;
+  } | null;
+  readonly chargedMncs: number;
+  readonly history: readonly Omit<AttemptRecord, 'taskId'>[];
+  readonly bookings: readonly Omit<BookingRecord, 'taskId'>[];
+}
+
+export function closedTaskView({ task, end, delivered, instances }: TaskHistory): TaskView {
+  return {
+    taskId: task.taskId,
+    requestId: task.requestId,
+    requester: task.vehicleId,
+    algorithm: end?.algorithmId ?? wanted(task),
+    state: end?.state ?? 'queued',
+    donor: end?.donor ?? null,
+    attempts: end?.attempts ?? instances[0]?.attempts ?? 0,
+    progressPermille: end?.state === 'completed' ? 1000 : 0,
+    acceptedWallMs: task.acceptedWallMs,
+    endedWallMs: end?.endedWallMs ?? null,
+    reason: end?.failure?.detail ?? null,
+    delivered,
+  };
+}
+
+function wanted({ selector }: TaskHistory['task']): string {
+  return selector.by === 'algorithm' ? selector.algorithmId : selector.type;
+}
+
+/** What is on disk, with what only memory knows while the task is open. */
+export function taskDetails(history: TaskHistory, live: TaskView | undefined): TaskDetails {
+  const { task, end } = history;
+  return {
+    ...(live ?? closedTaskView(history)),
+    deadlineWallMs: task.deadlineWallMs,
+    args: task.args,
+    inputBytes: sizeOf(task.input),
+    outputBytes: end?.output === undefined ? null : sizeOf(end.output),
+    algorithmVersion: end?.algorithmVersion ?? null,
+    failure: end?.failure ?? null,
+    used: end?.used ?? null,
+    chargedMncs: end?.chargedMncs ?? 0,
+    history: history.attempts.map(({ taskId: _, ...attempt }) => attempt),
+    bookings: history.bookings.map(({ taskId: _, ...booking }) => booking),
+  };
+}
+
+function sizeOf(payload: TaskHistory['task']['input']): number {
+  return payload.where === 'inline' ? payload.bytes.length : payload.blob.sizeBytes;
+}

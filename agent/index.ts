@@ -1,0 +1,182 @@
+/** The public entry of the agent: `startAgent` puts one together from a configuration, in the caller's process. */
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { pino, type Logger } from 'pino';
+import {
+  createManualFirmware,
+  createReplayFirmware,
+  SAMPLE_SESSIONS_FILE,
+  type FirmwareAdapter,
+  type ManualFirmware,
+  type ReportIssue,
+} from '@plugpool/firmware-bridge';
+import { MESSAGE_BYTES_MAX } from '@plugpool/proto';
+import { createBlobFiles } from './adapters/blob-files/blob-files.ts';
+import { createAedesBroker } from './adapters/broker-aedes/aedes-broker.ts';
+import { systemClock } from './adapters/clock-system.ts';
+import { ControlServer } from './adapters/control-socket/control-server.ts';
+import type { ControlAnswer } from './adapters/control-socket/protocol.ts';
+import { createCronSchedule } from './adapters/schedule-cron.ts';
+import { createSqliteStore } from './adapters/store-sqlite/store.ts';
+import { createVehicleTokens } from './adapters/vehicle-tokens.ts';
+import type { Config, ReplayConfig } from './config/config.ts';
+import { controlSocketPath } from './config/data-dir.ts';
+import { answerVerb, type Controlled } from './control.ts';
+import { Agent } from './daemon.ts';
+import { storeErrorOfFile } from './store-error.ts';
+import { AGENT_VERSION } from './version.ts';
+
+export { Agent } from './daemon.ts';
+export { configOf, type Config, type FirmwareConfig } from './config/config.ts';
+export { ConfigError } from './config/problems.ts';
+export type { ConfigInput } from './config/schema.ts';
+export { controlSocketPath } from './config/data-dir.ts';
+export { ControlClient } from './adapters/control-socket/control-client.ts';
+export { ControlSocketError } from './adapters/control-socket/control-socket-error.ts';
+export type { ControlAnswer } from './adapters/control-socket/protocol.ts';
+export { StoreError } from './store-error.ts';
+
+export interface AgentSurroundings {
+  /** Default: none is written. */
+  readonly log?: Logger;
+  /** Our own code broke a promise; the agent does nothing any more. Default: an uncaught exception. */
+  readonly fatal?: (error: unknown) => void;
+  /** Beside those of the configuration. */
+  readonly firmware?: readonly FirmwareAdapter[];
+}
+
+export interface RunningAgent {
+  readonly agent: Agent;
+  readonly address: { readonly host: string; readonly port: number };
+  /** `mqtt://host:port`, as vehicles are told it. */
+  readonly url: string;
+  /** Absent where the configuration names no manual firmware. */
+  readonly manual: ManualFirmware | undefined;
+  /** What the operator's commands ask, without the socket. */
+  control(verb: string, args?: object): Promise<ControlAnswer>;
+  /** Once; a second call waits for the first. */
+  stop(): Promise<void>;
+}
+
+/**
+ * Resolves when vehicles and operators are listened to. Rejects with a `StoreError` (held, damaged, newer, …), a
+ * `ControlSocketError`, a `FirmwareError`, or an `Error` that says why it cannot listen; nothing is left running then.
+ */
+export async function startAgent(config: Config, around: AgentSurroundings = {}): Promise<RunningAgent> {
+  const log = around.log ?? pino({ level: 'silent' });
+  const { dataDir } = config;
+  makeDataDir(dataDir);
+  const store = createSqliteStore({ dataDir, log });
+  const blobs = createBlobFiles({
+    dataDir,
+    totalBytesMax: config.blobsBytesMax,
+    ignored: (path) => log.warn({ path }, 'a file among the blobs is none of ours'),
+  });
+  const broker = createAedesBroker({
+    listen: config.listen,
+    connectionsMax: config.connectionsMax,
+    connectionsPerVehicleMax: config.connectionsPerVehicleMax,
+    messagesPerSecondMax: config.messagesPerSecondMax,
+    messageBytesMax: MESSAGE_BYTES_MAX,
+    log,
+  });
+  const tokens = createVehicleTokens({ store, mode: config.tokens, log });
+  const { adapters, manual } = createFirmware(config, log);
+  const agent = new Agent({
+    settings: config.settings,
+    store,
+    blobs,
+    broker,
+    firmware: [...adapters, ...(around.firmware ?? [])],
+    clock: systemClock,
+    log,
+    authenticate: (name, token) => tokens.authenticate(name, token),
+    fatal: around.fatal ?? throwUncaught,
+  });
+  const about = { version: AGENT_VERSION, dataDir, startedWallMs: Date.now() };
+  const controlled: Controlled = {
+    ...{ agent, store, blobs, tokens, manual, about, clock: systemClock },
+    failed: (verb, error) => log.error({ verb, err: error }, 'a verb failed'),
+  };
+  const control = new ControlServer({
+    path: controlSocketPath(dataDir),
+    answer: (verb, args) => answerVerb(controlled, verb, args),
+  });
+  const housekeeping = createCronSchedule({
+    name: 'housekeeping',
+    expression: config.housekeepingCron,
+    work: () => agent.keepHouse(),
+    log,
+  });
+
+  await startOrUndo(agent, control);
+  housekeeping.start();
+  let stopped: Promise<void> | undefined;
+  const stop = async (): Promise<void> => {
+    await control.stop();
+    await housekeeping.stop();
+    await agent.stop();
+  };
+  const { address } = agent;
+  return {
+    ...{ agent, address, manual },
+    url: urlOf(address),
+    control: (verb, args = {}) => answerVerb(controlled, verb, args),
+    stop: () => (stopped ??= stop()),
+  };
+}
+
+async function startOrUndo(agent: Agent, control: ControlServer): Promise<void> {
+  try {
+    await agent.start();
+    await control.start();
+  } catch (error) {
+    // The store closes itself where it could not be opened; whatever came after it is stopped.
+    if (hasState(agent)) await agent.stop();
+    throw error;
+  }
+}
+
+function hasState(agent: Agent): boolean {
+  try {
+    void agent.state;
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function makeDataDir(dataDir: string): void {
+  try {
+    mkdirSync(dataDir, { recursive: true, mode: 0o700 });
+  } catch (error) {
+    throw storeErrorOfFile(error, `make the data directory ${dataDir}`);
+  }
+}
+
+function createFirmware(config: Config, log: Logger) {
+  const station = config.settings.stationId;
+  const report: ReportIssue = ({ code, message, hint }) => log.warn({ code, hint }, message);
+  let manual: ManualFirmware | undefined;
+  const adapters = config.firmware.map((one): FirmwareAdapter => {
+    if (one.kind === 'replay') return createReplayFirmware({ ...replayOptions(one), station, report });
+    const stateFile = join(config.dataDir, 'manual-firmware.json');
+    manual = createManualFirmware({ station, stateFile, report });
+    return manual;
+  });
+  return { adapters, manual };
+}
+
+function replayOptions({ kind: _, file, ...rest }: ReplayConfig) {
+  return { ...rest, file: file ?? SAMPLE_SESSIONS_FILE };
+}
+
+function urlOf({ host, port }: { readonly host: string; readonly port: number }): string {
+  return `mqtt://${host.includes(':') ? `[${host}]` : host}:${port}`;
+}
+
+function throwUncaught(error: unknown): void {
+  setImmediate(() => {
+    throw error;
+  });
+}
