@@ -1,0 +1,52 @@
+/** `npm run bench -- NAME [options]`: runs one bench. With `--json` standard output is exactly one JSON document. */
+import { parseArgs } from 'node:util';
+
+interface Bench {
+  readonly about: string;
+  load(): Promise<{ run(args: readonly string[], json: boolean): Promise<void> }>;
+}
+
+const BENCHES: Readonly<Record<string, Bench>> = {
+  broker: {
+    about: 'tasks a second and latency through one agent, every process its own',
+    load: () => import('./broker.ts'),
+  },
+  footprint: {
+    about: 'memory of the agent with 50 vehicles, memory and idle load of a vehicle client',
+    load: () => import('./footprint.ts'),
+  },
+  start: {
+    about: 'from grant to the first instruction of a module, with a warm and a cold child',
+    load: () => import('./start.ts'),
+  },
+  codec: { about: 'encoding and decoding of each body', load: () => import('./codec.ts') },
+};
+
+function usage(): string {
+  const lines = Object.entries(BENCHES).map(([name, { about }]) => `  ${name.padEnd(10)} ${about}`);
+  return `usage: npm run bench -- NAME [--json] [options]\n\n${lines.join('\n')}\n`;
+}
+
+async function main(argv: readonly string[]): Promise<number> {
+  const [name, ...rest] = argv;
+  const bench = name === undefined || !Object.hasOwn(BENCHES, name) ? undefined : BENCHES[name];
+  if (bench === undefined) {
+    process.stderr.write(`${name === undefined ? 'which bench?' : `no bench is called ${name}`}\n${usage()}`);
+    return 2;
+  }
+  const { values, tokens } = parseArgs({
+    args: rest,
+    options: { json: { type: 'boolean', default: false } },
+    strict: false,
+    allowPositionals: true,
+    tokens: true,
+  });
+  const others = rest.filter(
+    (_, index) => !tokens.some((t) => t.kind === 'option' && t.name === 'json' && t.index === index),
+  );
+  const { run } = await bench.load();
+  await run(others, values['json'] === true);
+  return 0;
+}
+
+process.exitCode = await main(process.argv.slice(2));

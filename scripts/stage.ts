@@ -1,0 +1,206 @@
+/** A pile and its vehicles as real processes on this machine, for the demo, the benches and the fault tests. */
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdirSync, mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer, type AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { ControlClient, controlSocketPath } from '@plugpool/agent';
+import { stringify } from 'yaml';
+
+const ROOT = path.join(import.meta.dirname, '..');
+const AGENT_BIN = path.join(ROOT, 'agent/bin/plugpool-agent.js');
+const OPERATOR_BIN = path.join(ROOT, 'agent/bin/plugpool.js');
+const VEHICLE_BIN = path.join(ROOT, 'vehicle-client/bin/plugpool-vehicle.js');
+const READY_MS = 20_000;
+const POLL_MS = 50;
+const STOP_MS = 5_000;
+
+export interface StageOptions {
+  /** Where data directories and logs go; absent: a temporary directory that is removed at the end. */
+  readonly dir?: string;
+  /** Of the agent, beside what the stage sets itself. */
+  readonly agentConfig?: Readonly<Record<string, unknown>>;
+}
+
+/** Starts processes, ends those it started, and nothing else. */
+export class Stage {
+  readonly dir: string;
+  readonly #temporary: boolean;
+  readonly #agentConfig: Readonly<Record<string, unknown>>;
+  readonly #processes = new Set<ChildProcess>();
+  #agent: ChildProcess | undefined;
+  #control: ControlClient | undefined;
+  /** The control socket answers one question at a time. */
+  #asked: Promise<unknown> = Promise.resolve();
+  #port = 0;
+
+  constructor(options: StageOptions = {}) {
+    this.#temporary = options.dir === undefined;
+    this.dir = options.dir ?? mkdtempSync(path.join(tmpdir(), 'plugpool-'));
+    this.#agentConfig = options.agentConfig ?? {};
+  }
+
+  get url(): string {
+    return `mqtt://127.0.0.1:${this.#port}`;
+  }
+
+  get agentPid(): number {
+    return this.#agent?.pid ?? 0;
+  }
+
+  get agentDataDir(): string {
+    return path.join(this.dir, 'agent');
+  }
+
+  /** Resolves when the operator's commands are answered. The port is kept over a restart. */
+  async startAgent(): Promise<void> {
+    if (this.#port === 0) this.#port = await freePort();
+    const config = path.join(this.dir, 'agent.yaml');
+    writeFileSync(config, stringify(this.#agentConfig));
+    this.#agent = this.#spawn('agent', AGENT_BIN, [
+      '--config',
+      config,
+      '--data-dir',
+      this.agentDataDir,
+      '--listen',
+      this.url,
+    ]);
+    const agent = this.#agent;
+    await this.until('the agent to answer', async () => {
+      if (agent.exitCode !== null) throw new Error(`the agent ended; its log is ${this.logPath('agent')}`);
+      return this.ask('status').then(
+        () => true,
+        () => false,
+      );
+    });
+  }
+
+  /** Asks the running agent what the operator's commands ask. */
+  ask(verb: string, args: object = {}): Promise<unknown> {
+    const answer = this.#asked.then(() => this.#askNow(verb, args));
+    this.#asked = answer.catch(() => undefined);
+    return answer;
+  }
+
+  async #askNow(verb: string, args: object): Promise<unknown> {
+    this.#control ??= new ControlClient(controlSocketPath(this.agentDataDir));
+    try {
+      return await this.#control.ask(verb, args);
+    } catch (error) {
+      // A connection that broke is made anew by the next question.
+      this.#control.close();
+      this.#control = undefined;
+      throw error;
+    }
+  }
+
+  /** The process is killed, as a power cut would. */
+  async killAgent(): Promise<void> {
+    const agent = this.#agent;
+    if (agent === undefined) return;
+    agent.kill('SIGKILL');
+    await exited(agent);
+    this.#control?.close();
+    this.#control = undefined;
+  }
+
+  /** A `plugpool` command with `--json`; its document. Rejects with what it said on standard error. */
+  async operator(args: readonly string[]): Promise<unknown> {
+    const { code, stdout, stderr } = await this.run(OPERATOR_BIN, [
+      ...args,
+      '--json',
+      '--data-dir',
+      this.agentDataDir,
+    ]);
+    if (code !== 0) throw new Error(`plugpool ${args.join(' ')}: ${stderr.trim() || `exit code ${code}`}`);
+    return JSON.parse(stdout) as unknown;
+  }
+
+  vehicleDir(vehicleId: string): string {
+    return path.join(this.dir, vehicleId);
+  }
+
+  /** Starts a lending client; `config` is its configuration file. */
+  startDonor(vehicleId: string, config: Readonly<Record<string, unknown>> = {}): ChildProcess {
+    mkdirSync(this.vehicleDir(vehicleId), { recursive: true });
+    const file = path.join(this.vehicleDir(vehicleId), 'config.yaml');
+    writeFileSync(file, stringify(config));
+    return this.#spawn(vehicleId, VEHICLE_BIN, [
+      'donate',
+      '--agent',
+      this.url,
+      '--vehicle',
+      vehicleId,
+      '--config',
+      file,
+      '--data-dir',
+      this.vehicleDir(vehicleId),
+    ]);
+  }
+
+  /** A `plugpool-vehicle` command to its end. */
+  vehicle(args: readonly string[]): Promise<{ code: number; stdout: string; stderr: string }> {
+    return this.run(VEHICLE_BIN, args);
+  }
+
+  logPath(name: string): string {
+    return path.join(this.dir, `${name}.log`);
+  }
+
+  async run(bin: string, args: readonly string[]): Promise<{ code: number; stdout: string; stderr: string }> {
+    const child = spawn(process.execPath, [bin, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+    this.#processes.add(child);
+    let [stdout, stderr] = ['', ''];
+    child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text));
+    child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text));
+    const [code] = (await once(child, 'close')) as [number | null];
+    this.#processes.delete(child);
+    return { code: code ?? 1, stdout, stderr };
+  }
+
+  async until(what: string, isSo: () => Promise<boolean>, withinMs = READY_MS): Promise<void> {
+    const endMs = performance.now() + withinMs;
+    while (!(await isSo())) {
+      if (performance.now() > endMs) throw new Error(`waited ${withinMs / 1000} s in vain for ${what}`);
+      await delay(POLL_MS);
+    }
+  }
+
+  /** Asks all to stop, kills who does not, removes what is temporary. */
+  async stop(): Promise<void> {
+    await this.#asked;
+    this.#control?.close();
+    const running = [...this.#processes];
+    for (const child of running) child.kill('SIGTERM');
+    const all = Promise.all(running.map(exited));
+    const inTime = await Promise.race([all.then(() => true), delay(STOP_MS, false)]);
+    if (!inTime) for (const child of running) child.kill('SIGKILL');
+    await all;
+    if (this.#temporary) rmSync(this.dir, { recursive: true, force: true });
+  }
+
+  #spawn(name: string, bin: string, args: readonly string[]): ChildProcess {
+    const log = openSync(this.logPath(name), 'a');
+    const child = spawn(process.execPath, [bin, ...args], { stdio: ['ignore', log, log] });
+    this.#processes.add(child);
+    child.once('exit', () => this.#processes.delete(child));
+    return child;
+  }
+}
+
+async function exited(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  await once(child, 'exit');
+}
+
+/** A port that was free a moment ago. */
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  return port;
+}
