@@ -381,7 +381,7 @@ function interleave(queues: StoreChange[][], picks: readonly number[]): StoreCha
     const changes = queue.splice(0, 1 + (pick % 3));
     if (queue.length === 0) queues.splice(at, 1);
     // Some picks join the commit before.
-    const last = commits.at(-1);
+    const last = commits[commits.length - 1];
     if (last !== undefined && pick % 2 === 0) last.push(...changes);
     else commits.push(changes);
   }

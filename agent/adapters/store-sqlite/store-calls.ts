@@ -51,7 +51,8 @@ type ErrorData =
 export function errorData(error: unknown): ErrorData {
   if (error instanceof StoreError) {
     const { code, message, hint, retryable } = error;
-    return { kind: 'store', code, message, hint, retryable, cause: String(error.cause ?? '') };
+    const cause = error.cause instanceof Error ? error.cause.message : '';
+    return { kind: 'store', code, message, hint, retryable, cause };
   }
   const { message, stack } = error instanceof Error ? error : new Error(String(error));
   return { kind: 'broken', message, stack: stack ?? message };

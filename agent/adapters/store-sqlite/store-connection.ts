@@ -20,9 +20,8 @@ export function connect(db: Database) {
   const begin = db.prepare('BEGIN IMMEDIATE');
   const commit = db.prepare('COMMIT');
   const rollback = db.prepare('ROLLBACK');
-  const growGeneration = db
-    .prepare<[], number>('UPDATE meta SET generation = generation + 1 RETURNING generation')
-    .pluck();
+  const selectGeneration = db.prepare<[], number>('SELECT generation FROM meta').pluck();
+  const setGeneration = db.prepare('UPDATE meta SET generation = ?');
 
   const apply = (change: StoreChange): void => {
     switch (change.change) {
@@ -75,8 +74,8 @@ export function connect(db: Database) {
     );
   };
 
-  const load = (): StoredState => ({
-    generation: inTransaction(() => growGeneration.get()!),
+  const load = (generation: number): StoredState => ({
+    generation,
     algorithms: algorithms.algorithms(),
     openTasks: tasks.openTasks().map(({ task, end }) => ({
       task,
@@ -88,6 +87,10 @@ export function connect(db: Database) {
 
   return {
     load,
+    generation: (): number => selectGeneration.get() ?? 0,
+    setGeneration: (generation: number): void => {
+      setGeneration.run(generation);
+    },
     commit: (changes: readonly StoreChange[]): void => {
       inTransaction(() => {
         for (const change of changes) apply(change);

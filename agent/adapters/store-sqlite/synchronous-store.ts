@@ -6,6 +6,7 @@ import { dirname, join, resolve } from 'node:path';
 import type { ClosedTaskRecord, StoreChange, StoredState, TaskHistory } from '../../core/records.ts';
 import { StoreError, storeErrorOfFile } from '../../store-error.ts';
 import { openDatabase, openForWriting } from './database.ts';
+import { nextGeneration } from './generation-file.ts';
 import type { LedgerSlice } from './ledger.ts';
 import { lockDirectory, type DirectoryLock } from './lock.ts';
 import { SCHEMA_VERSION } from './migrations.ts';
@@ -27,6 +28,7 @@ export interface SynchronousStoreOptions {
 export class SynchronousStore {
   readonly #dataDir: string;
   readonly #path: string;
+  readonly #generationPath: string;
   readonly #log: StoreLog;
   #lock: DirectoryLock | undefined;
   #connection: StoreConnection | undefined;
@@ -34,6 +36,7 @@ export class SynchronousStore {
   constructor({ dataDir, log }: SynchronousStoreOptions) {
     this.#dataDir = resolve(dataDir);
     this.#path = join(this.#dataDir, 'agent.db');
+    this.#generationPath = join(this.#dataDir, 'agent.generation');
     this.#log = log;
   }
 
@@ -53,7 +56,7 @@ export class SynchronousStore {
     const startedMs = performance.now();
     const { db, migratedFrom } = openDatabase(this.#path);
     this.#connection = connect(db);
-    const state = this.#connection.load();
+    const state = this.#load(this.#connection);
     this.#log.info(
       {
         path: this.#path,
@@ -76,7 +79,7 @@ export class SynchronousStore {
   reload(): StoredState {
     assert.ok(this.#lock, 'open() comes before reload()');
     try {
-      return this.#load();
+      return this.#load(this.#open);
     } catch (error) {
       const failure = storeErrorOf(error, 'load the store again');
       if (!(failure instanceof StoreError) || failure.code !== 'unavailable') throw failure;
@@ -85,20 +88,21 @@ export class SynchronousStore {
     return this.#attempt('open the store again', () => {
       this.#closeConnection();
       this.#connection = connect(openForWriting(this.#path).db);
-      return this.#connection.load();
+      return this.#load(this.#connection);
     });
   }
 
-  /** Where the disk is full, folding the WAL into the file can make room for the one page that the generation takes. */
-  #load(): StoredState {
+  /** The generation is on disk in its own file before anything is loaded; the store keeps a copy, for when that file is lost. */
+  #load(connection: StoreConnection): StoredState {
+    const generation = nextGeneration(this.#generationPath, connection.generation());
     try {
-      return this.#open.load();
+      connection.setGeneration(generation);
     } catch (error) {
-      const failure = storeErrorOf(error, 'load the store again');
+      const failure = storeErrorOf(error, 'copy the generation');
       if (!(failure instanceof StoreError) || failure.code !== 'full') throw failure;
-      this.#open.checkpoint();
-      return this.#open.load();
+      this.#log.warn({ path: this.#path, error: failure.message, hint: failure.hint }, 'disk is full');
     }
+    return connection.load(generation);
   }
 
   commit(changes: readonly StoreChange[]): void {

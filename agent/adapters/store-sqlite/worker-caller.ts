@@ -35,7 +35,7 @@ export class WorkerCaller implements StoreCaller {
   readonly #startWorker: StartWorker;
   readonly #pending = new Map<number, Pending>();
   #worker: Worker | undefined;
-  #failure: unknown;
+  #failure: Error | undefined;
   #nextId = 1;
 
   constructor({ dataDir, log }: SynchronousStoreOptions, startWorker: StartWorker = startStoreWorker) {
@@ -55,7 +55,9 @@ export class WorkerCaller implements StoreCaller {
     this.#failure = undefined;
     this.#worker = worker;
     worker.on('message', (message: AnswerMessage) => this.#hear(message));
-    worker.on('error', (error) => (this.#failure = error));
+    worker.on('error', (error) => {
+      this.#failure = error instanceof Error ? error : new Error(String(error));
+    });
     worker.on('exit', (exitCode) => this.#ended(worker, exitCode));
     await once(worker, 'online');
   }
@@ -67,7 +69,7 @@ export class WorkerCaller implements StoreCaller {
     this.#nextId += 1;
     return new Promise((resolve, reject) => {
       worker.postMessage({ id, call, args } satisfies CallMessage);
-      this.#pending.set(id, { resolve: resolve as (value: unknown) => void, reject });
+      this.#pending.set(id, { resolve, reject });
     });
   }
 
@@ -97,14 +99,13 @@ export class WorkerCaller implements StoreCaller {
     this.#worker = undefined;
     if (exitCode !== 0) this.#failure ??= new Error(`exit code ${exitCode}`);
     const error = this.#notRunning();
-    for (const { reject } of this.#pending.values()) reject(error);
+    for (const call of this.#pending.values()) call.reject(error);
     this.#pending.clear();
   }
 
   #notRunning(): Error {
     if (this.#failure === undefined) return new AssertionError({ message: 'the store is not open' });
-    const what = this.#failure instanceof Error ? this.#failure.message : String(this.#failure);
-    return new StoreError('unavailable', `the store's thread ended: ${what}`, {
+    return new StoreError('unavailable', `the store's thread ended: ${this.#failure.message}`, {
       hint: 'The store is loaded again by a new thread; if this repeats, look at the memory of the pile.',
       retryable: true,
       cause: this.#failure,

@@ -1,7 +1,7 @@
 /** The store's thread: takes calls in order, one at a time, so that a slow disk never holds up the broker. */
 import assert from 'node:assert/strict';
 import { parentPort, workerData } from 'node:worker_threads';
-import { errorData, type AnswerMessage, type CallMessage } from './store-calls.ts';
+import { errorData, type AnswerMessage, type CallMessage, type StoreCall } from './store-calls.ts';
 import { SynchronousStore } from './synchronous-store.ts';
 
 assert.ok(parentPort, 'worker.ts runs in a worker thread');
@@ -22,8 +22,8 @@ function say(message: AnswerMessage): void {
 
 function answer({ id, call, args }: CallMessage): AnswerMessage {
   try {
-    const method = store[call] as (...args: readonly unknown[]) => unknown;
-    return { kind: 'returned', id, value: method.apply(store, [...args]) };
+    const methods = store as unknown as Record<StoreCall, (...args: readonly unknown[]) => unknown>;
+    return { kind: 'returned', id, value: methods[call](...args) };
   } catch (error) {
     return { kind: 'threw', id, error: errorData(error) };
   }

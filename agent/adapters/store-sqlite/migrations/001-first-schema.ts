@@ -7,6 +7,7 @@
 export const firstSchema = `
 CREATE TABLE meta (
   only INTEGER PRIMARY KEY CHECK (only = 1),
+  -- A copy: the number of the run is in agent.generation.
   generation INTEGER NOT NULL
 ) STRICT;
 INSERT INTO meta (only, generation) VALUES (1, 0);

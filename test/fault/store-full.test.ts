@@ -1,0 +1,129 @@
+/** A full disk: a commit is refused whole with a reason, reading goes on, and so does writing once there is space. */
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { createHash, randomBytes } from 'node:crypto';
+import { mkdtempSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test, type TestContext } from 'node:test';
+import type { Digest } from '@plugpool/proto';
+import { createBlobFiles } from '../../agent/adapters/blob-files/blob-files.ts';
+import { openDatabase } from '../../agent/adapters/store-sqlite/database.ts';
+import { storeErrorOf } from '../../agent/adapters/store-sqlite/sqlite-errors.ts';
+import { connect } from '../../agent/adapters/store-sqlite/store-connection.ts';
+import { createSqliteStore } from '../../agent/adapters/store-sqlite/store.ts';
+import type { StoreChange } from '../../agent/core/records.ts';
+import { StoreError } from '../../agent/store-error.ts';
+import { lifeOf } from '../store-records.ts';
+
+const isFull = (error: unknown): boolean =>
+  error instanceof StoreError && error.code === 'full' && error.retryable;
+
+/** What must be closed before its file system goes. */
+const closing: (() => Promise<void>)[] = [];
+
+/** A file system of its own, or the reason why there is none. */
+function mountSmall(context: TestContext, sizeKib: number): string | undefined {
+  const directory = mkdtempSync(join(tmpdir(), 'plugpool-small-'));
+  try {
+    execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${sizeKib}k`, 'tmpfs', directory], { stdio: 'pipe' });
+  } catch (error) {
+    rmSync(directory, { recursive: true });
+    context.skip(`no tmpfs can be mounted here: ${String(error).split('\n')[0]}`);
+    return undefined;
+  }
+  context.after(async () => {
+    for (const close of closing.splice(0)) await close();
+    execFileSync('umount', [directory], { stdio: 'pipe' });
+    rmSync(directory, { recursive: true });
+  });
+  return directory;
+}
+
+/** Takes what space is left, to the last page. */
+function fillUp(directory: string): string {
+  const path = join(directory, 'filler');
+  const { bavail, bsize } = statfsSync(directory);
+  writeFileSync(path, Buffer.alloc(bavail * bsize));
+  return path;
+}
+
+function tasksFrom(from: number, count: number): StoreChange[] {
+  return Array.from({ length: count }, (_, n) => lifeOf(from + n).flat()).flat();
+}
+
+test('a file that may not grow refuses a commit whole, and takes it when it may', (context) => {
+  const dataDir = mkdtempSync(join(tmpdir(), 'plugpool-store-'));
+  context.after(() => rmSync(dataDir, { recursive: true }));
+  const { db } = openDatabase(join(dataDir, 'agent.db'));
+  const connection = connect(db);
+  connection.commit(tasksFrom(0, 10));
+  const pages = db.pragma('page_count', { simple: true }) as number;
+  db.pragma(`max_page_count = ${pages + 1}`);
+  assert.throws(
+    () => connection.commit(tasksFrom(10, 200)),
+    (error) => isFull(storeErrorOf(error, 'commit')),
+  );
+  assert.equal(db.inTransaction, false);
+  assert.equal(connection.load(1).closedTasks.length, 10, 'nothing of it is there');
+  db.pragma(`max_page_count = ${pages + 1_000}`);
+  connection.commit(tasksFrom(10, 200));
+  assert.equal(connection.load(1).closedTasks.length, 210);
+  connection.close();
+});
+
+test('on a full disk commits are refused, the state loads again, and space brings commits back', async (context) => {
+  const directory = mountSmall(context, 4 * 1024);
+  if (directory === undefined) return;
+  const store = createSqliteStore({ dataDir: join(directory, 'data') });
+  closing.push(() => store.close());
+  const { generation } = await store.open();
+  await store.commit(tasksFrom(0, 10));
+  const filler = fillUp(directory);
+  await assert.rejects(store.commit(tasksFrom(10, 300)), isFull);
+  await assert.rejects(store.commit(tasksFrom(10, 300)), isFull);
+
+  for (let times = 1; times <= 20; times += 1) {
+    assert.equal((await store.reload()).generation, generation + times, 'however often');
+    await assert.rejects(store.commit(tasksFrom(10, 300)), isFull);
+  }
+  const state = await store.reload();
+  assert.equal(state.closedTasks.length, 10);
+  assert.equal((await store.ledger()).bookings, 10);
+
+  rmSync(filler);
+  await store.commit(tasksFrom(10, 300));
+  assert.equal((await store.reload()).closedTasks.length, 310);
+  assert.equal((await store.ledger()).balanced, true);
+});
+
+test('a start on a disk that is full already says so, and works when it is not', async (context) => {
+  const directory = mountSmall(context, 1024);
+  if (directory === undefined) return;
+  const filler = fillUp(directory);
+  const store = createSqliteStore({ dataDir: join(directory, 'data') });
+  closing.push(() => store.close());
+  await assert.rejects(store.open(), isFull);
+  rmSync(filler);
+  assert.equal((await store.open()).generation, 1);
+});
+
+test('a blob that does not fit on the disk is refused, and its upload goes on when there is space', async (context) => {
+  const directory = mountSmall(context, 1024);
+  if (directory === undefined) return;
+  const blobs = createBlobFiles({ dataDir: directory, totalBytesMax: 10 * 1024 * 1024 });
+  closing.push(() => blobs.stop());
+  await blobs.start();
+  const bytes = randomBytes(512 * 1024);
+  const digest = createHash('sha256').update(bytes).digest('hex') as Digest;
+  const upload = await blobs.upload({ digest, sizeBytes: bytes.byteLength });
+  await upload.write(0, bytes.subarray(0, 64 * 1024));
+  const filler = fillUp(directory);
+  await assert.rejects(upload.write(64 * 1024, bytes.subarray(64 * 1024)), isFull);
+  assert.equal(upload.nextOffset, 64 * 1024);
+  await assert.rejects(blobs.put(randomBytes(300 * 1024)), isFull);
+  rmSync(filler);
+  await upload.write(64 * 1024, bytes.subarray(64 * 1024));
+  await upload.finish();
+  assert.deepEqual(Buffer.from(await blobs.read(digest, 0, bytes.byteLength)), bytes);
+});
