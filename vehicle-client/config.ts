@@ -48,7 +48,8 @@ export type SignalSettings =
     };
 
 export interface VehicleConfig extends DonorSettings {
-  readonly logLevel: LogLevel;
+  /** Absent: what suits the command. */
+  readonly logLevel?: LogLevel | undefined;
 }
 
 export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'silent';
@@ -116,7 +117,7 @@ const configSchema = z.strictObject({
   vehicle: z.string().regex(ID_PATTERN, '1 to 64 letters, digits, "_" and "-"'),
   dataDir: z.string().min(1).optional(),
   tokenFile: z.string().min(1).optional(),
-  logLevel: z.enum(LOG_LEVELS).default('info'),
+  logLevel: z.enum(LOG_LEVELS).optional(),
   sandbox: z.enum(['bwrap', 'process', 'bwrap-else-process']).default('bwrap'),
   runtimes: z
     .array(z.enum(['wasm', 'onnx', 'echo']))
@@ -140,6 +141,8 @@ const configSchema = z.strictObject({
     })
     .prefault({}),
 });
+
+const controlSchema = configSchema.partial({ agent: true, vehicle: true });
 
 type Raw = z.output<typeof configSchema>;
 
@@ -176,22 +179,41 @@ interface Problem {
   readonly what: string;
 }
 
+/** Which vehicle's files are meant: all that the commands need which talk to a running donor. */
+export type ControlConfig = Pick<VehicleConfig, 'dataDir'> & { readonly vehicle: string | undefined };
+
+/** As `loadConfig`, for commands that need no pile. */
+export function loadControlConfig(sources: ConfigSources): ControlConfig {
+  const { vehicle, dataDir } = parseSources(controlSchema, sources);
+  if (vehicle !== undefined || dataDir !== undefined) return { vehicle, dataDir };
+  throw configError([
+    {
+      where: 'vehicle',
+      what: `is missing; give --vehicle or --data-dir (or ${envName('vehicle')}) to say which donor is meant`,
+    },
+  ]);
+}
+
 /** The configuration in force, or a `PlugpoolError` that lists every problem. */
 export function loadConfig(sources: ConfigSources): VehicleConfig {
+  return toConfig(parseSources(configSchema, sources));
+}
+
+function parseSources<Schema extends z.ZodType>(schema: Schema, sources: ConfigSources): z.output<Schema> {
   const problems: Problem[] = [];
   const merged = readFile(sources.file, problems);
   const origins = new Map<string, string>();
   overlayEnv(merged, sources.env ?? {}, origins, problems);
   for (const [path, value] of Object.entries(sources.flags ?? {})) {
-    if (value !== undefined)
-      overlay(merged, path, value, origins, `--${kebab(path.slice(path.lastIndexOf('.') + 1))}`);
+    if (value === undefined) continue;
+    overlay(merged, path, value, origins, `--${kebab(path.slice(path.lastIndexOf('.') + 1))}`);
   }
-  const parsed = configSchema.safeParse(merged, { reportInput: false });
+  const parsed = schema.safeParse(merged);
   if (!parsed.success) {
     problems.push(...parsed.error.issues.map((issue) => problemOf(issue, origins, sources.file)));
   }
   if (problems.length > 0 || !parsed.success) throw configError(problems);
-  return toConfig(parsed.data);
+  return parsed.data;
 }
 
 function readFile(path: string | undefined, problems: Problem[]): Record<string, unknown> {

@@ -16,7 +16,9 @@ import { Conversation } from './conversation.ts';
 import type { OwnerPolicy, OwnerState, PolicyDecision } from './core/policy.ts';
 import { PlugpoolError } from './errors.ts';
 import { LeasedJobs } from './leased-jobs.ts';
+import type { JobEvent } from './leased-jobs.ts';
 import { Lending } from './lending.ts';
+import type { LendingEvent } from './lending.ts';
 import type { BlobCache, Clock, Link, LinkDown, Log, Outbox, Probe, VehicleSignalsSource } from './ports.ts';
 import type { Runtime } from './runtimes/port.ts';
 import { UnackedResults } from './unacked-results.ts';
@@ -37,7 +39,15 @@ export interface DonorParts {
   readonly runtimes: ReadonlyMap<RuntimeKind, Runtime>;
   readonly clock: Clock;
   readonly log: Log;
+  readonly onEvent?: ((event: DonorEvent) => void) | undefined;
 }
+
+/** What whoever watches a donor hears. */
+export type DonorEvent =
+  | { readonly kind: 'connected'; readonly stationId: string }
+  | ({ readonly kind: 'disconnected' } & LinkDown)
+  | LendingEvent
+  | JobEvent;
 
 export interface DonorStatus {
   readonly vehicleId: VehicleId;
@@ -95,12 +105,14 @@ export class Donor {
       clock,
       log,
       lending: () => this.#lending.now(),
+      onEvent: parts.onEvent,
     });
     this.#lending = new Lending({
       ...parts,
       cachedImages: () => cache.digests(),
       report: (report) => conversation.post(report),
       mustEnd: (graceMs) => this.#jobs.endAllWithin(graceMs),
+      onEvent: parts.onEvent,
     });
   }
 
@@ -189,6 +201,7 @@ export class Donor {
       { stationId: welcome.stationId, epoch: welcome.epoch, leaseMs: welcome.leaseMs },
       'welcomed',
     );
+    this.#parts.onEvent?.({ kind: 'connected', stationId: welcome.stationId });
     this.#jobs.welcomed(welcome.leaseMs, welcome.drop);
     this.#results.sendAllAgain();
     this.#pulls.connected();
@@ -201,6 +214,7 @@ export class Donor {
       'no connection to the pile; trying again',
     );
     this.#down = cause;
+    this.#parts.onEvent?.({ kind: 'disconnected', ...cause });
     this.#lending.lost();
     this.#results.keepAll();
   }

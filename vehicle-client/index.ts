@@ -3,7 +3,7 @@ export { connectRequester, type ConnectOptions } from './sdk.ts';
 export { Requester, type RequestOptions } from './requester.ts';
 export { RequestedTask, type TaskEvent, type TaskResult } from './requested-task.ts';
 export { startDonor, type DonorOptions } from './start-donor.ts';
-export { Donor, type DonorStatus } from './donor.ts';
+export { Donor, type DonorEvent, type DonorStatus } from './donor.ts';
 export { loadConfig, type VehicleConfig } from './config.ts';
 export { PlugpoolError } from './errors.ts';
 export { encodeTensors, decodeTensors, type NamedTensor, type TensorType } from './runtimes/onnx/tensors.ts';

@@ -76,6 +76,26 @@ export interface LeasedJobsOptions {
   readonly clock: Clock;
   readonly log: Log;
   lending(): LendingNow;
+  readonly onEvent?: ((event: JobEvent) => void) | undefined;
+}
+
+/** What whoever watches hears of one attempt. */
+export type JobEvent =
+  | { readonly kind: 'jobStarted'; readonly job: JobName }
+  | { readonly kind: 'jobDeclined'; readonly job: JobName; readonly reason: string }
+  /** `void`: the lease was lost, and nothing was reported. */
+  | {
+      readonly kind: 'jobEnded';
+      readonly job: JobName;
+      readonly outcome: 'completed' | FailureCode | 'void';
+      readonly used?: Used;
+    };
+
+export interface JobName {
+  readonly taskId: string;
+  readonly algorithmId: string;
+  readonly algorithmVersion: string;
+  readonly attempt: number;
 }
 
 export class LeasedJobs {
@@ -121,6 +141,7 @@ export class LeasedJobs {
         { taskId: offer.taskId, lease: offer.lease, reason: declined },
         'offer declined',
       );
+      this.#options.onEvent?.({ kind: 'jobDeclined', job: nameOf(offer), reason: declined });
       this.#options.conversation.post({ kind: 'decline', lease: offer.lease, reason: declined });
       return;
     }
@@ -266,7 +287,7 @@ export class LeasedJobs {
   }
 
   #fetchFailed(job: LeasedJob, code: FailureCode, error: unknown): void {
-    this.#options.log.warn({ taskId: job.offer.taskId, code, error }, 'an attempt could not start');
+    this.#options.log.warn({ taskId: job.offer.taskId, code, err: error }, 'an attempt could not start');
     this.#fail(job, code, error instanceof Error ? error.message : String(error));
   }
 
@@ -284,6 +305,7 @@ export class LeasedJobs {
       gpu: offer.demand.gpu !== undefined,
     });
     job.stage = { state: 'running', running };
+    this.#options.onEvent?.({ kind: 'jobStarted', job: nameOf(offer) });
     void running.outcome.then((outcome) => this.#ended(job, outcome));
   }
 
@@ -308,7 +330,10 @@ export class LeasedJobs {
       this.#options.shelf.put(blob.digest, shelved);
       this.#finish(job, used, { ok: true, output: { where: 'blob', blob } });
     } catch (error) {
-      this.#options.log.error({ taskId: job.offer.taskId, error }, 'a large output could not be written');
+      this.#options.log.error(
+        { taskId: job.offer.taskId, err: error },
+        'a large output could not be written',
+      );
       const detail = `the donor could not store the output: ${error instanceof Error ? error.message : String(error)}`;
       this.#fail(job, 'runtime_crashed', detail, used);
     }
@@ -323,6 +348,8 @@ export class LeasedJobs {
   #finish(job: LeasedJob, used: Used, outcome: Parameters<UnackedResults['add']>[0]['outcome']): void {
     this.#forget(job);
     this.#options.results.add({ kind: 'result', lease: job.offer.lease, used, outcome });
+    const ended = outcome.ok ? 'completed' : outcome.failure.code;
+    this.#options.onEvent?.({ kind: 'jobEnded', job: nameOf(job.offer), outcome: ended, used });
   }
 
   /** The lease is void: whatever the job still does is nobody's any more. */
@@ -330,6 +357,7 @@ export class LeasedJobs {
     this.#options.log.info({ taskId: job.offer.taskId, lease: job.offer.lease, why }, 'lease void');
     this.#forget(job);
     if (job.stage.state === 'running') job.stage.running.kill();
+    this.#options.onEvent?.({ kind: 'jobEnded', job: nameOf(job.offer), outcome: 'void' });
   }
 
   #endWithin(job: LeasedJob, graceMs: number): void {
@@ -399,6 +427,10 @@ export class LeasedJobs {
 }
 
 const NOTHING_USED: Used = { cpuMs: 0, wallMs: 0, memoryPeakMib: 0, gpuMs: 0 };
+
+function nameOf({ taskId, algorithmId, algorithmVersion, attempt }: Offer): JobName {
+  return { taskId, algorithmId, algorithmVersion, attempt };
+}
 
 function renewalEntry(lease: LeaseId, progressPermille: number, cpuMs: number): RenewalEntry {
   return { lease, progressPermille, cpuMs: Math.max(0, Math.round(cpuMs)) };

@@ -25,7 +25,12 @@ export interface LendingOptions {
   report(report: CapacityReport): void;
   /** Whatever runs must end within the grace. */
   mustEnd(graceMs: number): void;
+  readonly onEvent?: ((event: LendingEvent) => void) | undefined;
 }
+
+export type LendingEvent =
+  | { readonly kind: 'lending'; readonly lendable: Capacity }
+  | { readonly kind: 'notLending'; readonly cause: string; readonly reason: string };
 
 export class Lending {
   readonly #options: LendingOptions;
@@ -105,11 +110,14 @@ export class Lending {
 
   #turned(): void {
     if (this.#decision.lending) {
-      this.#options.log.info({ lendable: this.#decision.lendable }, 'lending');
+      const { lendable } = this.#decision;
+      this.#options.log.info({ lendable }, 'lending');
+      this.#options.onEvent?.({ kind: 'lending', lendable });
       return;
     }
     const { cause, reason } = this.#decision;
     this.#options.log.info({ cause, reason }, 'lending nothing');
+    this.#options.onEvent?.({ kind: 'notLending', cause, reason });
     this.#options.mustEnd(ownGraceMs(cause));
   }
 

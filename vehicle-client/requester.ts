@@ -216,12 +216,18 @@ export class Requester {
     return new Promise((resolve) => this.#parts.clock.setTimer(delayMs, resolve));
   }
 
-  /** Cancels a task of this vehicle, whoever asked for it; resolves when the pile has answered. */
-  async cancel(taskId: string): Promise<StatusEntry | undefined> {
+  /** Cancels a task of this vehicle, whoever asked for it; resolves with what became of it. */
+  async cancel(taskId: string): Promise<StatusEntry> {
     this.#assertOpen();
     this.#conversation.post({ kind: 'cancel', which: { by: 'task', taskId: taskId as TaskId } });
     // Bodies of one client are heard in order: what this answers is true after the cancellation.
-    return this.task(taskId);
+    const entry = await this.task(taskId);
+    if (entry !== undefined) return entry;
+    throw usageError(
+      'task_unknown',
+      `the pile knows no task ${taskId} of this vehicle`,
+      'list them with "tasks"',
+    );
   }
 
   /** Disconnects. Tasks that were accepted go on; their results can be asked for later. */
@@ -373,7 +379,8 @@ export class Requester {
     if (task === undefined || this.#delivering.has(taskId)) return;
     if (delivery.state !== 'completed' || delivery.output === undefined) {
       this.#tasks.delete(taskId);
-      this.#acknowledge(taskId);
+      // There is nothing to store: whoever hears of it has all of it.
+      this.#conversation.post({ kind: 'deliveryAck', taskId });
       task.failed(delivery.state, taskEndError(delivery));
     } else if (delivery.output.where === 'inline') {
       this.#complete(task, delivery, delivery.output.bytes);

@@ -11,6 +11,7 @@ import { loadOrCreateToken, loadToken } from './adapters/token-file.ts';
 import type { DonorSettings } from './config.ts';
 import { dataPaths, defaultDataDir, parseVehicleId } from './data-dir.ts';
 import { Donor, LEND_SLOT } from './donor.ts';
+import type { DonorEvent } from './donor.ts';
 import type { Clock, Log, Probe, VehicleSignalsSource } from './ports.ts';
 import type { Runtime } from './runtimes/port.ts';
 import { SILENT_LOG } from './sdk.ts';
@@ -24,6 +25,8 @@ export interface DonorOptions extends DonorSettings {
   readonly probe?: Probe | undefined;
   readonly signalsSource?: VehicleSignalsSource | undefined;
   readonly runtimesInstead?: ReadonlyMap<RuntimeKind, Runtime> | undefined;
+  /** What happens, for whoever watches. */
+  readonly onEvent?: ((event: DonorEvent) => void) | undefined;
   /** From the start of an attempt to the program's first instruction; for benches. */
   readonly onProgramStarted?: ((runtime: RuntimeKind, startMs: number) => void) | undefined;
 }
@@ -40,6 +43,7 @@ export async function startDonor(options: DonorOptions, signal?: AbortSignal): P
     policy: options.policy,
     clock,
     log,
+    onEvent: options.onEvent,
     link: new MqttLink({
       agentUrl: options.agent,
       vehicleId,

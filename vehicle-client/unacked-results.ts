@@ -121,7 +121,7 @@ export class UnackedResults {
     if (blob !== undefined && this.#options.shelf.remove(blob.digest)) {
       this.#options.outputs.remove(blob.digest).catch((error: unknown) => {
         this.#options.log.warn(
-          { error, digest: blob.digest },
+          { err: error, digest: blob.digest },
           'an output file that is no longer needed stays',
         );
       });
@@ -192,7 +192,7 @@ export class UnackedResults {
     } catch (error) {
       this.#keepAgainMonoMs = this.#options.clock.monoMs() + RETRY_AFTER_MS;
       this.#options.log.error(
-        { error, results: due.length },
+        { err: error, results: due.length },
         'results could not be written to the outbox and would not survive a restart; free some disk space',
       );
     }
@@ -207,7 +207,7 @@ export class UnackedResults {
     } catch (error) {
       // They come back after a restart, are sent again and refused: nothing is lost.
       this.#options.log.warn(
-        { error, results: acknowledged.length },
+        { err: error, results: acknowledged.length },
         'acknowledged results stay in the outbox',
       );
     }

@@ -102,7 +102,8 @@ export class SystemProbe implements Probe {
       for (const callback of this.#callbacks) callback();
     } catch (error) {
       // The last sample grows old, the pile holds the capacity for stale: nothing is lent on a guess.
-      if (!this.#abort.signal.aborted) this.#options.log.warn({ error }, 'the machine could not be measured');
+      if (!this.#abort.signal.aborted)
+        this.#options.log.warn({ err: error }, 'the machine could not be measured');
     } finally {
       this.#planLook();
     }

@@ -64,8 +64,7 @@ export class MqttSignals implements VehicleSignalsSource {
     client.on('message', (topic, payload) => this.#received(topic, payload));
     let wasTold = false;
     client.on('error', (error) => {
-      if (!wasTold)
-        log.warn({ url, error: error.message }, "no connection to the car's broker; trying again");
+      if (!wasTold) log.warn({ url, err: error.message }, "no connection to the car's broker; trying again");
       wasTold = true;
     });
     client.on('connect', () => (wasTold = false));

@@ -1,0 +1,84 @@
+/** A donor's status, as JSON and as a person reads it. */
+import type { Capacity, HardwareProfile } from '@plugpool/proto';
+import type { DonorStatus } from '../donor.ts';
+import { table } from './context.ts';
+import { describeCapacity, describeDuration } from './words.ts';
+
+/** The document of `status --json`; docs/cli-json-vehicle.md describes it. */
+export interface StatusJson {
+  readonly ok: true;
+  readonly vehicle: string;
+  readonly connected: boolean;
+  readonly stationId: string | null;
+  readonly connectionProblem: { readonly code: string; readonly detail: string } | null;
+  readonly lending: boolean;
+  readonly reason: string;
+  readonly lendable: Capacity | null;
+  readonly paused: boolean;
+  readonly leavingAt: string | null;
+  readonly hardware: HardwareProfile | null;
+  readonly jobs: readonly {
+    readonly taskId: string;
+    readonly algorithm: string;
+    readonly version: string;
+    readonly attempt: number;
+    readonly state: string;
+    readonly cpuMs: number;
+  }[];
+  readonly unacknowledgedResults: number;
+}
+
+export function statusJson(status: DonorStatus): StatusJson {
+  const { lending, owner } = status;
+  return {
+    ok: true,
+    vehicle: status.vehicleId,
+    connected: status.connected,
+    stationId: status.stationId ?? null,
+    connectionProblem: status.down ?? null,
+    lending: lending.lending,
+    reason: lending.lending ? '' : lending.reason,
+    lendable: lending.lending ? lending.lendable : null,
+    paused: owner.paused,
+    leavingAt: owner.leavingAtWallMs === undefined ? null : new Date(owner.leavingAtWallMs).toISOString(),
+    hardware: status.hardware ?? null,
+    jobs: status.jobs.map(({ offer, state, cpuMs }) => ({
+      taskId: offer.taskId,
+      algorithm: offer.algorithmId,
+      version: offer.algorithmVersion,
+      attempt: offer.attempt,
+      state,
+      cpuMs: Math.round(cpuMs),
+    })),
+    unacknowledgedResults: status.unacknowledgedResults,
+  };
+}
+
+export function describeStatus(status: StatusJson): string {
+  const lines = [
+    ['vehicle', status.vehicle],
+    ['pile', describePile(status)],
+    ['lends', status.lendable === null ? `nothing: ${status.reason}` : describeCapacity(status.lendable)],
+    ...(status.leavingAt === null ? [] : [['leaving', new Date(status.leavingAt).toLocaleString()]]),
+    ...(status.hardware === null ? [] : [['machine', describeHardware(status.hardware)]]),
+    ['results kept', String(status.unacknowledgedResults)],
+  ].map(([name = '', value = '']) => `${name.padEnd(13)} ${value}`);
+  if (status.jobs.length === 0) return lines.join('\n');
+  const rows = status.jobs.map((job) => [
+    job.taskId,
+    `${job.algorithm} ${job.version}`,
+    String(job.attempt),
+    job.state,
+    describeDuration(job.cpuMs),
+  ]);
+  return `${lines.join('\n')}\n\n${table(['TASK', 'ALGORITHM', 'ATTEMPT', 'STATE', 'CPU'], rows)}`;
+}
+
+function describePile({ connected, stationId, connectionProblem }: StatusJson): string {
+  if (connected) return `connected to ${stationId ?? 'a pile'}`;
+  return `not connected${connectionProblem === null ? '' : `: ${connectionProblem.detail}`}`;
+}
+
+function describeHardware({ cpuModel, cores, memoryMib, speedMillis }: HardwareProfile): string {
+  return `${cores} cores (${cpuModel}, ${(speedMillis / 1000).toFixed(2)} of the reference), ${memoryMib} MiB`;
+}
