@@ -25,13 +25,6 @@ export interface RuntimeOptions {
   readonly events?: RuntimeEvents;
 }
 
-export const RUNTIME_DEFAULTS = {
-  kinds: ['wasm', 'onnx', 'echo'],
-  sandbox: 'bwrap',
-  warmChildren: { wasm: 1, onnx: 0 },
-  executionProviders: [],
-} as const satisfies RuntimeOptions;
-
 /** Makes the runtimes without starting them; each is started and stopped by the caller. */
 export function createRuntimes(options: RuntimeOptions): ReadonlyMap<RuntimeKind, Runtime> {
   const sandbox = oneSandbox(options);

@@ -132,6 +132,7 @@ function bwrapSandbox(extraArgs: readonly string[]): Sandbox {
       const args = [
         ...(await bwrapArguments(extraArgs)),
         ...(await addonLibraries(bound)).flatMap((library) => ['--ro-bind', library, library]),
+        ...(program.usesGpu ? await gpuArguments() : []),
         ...['--ro-bind', staged.directory, STAGE_IN_SANDBOX],
         ...bound.flatMap((one) => [
           '--ro-bind',
@@ -149,6 +150,20 @@ function bwrapSandbox(extraArgs: readonly string[]): Sandbox {
       return { ...(await withRlimits('bwrap', args)), env: launcherEnv(), cwd: '/', infoFd: 3 };
     },
   };
+}
+
+/**
+ * A driver's library cannot be told in advance, and looks its device up under /proc and /sys: with a GPU the sandbox shows the
+ * system's libraries and these, read-only, and the device itself.
+ */
+async function gpuArguments(): Promise<string[]> {
+  const devices = (await fs.readdir('/dev')).filter((name) => /^(nvidia|dri$|kfd$)/.test(name));
+  const shown = ['/usr/lib', '/usr/lib64', '/usr/local/cuda', '/opt/rocm', '/etc/ld.so.cache', '/sys'];
+  return [
+    ...shown.flatMap((place) => ['--ro-bind-try', place, place]),
+    ...['--proc', '/proc'],
+    ...devices.flatMap((name) => ['--dev-bind', `/dev/${name}`, `/dev/${name}`]),
+  ];
 }
 
 function processSandbox(reason: string): Sandbox {

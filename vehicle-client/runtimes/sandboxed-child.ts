@@ -4,6 +4,7 @@
  */
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
+import fs from 'node:fs';
 import type { ChildProcess } from 'node:child_process';
 import type { Readable, Writable } from 'node:stream';
 import { readAccounting } from './accounting.ts';
@@ -139,7 +140,9 @@ export class SandboxedChild {
   }
 
   #readBaseline(): void {
-    if (this.#computingPid !== undefined) this.#baseline ??= readAccounting(this.#computingPid);
+    if (this.#computingPid === undefined || this.#baseline) return;
+    this.#baseline = readAccounting(this.#computingPid);
+    preferAsVictim(this.#computingPid);
   }
 
   #learnPid(pid: number): void {
@@ -220,6 +223,15 @@ function readInfo(stream: Readable, learnPid: (pid: number) => void): void {
     // The closing brace: the number may arrive in two pieces.
     if (pid !== undefined && text.includes('}')) learnPid(Number(pid));
   });
+}
+
+/** Where the vehicle itself runs out of memory, a stranger's program ends before anything of the owner's. */
+function preferAsVictim(pid: number): void {
+  try {
+    fs.writeFileSync(`/proc/${pid}/oom_score_adj`, '1000');
+  } catch {
+    // Another system than Linux, or a child that is gone.
+  }
 }
 
 function signalGroup(pid: number | undefined, signal: NodeJS.Signals): void {

@@ -19,6 +19,8 @@ export interface ChildProgram {
   /** Packages with native parts, left where they are and shown read-only; the child gets their entries as arguments. */
   readonly boundPackages: readonly string[];
   readonly nodeFlags: readonly string[];
+  /** Whether it needs the vehicle's graphics devices and their libraries. */
+  readonly usesGpu: boolean;
   readonly env: Readonly<Record<string, string>>;
 }
 

@@ -7,8 +7,7 @@ export class EchoRuntime implements Runtime {
   readonly kind = 'echo';
 
   start(signal: AbortSignal): Promise<void> {
-    signal.throwIfAborted();
-    return Promise.resolve();
+    return Promise.resolve().then(() => signal.throwIfAborted());
   }
 
   run(job: Job): RunningJob {

@@ -79,19 +79,35 @@ function providersFor({ job }: ReceivedJob): string[] {
 
 async function openModel(received: ReceivedJob): Promise<InferenceSession> {
   try {
-    return await ort.InferenceSession.create(received.image, {
-      executionProviders: providersFor(received),
-      intraOpNumThreads: received.job.threads,
-      interOpNumThreads: 1,
-      executionMode: 'sequential',
-      graphOptimizationLevel: 'all',
-      logSeverityLevel: LOG_ERRORS_ONLY,
-      // Idle threads wait instead of spinning: CPU time that computes nothing would be charged.
-      extra: { session: { intra_op: { allow_spinning: '0' } } },
-    });
+    return await createSession(received, providersFor(received));
   } catch (error) {
+    if (received.job.gpu && (await opensOnCpu(received))) {
+      return fail('runtime_crashed', `the device cannot run the model: ${messageOf(error)}`);
+    }
     return fail(blame(error, 'image_invalid'), messageOf(error));
   }
+}
+
+/** Tells a fault of the model from one of this vehicle's device: the latter another donor may not have. */
+async function opensOnCpu(received: ReceivedJob): Promise<boolean> {
+  return createSession(received, [CPU_PROVIDER]).then(
+    () => true,
+    () => false,
+  );
+}
+
+function createSession({ job, image }: ReceivedJob, executionProviders: string[]): Promise<InferenceSession> {
+  return ort.InferenceSession.create(image, {
+    executionProviders,
+    // 0 would mean every core.
+    intraOpNumThreads: Math.max(1, job.threads),
+    interOpNumThreads: 1,
+    executionMode: 'sequential',
+    graphOptimizationLevel: 'all',
+    logSeverityLevel: LOG_ERRORS_ONLY,
+    // Idle threads wait instead of spinning: CPU time that computes nothing would be charged.
+    extra: { session: { intra_op: { allow_spinning: '0' } } },
+  });
 }
 
 function checkInputs(session: InferenceSession, inputs: readonly NamedTensor[]): void {

@@ -10,7 +10,7 @@ const ENGINE_MIB = 128;
 /** A model is there three times while its session is made: as received, parsed, and optimised. */
 const MODEL_COPIES = 3;
 
-export const ONNX_CHILD: ChildProgram = {
+const CPU_CHILD: ChildProgram = {
   entry: 'onnx/child',
   sources: ['child-channel', 'child-protocol', 'onnx/child', 'onnx/tensors'],
   copiedPackages: [],
@@ -22,6 +22,7 @@ export const ONNX_CHILD: ChildProgram = {
     '--disable-sigusr1',
     '--no-warnings',
   ],
+  usesGpu: false,
   // Otherwise it leaves a device id and telemetry files in the home and the temporary directory.
   env: { ORT_DISABLE_TELEMETRY: '1' },
 };
@@ -35,7 +36,8 @@ export interface OnnxRuntimeOptions {
 }
 
 export function onnxRuntime(options: OnnxRuntimeOptions): SandboxedRuntime {
-  return new SandboxedRuntime({ ...options, kind: 'onnx', program: ONNX_CHILD, overheadMib });
+  const program = { ...CPU_CHILD, usesGpu: options.executionProviders.length > 0 };
+  return new SandboxedRuntime({ ...options, kind: 'onnx', program, overheadMib });
 }
 
 function overheadMib(job: Job, imageBytes: number): number {

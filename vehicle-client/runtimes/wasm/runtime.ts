@@ -34,6 +34,7 @@ export const WASM_CHILD: ChildProgram = {
     '--disable-sigusr1',
     '--no-warnings',
   ],
+  usesGpu: false,
   env: {},
 };
 
