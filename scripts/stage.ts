@@ -28,7 +28,7 @@ export interface StageOptions {
 export class Stage {
   readonly dir: string;
   readonly #temporary: boolean;
-  readonly #agentConfig: Readonly<Record<string, unknown>>;
+  #agentConfig: Readonly<Record<string, unknown>>;
   readonly #processes = new Set<ChildProcess>();
   #agent: ChildProcess | undefined;
   #control: ControlClient | undefined;
@@ -52,6 +52,11 @@ export class Stage {
 
   get agentDataDir(): string {
     return path.join(this.dir, 'agent');
+  }
+
+  /** Of the next start. */
+  configureAgent(config: Readonly<Record<string, unknown>>): void {
+    this.#agentConfig = config;
   }
 
   /** Resolves when the operator's commands are answered. The port is kept over a restart. */

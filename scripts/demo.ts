@@ -1,0 +1,137 @@
+/**
+ * `npm run demo`: a pile, two vehicles that lend, three that ask; real tasks, one donor unplugged in the middle of one. Exits
+ * with 0 only if every output is the expected one and the ledger balances. With `--json` standard output is one document.
+ */
+import { spawnSync } from 'node:child_process';
+import { setTimeout as delay } from 'node:timers/promises';
+import { parseArgs } from 'node:util';
+import { connectRequester, type Requester } from '@plugpool/vehicle-client';
+import { LiveView } from './demo/live-view.ts';
+import { DONORS, writeSessions } from './demo/sessions-file.ts';
+import { printSummary, type Ledger, type Summary } from './demo/summary.ts';
+import {
+  addExamples,
+  ASKERS,
+  FIRST_WISHES,
+  LAST_WISHES,
+  LONG_WISHES,
+  Workload,
+  type Asker,
+} from './demo/workload.ts';
+import { Stage } from './stage.ts';
+
+/** Late enough that the donors lend by then on a slow machine, early enough for a demo of half a minute. */
+const UNPLUG_AFTER_MS = 16_000;
+/** The long tasks are asked for so much before: it takes longer than that to run one. */
+const LONG_BEFORE_MS = 2_500;
+const BACK_AFTER_MS = 23_000;
+
+async function main(): Promise<number> {
+  const { values } = parseArgs({ options: { json: { type: 'boolean', default: false } } });
+  const out = values.json ? process.stderr : process.stdout;
+  const dir = process.env['PLUGPOOL_DEMO_DIR'];
+  const stage = new Stage(dir === undefined ? {} : { dir });
+  const stop = (): void => void stage.stop().then(() => process.exit(130));
+  process.once('SIGINT', stop);
+  process.once('SIGTERM', stop);
+  try {
+    const summary = await play(stage, out);
+    if (values.json) process.stdout.write(`${JSON.stringify(summary)}\n`);
+    else printSummary(summary, out);
+    return summary.ok ? 0 : 1;
+  } finally {
+    process.off('SIGINT', stop);
+    process.off('SIGTERM', stop);
+    await stage.stop();
+  }
+}
+
+async function play(stage: Stage, out: NodeJS.WriteStream): Promise<Summary> {
+  const startWallMs = Date.now();
+  const plot = { startWallMs, unplugAfterMs: UNPLUG_AFTER_MS, backAfterMs: BACK_AFTER_MS };
+  stage.configureAgent({ firmware: [writeSessions(stage.dir, plot)], logLevel: 'info' });
+  const view = new LiveView(stage, out);
+  view.say('the pile’s agent starts: MQTT broker, SQLite, replayed firmware');
+  await stage.startAgent();
+  const examples = await addExamples(stage);
+  view.say(`${examples.length} algorithms are in its catalogue`);
+  startDonors(stage, view);
+  await untilTheyLend(stage, startWallMs);
+  const requesters = await connectRequesters(stage);
+  view.start();
+  const workload = new Workload(examples, requesters);
+  const first = workload.ask(FIRST_WISHES);
+  await delay(Math.max(0, startWallMs + UNPLUG_AFTER_MS - LONG_BEFORE_MS - Date.now()));
+  const long = workload.ask(LONG_WISHES);
+  await delay(Math.max(0, startWallMs + UNPLUG_AFTER_MS + 1_000 - Date.now()));
+  await Promise.all([first, long, workload.ask(LAST_WISHES)]);
+  await view.stop();
+  const summary = await summarise(stage, workload);
+  for (const requester of requesters.values()) await requester.close();
+  return summary;
+}
+
+/** Each lends half of this machine; what the demo's own processes use counts as its own. */
+function startDonors(stage: Stage, view: LiveView): void {
+  const sandbox = worksBwrap() ? 'bwrap' : 'process';
+  view.say(
+    sandbox === 'bwrap'
+      ? 'two vehicles start to lend; strangers’ programs run inside bwrap'
+      : 'two vehicles start to lend; bwrap is missing here, so their programs run in plain child processes (sandbox: process)',
+  );
+  for (const vehicleId of DONORS)
+    stage.startDonor(vehicleId, {
+      sandbox,
+      runtimes: ['wasm', 'onnx'],
+      policy: { cpuPercent: 50, memoryPercent: 50 },
+      probe: { ownRootPids: [process.pid] },
+    });
+}
+
+function worksBwrap(): boolean {
+  const args = ['--ro-bind', '/', '/', '--unshare-all', '--', '/bin/true'];
+  return spawnSync('bwrap', args, { stdio: 'ignore' }).status === 0;
+}
+
+async function untilTheyLend(stage: Stage, startWallMs: number): Promise<void> {
+  const leftMs = startWallMs + UNPLUG_AFTER_MS - Date.now();
+  await stage.until(
+    'the donors to lend',
+    async () => {
+      const { donorsEligible } = (await stage.ask('status')) as { donorsEligible: number };
+      return donorsEligible === DONORS.length;
+    },
+    Math.max(10_000, leftMs),
+  );
+}
+
+async function connectRequesters(stage: Stage): Promise<ReadonlyMap<Asker, Requester>> {
+  const requesters = new Map<Asker, Requester>();
+  for (const vehicleId of ASKERS) {
+    const dataDir = stage.vehicleDir(vehicleId);
+    requesters.set(vehicleId, await connectRequester({ agent: stage.url, vehicleId, dataDir }));
+  }
+  return requesters;
+}
+
+async function summarise(stage: Stage, workload: Workload): Promise<Summary> {
+  const ledger = (await stage.operator(['ledger'])) as Ledger;
+  const donors = ((await stage.ask('vehicles')) as Summary['donors'][number][]).filter(({ vehicleId }) =>
+    DONORS.includes(vehicleId as (typeof DONORS)[number]),
+  );
+  let moved = 0;
+  for (const { id } of workload.rows) {
+    const { attempts } = (await stage.ask('task', { taskId: id })) as { attempts: { vehicleId: string }[] };
+    if (new Set(attempts.map((attempt) => attempt.vehicleId)).size > 1) moved += 1;
+  }
+  const ok = workload.rows.every((row) => row.outputMatches) && ledger.balanced;
+  return {
+    ok: ok && workload.rows.length === workload.wished,
+    tasks: workload.rows,
+    donors,
+    ledger,
+    moved,
+  };
+}
+
+process.exitCode = await main();
