@@ -74,7 +74,12 @@ module.exports = {
       from: { path: '^agent/cli/' },
       to: {
         path: '^agent/',
-        pathNot: ['^agent/cli/', '^agent/adapters/control-socket', '^agent/config'],
+        pathNot: [
+          '^agent/(cli|node_modules)/',
+          '^agent/adapters/control-socket',
+          '^agent/config',
+          '^agent/version\\.ts$',
+        ],
         dependencyTypesNot: TYPES_ONLY,
       },
     },

@@ -39,7 +39,7 @@ export function closedTaskView({ task, end, delivered, instances }: TaskHistory)
     progressPermille: end?.state === 'completed' ? 1000 : 0,
     acceptedWallMs: task.acceptedWallMs,
     endedWallMs: end?.endedWallMs ?? null,
-    reason: end?.failure?.detail ?? null,
+    reason: end?.failure?.code ?? null,
     delivered,
   };
 }

@@ -1,6 +1,6 @@
 /** The program `plugpool-agent`: reads its configuration, runs an agent until it is told to stop. */
 import { Command, CommanderError, Option } from 'commander';
-import { destination, pino, stdTimeFunctions, type Logger } from 'pino';
+import { destination, pino, stdSerializers, stdTimeFunctions, type Logger } from 'pino';
 import { FirmwareError } from '@plugpool/firmware-bridge';
 import { ControlSocketError } from './adapters/control-socket/control-socket-error.ts';
 import type { Config } from './config/config.ts';
@@ -38,8 +38,10 @@ export async function main(argv: readonly string[]): Promise<number> {
     },
   });
   if (!loaded.ok) {
-    say(describeProblems(loaded.problems));
-    say('docs/configuration.md lists every key; "plugpool config check" shows what is in force');
+    say(`plugpool-agent: ${describeProblems(loaded.problems)}`);
+    say(
+      '  what to do: docs/configuration.md lists every key; "plugpool config check" shows what is in force',
+    );
     return EXIT_USAGE;
   }
   // Whatever the agent makes is its own: tasks carry other people's data.
@@ -64,7 +66,10 @@ function parseFlags(argv: readonly string[]): Flags | number {
       new Option('--log-level <level>', 'the least important lines that are logged').choices(LOG_LEVELS),
     )
     .allowExcessArguments(false)
-    .showHelpAfterError()
+    .configureOutput({ outputError: (text, write) => write(text.replace(/^error:/, 'plugpool-agent:')) })
+    .showHelpAfterError(
+      'usage: plugpool-agent [--config FILE] [--data-dir DIR] [--listen URL] [--tokens] [--log-level LEVEL]\n',
+    )
     .exitOverride();
   try {
     return program.parse(argv, { from: 'user' }).opts<Flags>();
@@ -76,7 +81,7 @@ function parseFlags(argv: readonly string[]): Flags | number {
 
 async function run(config: Config): Promise<number> {
   const { log, flush } = openLog(config);
-  const leave = (error: unknown): void => {
+  const leave = (error: unknown): never => {
     log.fatal({ err: error }, 'the agent broke a promise of its own; it must be started again');
     flush();
     process.exit(EXIT_BROKEN);
@@ -90,8 +95,8 @@ async function run(config: Config): Promise<number> {
     await stopCleanly(running, log);
     return EXIT_DONE;
   } catch (error) {
-    if (!isOfTheWorld(error)) throw error;
-    say(`plugpool-agent cannot start: ${error.message}${hintOf(error)}`);
+    if (!isOfTheWorld(error)) return leave(error);
+    say(`plugpool-agent: ${error.message}${hintOf(error)}`);
     return EXIT_FAILED;
   } finally {
     stopping.listenNoMore();
@@ -110,7 +115,9 @@ function openLog(config: Config): { readonly log: Logger; readonly flush: () => 
   const stream = destination({ dest: 2, sync: false, maxLength: 8 * 1024 * 1024 });
   // Whoever read standard error left; the agent goes on.
   stream.on('error', () => undefined);
-  const log = pino({ level: config.logLevel, base: null, timestamp: stdTimeFunctions.isoTime }, stream);
+  const serializers = { err: stdSerializers.err, error: stdSerializers.err };
+  const timestamp = stdTimeFunctions.isoTime;
+  const log = pino({ level: config.logLevel, base: null, timestamp, serializers }, stream);
   const flush = (): void => {
     try {
       stream.flushSync();
@@ -149,7 +156,7 @@ function isOfTheWorld(error: unknown): error is Error {
 }
 
 function hintOf(error: Error): string {
-  return 'hint' in error && typeof error.hint === 'string' ? `\n  ${error.hint}` : '';
+  return 'hint' in error && typeof error.hint === 'string' ? `\n  what to do: ${error.hint}` : '';
 }
 
 function say(text: string): void {

@@ -129,14 +129,15 @@ function valueOf(path: string, text: string): unknown {
 }
 
 function put(merged: Tree, path: string, value: unknown, origins: Map<string, string>, origin: string): void {
-  const names = path.split('.');
+  const sections = path.split('.');
+  const key = sections.pop() ?? path;
   let at = merged;
-  for (const name of names.slice(0, -1)) {
-    const next = isTree(at[name]) ? at[name] : {};
-    at[name] = next;
+  for (const section of sections) {
+    const next = isTree(at[section]) ? at[section] : {};
+    at[section] = next;
     at = next;
   }
-  at[names.at(-1) ?? path] = value;
+  at[key] = value;
   origins.set(path, origin);
 }
 

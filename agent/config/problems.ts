@@ -54,7 +54,8 @@ export function dotted(path: readonly PropertyKey[]): string {
 }
 
 function join(origin: string, key: string): string {
-  if (key === '') return origin;
+  // A flag says what it sets.
+  if (key === '' || origin.startsWith('--')) return origin;
   return origin === '' ? key : `${origin}: ${key}`;
 }
 

@@ -21,7 +21,7 @@ const LENDING_STATES = [
 
 function duration(defaultMs: number, minMs: number, maxMs = DURATION_MS_MAX) {
   return z
-    .string('must be a duration in quotes or plain, such as 15s')
+    .string('must be a duration such as 15s')
     .superRefine((text, context) => {
       const ms = parseDurationMs(text);
       if (ms === undefined)
@@ -106,74 +106,68 @@ const largestDonorSchema = z.strictObject({
     .describe('Graphics devices: a list of model, shareMillis and vramMib.'),
 });
 
-const policySchema = z
-  .strictObject({
-    lease: duration(DEFAULT_SETTINGS.leaseMs, 100, 3_600_000).describe(
-      'A donor that falls silent holds a run back for this long at most.',
-    ),
-    revokeGrace: duration(DEFAULT_SETTINGS.revokeGraceMs, 0, 600_000).describe(
-      'How long a run that is taken back may still bring its result.',
-    ),
-    unverifiedGrace: duration(DEFAULT_SETTINGS.unverifiedGraceMs, 0, 3_600_000).describe(
-      'How long runs go on while the firmware is not heard.',
-    ),
-    capacityStale: duration(DEFAULT_SETTINGS.capacityStaleMs, 1_000, 3_600_000).describe(
-      'A capacity report that is older counts no more.',
-    ),
-    rest: duration(DEFAULT_SETTINGS.restMs, 0, 3_600_000).describe(
-      'A vehicle on which a run failed is not offered the same run for this long.',
-    ),
-    departuresMax: count(DEFAULT_SETTINGS.departuresMax, 1, 1_000).describe(
-      'Vehicles that may leave during a task before it is given up.',
-    ),
-    crashesMax: count(DEFAULT_SETTINGS.crashesMax, 1, 1_000).describe(
-      'Runs of a task that may fail by the vehicles’ own doing before it is given up.',
-    ),
-    deadlineDefault: duration(DEFAULT_SETTINGS.deadlineDefaultMs, 1_000).describe(
-      'The deadline of a request that names none.',
-    ),
-    deadlineMax: duration(DEFAULT_SETTINGS.deadlineMaxMs, 1_000).describe(
-      'The longest deadline that is accepted.',
-    ),
-    ageBound: duration(DEFAULT_SETTINGS.ageBoundMs, 0).describe(
-      'A request that has waited this long goes before all fairness.',
-    ),
-    blobWait: duration(DEFAULT_SETTINGS.blobWaitMs, 1_000, 86_400_000).describe(
-      'How long an upload that a request or a result waits for may take.',
-    ),
-    lendingStates: z
-      .array(z.enum(LENDING_STATES))
-      .min(1)
-      .default(['charging', 'suspendedEV'])
-      .describe('States of a charging session in which its vehicle may lend (docs/firmware.md).'),
-    operatorSharePercent: z
-      .number()
-      .min(0)
-      .max(100)
-      .multipleOf(0.1)
-      .default(DEFAULT_SETTINGS.operatorShareMillis / 10)
-      .describe('The operator’s share of what a requester is charged.'),
-    retention: duration(DEFAULT_SETTINGS.retentionMs, 60_000, 365 * 86_400_000).describe(
-      'How long ended tasks are kept for their requesters and for questions.',
-    ),
-    runTimeFactor: z
-      .number()
-      .min(1)
-      .max(10_000)
-      .default(DEFAULT_SETTINGS.runTimeFactor)
-      .describe('A run is stopped after this many times its estimated work …'),
-    runTimeFloor: duration(DEFAULT_SETTINGS.runTimeFloorMs, 1_000, 86_400_000).describe(
-      '… and never sooner than this.',
-    ),
-    largestDonor: largestDonorSchema
-      .prefault({})
-      .describe('The most that one vehicle could ever lend here: a demand above it is refused at once.'),
-  })
-  .refine(
-    ({ deadlineDefault, deadlineMax }) =>
-      (parseDurationMs(deadlineDefault) ?? 0) <= (parseDurationMs(deadlineMax) ?? Infinity),
-    { path: ['deadlineDefault'], error: 'is longer than deadlineMax; lower it, or raise deadlineMax' },
-  );
+const policySchema = z.strictObject({
+  lease: duration(DEFAULT_SETTINGS.leaseMs, 100, 3_600_000).describe(
+    'A donor that falls silent holds a run back for this long at most.',
+  ),
+  revokeGrace: duration(DEFAULT_SETTINGS.revokeGraceMs, 0, 600_000).describe(
+    'How long a run that is taken back may still bring its result.',
+  ),
+  unverifiedGrace: duration(DEFAULT_SETTINGS.unverifiedGraceMs, 0, 3_600_000).describe(
+    'How long runs go on while the firmware is not heard.',
+  ),
+  capacityStale: duration(DEFAULT_SETTINGS.capacityStaleMs, 1_000, 3_600_000).describe(
+    'A capacity report that is older counts no more.',
+  ),
+  rest: duration(DEFAULT_SETTINGS.restMs, 0, 3_600_000).describe(
+    'A vehicle on which a run failed is not offered the same run for this long.',
+  ),
+  departuresMax: count(DEFAULT_SETTINGS.departuresMax, 1, 1_000).describe(
+    'Vehicles that may leave during a task before it is given up.',
+  ),
+  crashesMax: count(DEFAULT_SETTINGS.crashesMax, 1, 1_000).describe(
+    'Runs of a task that may fail by the vehicles’ own doing before it is given up.',
+  ),
+  deadlineDefault: duration(DEFAULT_SETTINGS.deadlineDefaultMs, 1_000).describe(
+    'The deadline of a request that names none.',
+  ),
+  deadlineMax: duration(DEFAULT_SETTINGS.deadlineMaxMs, 1_000).describe(
+    'The longest deadline that is accepted.',
+  ),
+  ageBound: duration(DEFAULT_SETTINGS.ageBoundMs, 0).describe(
+    'A request that has waited this long goes before all fairness.',
+  ),
+  blobWait: duration(DEFAULT_SETTINGS.blobWaitMs, 1_000, 86_400_000).describe(
+    'How long an upload that a request or a result waits for may take.',
+  ),
+  lendingStates: z
+    .array(z.enum(LENDING_STATES))
+    .min(1)
+    .default(['charging', 'suspendedEV'])
+    .describe('States of a charging session in which its vehicle may lend (docs/firmware.md).'),
+  operatorSharePercent: z
+    .number()
+    .min(0)
+    .max(100)
+    .multipleOf(0.1)
+    .default(DEFAULT_SETTINGS.operatorShareMillis / 10)
+    .describe('The operator’s share of what a requester is charged.'),
+  retention: duration(DEFAULT_SETTINGS.retentionMs, 60_000, 365 * 86_400_000).describe(
+    'How long ended tasks are kept for their requesters and for questions.',
+  ),
+  runTimeFactor: z
+    .number()
+    .min(1)
+    .max(10_000)
+    .default(DEFAULT_SETTINGS.runTimeFactor)
+    .describe('A run is stopped after this many times its estimated work …'),
+  runTimeFloor: duration(DEFAULT_SETTINGS.runTimeFloorMs, 1_000, 86_400_000).describe(
+    '… and never sooner than this.',
+  ),
+  largestDonor: largestDonorSchema
+    .prefault({})
+    .describe('The most that one vehicle could ever lend here: a demand above it is refused at once.'),
+});
 
 const manualSchema = z.strictObject({
   kind: z
@@ -219,6 +213,27 @@ const replaySchema = z.strictObject({
     .describe('Refuse a file with a row that cannot be true, instead of skipping it.'),
 });
 
+/** What several keys must be together is looked at even where other keys are wrong: all problems are told at once. */
+function always(): boolean {
+  return true;
+}
+
+/** `config` may be half right. */
+function listenProblem(config: unknown): string | undefined {
+  const { listen, tokens } = (config ?? {}) as { listen?: unknown; tokens?: unknown };
+  if (typeof listen !== 'string') return undefined;
+  const verdict = mayListen(listen, tokens === 'tokens' ? 'tokens' : 'open');
+  if (verdict.ok) return undefined;
+  return tokens === 'tokens' || tokens === 'open' ? verdict.reason : undefined;
+}
+
+function deadlinesAgree(config: unknown): boolean {
+  const { policy } = (config ?? {}) as { policy?: { deadlineDefault?: unknown; deadlineMax?: unknown } };
+  const defaultMs = parseDurationMs(String(policy?.deadlineDefault));
+  const maxMs = parseDurationMs(String(policy?.deadlineMax));
+  return defaultMs === undefined || maxMs === undefined || defaultMs <= maxMs;
+}
+
 export const configSchema = z
   .strictObject({
     station: stationId,
@@ -247,9 +262,15 @@ export const configSchema = z
       .describe('Who says what happens at the connectors: a list.'),
     housekeeping: z.strictObject({ cron }).prefault({}).describe('Regular work.'),
   })
-  .superRefine(({ listen, tokens }, context) => {
-    const verdict = mayListen(listen, tokens);
-    if (!verdict.ok) context.addIssue({ code: 'custom', path: ['listen'], message: verdict.reason });
+  .refine((config) => listenProblem(config) === undefined, {
+    when: always,
+    path: ['listen'],
+    error: ({ input }) => listenProblem(input),
+  })
+  .refine(deadlinesAgree, {
+    when: always,
+    path: ['policy', 'deadlineDefault'],
+    error: 'is longer than policy.deadlineMax; lower it, or raise deadlineMax',
   });
 
 /** As it stands in a file: whatever has a default may be left out. */

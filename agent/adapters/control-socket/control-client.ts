@@ -49,6 +49,8 @@ export class ControlClient {
     const fail = (what: string): void => {
       this.#waiting?.reject(notAnswering(this.#path, what));
       this.#waiting = undefined;
+      // The next question connects anew.
+      if (this.#socket === socket) this.#socket = undefined;
       socket.destroy();
     };
     socket.setTimeout(this.#timeoutMs, () => fail(`gave no answer within ${this.#timeoutMs / 1000} s`));

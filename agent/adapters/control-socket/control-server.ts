@@ -20,6 +20,7 @@ export class ControlServer {
   readonly #options: ControlServerOptions;
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
+  readonly #answering = new Set<Promise<void>>();
 
   constructor(options: ControlServerOptions) {
     this.#options = options;
@@ -42,6 +43,8 @@ export class ControlServer {
   async stop(): Promise<void> {
     if (!this.#server.listening) return;
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
+    for (const socket of this.#sockets) socket.pause();
+    await Promise.all(this.#answering);
     for (const socket of this.#sockets) socket.destroySoon();
     await closed;
   }
@@ -62,18 +65,23 @@ export class ControlServer {
       if (open >= QUESTIONS_MAX) socket.pause();
       send(await this.#answerLine(line));
       open -= 1;
-      if (open < QUESTIONS_MAX) socket.resume();
+      if (open < QUESTIONS_MAX && this.#server.listening) socket.resume();
     };
     readLines(
       socket,
       QUESTION_BYTES_MAX,
-      (line) => void answer(line),
+      (line) => this.#keep(answer(line)),
       () => {
         const detail = `the question has more than ${QUESTION_BYTES_MAX} bytes`;
         send({ id: null, ok: false, error: { code: 'malformed', detail, hint: 'ask in smaller parts' } });
         socket.destroySoon();
       },
     );
+  }
+
+  #keep(answered: Promise<void>): void {
+    const kept = answered.finally(() => this.#answering.delete(kept));
+    this.#answering.add(kept);
   }
 
   async #answerLine(line: string): Promise<object> {
