@@ -321,7 +321,7 @@ function problemOf(issue: z.core.$ZodIssue, origins: Map<string, string>, file: 
   if (issue.code === 'unrecognized_keys') {
     const prefix = path === '' ? '' : `${path}.`;
     const known = ENV_SETTINGS.filter((setting) => setting.startsWith(prefix)).map((setting) =>
-      setting.slice(prefix.length),
+      setting.slice(prefix.length).split('.', 1).join(),
     );
     const key = issue.keys[0] ?? '';
     return {
@@ -329,7 +329,7 @@ function problemOf(issue: z.core.$ZodIssue, origins: Map<string, string>, file: 
       what: `is no setting; the nearest is ${nearest(key, known)}`,
     };
   }
-  const where = origins.get(path) ?? (file === undefined ? path : `${file}: ${path}`);
+  const where = originOf(issue.path, origins) ?? (file === undefined ? path : `${file}: ${path}`);
   if (issue.code === 'invalid_type' && (path === 'agent' || path === 'vehicle') && !origins.has(path)) {
     return {
       where: path,
@@ -337,6 +337,15 @@ function problemOf(issue: z.core.$ZodIssue, origins: Map<string, string>, file: 
     };
   }
   return { where, what: `must be right: ${issue.message}` };
+}
+
+/** Where the value came from, or the list or mapping that it stands in. */
+function originOf(path: readonly PropertyKey[], origins: Map<string, string>): string | undefined {
+  for (let length = path.length; length > 0; length--) {
+    const origin = origins.get(path.slice(0, length).join('.'));
+    if (origin !== undefined) return origin;
+  }
+  return undefined;
 }
 
 function configError(problems: readonly Problem[]): PlugpoolError {

@@ -35,6 +35,8 @@ import { CLIENT_VERSION } from './version.ts';
 export const OPEN_MAX = 4096;
 export const CONNECT_TIMEOUT_MS_DEFAULT = 10_000;
 export const QUERY_TIMEOUT_MS = 10_000;
+/** A pile that cannot be reached at all is waited for no longer than this: long enough for one that restarts. */
+const UNREACHABLE_AFTER_MS = 3_000;
 /** How often the pile is asked for a result that another connection's task still owes. */
 const RESULT_POLL_EVERY_MS = 1_000;
 /** Tries of a request that the pile refuses for now. */
@@ -95,6 +97,7 @@ export class Requester {
   readonly #delivering = new Set<TaskId>();
   readonly #queries = new Map<number, PendingQuery>();
   #connected: PromiseWithResolvers<void> | undefined;
+  #startedMonoMs = 0;
   #wasWelcomed = false;
   #lastDown: LinkDown | undefined;
   #isClosed = false;
@@ -122,6 +125,7 @@ export class Requester {
     const connected = Promise.withResolvers<void>();
     this.#connected = connected;
     const timeoutMs = this.#parts.connectTimeoutMs;
+    this.#startedMonoMs = this.#parts.clock.monoMs();
     const cancelTimeout = this.#parts.clock.setTimer(timeoutMs, () => {
       connected.reject(connectError(this.#lastDown, timeoutMs));
     });
@@ -276,8 +280,10 @@ export class Requester {
       );
       return;
     }
+    const isHopeless =
+      cause.code === 'unreachable' && this.#parts.clock.monoMs() - this.#startedMonoMs > UNREACHABLE_AFTER_MS;
     // Trying again does not make these better.
-    if (cause.code === 'token_refused' || cause.code === 'id_refused') {
+    if (isHopeless || cause.code === 'token_refused' || cause.code === 'id_refused') {
       this.#connected.reject(connectError(cause, this.#parts.connectTimeoutMs));
     }
   }

@@ -1,0 +1,328 @@
+/** The program itself, as a process: what it prints, where, and how it ends. */
+import assert from 'node:assert/strict';
+import { spawn, type ChildProcess } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { test, type TestContext } from 'node:test';
+import type { Accepted, Delivery, TaskId } from '@plugpool/proto';
+import { parseTime } from '../../vehicle-client/cli/control.ts';
+import { temporaryDirectory } from './vehicle-fixtures.ts';
+import { ScriptedPile, echoOffer, type Heard } from './vehicle-scripted-pile.ts';
+
+const BIN = join(import.meta.dirname, '../../vehicle-client/bin/plugpool-vehicle.js');
+
+interface Ended {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+function start(
+  t: TestContext,
+  args: readonly string[],
+  env: NodeJS.ProcessEnv = {},
+): { child: ChildProcess; ended: Promise<Ended> } {
+  const inherited = Object.fromEntries(
+    Object.entries(process.env).filter(([name]) => !name.startsWith('PLUGPOOL_')),
+  );
+  const child = spawn(process.execPath, [BIN, ...args], {
+    env: { ...inherited, XDG_STATE_HOME: temporaryDirectory(t), ...env },
+  });
+  t.after(() => child.kill('SIGKILL'));
+  let stdout = '';
+  let stderr = '';
+  child.stdout.on('data', (data: Buffer) => (stdout += data.toString()));
+  child.stderr.on('data', (data: Buffer) => (stderr += data.toString()));
+  const ended = once(child, 'close').then(([code]) => ({ code: code as number | null, stdout, stderr }));
+  return { child, ended };
+}
+
+async function pileFor(t: TestContext): Promise<ScriptedPile> {
+  const pile = await ScriptedPile.start();
+  t.after(() => pile.stop());
+  return pile;
+}
+
+function accepted({ body }: Heard<'request'>): Accepted {
+  return { kind: 'accepted', requestId: body.requestId, taskId: 'task-1' as TaskId, deadlineMs: 60_000 };
+}
+
+function delivery({ body }: Heard<'request'>, over: Partial<Delivery>): Delivery {
+  return {
+    kind: 'delivery',
+    requestId: body.requestId,
+    taskId: 'task-1' as TaskId,
+    state: 'completed',
+    attempts: 1,
+    donor: 'lender',
+    chargedMncs: 3,
+    algorithmId: 'echo',
+    algorithmVersion: '1',
+    ...over,
+  };
+}
+
+test('wrong usage ends with 2, says what is wrong and what to do, and prints nothing else', async (t) => {
+  const cases: readonly (readonly [readonly string[], RegExp])[] = [
+    [[], /Usage: plugpool-vehicle/],
+    [['nonsense'], /unknown command 'nonsense'/],
+    [['run'], /missing required argument 'algorithm'/],
+    [['run', 'x', '--agent', 'mqtt://127.0.0.1:1'], /vehicle: is missing/],
+    [['run', 'x', '--vehicle', 'v', '--agent', 'http://x'], /--agent: .*address of a pile/],
+    [['run', 'x', '--vehicle', 'v', '--deadline-s', 'soon'], /number of seconds/],
+    [['run', 'x@1', '--type', '--vehicle', 'v', '--agent', 'mqtt://127.0.0.1:1'], /a type has no version/],
+    [['donate', '--vehicle', 'a b', '--agent', 'mqtt://127.0.0.1:1'], /--vehicle: /],
+    [['leaving', '--vehicle', 'v', '--at', 'yesterday'], /"yesterday" is no time/],
+    [['leaving', '--vehicle', 'v'], /--at <time>/],
+  ];
+  for (const [args, expected] of cases) {
+    const { code, stdout, stderr } = await start(t, args).ended;
+    assert.equal(code, 2, `${args.join(' ')}: ${stderr}`);
+    assert.match(stderr, expected);
+    assert.equal(stdout, '');
+  }
+});
+
+test('with --json a mistake is one JSON document, for a person on standard error', async (t) => {
+  for (const args of [
+    ['run', '--json'],
+    ['run', 'x', '--json'],
+    ['donate', '--vehicle', '/', '--json'],
+    ['run', 'x', '--bad', '--json'],
+  ]) {
+    const { code, stdout, stderr } = await start(t, args).ended;
+    assert.equal(code, 2);
+    const document = JSON.parse(stdout) as { ok: boolean; error: { code: string; hint: string } };
+    assert.equal(document.ok, false);
+    assert.notEqual(document.error.hint, '');
+    assert.notEqual(stderr, '');
+  }
+});
+
+test('a pile that cannot be reached and a donor that does not run end with 1', async (t) => {
+  const unreachable = await start(t, ['tasks', '--vehicle', 'v', '--agent', 'mqtt://127.0.0.1:1', '--json'])
+    .ended;
+  assert.equal(unreachable.code, 1);
+  assert.equal((JSON.parse(unreachable.stdout) as { error: { code: string } }).error.code, 'unreachable');
+  const noDonor = await start(t, ['status', '--vehicle', 'v']).ended;
+  assert.equal(noDonor.code, 1);
+  assert.match(noDonor.stderr, /no donor runs/);
+});
+
+test('run gives the output alone on standard output', async (t) => {
+  const pile = await pileFor(t);
+  const { child, ended } = start(t, [
+    'run',
+    'echo@2',
+    '--agent',
+    pile.url,
+    '--vehicle',
+    'v',
+    '--input',
+    '-',
+    '--',
+    '-x',
+    '--json',
+  ]);
+  child.stdin?.end('through standard input');
+  const request = await pile.next('request');
+  assert.deepEqual(request.body.selector, { by: 'algorithm', algorithmId: 'echo', version: '2' });
+  assert.deepEqual(request.body.args, ['-x', '--json']);
+  assert.ok(request.body.input.where === 'inline');
+  assert.equal(Buffer.from(request.body.input.bytes).toString(), 'through standard input');
+  const output = randomBytes(5000);
+  pile.send(
+    request.clientId,
+    accepted(request),
+    delivery(request, { output: { where: 'inline', bytes: output } }),
+  );
+  await pile.next('deliveryAck');
+  const { code, stderr } = await ended;
+  assert.equal(code, 0, stderr);
+  assert.equal(stderr, '');
+});
+
+test('run with --json gives one document with the output in it, or the file that it stands in', async (t) => {
+  const pile = await pileFor(t);
+  const file = join(temporaryDirectory(t), 'output');
+  for (const more of [[], ['--output', file]]) {
+    const { ended } = start(t, [
+      'run',
+      'echo',
+      '--type',
+      '--agent',
+      pile.url,
+      '--vehicle',
+      'v',
+      '--json',
+      ...more,
+    ]);
+    const request = await pile.next('request');
+    assert.deepEqual(request.body.selector, { by: 'type', type: 'echo' });
+    pile.send(
+      request.clientId,
+      accepted(request),
+      delivery(request, { output: { where: 'inline', bytes: Buffer.from('out') } }),
+    );
+    await pile.next('deliveryAck');
+    const { code, stdout } = await ended;
+    assert.equal(code, 0);
+    const document = JSON.parse(stdout) as {
+      ok: boolean;
+      donor: string;
+      outputBase64?: string;
+      outputFile?: string;
+    };
+    assert.equal(document.ok, true);
+    assert.equal(document.donor, 'lender');
+    if (more.length === 0) assert.equal(Buffer.from(document.outputBase64 ?? '', 'base64').toString(), 'out');
+    else assert.equal(readFileSync(document.outputFile ?? '', 'utf8'), 'out');
+  }
+});
+
+test('an output that cannot be written is not acknowledged', async (t) => {
+  const pile = await pileFor(t);
+  const { ended } = start(t, [
+    'run',
+    'echo',
+    '--agent',
+    pile.url,
+    '--vehicle',
+    'v',
+    '--output',
+    '/nowhere/output',
+  ]);
+  const request = await pile.next('request');
+  pile.send(
+    request.clientId,
+    accepted(request),
+    delivery(request, { output: { where: 'inline', bytes: Buffer.from('out') } }),
+  );
+  const { code, stderr } = await ended;
+  assert.equal(code, 1);
+  assert.match(stderr, /cannot be written to \/nowhere\/output/);
+  assert.match(stderr, /plugpool-vehicle result/);
+  assert.equal(pile.unread('deliveryAck').length, 0);
+});
+
+test('an input that cannot be read is told before anybody is asked', async (t) => {
+  const { code, stderr } = await start(t, [
+    'run',
+    'x',
+    '--vehicle',
+    'v',
+    '--agent',
+    'mqtt://127.0.0.1:1',
+    '--input',
+    '/nowhere',
+  ]).ended;
+  assert.equal(code, 1);
+  assert.match(stderr, /the input \/nowhere cannot be used/);
+});
+
+test('a failed task ends with 1 and its last words', async (t) => {
+  const pile = await pileFor(t);
+  const { ended } = start(t, ['run', 'echo', '--agent', pile.url, '--vehicle', 'v', '--json']);
+  const request = await pile.next('request');
+  const failure = { code: 'trap', detail: 'unreachable executed', stderrTail: 'index out of range' };
+  pile.send(request.clientId, accepted(request), delivery(request, { state: 'failed', failure }));
+  const { code, stdout, stderr } = await ended;
+  assert.equal(code, 1);
+  const document = JSON.parse(stdout) as {
+    ok: boolean;
+    taskId: string;
+    state: string;
+    error: { code: string };
+  };
+  assert.deepEqual(
+    [document.ok, document.taskId, document.state, document.error.code],
+    [false, 'task-1', 'failed', 'trap'],
+  );
+  assert.match(stderr, /index out of range/);
+});
+
+test('an interrupt cancels the task and waits for the confirmation', async (t) => {
+  const pile = await pileFor(t);
+  const { child, ended } = start(t, ['run', 'echo', '--agent', pile.url, '--vehicle', 'v']);
+  const request = await pile.next('request');
+  pile.send(request.clientId, accepted(request));
+  // Anything that is heard after the acceptance: then the program knows its task.
+  pile.send(request.clientId, {
+    correlationId: 4,
+    body: { kind: 'blobPull', digest: 'a'.repeat(64) as never, offset: 0, length: 1 },
+  });
+  await pile.next('blobRefused');
+  child.kill('SIGINT');
+  const cancel = await pile.next('cancel');
+  assert.deepEqual(cancel.body.which, { by: 'task', taskId: 'task-1' });
+  const failure = { code: 'cancelled', detail: 'cancelled by its requester', stderrTail: '' };
+  pile.send(request.clientId, delivery(request, { state: 'cancelled', failure }));
+  const { code, stderr } = await ended;
+  assert.equal(code, 1);
+  assert.match(stderr, /was cancelled/);
+});
+
+test('a donor is watched as one JSON document a line, and answers its owner', async (t) => {
+  const pile = await pileFor(t);
+  const state = temporaryDirectory(t);
+  const env = {
+    XDG_STATE_HOME: state,
+    PLUGPOOL_VEHICLE_RUNTIMES: 'echo',
+    PLUGPOOL_VEHICLE_POLICY_TEMPERATURE_MAX_C: '120',
+  };
+  const { child, ended } = start(t, ['donate', '--agent', pile.url, '--vehicle', 'v', '--json'], env);
+  const lines = createInterface({ input: child.stdout as NodeJS.ReadableStream });
+  const seen = new Set<string>();
+  for await (const line of lines) {
+    seen.add((JSON.parse(line) as { kind: string }).kind);
+    if (seen.has('started') && seen.has('connected')) break;
+  }
+  await pile.next('capacity');
+  const socket = join(state, 'plugpool-vehicle', 'v', 'control.sock');
+  assert.equal(statSync(socket).mode & 0o777, 0o600);
+  const status = await start(t, ['status', '--vehicle', 'v', '--json'], env).ended;
+  assert.equal(status.code, 0, status.stderr);
+  assert.equal((JSON.parse(status.stdout) as { connected: boolean }).connected, true);
+  const paused = await start(t, ['pause', '--vehicle', 'v', '--json'], env).ended;
+  assert.equal((JSON.parse(paused.stdout) as { paused: boolean }).paused, true);
+  pile.send('v.lend', echoOffer('a', new Uint8Array()));
+  assert.match((await pile.next('decline')).body.reason, /paused/);
+  const leaving = await start(t, ['leaving', '--vehicle', 'v', '--at', '+2h', '--json'], env).ended;
+  const at = (JSON.parse(leaving.stdout) as { leavingAt: string }).leavingAt;
+  assert.ok(Date.parse(at) > Date.now());
+  const resumed = await start(t, ['resume', '--vehicle', 'v'], env).ended;
+  assert.match(resumed.stdout, /^vehicle {7}v$/m);
+  child.kill('SIGTERM');
+  assert.equal((await ended).code, 0);
+  assert.equal(existsSync(socket), false);
+});
+
+test('a donor with a configuration that cannot be used does not start', async (t) => {
+  const file = join(temporaryDirectory(t), 'vehicle.yaml');
+  writeFileSync(file, 'policy: { cpuPercent: 200 }\nsignals: { adapter: morse }\nhours: 3\n');
+  const { code, stderr, stdout } = await start(t, [
+    'donate',
+    '--config',
+    file,
+    '--agent',
+    'mqtt://127.0.0.1:1',
+    '--vehicle',
+    'v',
+  ]).ended;
+  assert.equal(code, 2);
+  assert.match(stderr, /3 mistakes/);
+  assert.equal(stdout, '');
+});
+
+test('a time of day is the next one to come', () => {
+  const now = new Date(2026, 10, 21, 17, 0);
+  assert.equal(parseTime('17:30', now), new Date(2026, 10, 21, 17, 30).getTime());
+  assert.equal(parseTime('16:30', now), new Date(2026, 10, 22, 16, 30).getTime());
+  assert.equal(parseTime('+90m', now), now.getTime() + 90 * 60_000);
+  assert.equal(parseTime('2026-11-22T08:00', now), new Date(2026, 10, 22, 8, 0).getTime());
+  for (const wrong of ['25:00', 'soon', '2026-11-20T08:00', '+5', ''])
+    assert.throws(() => parseTime(wrong, now), wrong);
+});

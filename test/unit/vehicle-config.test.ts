@@ -1,0 +1,127 @@
+/** The vehicle client's configuration: who overrides whom, and what mistakes are told. */
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test, type TestContext } from 'node:test';
+import { ENV_SETTINGS, envName, loadConfig, loadControlConfig } from '../../vehicle-client/config.ts';
+import { PlugpoolError } from '../../vehicle-client/errors.ts';
+
+const FLAGS = { agent: 'mqtt://pile:1883', vehicle: 'car' };
+
+function fileWith(t: TestContext, text: string): string {
+  const directory = mkdtempSync(join(tmpdir(), 'plugpool-config-'));
+  t.after(() => rmSync(directory, { recursive: true }));
+  const path = join(directory, 'vehicle.yaml');
+  writeFileSync(path, text);
+  return path;
+}
+
+function mistakesOf(sources: Parameters<typeof loadConfig>[0]): string {
+  try {
+    loadConfig(sources);
+  } catch (error) {
+    assert.ok(error instanceof PlugpoolError);
+    assert.equal(error.code, 'config_invalid');
+    return error.message;
+  }
+  throw new assert.AssertionError({ message: 'the configuration was taken' });
+}
+
+test('defaults stand where nothing is said', () => {
+  const config = loadConfig({ flags: FLAGS });
+  assert.equal(config.policy.cpuPercent, 80);
+  assert.equal(config.sandbox, 'bwrap');
+  assert.deepEqual(config.signals, { adapter: 'static', values: {} });
+  assert.equal(config.cacheBytesMax, 1024 * 1024 * 1024);
+});
+
+test('a flag goes before the environment, that before the file, that before the default', (t) => {
+  const file = fileWith(
+    t,
+    'vehicle: of-file\nsandbox: process\npolicy:\n  cpuPercent: 10\n  memoryPercent: 11\n  gpuPercent: 12\n',
+  );
+  const env = {
+    PLUGPOOL_VEHICLE_POLICY_CPU_PERCENT: '20',
+    PLUGPOOL_VEHICLE_POLICY_MEMORY_PERCENT: '21',
+    PLUGPOOL_VEHICLE_VEHICLE: '007',
+    PATH: '/bin',
+  };
+  const config = loadConfig({ file, env, flags: { agent: 'mqtt://pile', 'policy.cpuPercent': 30 } });
+  assert.equal(config.policy.cpuPercent, 30);
+  assert.equal(config.policy.memoryPercent, 21);
+  assert.equal(config.policy.gpuPercent, 12);
+  assert.equal(config.policy.socFloorPercent, 20);
+  assert.equal(config.vehicle, '007', 'an id of digits stays a text');
+  assert.equal(config.sandbox, 'process');
+});
+
+test('every setting of the environment has a name of its own and reaches the schema', () => {
+  assert.equal(new Set(ENV_SETTINGS.map(envName)).size, ENV_SETTINGS.length);
+  for (const path of ENV_SETTINGS) {
+    // A path is whatever text it is.
+    if (path === 'dataDir' || path === 'tokenFile') continue;
+    const flags = Object.fromEntries(Object.entries(FLAGS).filter(([name]) => name !== path));
+    const text = mistakesOf({ env: { [envName(path)]: '{"nonsense": 1}' }, flags });
+    assert.ok(text.includes(envName(path)) || text.includes('signals'), `${path}: ${text}`);
+  }
+});
+
+test('three mistakes are told at once, each with its place', (t) => {
+  const file = fileWith(t, 'polcy: {}\npolicy:\n  cpuPercent: 180\n');
+  const text = mistakesOf({ file, env: { PLUGPOOL_VEHICLE_SANDBOX: 'none' }, flags: FLAGS });
+  assert.match(text, /3 mistakes/);
+  assert.match(text, /vehicle\.yaml: polcy: is no setting; the nearest is policy/);
+  assert.match(text, /policy\.cpuPercent/);
+  assert.match(text, /PLUGPOOL_VEHICLE_SANDBOX/);
+});
+
+test('a misspelt name in the environment is told with the nearest right one', () => {
+  const text = mistakesOf({ env: { PLUGPOOL_VEHICLE_AGNT: 'mqtt://x' }, flags: FLAGS });
+  assert.match(text, /PLUGPOOL_VEHICLE_AGNT: is no setting; the nearest is PLUGPOOL_VEHICLE_AGENT/);
+});
+
+test('what is missing is told with all ways to give it', () => {
+  assert.match(
+    mistakesOf({ flags: { vehicle: 'car' } }),
+    /agent: is missing; give --agent, PLUGPOOL_VEHICLE_AGENT or "agent:"/,
+  );
+});
+
+test('a file that is missing, no YAML or no mapping is a mistake like any other', (t) => {
+  assert.match(mistakesOf({ file: '/nowhere/x.yaml', flags: FLAGS }), /ENOENT/);
+  assert.match(mistakesOf({ file: fileWith(t, '"unfinished'), flags: FLAGS }), /vehicle\.yaml/);
+  assert.match(mistakesOf({ file: fileWith(t, '- a\n- b\n'), flags: FLAGS }), /must be a YAML mapping/);
+});
+
+test('hours, signals and lists are read', (t) => {
+  const file = fileWith(
+    t,
+    `policy:
+  hours: [{ from: "22:30", to: "06:00", days: [fri, sat] }, { from: "00:00", to: "24:00" }]
+signals:
+  adapter: mqtt
+  url: mqtt://127.0.0.1
+  topics:
+    socPercent: { topic: car/battery, path: soc.display }
+    readyBy: { topic: car/ready }
+`,
+  );
+  const config = loadConfig({ file, env: { PLUGPOOL_VEHICLE_RUNTIMES: 'wasm, echo' }, flags: FLAGS });
+  assert.deepEqual(config.policy.hours, [
+    { days: ['fri', 'sat'], fromMinute: 1350, toMinute: 360 },
+    { fromMinute: 0, toMinute: 1440 },
+  ]);
+  assert.ok(config.signals.adapter === 'mqtt');
+  assert.deepEqual(config.signals.topics, {
+    socPercent: { topic: 'car/battery', path: 'soc.display' },
+    readyByWallMs: { topic: 'car/ready' },
+  });
+  assert.deepEqual(config.runtimes, ['wasm', 'echo']);
+});
+
+test('the commands for a running donor need to know which, and no pile', () => {
+  assert.equal(loadControlConfig({ flags: { vehicle: 'car' } }).vehicle, 'car');
+  assert.equal(loadControlConfig({ flags: { dataDir: '/d' } }).dataDir, '/d');
+  assert.throws(() => loadControlConfig({}), /give --vehicle or --data-dir/);
+});
