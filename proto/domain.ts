@@ -51,6 +51,7 @@ export interface GpuDemand {
 
 /** What one instance takes of a donor while it runs. */
 export interface Demand {
+  /** What is reserved; a program may use more of a core that nobody else uses, up to its threads. */
   readonly cpuMillicores: number;
   readonly memoryMib: number;
   readonly threads: number;

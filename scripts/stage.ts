@@ -1,7 +1,7 @@
 /** A pile and its vehicles as real processes on this machine, for the demo, the benches and the fault tests. */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -39,6 +39,7 @@ export class Stage {
   constructor(options: StageOptions = {}) {
     this.#temporary = options.dir === undefined;
     this.dir = options.dir ?? mkdtempSync(path.join(tmpdir(), 'plugpool-'));
+    mkdirSync(this.dir, { recursive: true });
     this.#agentConfig = options.agentConfig ?? {};
   }
 
@@ -74,7 +75,7 @@ export class Stage {
     ]);
     const agent = this.#agent;
     await this.until('the agent to answer', async () => {
-      if (agent.exitCode !== null) throw new Error(`the agent ended; its log is ${this.logPath('agent')}`);
+      if (agent.exitCode !== null) throw new Error(`the agent ended:\n${lastLines(this.logPath('agent'))}`);
       return this.ask('status').then(
         () => true,
         () => false,
@@ -150,6 +151,11 @@ export class Stage {
     return this.run(VEHICLE_BIN, args);
   }
 
+  /** Starts any other program that belongs to the scene; it must end on SIGTERM. */
+  startProgram(name: string, program: string, args: readonly string[]): ChildProcess {
+    return this.#spawn(name, program, args);
+  }
+
   logPath(name: string): string {
     return path.join(this.dir, `${name}.log`);
   }
@@ -198,6 +204,10 @@ export class Stage {
 async function exited(child: ChildProcess): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return;
   await once(child, 'exit');
+}
+
+function lastLines(file: string): string {
+  return readFileSync(file, 'utf8').trimEnd().split('\n').slice(-10).join('\n');
 }
 
 /** A port that was free a moment ago. */

@@ -11,14 +11,15 @@ export function vehicleAccount(vehicleId: VehicleId): Account {
 }
 
 /**
- * The work of an attempt in milli-normalised-core-seconds: CPU time × the donor's speed, and never more than its lease could
- * hold, whatever the donor claims.
+ * The work of an attempt in milli-normalised-core-seconds: CPU time × the donor's speed, and never more than its threads
+ * could have done while the lease was held, whatever the donor claims. (The demanded millicores are what is reserved; a
+ * program may use more of a core that nobody else uses.)
  */
 export function workMncs(
   claimed: Used,
-  bounds: { heldMs: number; cpuMillicores: number; speedMillis: number },
+  bounds: { heldMs: number; threads: number; speedMillis: number },
 ): number {
-  const cpuMsMax = (bounds.heldMs * bounds.cpuMillicores) / 1000;
+  const cpuMsMax = bounds.heldMs * bounds.threads;
   const cpuMs = Math.min(claimed.cpuMs, cpuMsMax);
   return Math.floor((cpuMs * bounds.speedMillis) / 1000);
 }

@@ -137,7 +137,7 @@ function finish(turn: Turn, { instance, lease }: Holding, result: Result): void 
   }
   const chargedMncs = workMncs(used, {
     heldMs: turn.now.monoMs - lease.grantedMonoMs,
-    cpuMillicores: lease.demand.cpuMillicores,
+    threads: lease.demand.threads,
     speedMillis: turn.state.donors.get(lease.vehicleId)?.hardware?.speedMillis ?? 1000,
   });
   write(turn, { change: 'book', booking: bookingFor(turn, instance, lease, chargedMncs) });

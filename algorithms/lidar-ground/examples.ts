@@ -82,7 +82,7 @@ export async function lidarGroundExamples(): Promise<ExampleAlgorithm[]> {
       runtime: 'wasm',
       imagePath,
       sizeBytes: (await stat(imagePath)).size,
-      demands: [{ cpuMillicores: 1000, memoryMib: 512, threads: 1 }],
+      demands: [{ cpuMillicores: 700, memoryMib: 512, threads: 1 }],
       workCoreS: 0.5,
       args: [],
       inputs: SEEDS.map(inputOf),

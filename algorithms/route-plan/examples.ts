@@ -109,7 +109,7 @@ async function planner(
   const source = IMAGE_SOURCES.find((s) => s.name === id);
   if (source === undefined) throw new Error(`algorithms/build.ts knows no image ${id}`);
   const imagePath = imagePathOf(source);
-  const demand: Demand = { cpuMillicores: 1000, memoryMib, threads: 1 };
+  const demand: Demand = { cpuMillicores: 700, memoryMib, threads: 1 };
   return {
     id,
     version: '1.0.0',

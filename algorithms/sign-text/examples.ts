@@ -164,7 +164,7 @@ export async function recordMaps(outputs: ReadonlyMap<string, Uint8Array>): Prom
 
 export async function signTextExamples(): Promise<ExampleAlgorithm[]> {
   const imagePath = modelPath();
-  const host = { cpuMillicores: 1000, memoryMib: 384, threads: 1 };
+  const host = { cpuMillicores: 700, memoryMib: 384, threads: 1 };
   return [
     {
       id: 'sign-text-detect',
