@@ -3,74 +3,117 @@ import { closeSync, fdatasyncSync, mkdtempSync, openSync, rmSync, writeSync } fr
 import { join } from 'node:path';
 import { createSqliteStore } from '../agent/adapters/store-sqlite/store.ts';
 import { lifeOf } from '../test/store-records.ts';
+import { numbersFrom, percentile } from './options.ts';
 
-const SECONDS = Number(process.env['BENCH_STORE_S'] ?? 3);
-const DIRECTORY = process.env['BENCH_STORE_DIR'] ?? '.';
+const BATCHES = [1, 8, 64];
+const SYNCS = 1_000;
+/** About what the first commit of a task writes. */
+const SYNC_BYTES = 16 * 1024;
 
-function quantile(sorted: readonly number[], q: number): number {
-  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * q))] ?? 0;
+interface Latency {
+  readonly p50Us: number;
+  readonly p99Us: number;
 }
 
-function summary(us: number[]): { p50Us: number; p99Us: number } {
-  us.sort((left, right) => left - right);
-  return { p50Us: Math.round(quantile(us, 0.5)), p99Us: Math.round(quantile(us, 0.99)) };
+interface CommitFigure extends Latency {
+  readonly tasksACommit: number;
+  readonly thread: 'own' | "caller's";
+  readonly commitsPerSec: number;
+  /** Three commits each: accepted and granted; ended and booked; delivered. */
+  readonly tasksPerSec: number;
+  /** What the caller's thread spends until `commit` returns its promise. */
+  readonly callerUsPerTask: number;
 }
 
-function measureSync(dataDir: string): object {
-  const file = openSync(join(dataDir, 'sync.tmp'), 'w');
+function latencyOf(us: readonly number[]): Latency {
+  const sorted = us.toSorted((left, right) => left - right);
+  return { p50Us: Math.round(percentile(sorted, 0.5)), p99Us: Math.round(percentile(sorted, 0.99)) };
+}
+
+/** In the working directory: a temporary folder is often no disk. */
+function makeDataDir(): string {
+  return mkdtempSync(join(process.cwd(), '.bench-store-'));
+}
+
+function measureSync(): Latency {
+  const dataDir = makeDataDir();
+  const file = openSync(join(dataDir, 'sync'), 'w');
+  const bytes = Buffer.alloc(SYNC_BYTES);
   const us: number[] = [];
-  for (let n = 0; n < 1_000; n += 1) {
-    const startedMs = performance.now();
-    writeSync(file, Buffer.alloc(16 * 1024), 0, 16 * 1024, n * 16 * 1024);
+  for (let n = 0; n < SYNCS; n += 1) {
+    const beganMs = performance.now();
+    writeSync(file, bytes, 0, SYNC_BYTES, n * SYNC_BYTES);
     fdatasyncSync(file);
-    us.push((performance.now() - startedMs) * 1000);
+    us.push((performance.now() - beganMs) * 1000);
   }
   closeSync(file);
-  rmSync(join(dataDir, 'sync.tmp'));
-  return { what: 'append 16 KiB and fdatasync', ...summary(us) };
+  rmSync(dataDir, { recursive: true });
+  return latencyOf(us);
 }
 
-async function measureCommits(batch: number, inProcess: boolean): Promise<object> {
-  const dataDir = mkdtempSync(join(DIRECTORY, 'bench-store-'));
+async function measureCommits(
+  tasksACommit: number,
+  inProcess: boolean,
+  seconds: number,
+): Promise<CommitFigure> {
+  const dataDir = makeDataDir();
   const store = createSqliteStore({ dataDir, inProcess });
   await store.open();
   const us: number[] = [];
   let tasks = 0;
-  let callUs = 0;
-  const startedMs = performance.now();
-  const startedCpu = process.cpuUsage();
-  while (performance.now() - startedMs < SECONDS * 1000) {
-    const lives = Array.from({ length: batch }, (_, n) => lifeOf(tasks + n));
-    tasks += batch;
+  let callerUs = 0;
+  const beganMs = performance.now();
+  while (performance.now() - beganMs < seconds * 1000) {
+    const lives = Array.from({ length: tasksACommit }, (_, n) => lifeOf(tasks + n));
+    tasks += tasksACommit;
     for (const step of [0, 1, 2] as const) {
+      const changes = lives.flatMap((life) => life[step]);
       const commitMs = performance.now();
-      const committed = store.commit(lives.flatMap((life) => life[step]));
-      callUs += (performance.now() - commitMs) * 1000;
+      const committed = store.commit(changes);
+      callerUs += (performance.now() - commitMs) * 1000;
       await committed;
       us.push((performance.now() - commitMs) * 1000);
     }
   }
-  const elapsedS = (performance.now() - startedMs) / 1000;
-  const cpu = process.cpuUsage(startedCpu);
-  const ledger = await store.ledger();
+  const elapsedS = (performance.now() - beganMs) / 1000;
   await store.close();
   rmSync(dataDir, { recursive: true });
   return {
-    what: `${batch} tasks a commit, ${inProcess ? "in the caller's thread" : 'in a worker'}`,
-    commitsPerS: Math.round(us.length / elapsedS),
-    tasksPerS: Math.round(tasks / elapsedS),
-    ...summary(us),
-    callerUsPerTask: Math.round(callUs / tasks),
-    cpuUsPerTask: Math.round((cpu.user + cpu.system) / tasks),
-    balanced: ledger.balanced,
+    tasksACommit,
+    thread: inProcess ? "caller's" : 'own',
+    commitsPerSec: Math.round(us.length / elapsedS),
+    tasksPerSec: Math.round(tasks / elapsedS),
+    ...latencyOf(us),
+    callerUsPerTask: Math.round(callerUs / tasks),
   };
 }
 
-if (import.meta.main) {
-  const dataDir = mkdtempSync(join(DIRECTORY, 'bench-store-'));
-  console.log(JSON.stringify(measureSync(dataDir)));
-  rmSync(dataDir, { recursive: true });
-  for (const inProcess of [true, false]) {
-    for (const batch of [1, 8, 64]) console.log(JSON.stringify(await measureCommits(batch, inProcess)));
+export async function run(args: readonly string[], json: boolean): Promise<void> {
+  const { seconds } = numbersFrom(args, { seconds: 3 });
+  const sync = measureSync();
+  const runs: CommitFigure[] = [];
+  for (const inProcess of [false, true]) {
+    for (const batch of BATCHES) runs.push(await measureCommits(batch, inProcess, seconds));
   }
+  if (json) process.stdout.write(`${JSON.stringify({ sync, runs })}\n`);
+  else print(sync, runs);
+}
+
+function print(sync: Latency, runs: readonly CommitFigure[]): void {
+  process.stdout.write(`sync of ${SYNC_BYTES} bytes: p50 ${sync.p50Us} µs, p99 ${sync.p99Us} µs\n`);
+  for (const figure of runs) {
+    process.stdout.write(
+      `${figure.thread.padEnd(8)} thread, ${String(figure.tasksACommit).padStart(2)} tasks a commit: ` +
+        `${figure.commitsPerSec} commits/s, ${figure.tasksPerSec} tasks/s, ` +
+        `p50 ${figure.p50Us} µs, p99 ${figure.p99Us} µs, caller ${figure.callerUsPerTask} µs a task\n`,
+    );
+  }
+}
+
+if (import.meta.main) {
+  const words = process.argv.slice(2);
+  await run(
+    words.filter((word) => word !== '--json'),
+    words.includes('--json'),
+  );
 }

@@ -12,6 +12,7 @@ import { test, type TestContext } from 'node:test';
 import type { Worker } from 'node:worker_threads';
 import { createSqliteStore } from '../../agent/adapters/store-sqlite/store.ts';
 import { startStoreWorker, WorkerCaller } from '../../agent/adapters/store-sqlite/worker-caller.ts';
+import type { Store } from '../../agent/ports.ts';
 import type { StoreChange } from '../../agent/core/records.ts';
 import { StoreError } from '../../agent/store-error.ts';
 import { lifeOf } from '../store-records.ts';
@@ -22,6 +23,17 @@ function makeDataDir(context: TestContext): string {
   const dataDir = mkdtempSync(join(tmpdir(), 'plugpool-store-'));
   context.after(() => rmSync(dataDir, { recursive: true, force: true }));
   return dataDir;
+}
+
+/** Closed after the test, however that ends: a thread that is left would keep the process. */
+function makeStore(
+  context: TestContext,
+  dataDir: string,
+  options: { readonly inProcess?: boolean } = {},
+): Store {
+  const store = createSqliteStore({ dataDir, ...options });
+  context.after(() => store.close());
+  return store;
 }
 
 interface Holder {
@@ -53,23 +65,21 @@ function isStoreError(code: string): (error: unknown) => boolean {
 test('a second agent is refused while the first is alive and idle, and let in once that was killed', async (context) => {
   const dataDir = makeDataDir(context);
   const holder = await startHolder(context, dataDir);
-  const store = createSqliteStore({ dataDir });
+  const store = makeStore(context, dataDir);
   await assert.rejects(store.open(), isStoreError('held'));
   await holder.kill();
   assert.equal((await store.open()).generation, 2);
-  await store.close();
 });
 
 test('two stores of one process do not share a data directory either', async (context) => {
   const dataDir = makeDataDir(context);
-  const first = createSqliteStore({ dataDir });
-  const second = createSqliteStore({ dataDir, inProcess: true });
+  const first = makeStore(context, dataDir);
+  const second = makeStore(context, dataDir, { inProcess: true });
   await first.open();
   await assert.rejects(second.open(), isStoreError('held'));
   await first.commit(lifeOf(1).flat());
   await first.close();
   assert.equal((await second.open()).closedTasks.length, 1);
-  await second.close();
 });
 
 test('what a killed agent promised is there at the next start', async (context) => {
@@ -78,13 +88,12 @@ test('what a killed agent promised is there at the next start', async (context) 
   let promised = 0;
   while (promised < 20) promised = Number(await holder.nextLine());
   await holder.kill();
-  const store = createSqliteStore({ dataDir });
+  const store = makeStore(context, dataDir);
   const state = await store.open();
   assert.ok(state.closedTasks.length >= promised, `${state.closedTasks.length} of ${promised} are there`);
   const ledger = await store.ledger();
   assert.equal(ledger.bookings, state.closedTasks.length, 'each with its booking, as its commit was whole');
   assert.equal(ledger.balanced, true);
-  await store.close();
 });
 
 test('a thread that died fails its calls, and reload starts a new one with what is on disk', async (context) => {
@@ -96,6 +105,7 @@ test('a thread that died fails its calls, and reload starts a new one with what 
     workers.push(worker);
     return worker;
   });
+  context.after(() => caller.stop());
   await caller.start();
   await caller.call('open');
   await caller.call('commit', lifeOf(1).flat());
@@ -112,7 +122,7 @@ test('a thread that died fails its calls, and reload starts a new one with what 
 });
 
 test('payloads that are views of a larger buffer arrive as their own bytes', async (context) => {
-  const store = createSqliteStore({ dataDir: makeDataDir(context) });
+  const store = makeStore(context, makeDataDir(context));
   await store.open();
   const [insert] = lifeOf(1)[0];
   assert.equal(insert?.change, 'insertTask');
@@ -122,11 +132,10 @@ test('payloads that are views of a larger buffer arrive as their own bytes', asy
   const history = await store.readTask(task.taskId);
   assert.deepEqual(history?.task.input, { where: 'inline', bytes: new Uint8Array([7, 7, 7, 7]) });
   assert.equal(bytes.byteLength, 4, "the caller's bytes are still its own");
-  await store.close();
 });
 
 test('a broken rule reaches the caller as no StoreError, and the thread goes on', async (context) => {
-  const store = createSqliteStore({ dataDir: makeDataDir(context) });
+  const store = makeStore(context, makeDataDir(context));
   await store.open();
   await assert.rejects(store.commit(lifeOf(1)[2]), (error: Error) => {
     assert.equal(error.name, 'AssertionError');
@@ -135,18 +144,17 @@ test('a broken rule reaches the caller as no StoreError, and the thread goes on'
   });
   await store.commit(lifeOf(1).flat());
   assert.equal((await store.readTask('t1-1' as TaskId))?.delivered, true);
-  await store.close();
 });
 
 test('closing finishes the commit that is under way, and leaves one file with everything in it', async (context) => {
   const dataDir = makeDataDir(context);
-  const store = createSqliteStore({ dataDir });
+  const store = makeStore(context, dataDir);
   await store.open();
   const committed = store.commit(lifeOf(1).flat());
   await Promise.all([committed, store.close()]);
   assert.equal(existsSync(join(dataDir, 'agent.db-wal')), false);
   await assert.rejects(store.commit(lifeOf(2).flat()), /not open/);
-  const again = createSqliteStore({ dataDir });
+  const again = makeStore(context, dataDir);
   assert.equal((await again.open()).closedTasks.length, 1);
   await again.close();
 });
@@ -154,7 +162,7 @@ test('closing finishes the commit that is under way, and leaves one file with ev
 test('a checkpoint empties the WAL, and says so where a reader is in its way', async (context) => {
   const dataDir = makeDataDir(context);
   const path = join(dataDir, 'agent.db');
-  const store = createSqliteStore({ dataDir });
+  const store = makeStore(context, dataDir);
   await store.open();
   await store.commit(lifeOf(1).flat());
   assert.ok(statSync(`${path}-wal`).size > 0);
@@ -174,12 +182,11 @@ test('a checkpoint empties the WAL, and says so where a reader is in its way', a
   assert.ok(inTheWay.walBytes > 0);
   reader.close();
   assert.deepEqual(await store.checkpoint(), { busy: false, walBytes: 0 });
-  await store.close();
 });
 
 test('a start finds ten thousand closed tasks, oldest first, and the ledger adds up over its slices', async (context) => {
   const dataDir = makeDataDir(context);
-  const store = createSqliteStore({ dataDir });
+  const store = makeStore(context, dataDir);
   await store.open();
   const count = 10_000;
   for (let from = 0; from < count; from += 500) {
@@ -201,5 +208,4 @@ test('a start finds ten thousand closed tasks, oldest first, and the ledger adds
   assert.equal(ledger.accounts.find(({ account }) => account === 'operator')?.balanceMncs, 25_000);
   assert.equal((await store.closedTasksOf('vehicle-1' as VehicleId, 5)).length, 5);
   assert.equal((await store.recentTasks(100)).length, 100);
-  await store.close();
 });

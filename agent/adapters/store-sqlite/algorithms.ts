@@ -16,8 +16,6 @@ interface AlgorithmRow {
   readonly added_wall_ms: number;
 }
 
-export type AlgorithmStatements = ReturnType<typeof prepareAlgorithms>;
-
 export function prepareAlgorithms(db: Database) {
   const put =
     db.prepare(`INSERT OR REPLACE INTO algorithm (id, version, type, runtime, image_digest, image_size_bytes,

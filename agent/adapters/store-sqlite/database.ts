@@ -1,7 +1,7 @@
 /** Opens the store's file: checks it before it is touched, sets a damaged one aside whole, and makes commits durable. */
 import Database from 'better-sqlite3';
 import assert from 'node:assert/strict';
-import { chmodSync, existsSync, renameSync } from 'node:fs';
+import { chmodSync, existsSync, renameSync, statSync } from 'node:fs';
 import { StoreError } from '../../store-error.ts';
 import { APPLICATION_ID, applicationIdOf, migrate, SCHEMA_VERSION, schemaVersionOf } from './migrations.ts';
 import { isSqliteError, storeErrorOf } from './sqlite-errors.ts';
@@ -127,7 +127,7 @@ function refusal(error: unknown, path: string): Error {
   });
 }
 
-/** The WAL and its index keep their names relative to the file, so that `sqlite3 <aside> .recover` sees all of it. */
+/** The WAL and its index keep their names relative to the file, so that tools for recovery see all of it. */
 function setAside(path: string): string {
   const aside = firstFree(path);
   for (const suffix of ['-wal', '-shm', '']) {
@@ -152,7 +152,8 @@ function firstFree(path: string): string {
  * second and every accepted task would be gone unseen: so a store that was set aside and not replaced still refuses.
  */
 function refuseWhereSetAside(path: string): void {
-  if (existsSync(path)) return;
+  // An empty file is what a failed attempt to put something in its place leaves.
+  if ((statSync(path, { throwIfNoEntry: false })?.size ?? 0) > 0) return;
   for (let n = SET_ASIDE_MAX; n >= 1; n -= 1) {
     const aside = `${path}.damaged-${n}`;
     if (!existsSync(aside)) continue;
@@ -165,8 +166,8 @@ function refuseWhereSetAside(path: string): void {
 
 function howToGoOn(path: string, aside: string): string {
   return (
-    `Put a backup or what \`sqlite3 ${aside} .recover | sqlite3 ${path}\` saves in its place, ` +
-    `or move ${aside}* out of the directory to begin with an empty store (open tasks and the ledger are lost).`
+    `Put a backup in its place as ${path}, or move ${aside}* out of the directory to begin with an empty store ` +
+    `(open tasks and the ledger are lost).`
   );
 }
 

@@ -28,8 +28,6 @@ interface AttemptRow {
   readonly reason: string;
 }
 
-export type InstanceStatements = ReturnType<typeof prepareInstances>;
-
 export function prepareInstances(db: Database) {
   const put =
     db.prepare(`INSERT INTO instance (task_id, instance_id, position, attempts, departures, crashes, lease)

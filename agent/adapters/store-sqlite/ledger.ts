@@ -28,8 +28,6 @@ export interface LedgerSlice {
   readonly accounts: readonly AccountSums[];
 }
 
-export type LedgerStatements = ReturnType<typeof prepareLedger>;
-
 export function prepareLedger(db: Database) {
   const insertBooking = db.prepare(
     'INSERT INTO booking (task_id, instance_id, fencing_token, wall_ms) VALUES (?,?,?,?)',

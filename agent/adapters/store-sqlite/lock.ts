@@ -1,5 +1,6 @@
 /** Holds the data directory for one agent: a second one is refused even while the first is idle, and SIGKILL releases it. */
 import Database from 'better-sqlite3';
+import { chmodSync } from 'node:fs';
 import { join } from 'node:path';
 import { StoreError } from '../../store-error.ts';
 import { isSqliteError, storeErrorOf } from './sqlite-errors.ts';
@@ -18,6 +19,7 @@ export function lockDirectory(dataDir: string): DirectoryLock {
   let connection: Database.Database | undefined;
   try {
     connection = new Database(path, { timeout: 0 });
+    chmodSync(path, 0o600);
     connection.pragma('locking_mode = EXCLUSIVE');
     connection.exec('BEGIN EXCLUSIVE');
   } catch (error) {

@@ -40,8 +40,6 @@ export interface StoredTask {
 
 type ClosedRow = readonly [string, string, string, string, number];
 
-export type TaskStatements = ReturnType<typeof prepareTasks>;
-
 export function prepareTasks(db: Database) {
   const insert =
     db.prepare(`INSERT INTO task (task_id, vehicle_id, slot, request_id, body_hash, selector, args,

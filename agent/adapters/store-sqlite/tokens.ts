@@ -2,8 +2,6 @@
 import type { VehicleId } from '@plugpool/proto';
 import type { Database } from 'better-sqlite3';
 
-export type TokenStatements = ReturnType<typeof prepareTokens>;
-
 export function prepareTokens(db: Database) {
   const select = db.prepare<[string], string>('SELECT hash FROM vehicle_token WHERE vehicle_id = ?').pluck();
   const insert = db.prepare('INSERT OR IGNORE INTO vehicle_token (vehicle_id, hash) VALUES (?,?)');

@@ -2,6 +2,8 @@
 import { AssertionError } from 'node:assert';
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import { getCompileCacheDir } from 'node:module';
+import { dirname } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { StoreError } from '../../store-error.ts';
 import {
@@ -26,7 +28,14 @@ const workerUrl = new URL(import.meta.url.endsWith('.ts') ? './worker.ts' : './w
 export type StartWorker = (dataDir: string) => Worker;
 
 export function startStoreWorker(dataDir: string): Worker {
-  return new Worker(workerUrl, { workerData: { dataDir }, name: 'plugpool-store' });
+  return new Worker(workerUrl, { workerData: { dataDir }, name: 'plugpool-store', env: workerEnvironment() });
+}
+
+/** A compile cache of the process reaches its threads by the environment alone; it saves a thread 12 MiB of type stripping. */
+function workerEnvironment(): NodeJS.ProcessEnv {
+  const cacheDir = getCompileCacheDir();
+  // Below the directory that was asked for lies one for each version of Node.
+  return cacheDir === undefined ? process.env : { ...process.env, NODE_COMPILE_CACHE: dirname(cacheDir) };
 }
 
 export class WorkerCaller implements StoreCaller {
