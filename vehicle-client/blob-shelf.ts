@@ -2,6 +2,9 @@
 import { CHUNK_WINDOW, type BlobPull, type Digest } from '@plugpool/proto';
 import type { Conversation } from './conversation.ts';
 
+/** Pulls that wait for those before them. */
+const UNANSWERED_MAX = 256;
+
 export interface ShelvedBlob {
   readonly sizeBytes: number;
   /** Exactly the bytes [offset, offset + length), which lie within the blob. */
@@ -16,6 +19,9 @@ export class BlobShelf {
   readonly #conversation: Conversation;
   /** One blob may be owed for several reasons: it stays until the last is gone. */
   readonly #blobs = new Map<Digest, { readonly blob: ShelvedBlob; holders: number }>();
+
+  #answering = Promise.resolve();
+  #unanswered = 0;
 
   constructor(conversation: Conversation) {
     this.#conversation = conversation;
@@ -37,8 +43,24 @@ export class BlobShelf {
     return true;
   }
 
-  /** Answers with chunks, or says why not. Never rejects. */
-  async answer(pull: BlobPull, correlationId: number): Promise<void> {
+  /**
+   * Answers with chunks, or says why not; in the order in which it was asked, for a pile writes what it gets one after the
+   * other. Never rejects.
+   */
+  answer(pull: BlobPull, correlationId: number): Promise<void> {
+    if (this.#unanswered >= UNANSWERED_MAX) {
+      this.#refuse(pull.digest, correlationId, 'too_many_pulls', `${UNANSWERED_MAX} pulls wait already`);
+      return this.#answering;
+    }
+    this.#unanswered += 1;
+    this.#answering = this.#answering.then(async () => {
+      await this.#answerNow(pull, correlationId);
+      this.#unanswered -= 1;
+    });
+    return this.#answering;
+  }
+
+  async #answerNow(pull: BlobPull, correlationId: number): Promise<void> {
     const { digest, offset, length } = pull;
     const blob = this.#blobs.get(digest)?.blob;
     if (blob === undefined)

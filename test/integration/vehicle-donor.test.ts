@@ -302,6 +302,25 @@ test('a large output waits for the pile to pull it, over a lost connection and a
   assert.deepEqual(await pile.pull(LENDER, blob), output);
 });
 
+test('pulls are answered in the order in which they were asked', async (t) => {
+  const { pile, held } = await scene(t);
+  pile.send(LENDER, heldOffer('a'));
+  await held.started(1);
+  held.jobs[0]?.end(randomBytes(2_000_000));
+  const result = await pile.next('result');
+  assert.ok(result.body.outcome.ok && result.body.outcome.output.where === 'blob');
+  const { digest } = result.body.outcome.output.blob;
+  const asked = Array.from({ length: 30 }, (_, i) => i + 1);
+  for (const correlationId of asked) {
+    // Long and short reads by turns: by themselves the short ones would be done first.
+    const length = correlationId % 2 === 0 ? 1 : 65_536;
+    pile.send(LENDER, { correlationId, body: { kind: 'blobPull', digest, offset: correlationId, length } });
+  }
+  const answered = [];
+  for (const _ of asked) answered.push((await pile.next('blobChunk')).correlationId);
+  assert.deepEqual(answered, asked);
+});
+
 test('bytes out of range and bytes that are not here are refused with a reason', async (t) => {
   const { pile, held } = await scene(t);
   pile.send(LENDER, heldOffer('a'));
