@@ -11,6 +11,7 @@ import type {
 } from '@plugpool/proto';
 import { CHUNK_BYTES_MAX, CHUNK_WINDOW } from '@plugpool/proto';
 import type { BlobStore, BlobUpload, Clock } from './ports.ts';
+import { StoreError } from './store-error.ts';
 
 /** Without a chunk for so long, the window is asked for again. */
 const STALL_MS = 10_000;
@@ -153,6 +154,8 @@ export class BlobExchange {
     try {
       await download.upload.write(chunk.offset, chunk.data);
     } catch (error) {
+      // What arrived before the disk was full is kept: the same request, sent again, goes on from there.
+      if (error instanceof StoreError) return this.#leave(download, error.message);
       return this.#fail(download, messageOf(error));
     }
     download.stalls = 0;
@@ -205,9 +208,13 @@ export class BlobExchange {
   }
 
   async #fail(download: Download, detail: string): Promise<void> {
+    await download.upload.abandon().catch(() => undefined);
+    this.#leave(download, detail);
+  }
+
+  #leave(download: Download, detail: string): void {
     download.cancelStall();
     this.#downloads.delete(download.blob.digest);
-    await download.upload.abandon().catch(() => undefined);
     this.#around.failed(download.blob.digest, detail);
   }
 }

@@ -155,8 +155,8 @@ export class Engine {
     } catch (error) {
       if (!(error instanceof StoreError)) throw error;
       this.metrics.failedCommits += 1;
-      await this.#startOver();
       this.#around.refused(events, error);
+      await this.#startOver();
       return false;
     }
     this.metrics.commits += 1;
@@ -174,7 +174,7 @@ export class Engine {
         this.#queue.push({ kind: 'tick' });
         return;
       } catch (error) {
-        if (!(error instanceof StoreError)) throw error;
+        if (!(error instanceof StoreError) || error.code === 'damaged') throw error;
         await new Promise<void>((resolve) => clock.setTimer(RELOAD_DELAY_MS, resolve));
       }
     }

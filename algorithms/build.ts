@@ -2,14 +2,17 @@
  * Builds the example algorithms' images from their AssemblyScript sources. The images are committed, so that nobody has
  * to build before running; `--check` says whether they still are what the sources build to.
  */
-import { main as asc } from 'assemblyscript/asc';
-import { mkdir, readFile, readdir, writeFile } from 'node:fs/promises';
-import { dirname, join, resolve } from 'node:path';
+import { execFile } from 'node:child_process';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 
 const SHIM = 'node_modules/@assemblyscript/wasi-shim';
+const COMPILER = 'node_modules/assemblyscript/bin/asc.js';
 
 export interface ImageSource {
   readonly name: string;
@@ -42,35 +45,29 @@ export function imagePathOf(source: ImageSource): string {
   return join(root, source.image);
 }
 
-/** The compiler's output; the same bytes on every machine. */
+/**
+ * The compiler's output; the same bytes on every machine. The compiler is a process of its own: its types, loaded here, would
+ * change what the whole project's types say of `Array`.
+ */
 export async function compileImage(source: ImageSource): Promise<Uint8Array> {
-  let image: Uint8Array | undefined;
-  let complaints = '';
+  const folder = await mkdtemp(join(tmpdir(), 'plugpool-image-'));
+  const image = join(folder, 'image.wasm');
   const options = [
     source.entry,
-    ...['--config', join(root, SHIM, 'asconfig.json')],
-    ...['--outFile', 'image.wasm'],
+    ...['--config', join(SHIM, 'asconfig.json')],
+    ...['--outFile', relative(root, image)],
     ...['--runtime', 'minimal', '--optimizeLevel', '3', '--shrinkLevel', '0', '--noAssert'],
   ];
-  // Every path is taken from the root, so that the image depends neither on the current directory nor on this one's name.
-  const { error } = await asc(options, {
-    readFile: (name, folder = '') => readFile(resolve(root, folder, name), 'utf8').catch(() => null),
-    listFiles: async (folder) =>
-      (await readdir(resolve(root, folder))).filter((name) => name.endsWith('.ts')),
-    stderr: {
-      write: (chunk) => {
-        complaints += typeof chunk === 'string' ? chunk : Buffer.from(chunk).toString();
-        return true;
-      },
-    },
-    writeFile: (_name, contents) => {
-      image = typeof contents === 'string' ? Buffer.from(contents) : contents;
-    },
-  });
-  if (error !== null || image === undefined) {
+  try {
+    // Every path is taken from the root, so that the image depends neither on the current directory nor on this one's name.
+    await promisify(execFile)(process.execPath, [join(root, COMPILER), ...options], { cwd: root });
+    return await readFile(image);
+  } catch (error) {
+    const complaints = error instanceof Error && 'stderr' in error ? String(error.stderr) : String(error);
     throw new Error(`${source.entry} does not compile:\n${complaints}`, { cause: error });
+  } finally {
+    await rm(folder, { recursive: true, force: true });
   }
-  return image;
 }
 
 /** True where the committed image is what the source builds to. */

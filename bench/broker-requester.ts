@@ -24,8 +24,10 @@ async function keepAsking(lane: number): Promise<void> {
 }
 
 const startMs = performance.now();
+const startCpu = process.cpuUsage();
 await Promise.all(Array.from({ length: concurrency }, (_, lane) => keepAsking(lane)));
 const seconds = (performance.now() - startMs) / 1000;
+const { user, system } = process.cpuUsage(startCpu);
 await requester.close();
 timesMs.sort((a, b) => a - b);
 process.stdout.write(
@@ -33,5 +35,6 @@ process.stdout.write(
     tasksPerSec: tasks / seconds,
     p50Ms: percentile(timesMs, 0.5),
     p99Ms: percentile(timesMs, 0.99),
+    cpuUs: user + system,
   }),
 );

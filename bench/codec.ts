@@ -1,7 +1,8 @@
-/** How long the codec takes for each small body that a task needs: `node bench/codec.ts [--json]`. */
+/** How long the codec takes for each small body that a task needs. */
 import { decodeDownFrame, decodeUpFrame, encodeFrame } from '@plugpool/proto';
 import type { Digest, DownBody, Envelope, FencingToken, InstanceId, TaskId, UpBody } from '@plugpool/proto';
 import type { AlgorithmId, RequestId } from '@plugpool/proto';
+import { numbersFrom } from './options.ts';
 
 const ROUNDS = 100_000;
 const WARM_UP_ROUNDS = 30_000;
@@ -83,14 +84,18 @@ function microsecondsOf(run: () => boolean): number {
   return Number(process.hrtime.bigint() - beganNs) / ROUNDS / 1000;
 }
 
-const figures = [
-  ...UP.map((body) => measure(body, decodeUpFrame)),
-  ...DOWN.map((body) => measure(body, decodeDownFrame)),
-];
-if (process.argv.includes('--json')) {
-  process.stdout.write(`${JSON.stringify({ runs: figures })}\n`);
-} else {
-  for (const { body, bytes, encodeUs, decodeUs } of figures) {
+export async function run(args: readonly string[], json: boolean): Promise<void> {
+  numbersFrom(args, {});
+  const runs = [
+    ...UP.map((body) => measure(body, decodeUpFrame)),
+    ...DOWN.map((body) => measure(body, decodeDownFrame)),
+  ];
+  if (json) process.stdout.write(`${JSON.stringify({ runs })}\n`);
+  else print(runs);
+}
+
+function print(runs: readonly Figure[]): void {
+  for (const { body, bytes, encodeUs, decodeUs } of runs) {
     process.stdout.write(
       `${body.padEnd(12)} ${String(bytes).padStart(5)} bytes   encode ${encodeUs.toFixed(2)} µs   decode ${decodeUs.toFixed(2)} µs\n`,
     );

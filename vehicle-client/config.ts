@@ -304,13 +304,14 @@ function overlay(
   origin: string,
 ): void {
   const keys = path.split('.');
+  const last = keys.pop() ?? path;
   let at = merged;
-  for (const key of keys.slice(0, -1)) {
+  for (const key of keys) {
     const next = at[key];
     at[key] = typeof next === 'object' && next !== null && !Array.isArray(next) ? next : {};
     at = at[key] as Record<string, unknown>;
   }
-  at[keys.at(-1)] = value;
+  at[last] = value;
   // A car's signals are static unless an adapter is named.
   if (path.startsWith('signals.') && path !== 'signals.adapter') at['adapter'] ??= 'static';
   origins.set(path, origin);

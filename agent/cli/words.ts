@@ -1,5 +1,5 @@
 /** Numbers and states as a person reads them. */
-import type { Capacity, Demand } from '@plugpool/proto';
+import type { Demand } from '@plugpool/proto';
 import type { DonorPhase, Ineligible } from '../core/donor.ts';
 import type { Cell } from './table.ts';
 
@@ -38,13 +38,6 @@ export function bytesInWords(bytes: number): string {
 
 export function percentInWords(permille: number): string {
   return `${trimmed(permille / 10, 1)} %`;
-}
-
-export function capacityInWords({ cpuMillicores, memoryMib, gpus }: Capacity): string {
-  const devices = gpus.map(
-    (gpu) => `${percentInWords(gpu.shareMillis)} of ${gpu.model} with ${gpu.vramMib} MiB`,
-  );
-  return [counted(coresInWords(cpuMillicores), 'core'), `${memoryMib} MiB`, ...devices].join(', ');
 }
 
 export function demandInWords({ cpuMillicores, memoryMib, gpu }: Demand): string {

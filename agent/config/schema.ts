@@ -79,7 +79,7 @@ const brokerSchema = z.strictObject({
   connectionsMax: count(1_000, 1, 100_000).describe('Connections of all vehicles together.'),
   connectionsPerVehicleMax: count(20, 1, 1_000).describe('Connections of one vehicle.'),
   messagesPerSecondMax: count(10_000, 1, 1_000_000).describe(
-    'Messages a second of one connection; a faster one is slowed down.',
+    'Messages a second of one connection; beyond it the connection is slowed down.',
   ),
 });
 
@@ -90,7 +90,7 @@ const storageSchema = z.strictObject({
 });
 
 const gpuSchema = z.strictObject({
-  model: z.string().min(1).max(256).default('*').describe('Model of the device; * is any.'),
+  model: z.string().min(1).max(256).default('*').describe('Model of the device; `*` is any.'),
   shareMillis: count(1000, 1, 1000).describe('Thousandths of the device.'),
   vramMib: count(64 * 1024, 0, MEMORY_MIB_MAX).describe('Memory of the device.'),
 });
@@ -172,7 +172,7 @@ const policySchema = z.strictObject({
 const manualSchema = z.strictObject({
   kind: z
     .literal('manual')
-    .describe('The operator says what happens at each connector (plugpool firmware …).'),
+    .describe('The operator says what happens at each connector (`plugpool firmware …`).'),
 });
 
 const replaySchema = z.strictObject({
@@ -195,7 +195,7 @@ const replaySchema = z.strictObject({
   vehicles: z
     .record(z.string(), z.string().regex(ID_PATTERN, 'must be 1 to 64 letters, digits, _ and -'))
     .default({})
-    .describe('Which vehicle stands at which connector: connector: vehicle id.'),
+    .describe('Which vehicle stands where: a mapping of connectors to vehicle ids.'),
   chargingPowerW: z
     .number()
     .positive()
@@ -237,15 +237,19 @@ function deadlinesAgree(config: unknown): boolean {
 export const configSchema = z
   .strictObject({
     station: stationId,
-    dataDir: path.optional().describe('Where the agent keeps its files.'),
+    dataDir: path
+      .optional()
+      .describe(
+        'Where the agent keeps its files; absent: `$XDG_STATE_HOME/plugpool`, or `~/.local/state/plugpool`.',
+      ),
     listen: z
       .string()
       .default('mqtt://127.0.0.1:1883')
-      .describe('Where vehicles connect: mqtt://HOST:PORT; port 0 takes any.'),
+      .describe('Where vehicles connect: `mqtt://HOST:PORT`; port 0 takes any.'),
     tokens: z
       .enum(['open', 'tokens'])
       .default('open')
-      .describe('tokens: every vehicle must present its token; open: only on this machine, without.'),
+      .describe('`tokens`: every vehicle must present its token; `open`: only on this machine, without.'),
     logLevel: z.enum(LOG_LEVELS).default('info').describe('The least important lines that are logged.'),
     broker: brokerSchema.prefault({}).describe('What vehicles may do at most.'),
     storage: storageSchema.prefault({}).describe('What the disk may hold.'),

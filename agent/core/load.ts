@@ -18,7 +18,8 @@ import { donorOf } from './turn.ts';
 import { freeOf } from './capacity.ts';
 
 export function loadState(stored: StoredState, settings: Settings, now: Now, before?: State): State {
-  const state = emptyState(settings, stored.generation);
+  // A load in the same process goes on counting: generations are for starts, and each gives only so many tokens.
+  const state = emptyState(settings, before?.generation ?? stored.generation);
   for (const algorithm of stored.algorithms)
     state.algorithms.set(algorithmKey(algorithm.id, algorithm.version), algorithm);
   for (const closed of stored.closedTasks) {
@@ -50,6 +51,9 @@ function carryOver(state: State, before: State): void {
   }
   Object.assign(state.counters, before.counters);
   state.stopping = before.stopping;
+  state.taskCounter = before.taskCounter;
+  state.grantCounter = before.grantCounter;
+  state.epochCounter = before.epochCounter;
 }
 
 function loadTask(state: State, open: StoredState['openTasks'][number], now: Now): void {

@@ -1,4 +1,4 @@
-/** The seeded generator that is part of the state (sfc32, Chris Doty-Humphrey's small fast counter): one seed replays any run. */
+/** A seeded generator (sfc32, Chris Doty-Humphrey's small fast counter): the same seed gives the same bytes everywhere. */
 
 export interface Random {
   a: number;

@@ -20,7 +20,6 @@ import type {
 } from '@plugpool/proto';
 import type { ConnectionNumber } from './events.ts';
 import type { AlgorithmRecord, AttemptOutcome, TaskEndRecord, TaskRecord } from './records.ts';
-import { seededRandom, type Random } from './random.ts';
 import type { Session } from './session.ts';
 import type { Settings } from './settings.ts';
 import { Timers } from './timers.ts';
@@ -129,7 +128,6 @@ export type TimerName =
 export interface State {
   readonly settings: Settings;
   readonly generation: number;
-  readonly random: Random;
   taskCounter: number;
   grantCounter: number;
   epochCounter: number;
@@ -173,7 +171,6 @@ export function emptyState(settings: Settings, generation: number): State {
   return {
     settings,
     generation,
-    random: seededRandom(generation),
     taskCounter: 0,
     grantCounter: 0,
     epochCounter: 0,

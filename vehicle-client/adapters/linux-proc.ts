@@ -17,8 +17,9 @@ export interface CpuTicks {
 export function parseCpuTicks(stat: string): CpuTicks {
   const fields = (stat.slice(0, stat.indexOf('\n')).match(/\d+/g) ?? []).slice(0, 8).map(Number);
   const [user = 0, nice = 0, system = 0, idle = 0, ioWait = 0, irq = 0, softIrq = 0, steal = 0] = fields;
-  const busy = user + nice + system + irq + softIrq + steal;
-  return { busy, total: busy + idle + ioWait };
+  // Time that a hypervisor took is nobody's use here: it counts in the total alone.
+  const busy = user + nice + system + irq + softIrq;
+  return { busy, total: busy + idle + ioWait + steal };
 }
 
 export interface ProcessTicks {

@@ -25,6 +25,8 @@ export const SAMPLE_EVERY_MS = 2_000;
 /** The first look after the start: load is a difference of two. */
 const FIRST_SAMPLE_AFTER_MS = 300;
 const GPU_SAMPLE_EVERY_MS = 10_000;
+/** Processor time is taken back only when others used it in so many looks in a row: a spike is not the owner at work. */
+const BUSY_LOOKS = 3;
 const MIB = 1024 * 1024;
 
 export interface SystemProbeOptions {
@@ -49,6 +51,7 @@ export class SystemProbe implements Probe {
   #hardware: HardwareProfile | undefined;
   #temperatureFiles: readonly string[] = [];
   #previous: Look | undefined;
+  #recentOthersMillicores: readonly number[] = [];
   #latest: ProbeSample | undefined;
   #gpus: readonly GpuSample[] = [];
   #gpusReadMonoMs = -Infinity;
@@ -162,9 +165,11 @@ export class SystemProbe implements Probe {
 
   #keep(othersMillicoresUsed: number, idleMib: number, temperatureC: number | undefined): void {
     const { cores, memoryMib } = this.#hardware as HardwareProfile;
+    this.#recentOthersMillicores = [...this.#recentOthersMillicores, othersMillicoresUsed].slice(-BUSY_LOOKS);
+    const sustained = Math.min(...this.#recentOthersMillicores);
     this.#latest = {
       cpuTotalMillicores: cores * 1000,
-      cpuUsedByOthersMillicores: Math.round(Math.min(cores * 1000, Math.max(0, othersMillicoresUsed))),
+      cpuUsedByOthersMillicores: Math.round(Math.min(cores * 1000, Math.max(0, sustained))),
       memoryTotalMib: memoryMib,
       memoryIdleMib: Math.floor(Math.min(memoryMib, idleMib)),
       gpus: this.#gpus,

@@ -4,7 +4,7 @@ import type { DonorStatus } from '../donor.ts';
 import { table } from './context.ts';
 import { describeCapacity, describeDuration } from './words.ts';
 
-/** The document of `status --json`; docs/cli-json-vehicle.md describes it. */
+/** The document of `status --json`; docs/cli-json.md describes it. */
 export interface StatusJson {
   readonly ok: true;
   readonly vehicle: string;

@@ -1,0 +1,235 @@
+/** The JSON of `plugpool`, verb by verb, as docs/cli-json.md promises it: what is missing, renamed or of another type fails. */
+import { z } from 'zod';
+
+const count = z.int().min(0);
+const wallMs = z.number().positive();
+const id = z.string().min(1);
+
+const capacitySum = z.strictObject({ cpuMillicores: z.int(), memoryMib: z.int(), gpuMillis: z.int() });
+const gpu = z.strictObject({
+  deviceId: z.string(),
+  model: z.string(),
+  shareMillis: z.int(),
+  vramMib: z.int(),
+});
+const capacity = z.strictObject({ cpuMillicores: z.int(), memoryMib: z.int(), gpus: z.array(gpu) });
+const sessionState = z.enum(
+  'unknown plugged charging suspendedEV suspendedEVSE finishing unplugged faulted'.split(' '),
+);
+const taskState = z.enum(['queued', 'running', 'completed', 'failed', 'expired', 'cancelled', 'dead']);
+const phase = z.enum(['absent', 'announced', 'eligible', 'draining', 'gone']);
+const ineligible = z.enum([
+  'not_connected',
+  'not_plugged',
+  'session_unverified',
+  'session_not_lending',
+  'policy_not_lending',
+  'capacity_stale',
+  'overdrawn',
+  'agent_stopping',
+]);
+
+const status = z.strictObject({
+  ok: z.literal(true),
+  version: id,
+  dataDir: id,
+  listen: z.string().startsWith('mqtt://'),
+  uptimeMs: count,
+  stationId: id,
+  clientsConnected: count,
+  donorsEligible: count,
+  capacity: z.strictObject({ lendable: capacitySum, free: capacitySum }),
+  tasks: z.strictObject({ queued: count, running: count, undelivered: count }),
+  connectors: count,
+  algorithms: count,
+  counters: z.strictObject({
+    accepted: count,
+    refused: count,
+    granted: count,
+    completed: count,
+    failed: count,
+    expired: count,
+    cancelled: count,
+    dead: count,
+    departures: count,
+    staleMessages: count,
+  }),
+});
+
+const vehicle = z.strictObject({
+  vehicleId: id,
+  phase: phase.or(z.literal('asks')),
+  ineligible: ineligible.nullable(),
+  connectorId: id.nullable(),
+  session: sessionState.nullable(),
+  cpuModel: z.string().nullable(),
+  speedMillis: count.nullable(),
+  lendable: capacity,
+  free: capacity,
+  runs: z.array(id),
+  openTasks: count,
+  policy: z.string().nullable(),
+  departureInMs: z.number().nullable(),
+});
+
+const connector = z.strictObject({
+  connectorId: id,
+  state: sessionState,
+  verified: z.boolean(),
+  link: z.enum(['up', 'lost']),
+  sinceWallMs: wallMs,
+  vehicleId: id.nullable(),
+  assurance: z.enum(['claimed', 'token', 'operator', 'mac', 'certificate']).nullable(),
+  socPermille: count.nullable(),
+  powerMw: z.number().nullable(),
+  energyMwh: z.number().nullable(),
+  faultReason: z.string().nullable(),
+});
+
+const taskFields = {
+  taskId: id,
+  requestId: id,
+  requester: id,
+  algorithm: id,
+  state: taskState,
+  donor: id.nullable(),
+  attempts: count,
+  progressPermille: count,
+  acceptedWallMs: wallMs,
+  endedWallMs: wallMs.nullable(),
+  reason: z.string().nullable(),
+  delivered: z.boolean(),
+};
+
+const attempt = z.strictObject({
+  instanceId: id,
+  attempt: count,
+  fencingToken: z.int(),
+  vehicleId: id,
+  algorithmId: id,
+  algorithmVersion: id,
+  startedWallMs: wallMs,
+  endedWallMs: wallMs,
+  outcome: z.enum(['completed', 'failed', 'departed', 'crashed', 'declined', 'cancelled', 'expired']),
+  reason: z.string(),
+});
+
+const booking = z.strictObject({
+  instanceId: id,
+  fencingToken: z.int(),
+  wallMs,
+  entries: z.array(z.strictObject({ account: id, amountMncs: z.int() })),
+});
+
+const task = z.strictObject({
+  ok: z.literal(true),
+  ...taskFields,
+  deadlineWallMs: wallMs,
+  args: z.array(z.string()),
+  inputBytes: count,
+  outputBytes: count.nullable(),
+  algorithmVersion: id.nullable(),
+  failure: z.strictObject({ code: id, detail: z.string(), stderrTail: z.string() }).nullable(),
+  used: z
+    .strictObject({ cpuMs: z.number(), wallMs: z.number(), memoryPeakMib: z.number(), gpuMs: z.number() })
+    .nullable(),
+  chargedMncs: z.int(),
+  history: z.array(attempt),
+  bookings: z.array(booking),
+});
+
+const need = z.union([z.number(), z.string()]);
+const obstacle = z.union([
+  z.strictObject({ test: ineligible }),
+  z.strictObject({ test: z.literal('own_request') }),
+  z.strictObject({ test: z.literal('resting'), forMs: z.number() }),
+  z.strictObject({ test: z.literal('algorithm_not_allowed'), algorithm: id }),
+  z.strictObject({ test: z.literal('runtime_missing'), runtime: id }),
+  z.strictObject({ test: z.literal('leaving_too_soon'), needMs: z.number(), haveMs: z.number() }),
+  z.strictObject({ test: z.enum(['cpu', 'memory', 'gpu_share', 'vram', 'gpu_model']), need, have: need }),
+]);
+
+const explain = z.strictObject({
+  ok: z.literal(true),
+  taskId: id,
+  state: taskState,
+  summary: id,
+  waitedMs: z.number().min(0),
+  waiting: count,
+  lastReason: z.string(),
+  donors: z.array(
+    z.strictObject({ vehicleId: id, phase, obstacles: z.array(obstacle), because: z.array(z.string()) }),
+  ),
+});
+
+const ledger = z.strictObject({
+  ok: z.boolean(),
+  bookings: count,
+  balanced: z.boolean(),
+  accounts: z.array(
+    z.strictObject({ account: id, balanceMncs: z.int(), creditedMncs: z.int(), debitedMncs: z.int() }),
+  ),
+});
+
+const algorithm = z.strictObject({
+  id,
+  version: id,
+  type: id,
+  runtime: z.enum(['wasm', 'onnx', 'echo']),
+  image: z.strictObject({ digest: z.string().regex(/^[0-9a-f]{64}$/), sizeBytes: z.int().positive() }),
+  demands: z
+    .array(
+      z.strictObject({
+        cpuMillicores: z.int(),
+        memoryMib: z.int(),
+        threads: z.int(),
+        gpu: z
+          .strictObject({ shareMillis: z.int(), vramMib: z.int(), model: z.string().optional() })
+          .optional(),
+      }),
+    )
+    .min(1),
+  workCoreS: z.number().positive(),
+  state: z.enum(['active', 'retired']),
+  addedWallMs: wallMs,
+});
+
+const keys = z.array(z.string().regex(/^[^@]+@[^@]+$/)).min(1);
+
+/** By the words of the command. */
+export const CLI_CONTRACT: Readonly<Record<string, z.ZodType>> = {
+  'any error': z.strictObject({
+    ok: z.literal(false),
+    error: z.strictObject({ code: id, message: id, hint: id }),
+  }),
+  status,
+  vehicles: z.strictObject({ ok: z.literal(true), vehicles: z.array(vehicle) }),
+  connectors: z.strictObject({ ok: z.literal(true), connectors: z.array(connector) }),
+  tasks: z.strictObject({ ok: z.literal(true), tasks: z.array(z.strictObject(taskFields)) }),
+  task,
+  cancel: z.strictObject({ ok: z.literal(true), taskId: id, state: z.literal('cancelled') }),
+  explain,
+  ledger,
+  'algorithms list': z.strictObject({ ok: z.literal(true), algorithms: z.array(algorithm) }),
+  'algorithms show': z.strictObject({ ok: z.literal(true), algorithms: z.array(algorithm).min(1) }),
+  'algorithms add': z.strictObject({ ok: z.literal(true), algorithm }),
+  'algorithms retire': z.strictObject({ ok: z.literal(true), retired: keys }),
+  'algorithms remove': z.strictObject({ ok: z.literal(true), removed: keys }),
+  firmware: z.strictObject({
+    ok: z.literal(true),
+    connectorId: id,
+    step: z.enum(['plug', 'charge', 'suspend', 'finish', 'unplug']),
+  }),
+  'tokens unbind': z.strictObject({ ok: z.literal(true), vehicleId: id, wasBound: z.boolean() }),
+  'config check': z.union([
+    z.strictObject({
+      ok: z.literal(true),
+      problems: z.array(z.never()),
+      config: z.looseObject({ station: id }),
+    }),
+    z.strictObject({
+      ok: z.literal(false),
+      problems: z.array(z.strictObject({ where: z.string(), what: id })).min(1),
+    }),
+  ]),
+};
