@@ -3,7 +3,7 @@ import { parseArgs } from 'node:util';
 
 interface Bench {
   readonly about: string;
-  load(): Promise<{ run(args: readonly string[], json: boolean): Promise<void> }>;
+  load(): Promise<{ readonly run: (args: readonly string[], json: boolean) => Promise<void> }>;
 }
 
 const BENCHES: Readonly<Record<string, Bench>> = {
@@ -18,6 +18,10 @@ const BENCHES: Readonly<Record<string, Bench>> = {
   start: {
     about: 'from grant to the first instruction of a module, with a warm and a cold child',
     load: () => import('./start.ts'),
+  },
+  store: {
+    about: 'synced commits by batch size, beside what a sync alone takes on this disk',
+    load: () => import('./store.ts'),
   },
   codec: { about: 'encoding and decoding of each body', load: () => import('./codec.ts') },
 };

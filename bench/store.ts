@@ -109,11 +109,3 @@ function print(sync: Latency, runs: readonly CommitFigure[]): void {
     );
   }
 }
-
-if (import.meta.main) {
-  const words = process.argv.slice(2);
-  await run(
-    words.filter((word) => word !== '--json'),
-    words.includes('--json'),
-  );
-}
