@@ -398,7 +398,7 @@ export class LeasedJobs {
     this.#cancelTick = undefined;
     const nowMonoMs = this.#options.clock.monoMs();
     for (const job of [...this.#jobs.values()]) {
-      if (false) this.#void(job, 'not renewed in time');
+      if (nowMonoMs >= selfStopAtMs(job.confirmedMonoMs, job.leaseMs)) this.#void(job, 'not renewed in time');
       else if (job.killAtMonoMs !== undefined && nowMonoMs >= job.killAtMonoMs) this.#kill(job);
     }
     if (this.#jobs.size === 0 && this.#options.results.size === 0) return;
