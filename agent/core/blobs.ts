@@ -1,5 +1,14 @@
 /** Requests and results whose bytes are not on the pile yet: they wait, bounded in number and time, for the upload. */
-import type { BlobRef, Digest, Envelope, Reason, Result, TaskRequest } from '@plugpool/proto';
+import type {
+  BlobRef,
+  Digest,
+  Envelope,
+  Reason,
+  RequestId,
+  Result,
+  TaskRequest,
+  VehicleId,
+} from '@plugpool/proto';
 import { AWAITED_BLOBS_MAX } from './limits.ts';
 import type { AwaitedBlob, Client } from './state.ts';
 import { refuse, type Turn } from './turn.ts';
@@ -33,6 +42,17 @@ export function takeAwaited(turn: Turn, digest: Digest): AwaitedBlob['waiting'] 
   turn.state.awaitedBlobs.delete(digest);
   turn.state.timers.clear(`blob:${digest}`);
   return awaited?.waiting ?? [];
+}
+
+/** A request that was taken back while its input was on the way. */
+export function dropAwaited(turn: Turn, vehicleId: VehicleId, requestId: RequestId): void {
+  for (const { waiting } of turn.state.awaitedBlobs.values()) {
+    const index = waiting.findIndex(
+      ({ clientId, envelope: { body } }) =>
+        body.kind === 'request' && body.requestId === requestId && clientId.startsWith(`${vehicleId}.`),
+    );
+    if (index >= 0) waiting.splice(index, 1);
+  }
 }
 
 export function refuseAwaited(turn: Turn, digest: Digest, detail: string): void {

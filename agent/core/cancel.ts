@@ -1,28 +1,32 @@
 /** A requester takes its request back. */
 import type { Cancel } from '@plugpool/proto';
+import { dropAwaited } from './blobs.ts';
 import { requestKey, type Client, type Task } from './state.ts';
-import { deliver, endTask } from './task-end.ts';
+import { deliverAgain, endTask } from './task-end.ts';
 import { refuse, type Turn } from './turn.ts';
 
 /** Answered by the delivery of how the task ended: cancelled now, or ended before. */
 export function onCancel(turn: Turn, client: Client, cancel: Cancel, correlationId: number): void {
+  const to = { clientId: client.name.clientId, correlationId };
   const task = meantTask(turn, client, cancel);
-  if (task === undefined || task.record.vehicleId !== client.name.vehicleId)
-    return refuse(turn, { clientId: client.name.clientId, correlationId }, [
+  if (task === undefined || task.record.vehicleId !== client.name.vehicleId) {
+    // Still waiting for its input: it is not accepted any more.
+    if (cancel.which.by === 'request') dropAwaited(turn, client.name.vehicleId, cancel.which.requestId);
+    return refuse(turn, to, [
       {
         code: 'task_unknown',
         detail: `no open task of ${client.name.vehicleId} is meant`,
-        hint: 'list the tasks: it may have ended',
+        hint: 'list the tasks: it may have ended, or was never accepted',
       },
     ]);
-  if (task.end !== undefined) return deliver(turn, task);
+  }
+  if (task.end !== undefined) return deliverAgain(turn, task, to);
   endTask(turn, task, {
     state: 'cancelled',
     failure: { code: 'cancelled', detail: 'cancelled by its requester', stderrTail: '' },
   });
   // The connection that cancels may be another one than the one that asked.
-  if (client.name.slot !== task.record.slot)
-    deliver(turn, { ...task, record: { ...task.record, slot: client.name.slot } });
+  if (client.name.slot !== task.record.slot) deliverAgain(turn, task, to);
 }
 
 function meantTask(turn: Turn, client: Client, { which }: Cancel): Task | undefined {

@@ -14,7 +14,7 @@ import { IDLE_DONORS_MAX } from './limits.ts';
 import { loseLease } from './lost-lease.ts';
 import { holdingOf } from './results.ts';
 import type { Client, Donor, State, Task } from './state.ts';
-import { closeTask, deliver } from './task-end.ts';
+import { closeTask, deliverAgain } from './task-end.ts';
 import { donorOf, log, refuse, send, type Turn } from './turn.ts';
 
 /** Epochs of later starts are above all earlier ones. */
@@ -36,7 +36,8 @@ export function onDisconnected(turn: Turn, name: ClientName, connection: Connect
   forgetIdleDonors(state);
 }
 
-function forgetIdleDonors(state: State): void {
+/** Vehicles that were here once: their number is bounded. */
+export function forgetIdleDonors(state: State): void {
   if (state.donors.size <= IDLE_DONORS_MAX) return;
   for (const donor of state.donors.values()) {
     if (donor.clientId !== undefined || donor.leased.size > 0) continue;
@@ -79,7 +80,8 @@ export function onHello(turn: Turn, client: Client, hello: Hello, correlationId:
   log(turn, 'info', 'welcome', { clientId: client.name.clientId, keep: keep.length, drop: drop.length });
   for (const taskId of state.openTasksOf.get(client.name.vehicleId) ?? []) {
     const task = state.tasks.get(taskId);
-    if (task?.end !== undefined && task.record.slot === client.name.slot) deliver(turn, task);
+    if (task?.record.slot === client.name.slot)
+      deliverAgain(turn, task, { clientId: client.name.clientId, correlationId: 0 });
   }
 }
 
@@ -148,18 +150,10 @@ export function onStatusQuery(turn: Turn, client: Client, query: StatusQuery, co
     const task = state.tasks.get(taskId);
     if (task === undefined) continue;
     tasks.push(statusOf(task));
-    if (query.deliver && task.end !== undefined) deliverTo(turn, client, task);
+    if (query.deliver) deliverAgain(turn, task, { clientId: client.name.clientId, correlationId });
   }
   const truncated = asked.length > state.settings.wire.statusTasksMax;
   send(turn, client.name.clientId, { kind: 'statusReport', tasks, truncated }, correlationId);
-}
-
-function deliverTo(turn: Turn, client: Client, task: Task): void {
-  const { vehicleId, slot } = task.record;
-  if (slot === client.name.slot) return deliver(turn, task);
-  // Another connection of the same vehicle asks for it.
-  const asked: Task = { ...task, record: { ...task.record, vehicleId, slot: client.name.slot } };
-  deliver(turn, asked);
 }
 
 export function statusOf(task: Task): StatusEntry {

@@ -1,7 +1,7 @@
 /** What the pile's firmware says moves the session of its connector, and so the donor that is plugged in there. */
 import type { FirmwareEvent } from '@plugpool/firmware-bridge';
-import type { ConnectorId, VehicleId } from '@plugpool/proto';
-import { departureOf } from './connections.ts';
+import type { VehicleId } from '@plugpool/proto';
+import { departureOf, forgetIdleDonors } from './connections.ts';
 import { refreshDonor } from './donor.ts';
 import { CONNECTORS_MAX } from './limits.ts';
 import { isPlugged, newSession, transition, type Session } from './session.ts';
@@ -37,16 +37,17 @@ function moveVehicle(turn: Turn, before: Session | undefined, after: Session): v
   const here = isPlugged(after.state) ? after.identity?.vehicleId : undefined;
   if (left !== undefined && left !== here && state.connectorOf.get(left) === after.connectorId) {
     state.connectorOf.delete(left);
-    lookAgain(turn, left, after.connectorId);
+    lookAgain(turn, left, 'left');
+    forgetIdleDonors(state);
   }
   if (here === undefined) return;
   // A vehicle is at one connector; whoever said so last is believed.
   state.connectorOf.set(here, after.connectorId);
-  lookAgain(turn, here, undefined);
+  lookAgain(turn, here, 'there');
 }
 
-function lookAgain(turn: Turn, vehicleId: VehicleId, leftConnector: ConnectorId | undefined): void {
+function lookAgain(turn: Turn, vehicleId: VehicleId, plug: 'there' | 'left'): void {
   const donor = donorOf(turn.state, vehicleId);
   donor.departureMonoMs = departureOf(turn, donor, donor.report);
-  refreshDonor(turn, donor, leftConnector === undefined ? 'there' : 'left');
+  refreshDonor(turn, donor, plug);
 }

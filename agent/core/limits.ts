@@ -3,8 +3,9 @@
 /** Tasks that are accepted and not yet delivered. */
 export const OPEN_TASKS_MAX = 20_000;
 export const OPEN_TASKS_PER_VEHICLE_MAX = 5_000;
-/** Bytes of inline inputs and outputs of open tasks. */
+/** Bytes of inline inputs of tasks that have not ended; outputs are on disk alone. */
 export const INLINE_BYTES_TOTAL_MAX = 64 * 1024 * 1024;
+export const INLINE_BYTES_PER_VEHICLE_MAX = 16 * 1024 * 1024;
 /** Request ids of closed tasks that are remembered; the oldest are forgotten first. */
 export const CLOSED_TASKS_MAX = 100_000;
 /** Requests and results that wait for their bytes. */

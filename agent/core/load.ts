@@ -13,7 +13,7 @@ import {
   type State,
   type Task,
 } from './state.ts';
-import { inlineBytesOf } from './task-end.ts';
+import { countInline, forgetPayloads } from './inline-bytes.ts';
 import { donorOf } from './turn.ts';
 import { freeOf } from './capacity.ts';
 
@@ -59,10 +59,10 @@ function carryOver(state: State, before: State): void {
 function loadTask(state: State, open: StoredState['openTasks'][number], now: Now): void {
   const record = open.task;
   const task = openTask(state, record, now.monoMs + timeLeft(record, now));
-  state.inlineBytes += inlineBytesOf(record.input);
+  countInline(state, record, 1);
   if (open.end !== undefined) {
     task.end = open.end;
-    state.inlineBytes += inlineBytesOf(open.end.output);
+    forgetPayloads(state, task);
     state.timers.clear(`deadline:${record.taskId}`);
   }
   for (const instance of open.instances) task.instances.push(loadInstance(state, task, instance, now));

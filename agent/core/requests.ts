@@ -12,10 +12,16 @@ import type {
 } from '@plugpool/proto';
 import { awaitBlob } from './blobs.ts';
 import { candidates, neverFits } from './catalogue.ts';
-import { INLINE_BYTES_TOTAL_MAX, OPEN_TASKS_MAX, OPEN_TASKS_PER_VEHICLE_MAX } from './limits.ts';
+import {
+  INLINE_BYTES_PER_VEHICLE_MAX,
+  INLINE_BYTES_TOTAL_MAX,
+  OPEN_TASKS_MAX,
+  OPEN_TASKS_PER_VEHICLE_MAX,
+} from './limits.ts';
 import type { TaskRecord } from './records.ts';
 import { requestKey, type Client, type Instance, type KnownRequest, type State, type Task } from './state.ts';
-import { deliver, inlineBytesOf } from './task-end.ts';
+import { countInline, inlineBytesOf } from './inline-bytes.ts';
+import { deliverAgain } from './task-end.ts';
 import { log, queue, refuse, send, write, type Turn } from './turn.ts';
 
 export interface Heard<Body> {
@@ -71,7 +77,7 @@ function answerAgain(turn: Turn, to: Addressee, known: KnownRequest, bodyHash: s
     return;
   }
   send(turn, to.clientId, acceptedOf(turn, known.task), to.correlationId);
-  deliver(turn, known.task);
+  deliverAgain(turn, known.task, to);
 }
 
 function acceptedOf(turn: Turn, task: Task): Accepted {
@@ -126,8 +132,15 @@ function whyFull(state: State, vehicleId: VehicleId, body: TaskRequest): Reason[
   const own = state.openTasksOf.get(vehicleId)?.size ?? 0;
   if (own >= OPEN_TASKS_PER_VEHICLE_MAX)
     reasons.push({ code: 'too_many_tasks', detail: `${vehicleId} has ${own} open tasks`, hint });
-  if (state.inlineBytes + inlineBytesOf(body.input) > INLINE_BYTES_TOTAL_MAX)
+  const bytes = inlineBytesOf(body.input);
+  if (state.inlineBytes + bytes > INLINE_BYTES_TOTAL_MAX)
     reasons.push({ code: 'too_many_tasks', detail: 'the inputs that wait fill the memory', hint });
+  else if ((state.inlineBytesOf.get(vehicleId) ?? 0) + bytes > INLINE_BYTES_PER_VEHICLE_MAX)
+    reasons.push({
+      code: 'too_many_tasks',
+      detail: `the inputs of ${vehicleId} that wait are too many bytes`,
+      hint,
+    });
   return reasons;
 }
 
@@ -153,7 +166,7 @@ export function accept(turn: Turn, client: Client, heard: Heard<TaskRequest>): v
     deadlineWallMs: now.wallMs + deadlineMs,
   };
   const task = openTask(state, record, now.monoMs + deadlineMs);
-  state.inlineBytes += inlineBytesOf(record.input);
+  countInline(state, record, 1);
   state.counters.accepted += 1;
   const instance = newInstance(task, 0, now.monoMs);
   task.instances.push(instance);

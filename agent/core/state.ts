@@ -87,9 +87,11 @@ export interface Instance {
 }
 
 export interface Task {
-  readonly record: TaskRecord;
+  /** Without its inline input once it has ended: nobody runs it any more. */
+  record: TaskRecord;
   readonly instances: Instance[];
   readonly deadlineMonoMs: number;
+  /** Without its inline output, which is on disk alone. */
   end: TaskEndRecord | undefined;
 }
 
@@ -146,6 +148,8 @@ export interface State {
   /** By `vehicleId/requestId`; insertion order of the closed ones is that of their end. */
   readonly requests: Map<string, KnownRequest>;
   closedRequests: number;
+  /** Of inline inputs, by who asked. */
+  readonly inlineBytesOf: Map<VehicleId, number>;
   inlineBytes: number;
   readonly waiting: WaitingLine;
   readonly awaitedBlobs: Map<Digest, AwaitedBlob>;
@@ -185,6 +189,7 @@ export function emptyState(settings: Settings, generation: number): State {
     openTasksOf: new Map(),
     requests: new Map(),
     closedRequests: 0,
+    inlineBytesOf: new Map(),
     inlineBytes: 0,
     waiting: new WaitingLine(),
     awaitedBlobs: new Map(),

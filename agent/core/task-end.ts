@@ -1,5 +1,6 @@
 /** How a task ends, and how its requester gets to know: sent until it is acknowledged. */
-import type { Delivery, Payload } from '@plugpool/proto';
+import type { ClientId, Delivery } from '@plugpool/proto';
+import { forgetPayloads } from './inline-bytes.ts';
 import { CLOSED_TASKS_MAX } from './limits.ts';
 import { revokeAtOnce } from './lease.ts';
 import type { TaskEndRecord, TaskRecord } from './records.ts';
@@ -23,18 +24,23 @@ export function endTask(turn: Turn, task: Task, ending: Ending): void {
     turn.changedInstances.set(instance.instanceId, instance);
   }
   state.timers.clear(`deadline:${task.record.taskId}`);
-  state.inlineBytes += inlineBytesOf(task.end.output);
   state.counters[task.end.state] += 1;
   write(turn, { change: 'endTask', taskId: task.record.taskId, end: task.end });
-  deliver(turn, task);
+  // To the connection that asked, where it is there; else it is owed, and said at its next hello.
+  const client = askingClient(state, task.record);
+  if (client !== undefined) send(turn, client.name.clientId, deliveryOf(task.record, task.end));
+  forgetPayloads(state, task);
 }
 
-/** Sends the end to the connection that asked, where it is there; else it is owed and sent at its next hello. */
-export function deliver(turn: Turn, task: Task): void {
+/** Says the end of a task again, from what is on disk; nothing where it has not ended. */
+export function deliverAgain(
+  turn: Turn,
+  task: Task,
+  to: { readonly clientId: ClientId; readonly correlationId: number },
+): void {
   if (task.end === undefined) return;
-  const client = askingClient(turn.state, task.record);
-  if (client === undefined) return;
-  send(turn, client.name.clientId, deliveryOf(task.record, task.end));
+  const { clientId, correlationId } = to;
+  turn.effects.recalls.push({ clientId, correlationId, taskId: task.record.taskId });
 }
 
 export function deliveryOf(record: TaskRecord, end: TaskEndRecord): Delivery {
@@ -74,9 +80,8 @@ export function closeTask(turn: Turn, task: Task): void {
 }
 
 export function forgetOpen(state: State, task: Task): void {
-  const { taskId, vehicleId, input } = task.record;
+  const { taskId, vehicleId } = task.record;
   state.tasks.delete(taskId);
-  state.inlineBytes -= inlineBytesOf(input) + inlineBytesOf(task.end?.output);
   const ofVehicle = state.openTasksOf.get(vehicleId);
   ofVehicle?.delete(taskId);
   if (ofVehicle?.size === 0) state.openTasksOf.delete(vehicleId);
@@ -90,8 +95,4 @@ function forgetOldestClosed(turn: Turn): void {
     writeLazily(turn, { change: 'forgetTasks', taskIds: [request.taskId] });
     return;
   }
-}
-
-export function inlineBytesOf(payload: Payload | undefined): number {
-  return payload?.where === 'inline' ? payload.bytes.length : 0;
 }

@@ -14,6 +14,7 @@ import type {
 import { DEFAULT_SETTINGS, type Settings } from '../../agent/core/settings.ts';
 import type { State } from '../../agent/core/state.ts';
 import { nextDueMs, step } from '../../agent/core/step.ts';
+import { deliveryOf } from '../../agent/core/task-end.ts';
 import {
   BLOB_BYTES_MAX,
   CHUNK_BYTES_MAX,
@@ -178,7 +179,12 @@ export class SimulatedPile {
   step(...events: Event[]): SentBody[] {
     const effects = step(this.state, events, this.now());
     this.commit(effects);
-    const sent = effects.sends.map(({ clientId, envelope }) => ({ clientId, ...envelope }));
+    const sent: SentBody[] = effects.sends.map(({ clientId, envelope }) => ({ clientId, ...envelope }));
+    for (const { clientId, correlationId, taskId } of effects.recalls) {
+      const kept = this.disk.tasks.get(taskId);
+      if (kept?.end === undefined || !clientId.startsWith(`${kept.task.vehicleId}.`)) continue;
+      sent.push({ clientId, correlationId, body: deliveryOf(kept.task, kept.end) });
+    }
     this.sent.push(...sent);
     this.afterStep(sent);
     return sent;

@@ -1,13 +1,14 @@
 /** How a task goes through an agent's decisions: accepted, granted, moved, ended, delivered, once. */
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import type { LeaseId, TaskId, VehicleId } from '@plugpool/proto';
+import type { LeaseId, RequestId, TaskId, VehicleId } from '@plugpool/proto';
 import { explain } from '../../agent/core/explain.ts';
 import {
   bodiesOf,
   capacityReport,
   completed,
   connectorOf,
+  digestOf,
   request,
   SimulatedPile,
   type SentBody,
@@ -318,6 +319,28 @@ test('a cancelled task stops at its donor and is delivered as cancelled', () => 
   const sent = pile.say('asker.ask-1', { kind: 'cancel', which: { by: 'task', taskId: taskId as TaskId } });
   assert.equal(bodiesOf(sent, 'revoke')[0]?.reason, 'cancelled');
   assert.equal(deliveryIn(sent).state, 'cancelled');
+});
+
+test('a request that is taken back while its input is on the way is not accepted any more', () => {
+  const pile = pileWith('donor');
+  const input = { where: 'blob', blob: { digest: digestOf('input'), sizeBytes: 100_000 } } as const;
+  const asked = pile.message('asker.ask-1', request('r1', 'sum', { input }));
+  pile.step({ ...asked, blobHeld: false } as typeof asked);
+  pile.say('asker.ask-1', { kind: 'cancel', which: { by: 'request', requestId: 'r1' as RequestId } });
+  const arrived = pile.step({ kind: 'blobArrived', digest: digestOf('input') });
+  assert.deepEqual(arrived, []);
+  assert.equal(pile.state.tasks.size, 0);
+});
+
+test('outputs that nobody acknowledged take no memory, and come from disk when they are asked for', () => {
+  const pile = pileWith('donor');
+  const lease = leaseIn(pile.say('asker.ask-1', request('r1', 'sum')));
+  pile.say('donor.lend', completed(lease));
+  const [task] = [...pile.state.tasks.values()];
+  assert.equal(task?.end?.output, undefined);
+  assert.equal(pile.state.inlineBytes, 0);
+  const again = pile.say('asker.ask-1', request('r1', 'sum'));
+  assert.deepEqual(deliveryIn(again).output, { where: 'inline', bytes: new Uint8Array([42]) });
 });
 
 test('nobody cancels or reads another vehicle’s task', () => {
