@@ -74,7 +74,7 @@ export async function bwrapArguments(extraArgs: readonly string[]): Promise<stri
     '--unshare-all',
     '--unshare-user',
     ...extraArgs,
-
+    '--die-with-parent',
     '--new-session',
     '--as-pid-1',
     ...['--cap-drop', 'ALL'],
