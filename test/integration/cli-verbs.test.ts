@@ -196,7 +196,6 @@ test('a person reads tables, with nothing in them that commands a terminal', asy
   ]) {
     const { code, stdout, stderr } = await plugpool(pile.dataDir, ...argv);
     assert.deepEqual([code, stderr], [0, ''], argv.join(' '));
-    // eslint-disable-next-line no-control-regex -- these are what a terminal obeys
     assert.doesNotMatch(stdout, /[\u0000-\u0009\u000b-\u001f\u007f-\u009f]/, argv.join(' '));
   }
   const { stdout } = await plugpool(pile.dataDir, 'status');

@@ -1,0 +1,211 @@
+/** The agent's configuration: where a value comes from, what is refused, and how it is said. */
+import assert from 'node:assert/strict';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test, type TestContext } from 'node:test';
+import fc from 'fast-check';
+import { parse, stringify } from 'yaml';
+import { configOf, ConfigError, type Config } from '@plugpool/agent';
+import { DEFAULT_SETTINGS } from '../../agent/core/settings.ts';
+import { formatDuration, parseDurationMs } from '../../agent/config/duration.ts';
+import { envName, loadConfig, type ConfigSources } from '../../agent/config/load-config.ts';
+import { keysAt, schemaKeys, settablePaths, type SchemaKey } from '../../agent/config/schema-keys.ts';
+
+function fileWith(t: TestContext, text: string): string {
+  const folder = mkdtempSync(join(tmpdir(), 'plugpool-config-'));
+  t.after(() => rmSync(folder, { recursive: true, force: true }));
+  const file = join(folder, 'pile.yaml');
+  writeFileSync(file, text);
+  return file;
+}
+
+function loaded(sources: ConfigSources): Config {
+  const result = loadConfig(sources);
+  assert.ok(result.ok, JSON.stringify(result));
+  return result.config;
+}
+
+function problems(sources: ConfigSources): [where: string, what: string][] {
+  const result = loadConfig(sources);
+  assert.ok(!result.ok);
+  return result.problems.map(({ where, what }) => [where, what]);
+}
+
+test('without any file the agent is one station with manual firmware on this machine alone', () => {
+  const config = loaded({ env: { HOME: '/home/op', XDG_STATE_HOME: '/state' } });
+  assert.equal(config.dataDir, '/state/plugpool');
+  assert.equal(config.listen, 'mqtt://127.0.0.1:1883');
+  assert.equal(config.tokens, 'open');
+  assert.deepEqual(config.firmware, [{ kind: 'manual' }]);
+  const { wire, ...policy } = config.settings;
+  assert.deepEqual(policy, DEFAULT_SETTINGS);
+  assert.equal(wire.messageBytesMax, 256 * 1024);
+});
+
+test('a relative XDG_STATE_HOME is no place', () => {
+  assert.match(loaded({ env: { XDG_STATE_HOME: 'state' } }).dataDir, /\/\.local\/state\/plugpool$/);
+});
+
+test('flags win over the environment, which wins over the file, which wins over the defaults', (t) => {
+  const file = fileWith(t, 'listen: mqtt://127.0.0.1:1\nstation: north\npolicy: { lease: 5s, rest: 6s }\n');
+  const env = { PLUGPOOL_LISTEN: 'mqtt://127.0.0.1:2', PLUGPOOL_POLICY_LEASE: '7s', PLUGPOOL_STATION: '' };
+  const config = loaded({ file, env, flags: { listen: 'mqtt://127.0.0.1:3' } });
+  assert.equal(config.listen, 'mqtt://127.0.0.1:3');
+  assert.equal(config.settings.leaseMs, 7_000);
+  assert.equal(config.settings.restMs, 6_000);
+  assert.equal(config.settings.stationId, 'north', 'a variable that is set to nothing sets nothing');
+  assert.equal(config.settings.crashesMax, DEFAULT_SETTINGS.crashesMax);
+  assert.equal(loaded({ file, env }).listen, 'mqtt://127.0.0.1:2');
+  assert.equal(loaded({ file }).listen, 'mqtt://127.0.0.1:1');
+});
+
+test('three mistakes are three problems at once, each with its place and what to do', (t) => {
+  const file = fileWith(t, 'statoin: north\npolicy:\n  lease: soon\nbroker:\n  connectionsMax: -1\n');
+  const found = problems({ file }).sort();
+  assert.deepEqual(found, [
+    [`${file}: broker.connectionsMax`, 'must be at least 1'],
+    [`${file}: policy.lease`, '"soon" is no duration; write a number and ms, s, min, h or d: 15s'],
+    [`${file}: statoin`, 'is no setting; did you mean station?'],
+  ]);
+});
+
+test('mistakes in file, environment and flags are told together, each with who made it', (t) => {
+  const file = fileWith(t, 'firmware:\n  - { kind: replay, sped: 3 }\n  - kind: ocpp\n');
+  const env = { PLUGPOOL_LOG_LEVEL: 'loud', PLUGPOOL_LISTN: 'x', PLUGPOOL_VEHICLE_AGENT: 'not ours' };
+  const found = problems({ file, env, flags: { listen: 'http://x' } });
+  assert.deepEqual(
+    found.map(([where]) => where),
+    [
+      'PLUGPOOL_LISTN',
+      'PLUGPOOL_LOG_LEVEL: logLevel',
+      `${file}: firmware.0.sped`,
+      `${file}: firmware.1.kind`,
+      '--listen',
+    ],
+  );
+  const what = new Map(found);
+  assert.equal(what.get('PLUGPOOL_LISTN'), 'sets nothing; did you mean PLUGPOOL_LISTEN?');
+  assert.equal(what.get(`${file}: firmware.0.sped`), 'is no setting; did you mean speed?');
+  assert.equal(what.get(`${file}: firmware.1.kind`), 'must be manual or replay');
+});
+
+test('listening beyond this machine needs tokens', () => {
+  const [problem] = problems({ flags: { listen: 'mqtt://0.0.0.0:1883' } });
+  assert.match(problem?.[1] ?? '', /open to the network.*require tokens/);
+  assert.equal(loaded({ flags: { listen: 'mqtt://0.0.0.0:1883', tokens: 'tokens' } }).tokens, 'tokens');
+});
+
+test('what two keys must be together is looked at even where a third is wrong', () => {
+  const env = {
+    PLUGPOOL_POLICY_DEADLINE_DEFAULT: '2h',
+    PLUGPOOL_POLICY_DEADLINE_MAX: '1h',
+    PLUGPOOL_TOKENS: 'no',
+  };
+  const found = problems({ env }).map(([where]) => where);
+  assert.deepEqual(found, [
+    'PLUGPOOL_TOKENS: tokens',
+    'PLUGPOOL_POLICY_DEADLINE_DEFAULT: policy.deadlineDefault',
+  ]);
+});
+
+test('a file that is none is one clear problem', (t) => {
+  assert.deepEqual(problems({ file: '/no/such.yaml' }), [
+    ['/no/such.yaml', 'there is no such file; check the path after --config'],
+  ]);
+  const list = fileWith(t, '- a\n');
+  assert.match(problems({ file: list })[0]?.[1] ?? '', /must be a mapping/);
+  const broken = fileWith(t, 'a: [\n');
+  assert.match(problems({ file: broken })[0]?.[1] ?? '', /line 2/);
+  assert.ok(loaded({ file: fileWith(t, '# nothing yet\n') }));
+});
+
+test('relative paths in a file are meant from its own folder', (t) => {
+  const file = fileWith(t, 'dataDir: data\nfirmware: [{ kind: replay, file: sessions.csv }]\n');
+  const config = loaded({ file });
+  const folder = file.slice(0, file.lastIndexOf('/'));
+  assert.equal(config.dataDir, join(folder, 'data'));
+  const [replay] = config.firmware;
+  assert.equal(replay?.kind === 'replay' && replay.file, join(folder, 'sessions.csv'));
+});
+
+test('a station may be called 007, and a list can come from the environment', () => {
+  const env = {
+    PLUGPOOL_STATION: '007',
+    PLUGPOOL_POLICY_LENDING_STATES: '[charging]',
+    PLUGPOOL_FIRMWARE: '[{ kind: replay, speed: 60, vehicles: { CA-1: car-a } }]',
+  };
+  const config = loaded({ env });
+  assert.equal(config.settings.stationId, '007');
+  assert.deepEqual(config.settings.lendingStates, ['charging']);
+  const [replay] = config.firmware;
+  assert.deepEqual(replay?.kind === 'replay' && replay.vehicles, { 'CA-1': 'car-a' });
+});
+
+test('a station that no connector could belong to, a cron line that never comes, and a second manual firmware are refused', () => {
+  assert.throws(
+    () =>
+      configOf({
+        station: 'a b',
+        housekeeping: { cron: '61 * * * *' },
+        firmware: [{ kind: 'manual' }, { kind: 'manual' }],
+      }),
+    (error: unknown) => {
+      assert.ok(error instanceof ConfigError);
+      assert.deepEqual(error.problems.map(({ where }) => where).sort(), [
+        'firmware',
+        'housekeeping.cron',
+        'station',
+      ]);
+      return true;
+    },
+  );
+});
+
+test('what is in force, written to a file, is in force again', (t) => {
+  const first = loadConfig({ env: { PLUGPOOL_POLICY_REST: '90s', PLUGPOOL_DATA_DIR: '/var/lib/plugpool' } });
+  assert.ok(first.ok);
+  const second = loadConfig({ file: fileWith(t, stringify(first.effective)) });
+  assert.ok(second.ok);
+  assert.deepEqual(second.config, first.config);
+});
+
+test('every duration reads as what it was written from', () => {
+  fc.assert(
+    fc.property(fc.integer({ min: 0, max: 365 * 86_400_000 }), (ms) => {
+      assert.equal(parseDurationMs(formatDuration(ms)), ms);
+    }),
+  );
+  for (const text of ['', '5', 's', '-1s', '1 s', '1e3s', '5S', '1.2345s'])
+    assert.equal(parseDurationMs(text), undefined);
+});
+
+test('every variable is of one key alone', () => {
+  const names = settablePaths().map(envName);
+  assert.equal(new Set(names).size, names.length);
+  assert.deepEqual(keysAt(['firmware', 1]).includes('startAt'), true);
+});
+
+test('docs/configuration.md lists every key with its variable, default and meaning, and nothing else', () => {
+  const text = readFileSync(join(import.meta.dirname, '../../docs/configuration.md'), 'utf8');
+  const rows = [...text.matchAll(/^\| `([a-z][^`]*)` +\|(.*)\|$/gm)].map(([, key = '', cells = '']) =>
+    [key, ...cells.split('|').map((cell) => cell.trim())].join(' | '),
+  );
+  const expected = schemaKeys()
+    .filter(({ isSection }) => !isSection)
+    .map(rowOf);
+  assert.deepEqual(rows.sort(), expected.sort());
+});
+
+function rowOf({ path, defaultValue, description }: SchemaKey): string {
+  const shown = typeof defaultValue === 'string' ? defaultValue : JSON.stringify(defaultValue);
+  const variable = path.includes('[') ? [] : [`\`${envName(path)}\``];
+  return [path, ...variable, defaultValue === undefined ? '' : `\`${shown}\``, description].join(' | ');
+}
+
+test('the example in docs/configuration.md is in force as it stands', (t) => {
+  const text = readFileSync(join(import.meta.dirname, '../../docs/configuration.md'), 'utf8');
+  const [, example = ''] = /```yaml\n([^`]*)```/.exec(text) ?? [];
+  assert.ok(parse(example));
+  assert.equal(loaded({ file: fileWith(t, example) }).settings.leaseMs, 10_000);
+});
