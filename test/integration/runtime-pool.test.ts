@@ -76,9 +76,15 @@ function isAlive(pid: number): boolean {
   }
 }
 
-/** Bounded by the test's own time-out. */
+/** Far beyond what any of these events takes: a test that fails ends, and takes its children with it. */
+const PATIENCE_MS = 20_000;
+
 async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await new Promise((resolve) => setImmediate(resolve));
+  const patience = AbortSignal.timeout(PATIENCE_MS);
+  while (!condition()) {
+    patience.throwIfAborted();
+    await new Promise((resolve) => setImmediate(resolve));
+  }
 }
 
 for (const sandbox of ['bwrap', 'process'] as const) {

@@ -5,6 +5,7 @@ import fs from 'node:fs';
 import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
+import type { Readable } from 'node:stream';
 import { after, before, describe, it } from 'node:test';
 import { promisify } from 'node:util';
 import { chooseSandbox, probeBwrap, SandboxUnavailable } from '../../vehicle-client/runtimes/sandbox.ts';
@@ -102,7 +103,9 @@ describe('a process in bubblewrap', { skip, timeout: 60_000 }, () => {
     assert.deepEqual(interfaces, []);
   });
 
-  it('dies with the process that started it', () => diesWithParent('bwrap', staged));
+  it('dies with the process that started it', { timeout: 10_000 }, (test) =>
+    diesWithParent('bwrap', staged, test.signal),
+  );
 });
 
 describe('a process without bubblewrap', { timeout: 60_000 }, () => {
@@ -132,7 +135,9 @@ describe('a process without bubblewrap', { timeout: 60_000 }, () => {
   });
 
   const noSetpriv = fs.existsSync('/usr/bin/setpriv') ? false : 'setpriv (util-linux) is not installed';
-  it('dies with the process that started it', { skip: noSetpriv }, () => diesWithParent('process', staged));
+  it('dies with the process that started it', { skip: noSetpriv, timeout: 10_000 }, (test) =>
+    diesWithParent('process', staged, test.signal),
+  );
 });
 
 describe('the choice of a sandbox', { timeout: 60_000 }, () => {
@@ -181,7 +186,7 @@ describe('the choice of a sandbox', { timeout: 60_000 }, () => {
 });
 
 /** Starts a child from a parent of its own, and kills that one. */
-async function diesWithParent(kind: SandboxKind, staged: StagedProgram): Promise<void> {
+async function diesWithParent(kind: SandboxKind, staged: StagedProgram, signal: AbortSignal): Promise<void> {
   const command = await (await chooseSandbox(kind)).command(PROGRAM, staged);
   const { file, args, env, cwd } = withScript(command, 'setInterval(() => {}, 1000); console.log()');
   const script = `const { file, args, env, cwd } = ${JSON.stringify({ file, args, env, cwd })};
@@ -191,16 +196,29 @@ async function diesWithParent(kind: SandboxKind, staged: StagedProgram): Promise
     child.stdio[3].on('data', (chunk) => (info = String(chunk)));
     child.stdout.once('data', () => process.stdout.write(info));`;
   const parent = spawn(process.execPath, ['--eval', script], { stdio: ['ignore', 'pipe', 'inherit'] });
+  let pid: number | undefined;
+  try {
+    pid = await childPidFrom(parent.stdout);
+    assert(isComputing(pid));
+    parent.kill('SIGKILL');
+    // The kernel ends it soon, but in its own time; a child that stays is ended by the time-out.
+    while (isComputing(pid)) {
+      signal.throwIfAborted();
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+  } finally {
+    parent.kill('SIGKILL');
+    if (pid !== undefined && isComputing(pid)) process.kill(pid, 'SIGKILL');
+  }
+}
+
+async function childPidFrom(stream: Readable): Promise<number> {
   let info = '';
-  for await (const chunk of parent.stdout.setEncoding('utf8')) {
+  for await (const chunk of stream.setEncoding('utf8') as AsyncIterable<string>) {
     info += chunk;
     if (info.includes('}')) break;
   }
-  const { 'child-pid': pid } = JSON.parse(info) as { 'child-pid': number };
-  assert(isComputing(pid));
-  parent.kill('SIGKILL');
-  // Bounded by the suite's time-out: the kernel ends it soon, but in its own time.
-  while (isComputing(pid)) await new Promise((resolve) => setImmediate(resolve));
+  return (JSON.parse(info) as { 'child-pid': number })['child-pid'];
 }
 
 function isComputing(pid: number): boolean {

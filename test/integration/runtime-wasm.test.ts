@@ -271,14 +271,14 @@ for (const kind of ['bwrap', 'process'] as const) {
       await own.stop();
     });
 
-    it('stands still while suspended and goes on where it was', async () => {
+    it('stands still while suspended and goes on where it was', { timeout: 30_000 }, async (test) => {
       const running = runtime.run(jobFor(modules.loops(), limited({ cpuMs: 300 })));
       const computing = Promise.withResolvers<void>();
       const poll = setInterval(() => running.cpuMs() > 30 && computing.resolve(), 5);
       await computing.promise;
       clearInterval(poll);
       running.suspend();
-      await stopped(running.pids());
+      await stopped(running.pids(), test.signal);
       const before = running.cpuMs();
       assert.equal(running.cpuMs(), before);
       running.resume();
@@ -323,8 +323,9 @@ function isAlive(pid: number): boolean {
 }
 
 /** The computing process is in state T: the kernel has stopped it. */
-async function stopped(pids: readonly number[]): Promise<void> {
+async function stopped(pids: readonly number[], signal: AbortSignal): Promise<void> {
   for (;;) {
+    signal.throwIfAborted();
     const states = pids.map(
       (pid) => /^State:\s+(\w)/m.exec(fs.readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1],
     );
