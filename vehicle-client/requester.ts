@@ -33,6 +33,8 @@ import { CLIENT_VERSION } from './version.ts';
 
 /** Requests and tasks that one client may have open. */
 export const OPEN_MAX = 4096;
+/** Acknowledged results that are remembered, to be acknowledged again. */
+const ACKNOWLEDGED_MAX = 4096;
 export const CONNECT_TIMEOUT_MS_DEFAULT = 10_000;
 export const QUERY_TIMEOUT_MS = 10_000;
 /** A pile that cannot be reached at all is waited for no longer than this: long enough for one that restarts. */
@@ -95,6 +97,8 @@ export class Requester {
   /** Results asked for by task id, of requests that another run of this program made. */
   readonly #awaited = new Map<TaskId, PromiseWithResolvers<TaskResult>>();
   readonly #delivering = new Set<TaskId>();
+  /** Said to be safe here, the latest last. A pile that forgot it, because it fell before it wrote it, is told again. */
+  readonly #acknowledged = new Set<TaskId>();
   readonly #queries = new Map<number, PendingQuery>();
   #connected: PromiseWithResolvers<void> | undefined;
   #startedMonoMs = 0;
@@ -331,7 +335,7 @@ export class Requester {
       { requestId, taskId, deadlineMs },
       {
         cancel: (cancelled) => this.#sendCancel(cancelled),
-        acknowledge: (id) => this.#conversation.post({ kind: 'deliveryAck', taskId: id }),
+        acknowledge: (id) => this.#acknowledge(id),
       },
     );
     this.#tasks.set(taskId, task);
@@ -381,12 +385,16 @@ export class Requester {
       this.#accepted({ kind: 'accepted', requestId: delivery.requestId, taskId, deadlineMs: 0 });
     }
     const task = this.#tasks.get(taskId) ?? this.#adopt(delivery);
-    // Not ours to acknowledge: another run of this program may still wait for it.
-    if (task === undefined || this.#delivering.has(taskId)) return;
+    if (task === undefined) {
+      // Else it is not ours to acknowledge: another run of this program may still wait for it.
+      if (this.#acknowledged.has(taskId)) this.#acknowledge(taskId);
+      return;
+    }
+    if (this.#delivering.has(taskId)) return;
     if (delivery.state !== 'completed' || delivery.output === undefined) {
       this.#tasks.delete(taskId);
       // There is nothing to store: whoever hears of it has all of it.
-      this.#conversation.post({ kind: 'deliveryAck', taskId });
+      this.#acknowledge(taskId);
       task.failed(delivery.state, taskEndError(delivery));
     } else if (delivery.output.where === 'inline') {
       this.#complete(task, delivery, delivery.output.bytes);
@@ -405,7 +413,7 @@ export class Requester {
       { requestId, taskId, deadlineMs: 0 },
       {
         cancel: () => undefined,
-        acknowledge: (id) => this.#conversation.post({ kind: 'deliveryAck', taskId: id }),
+        acknowledge: (id) => this.#acknowledge(id),
       },
     );
     task.result.then(awaited.resolve, awaited.reject);
@@ -431,12 +439,18 @@ export class Requester {
 
   #complete(task: RequestedTask, delivery: Delivery, output: Uint8Array): void {
     this.#tasks.delete(task.taskId);
-    this.#acknowledge(task.taskId);
+    if (this.#parts.autoAck) this.#acknowledge(task.taskId);
     task.completed(delivery, output);
   }
 
   #acknowledge(taskId: TaskId): void {
-    if (this.#parts.autoAck) this.#conversation.post({ kind: 'deliveryAck', taskId });
+    this.#acknowledged.delete(taskId);
+    this.#acknowledged.add(taskId);
+    for (const oldest of this.#acknowledged) {
+      if (this.#acknowledged.size <= ACKNOWLEDGED_MAX) break;
+      this.#acknowledged.delete(oldest);
+    }
+    this.#conversation.post({ kind: 'deliveryAck', taskId });
   }
 
   #query(taskId: TaskId | undefined, deliver: boolean): Promise<StatusReport> {

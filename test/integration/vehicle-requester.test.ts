@@ -236,6 +236,22 @@ test('with autoAck off only the caller acknowledges', async (t) => {
   await pile.next('deliveryAck');
 });
 
+test('a result that a pile forgot to be acknowledged is acknowledged again, and given to nobody twice', async (t) => {
+  const { pile, client } = await scene(t);
+  const asking = client.request({ type: 'echo' });
+  const request = await pile.next('request');
+  const delivery = delivered(request.body.requestId, { where: 'inline', bytes: new Uint8Array() });
+  pile.send(request.clientId, accepted(request), delivery);
+  const task = await asking;
+  await task.result;
+  await pile.next('deliveryAck');
+  pile.send(request.clientId, delivery);
+  assert.deepEqual((await pile.next('deliveryAck')).body.taskId, task.taskId);
+  const kinds: string[] = [];
+  for await (const { kind } of task) kinds.push(kind);
+  assert.deepEqual(kinds, ['accepted', 'ended']);
+});
+
 test('cancel resolves with how the task ended, and is said again after a lost connection', async (t) => {
   const { pile, client } = await scene(t);
   const asking = client.request({ type: 'echo' });
