@@ -180,6 +180,18 @@ describe('a runtime', { timeout: 60_000 }, () => {
     for (const runtime of runtimes.values()) await assert.rejects(runtime.start(AbortSignal.abort()));
   });
 
+  it('removes what a client that was killed had staged, and nothing of one that lives', async () => {
+    const { runtime } = await started('wasm');
+    const staged = () => fs.readdirSync(os.tmpdir()).filter((name) => name.startsWith('plugpool-runtime-'));
+    const own = staged().find((name) => name.includes(`-${process.pid}-`))!;
+    const orphan = own.replace(`-${process.pid}-`, `-${2 ** 30}-`);
+    fs.mkdirSync(path.join(os.tmpdir(), orphan));
+    const { runtime: other } = await started('wasm');
+    assert(!staged().includes(orphan) && staged().includes(own));
+    await Promise.all([runtime.stop(), other.stop()]);
+    assert(!staged().some((name) => name.includes(`-${process.pid}-`)));
+  });
+
   it('of the kind echo returns its input', async () => {
     const { runtime } = await started('echo');
     const input = Buffer.from('the same');

@@ -192,9 +192,12 @@ async function diesWithParent(kind: SandboxKind, staged: StagedProgram, signal: 
   const script = `const { file, args, env, cwd } = ${JSON.stringify({ file, args, env, cwd })};
     const stdio = ['ignore', 'pipe', 'inherit', 'pipe'];
     const child = require('child_process').spawn(file, args, { env, cwd, stdio, detached: true });
-    let info = '{ "child-pid": ' + child.pid + ' }';
-    child.stdio[3].on('data', (chunk) => (info = String(chunk)));
-    child.stdout.once('data', () => process.stdout.write(info));`;
+    // Bubblewrap writes what it has to say in pieces, and the child may speak before it.
+    let info = ${kind === 'bwrap'} ? '' : '{ "child-pid": ' + child.pid + ' }';
+    let hasSpoken = false;
+    const report = () => hasSpoken && info.includes('}') && process.stdout.write(info);
+    child.stdio[3].on('data', (chunk) => ((info += chunk), report()));
+    child.stdout.once('data', () => ((hasSpoken = true), report()));`;
   const parent = spawn(process.execPath, ['--eval', script], { stdio: ['ignore', 'pipe', 'inherit'] });
   let pid: number | undefined;
   try {

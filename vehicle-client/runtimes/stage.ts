@@ -36,7 +36,10 @@ const HERE = path.dirname(fileURLToPath(import.meta.url));
 const EXTENSION = path.extname(fileURLToPath(import.meta.url));
 
 export async function stageProgram(program: ChildProgram): Promise<StagedProgram> {
-  const directory = await fs.mkdtemp(path.join(await fs.realpath(os.tmpdir()), 'plugpool-runtime-'));
+  const parent = await fs.realpath(os.tmpdir());
+  const prefix = await stagePrefix();
+  await removeOrphans(parent, prefix);
+  const directory = await fs.mkdtemp(path.join(parent, `${prefix}${process.pid}-`));
   try {
     await fs.writeFile(path.join(directory, 'package.json'), '{"type":"module"}\n');
     for (const source of program.sources) await stageSource(directory, source, program.copiedPackages);
@@ -54,6 +57,31 @@ export async function stageProgram(program: ChildProgram): Promise<StagedProgram
     entry: `${program.entry}.js`,
     remove: () => fs.rm(directory, { recursive: true, force: true }),
   };
+}
+
+/** Process ids mean something within one pid namespace only, and containers may share a temporary directory. */
+async function stagePrefix(): Promise<string> {
+  const namespace = await fs.readlink('/proc/self/ns/pid').catch(() => 'pid:[0]');
+  return `plugpool-runtime-${namespace.replaceAll(/\D/g, '')}-`;
+}
+
+/** What clients left that were killed: they had no time to remove it. */
+async function removeOrphans(parent: string, prefix: string): Promise<void> {
+  const names = (await fs.readdir(parent)).filter((name) => name.startsWith(prefix));
+  const orphans = names.filter((name) => !isAlive(Number(name.slice(prefix.length).split('-')[0])));
+  for (const name of orphans) {
+    // Another user's, or removed by somebody else meanwhile.
+    await fs.rm(path.join(parent, name), { recursive: true, force: true }).catch(() => undefined);
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
 }
 
 export function packageMountPoint(directory: string, name: string): string {
