@@ -35,6 +35,8 @@ interface Download {
   /** First byte that was not asked for. */
   askedTo: number;
   stalls: number;
+  /** Chunks that came before their turn, by offset. */
+  readonly early: Map<number, Uint8Array>;
   cancelStall: () => void;
   /** Chunks are written one after the other. */
   writing: Promise<void>;
@@ -69,6 +71,7 @@ export class BlobExchange {
         clientId: this.#opening.get(blob.digest) ?? clientId,
         askedTo: upload.nextOffset,
         stalls: 0,
+        early: new Map(),
         cancelStall: () => undefined,
         writing: Promise.resolve(),
       };
@@ -148,18 +151,27 @@ export class BlobExchange {
   }
 
   async #take(download: Download, chunk: BlobChunk): Promise<void> {
-    if (this.#downloads.get(chunk.digest) !== download) return;
-    // Seen already (asked for twice), or out of order after a stall: the stall timer asks again.
-    if (chunk.offset !== download.upload.nextOffset) return;
+    // An empty chunk is no progress: it must not keep a transfer alive.
+    if (this.#downloads.get(chunk.digest) !== download || chunk.data.length === 0) return;
+    const { upload, early } = download;
+    // Asked for in order, but a client may answer as its disk does: what is early waits, within the window.
+    if (chunk.offset > upload.nextOffset && chunk.offset < download.askedTo && early.size < CHUNK_WINDOW)
+      early.set(chunk.offset, chunk.data);
+    // Seen already (asked for twice), or never asked for.
+    if (chunk.offset !== upload.nextOffset) return;
     try {
-      await download.upload.write(chunk.offset, chunk.data);
+      for (let data: Uint8Array | undefined = chunk.data; data !== undefined;) {
+        early.delete(upload.nextOffset);
+        await upload.write(upload.nextOffset, data);
+        data = early.get(upload.nextOffset);
+      }
     } catch (error) {
       // What arrived before the disk was full is kept: the same request, sent again, goes on from there.
       if (error instanceof StoreError) return this.#leave(download, error.message);
       return this.#fail(download, messageOf(error));
     }
     download.stalls = 0;
-    if (download.upload.nextOffset >= download.blob.sizeBytes) return this.#finish(download);
+    if (upload.nextOffset >= download.blob.sizeBytes) return this.#finish(download);
     this.#ask(download);
   }
 
@@ -191,6 +203,7 @@ export class BlobExchange {
 
   #turnTo(download: Download, clientId: ClientId): void {
     download.clientId = clientId;
+    download.early.clear();
     download.askedTo = download.upload.nextOffset;
     this.#ask(download);
   }

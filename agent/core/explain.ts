@@ -55,7 +55,7 @@ export function explain(state: State, taskId: TaskId, now: Now): Explanation | u
   const summary =
     donors.length === 0
       ? 'no vehicle that lends is known here'
-      : `${donors.length} vehicles are known, ${able} may lend now, none of them fits`;
+      : `vehicles known: ${donors.length}; of them may lend now: ${able}; fit: none`;
   return { ...about, state: 'queued', summary, donors };
 }
 
