@@ -14,14 +14,17 @@ export function openStage(t: TestContext, agentConfig: Readonly<Record<string, u
 }
 
 /**
- * A donor that lends all of this machine. Whatever else runs here counts as its own, so that a machine which is busy with other
- * tests lends as much as a quiet one.
+ * Processes under which everything on this machine runs. Their load counts as a donor's own, so that a machine which is busy with
+ * other tests lends as much as a quiet one.
  */
+export const OWN_ROOT_PIDS = [1, oldestAncestor(process.pid)];
+
+/** A donor that lends all of this machine. */
 export const LENDS_ALL = {
   sandbox: 'bwrap-else-process',
   runtimes: ['wasm', 'echo'],
   policy: { cpuPercent: 100, memoryPercent: 100, temperatureMaxC: 120 },
-  probe: { ownRootPids: [1, oldestAncestor(process.pid)], sampleEveryS: 0.5 },
+  probe: { ownRootPids: OWN_ROOT_PIDS, sampleEveryS: 0.5 },
 } as const;
 
 /** In a container the shell that started everything need not be a child of process 1. */
