@@ -20,6 +20,7 @@ import {
 import { backoffDelaysMs, type BackoffBounds } from '../core/backoff.ts';
 import { PlugpoolError } from '../errors.ts';
 import type { Clock, Link, LinkDown, LinkHandlers } from '../ports.ts';
+import { withoutNumberCache } from './packet-writer.ts';
 
 // The package is CommonJS with a default export of its own: which of the two an import yields depends on the loader.
 type MqttClient = InstanceType<typeof MqttClientModule.default>;
@@ -129,6 +130,7 @@ export class MqttLink implements Link {
   }
 
   #connect(target: Target): void {
+    withoutNumberCache();
     const { vehicleId, slot, token } = this.#options;
     const client = new MqttClient(() => openSocket(target), {
       clientId: clientIdOf(vehicleId, slot),

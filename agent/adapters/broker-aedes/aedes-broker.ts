@@ -26,6 +26,7 @@ import type { BrokerLog, LimitedLog } from './limited-log.ts';
 import { parseListenUrl } from './listen-url.ts';
 import { guardPackets } from './packet-guard.ts';
 import type { PacketGuard } from './packet-guard.ts';
+import { withoutNumberCache } from './packet-writer.ts';
 import { encodeTopic, writePublish } from './publish-packet.ts';
 import { withoutPersistence } from './without-persistence.ts';
 
@@ -172,6 +173,7 @@ class EmbeddedAedes implements AedesBroker {
   }
 
   #createAedes(): UnroutedAedes {
+    withoutNumberCache();
     const aedes = new UnroutedAedes({
       persistence: withoutPersistence,
       // Ours, below, counts the whole way to admission and ends first.
