@@ -20,7 +20,7 @@ export async function runWasmImage(
   const output = new File([]);
   const stderr = new File([]);
   const files = [new OpenFile(new File(input)), new OpenFile(output), new OpenFile(stderr)];
-  const wasi = new WASI(['program', ...args], [], files);
+  const wasi = new WASI(['program', ...args], [], files, { debug: false });
   const module = new WebAssembly.Module(await readFile(imagePath));
   const instance = new WebAssembly.Instance(module, { wasi_snapshot_preview1: wasi.wasiImport });
   const exitCode = wasi.start(instance as Parameters<WASI['start']>[0]);

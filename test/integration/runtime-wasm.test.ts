@@ -264,6 +264,8 @@ for (const kind of ['bwrap', 'process'] as const) {
       clearInterval(poll);
       const pids = running.pids();
       assert(pids.length > 0 && pids.every(isAlive));
+      // What is lent is idle time: the owner's own programs go first.
+      for (const pid of pids) assert(os.getPriority(pid) > 0);
       running.kill();
       assert.equal(failureOf(await running.outcome).code, 'revoked');
       assert.deepEqual(pids.filter(isAlive), []);

@@ -5,6 +5,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import fs from 'node:fs';
+import { constants, setPriority } from 'node:os';
 import type { ChildProcess } from 'node:child_process';
 import type { Readable, Writable } from 'node:stream';
 import { readAccounting } from './accounting.ts';
@@ -61,6 +62,7 @@ export class SandboxedChild {
       stdio: ['pipe', 'pipe', 'pipe', ...(infoFd === undefined ? [] : (['pipe'] as const))],
     });
     this.#process = child;
+    if (child.pid !== undefined) yieldToOwner(child.pid);
     if (infoFd === undefined) this.#computingPid = child.pid;
     else readInfo(child.stdio[infoFd] as Readable, (pid) => this.#learnPid(pid));
     child.stdout.on('data', (chunk: Buffer) => this.#receive(chunk));
@@ -147,6 +149,7 @@ export class SandboxedChild {
 
   #learnPid(pid: number): void {
     this.#computingPid = pid;
+    yieldToOwner(pid);
     if (this.#isReady) this.#readBaseline();
     if (this.#killed) this.#signal('SIGKILL');
   }
@@ -210,6 +213,15 @@ function parseDone(frame: Buffer): ChildEnd | undefined {
     return { kind: 'done', done, output: frame.subarray(headerEnd) };
   } catch {
     return undefined;
+  }
+}
+
+/** What is lent is idle time: the owner's programs, and the client that must renew the lease, go first. */
+function yieldToOwner(pid: number): void {
+  try {
+    setPriority(pid, constants.priority.PRIORITY_BELOW_NORMAL);
+  } catch {
+    // It has ended already, or the system has no such notion.
   }
 }
 
