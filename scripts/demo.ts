@@ -57,7 +57,12 @@ async function main(): Promise<number> {
 async function play(stage: Stage, out: NodeJS.WriteStream): Promise<Summary> {
   const startWallMs = Date.now();
   const plot = { startWallMs, unplugAfterMs: UNPLUG_AFTER_MS, backAfterMs: BACK_AFTER_MS };
-  stage.configureAgent({ firmware: [writeSessions(stage.dir, plot)], logLevel: 'info' });
+  stage.configureAgent({
+    firmware: [writeSessions(stage.dir, plot)],
+    logLevel: 'info',
+    // So short that what runs on the donor which is unplugged moves, however little of it is left.
+    policy: { revokeGrace: '200ms' },
+  });
   const view = new LiveView(stage, out);
   view.say('the pile’s agent starts: MQTT broker, SQLite, replayed firmware');
   await stage.startAgent();

@@ -30,7 +30,9 @@ test('every source file begins by saying what it is for', () => {
 });
 
 test('file names are kebab-case, and none is called after nothing', () => {
-  const names = SOURCES.map((path) => [path, basename(path).replace(/(\.test|\.d)?\.(ts|js)$/, '')] as const);
+  const names = SOURCES.map(
+    (path) => [path, basename(path).replace(/((\.alone)?\.test|\.d)?\.(ts|js)$/, '')] as const,
+  );
   assert.deepEqual(
     names
       .filter(([, name]) => !/^[a-z0-9]+(-[a-z0-9]+)*$/.test(name) || EMPTY_WORDS.test(name))
