@@ -1,7 +1,7 @@
 /** A requester takes its request back. */
 import type { Cancel } from '@plugpool/proto';
 import { dropAwaited } from './blobs.ts';
-import { requestKey, type Client, type Task } from './state.ts';
+import type { Client, Task } from './state.ts';
 import { deliverAgain, endTask } from './task-end.ts';
 import { refuse, type Turn } from './turn.ts';
 
@@ -31,6 +31,6 @@ export function onCancel(turn: Turn, client: Client, cancel: Cancel, correlation
 
 function meantTask(turn: Turn, client: Client, { which }: Cancel): Task | undefined {
   if (which.by === 'task') return turn.state.tasks.get(which.taskId);
-  const known = turn.state.requests.get(requestKey(client.name.vehicleId, which.requestId));
+  const known = turn.state.requests.get(client.name.vehicleId, which.requestId);
   return known?.stage === 'open' ? known.task : undefined;
 }

@@ -34,7 +34,11 @@ export function donorObstacle(
   now: Now,
 ): Obstacle | undefined {
   const ineligible = whyNotEligible(state, donor, now);
-  if (ineligible !== undefined) return { test: ineligible };
+  return ineligible === undefined ? pairObstacle(instance, donor, now) : { test: ineligible };
+}
+
+/** What forbids this instance on a donor that is eligible. */
+export function pairObstacle(instance: Instance, donor: Donor, now: Now): Obstacle | undefined {
   if (donor.vehicleId === instance.task.record.vehicleId) return { test: 'own_request' };
   const restUntilMs = instance.avoided.get(donor.vehicleId);
   if (restUntilMs !== undefined && restUntilMs > now.monoMs)

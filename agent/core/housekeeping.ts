@@ -1,7 +1,6 @@
 /** Forgets what is older than the retention: closed tasks, and ends that no requester came back for. */
 import type { TaskId } from '@plugpool/proto';
 import { forgetOpen } from './task-end.ts';
-import { requestKey } from './state.ts';
 import { log, writeLazily, type Turn } from './turn.ts';
 
 /** At most so many at a time: the rest waits for the next hour, and one transaction stays short. */
@@ -11,19 +10,18 @@ export function forgetOld(turn: Turn): void {
   const { state, now } = turn;
   const beforeWallMs = now.wallMs - state.settings.retentionMs;
   const taskIds: TaskId[] = [];
-  for (const [key, request] of state.requests) {
+  for (const request of state.requests.all()) {
     if (taskIds.length >= FORGOTTEN_MAX) break;
     if (request.stage === 'closed') {
       if (request.endedWallMs >= beforeWallMs) continue;
-      state.requests.delete(key);
-      state.closedRequests -= 1;
+      state.requests.forget(request);
       taskIds.push(request.taskId);
       continue;
     }
     const { task } = request;
     if (task.end === undefined || task.end.endedWallMs >= beforeWallMs) continue;
     forgetOpen(state, task);
-    state.requests.delete(requestKey(task.record.vehicleId, task.record.requestId));
+    state.requests.forget(request);
     taskIds.push(task.record.taskId);
   }
   if (taskIds.length === 0) return;

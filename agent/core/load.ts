@@ -6,7 +6,6 @@ import type { Settings } from './settings.ts';
 import {
   algorithmKey,
   emptyState,
-  requestKey,
   type Donor,
   type Instance,
   type Lease,
@@ -23,15 +22,9 @@ export function loadState(stored: StoredState, settings: Settings, now: Now, bef
   for (const algorithm of stored.algorithms)
     state.algorithms.set(algorithmKey(algorithm.id, algorithm.version), algorithm);
   for (const closed of stored.closedTasks) {
-    const { bodyHash, taskId, endedWallMs } = closed;
-    state.requests.set(requestKey(closed.vehicleId, closed.requestId), {
-      stage: 'closed',
-      bodyHash,
-      taskId,
-      endedWallMs,
-    });
+    const { vehicleId, requestId, ...rest } = closed;
+    state.requests.close(vehicleId, requestId, rest);
   }
-  state.closedRequests = stored.closedTasks.length;
   if (before !== undefined) carryOver(state, before);
   for (const open of stored.openTasks) loadTask(state, open, now);
   for (const donor of state.donors.values()) settle(state, donor, now);

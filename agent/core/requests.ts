@@ -19,7 +19,8 @@ import {
   OPEN_TASKS_PER_VEHICLE_MAX,
 } from './limits.ts';
 import type { TaskRecord } from './records.ts';
-import { requestKey, type Client, type Instance, type KnownRequest, type State, type Task } from './state.ts';
+import type { KnownRequest } from './known-requests.ts';
+import type { Client, Instance, State, Task } from './state.ts';
 import { countInline, inlineBytesOf } from './inline-bytes.ts';
 import { deliverAgain } from './task-end.ts';
 import { log, queue, refuse, send, write, type Turn } from './turn.ts';
@@ -33,7 +34,7 @@ export interface Heard<Body> {
 export function onRequest(turn: Turn, client: Client, heard: Heard<TaskRequest>): void {
   const { body, correlationId } = heard.envelope;
   const to = { clientId: client.name.clientId, correlationId, requestId: body.requestId };
-  const known = turn.state.requests.get(requestKey(client.name.vehicleId, body.requestId));
+  const known = turn.state.requests.get(client.name.vehicleId, body.requestId);
   if (known !== undefined) return answerAgain(turn, to, known, heard.bodyHash);
   const reasons = whyRefused(turn.state, client.name.vehicleId, body);
   if (reasons.length > 0) return refuse(turn, to, reasons, reasons.every(isPassing));
@@ -185,8 +186,7 @@ function nextTaskId(state: State): TaskId {
 export function openTask(state: State, record: TaskRecord, deadlineMonoMs: number): Task {
   const task: Task = { record, instances: [], deadlineMonoMs, end: undefined };
   state.tasks.set(record.taskId, task);
-  const key = requestKey(record.vehicleId, record.requestId);
-  state.requests.set(key, { stage: 'open', bodyHash: record.bodyHash, task });
+  state.requests.open(task);
   let ofVehicle = state.openTasksOf.get(record.vehicleId);
   if (ofVehicle === undefined) state.openTasksOf.set(record.vehicleId, (ofVehicle = new Set()));
   ofVehicle.add(record.taskId);

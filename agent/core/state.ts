@@ -20,6 +20,7 @@ import type {
 } from '@plugpool/proto';
 import type { ConnectionNumber } from './events.ts';
 import type { AlgorithmRecord, AttemptOutcome, TaskEndRecord, TaskRecord } from './records.ts';
+import { KnownRequests } from './known-requests.ts';
 import type { Session } from './session.ts';
 import type { Settings } from './settings.ts';
 import { Timers } from './timers.ts';
@@ -95,16 +96,6 @@ export interface Task {
   end: TaskEndRecord | undefined;
 }
 
-/** What a vehicle's request id stands for. */
-export type KnownRequest =
-  | { readonly stage: 'open'; readonly bodyHash: string; readonly task: Task }
-  | {
-      readonly stage: 'closed';
-      readonly bodyHash: string;
-      readonly taskId: TaskId;
-      readonly endedWallMs: number;
-    };
-
 /** Messages that wait until the bytes they speak of are on the pile's disk. */
 export interface AwaitedBlob {
   readonly digest: Digest;
@@ -145,9 +136,7 @@ export interface State {
   readonly algorithms: Map<string, AlgorithmRecord>;
   readonly tasks: Map<TaskId, Task>;
   readonly openTasksOf: Map<VehicleId, Set<TaskId>>;
-  /** By `vehicleId/requestId`; insertion order of the closed ones is that of their end. */
-  readonly requests: Map<string, KnownRequest>;
-  closedRequests: number;
+  readonly requests: KnownRequests;
   /** Of inline inputs, by who asked. */
   readonly inlineBytesOf: Map<VehicleId, number>;
   inlineBytes: number;
@@ -187,8 +176,7 @@ export function emptyState(settings: Settings, generation: number): State {
     algorithms: new Map(),
     tasks: new Map(),
     openTasksOf: new Map(),
-    requests: new Map(),
-    closedRequests: 0,
+    requests: new KnownRequests(),
     inlineBytesOf: new Map(),
     inlineBytes: 0,
     waiting: new WaitingLine(),
@@ -207,10 +195,6 @@ export function emptyState(settings: Settings, generation: number): State {
       staleMessages: 0,
     },
   };
-}
-
-export function requestKey(vehicleId: VehicleId, requestId: string): string {
-  return `${vehicleId}/${requestId}`;
 }
 
 export function algorithmKey(id: string, version: string): string {

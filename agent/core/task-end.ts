@@ -4,7 +4,7 @@ import { forgetPayloads } from './inline-bytes.ts';
 import { CLOSED_TASKS_MAX } from './limits.ts';
 import { revokeAtOnce } from './lease.ts';
 import type { TaskEndRecord, TaskRecord } from './records.ts';
-import { requestKey, type State, type Task } from './state.ts';
+import type { State, Task } from './state.ts';
 import { askingClient, send, write, writeLazily, type Turn } from './turn.ts';
 
 type Ending = Pick<TaskEndRecord, 'state'> &
@@ -66,17 +66,11 @@ export function closeTask(turn: Turn, task: Task): void {
   if (task.end === undefined) return;
   writeLazily(turn, { change: 'taskDelivered', taskId: task.record.taskId });
   forgetOpen(state, task);
-  const key = requestKey(task.record.vehicleId, task.record.requestId);
-  // Deleted first, so that the closed ones stand in the order of their end.
-  state.requests.delete(key);
-  state.requests.set(key, {
-    stage: 'closed',
-    bodyHash: task.record.bodyHash,
-    taskId: task.record.taskId,
-    endedWallMs: task.end.endedWallMs,
-  });
-  state.closedRequests += 1;
-  if (state.closedRequests > CLOSED_TASKS_MAX) forgetOldestClosed(turn);
+  const { vehicleId, requestId, taskId, bodyHash } = task.record;
+  state.requests.close(vehicleId, requestId, { bodyHash, taskId, endedWallMs: task.end.endedWallMs });
+  if (state.requests.closedCount <= CLOSED_TASKS_MAX) return;
+  const oldest = state.requests.forgetOldestClosed();
+  if (oldest !== undefined) writeLazily(turn, { change: 'forgetTasks', taskIds: [oldest.taskId] });
 }
 
 export function forgetOpen(state: State, task: Task): void {
@@ -85,14 +79,4 @@ export function forgetOpen(state: State, task: Task): void {
   const ofVehicle = state.openTasksOf.get(vehicleId);
   ofVehicle?.delete(taskId);
   if (ofVehicle?.size === 0) state.openTasksOf.delete(vehicleId);
-}
-
-function forgetOldestClosed(turn: Turn): void {
-  for (const [key, request] of turn.state.requests) {
-    if (request.stage !== 'closed') continue;
-    turn.state.requests.delete(key);
-    turn.state.closedRequests -= 1;
-    writeLazily(turn, { change: 'forgetTasks', taskIds: [request.taskId] });
-    return;
-  }
 }

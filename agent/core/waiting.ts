@@ -57,7 +57,7 @@ export function headOf(group: WaitingGroup): Instance {
 }
 
 /** An instance that failed somewhere has wishes of its own (donors it avoids), so it stands alone. */
-function groupKey(instance: Instance): string {
+export function groupKey(instance: Instance): string {
   if (instance.avoided.size > 0) return `alone/${instance.instanceId}`;
   const { vehicleId, selector } = instance.task.record;
   return selector.by === 'type'
