@@ -16,6 +16,8 @@ import { StoreError } from './store-error.ts';
 /** Without a chunk for so long, the window is asked for again. */
 const STALL_MS = 10_000;
 const STALLS_MAX = 3;
+/** A client that left comes back within so long, or its pull takes no more memory. */
+const LEFT_MS = 30_000;
 /** Bytes that one pull may ask for: what the window allows at a time. */
 const PULL_BYTES_MAX = CHUNK_WINDOW * CHUNK_BYTES_MAX;
 
@@ -100,10 +102,15 @@ export class BlobExchange {
     }
   }
 
-  /** Pulls stop where they are; a request or result that is sent again goes on with them. */
+  /** Pulls stop where they are; a request or result that is sent again goes on with them, in a while from the disk. */
   onDisconnected(clientId: ClientId): void {
-    for (const download of this.#downloads.values())
-      if (download.clientId === clientId) download.cancelStall();
+    for (const download of this.#downloads.values()) {
+      if (download.clientId !== clientId) continue;
+      download.cancelStall();
+      download.cancelStall = this.#around.clock.setTimer(LEFT_MS, () =>
+        this.#leave(download, 'the client left'),
+      );
+    }
   }
 
   async stop(): Promise<void> {

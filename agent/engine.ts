@@ -29,7 +29,7 @@ export interface EngineSurroundings {
   publish(effects: Effects): void;
   /** Builds what `publish` will send while the commit is under way. */
   prepare(effects: Effects): void;
-  /** The commit of these events failed: nothing of them happened. `awaiting` lost the upload that they waited for. */
+  /** The commit of these events failed: nothing of them happened. */
   refused(events: readonly Event[], error: StoreError): void;
   /** Our own code broke a promise: the agent must stop and start again from the store. */
   fatal(error: unknown): void;
@@ -95,7 +95,7 @@ export class Engine {
     this.#stopped = true;
     this.#cancelTimer?.();
     this.#cancelLazy?.();
-    if (this.#lazy.length > 0) await this.#around.store.commit(this.#lazy.splice(0));
+    await this.#commitLazy();
   }
 
   #schedule(): void {
@@ -181,8 +181,8 @@ export class Engine {
   }
 
   #keepForLater(changes: readonly StoreChange[]): void {
-    if (changes.length === 0) return;
     this.#lazy.push(...changes);
+    if (this.#lazy.length === 0) return;
     this.#cancelLazy ??= this.#around.clock.setTimer(LAZY_DELAY_MS, () => {
       this.#cancelLazy = undefined;
       void this.#flushLazy();
@@ -194,15 +194,28 @@ export class Engine {
     if (this.#running || this.#scheduled || this.#stopped) return;
     this.#running = true;
     try {
-      await this.#around.store.commit(this.#lazy.splice(0));
+      if (!(await this.#commitLazy())) this.#keepForLater([]);
     } catch (error) {
-      // They promised nothing. What they said is derived again: a delivery is repeated until it is acknowledged.
-      if (!(error instanceof StoreError)) this.#around.fatal(error);
+      this.#around.fatal(error);
     } finally {
       this.#running = false;
     }
     if (this.#queue.length > 0) this.#schedule();
     for (const resolve of this.#onIdle.splice(0)) resolve();
+  }
+
+  /** False where the disk refused: they stay, since memory says already what they say, and go with the next commit. */
+  async #commitLazy(): Promise<boolean> {
+    const changes = this.#lazy.splice(0);
+    if (changes.length === 0) return true;
+    try {
+      await this.#around.store.commit(changes);
+      return true;
+    } catch (error) {
+      if (!(error instanceof StoreError)) throw error;
+      this.#lazy.unshift(...changes);
+      return false;
+    }
   }
 
   #armTimer(): void {

@@ -18,6 +18,12 @@ interface Waiting {
   readonly bodyHash: string;
 }
 
+export const TOO_MANY_UPLOADS: Reason = {
+  code: 'rate_limited',
+  detail: 'too many uploads are under way at this pile',
+  hint: 'send it again in some seconds',
+};
+
 /** False: too many wait already. */
 export function awaitBlob(turn: Turn, client: Client, blob: BlobRef, message: Waiting): boolean {
   const { state, now } = turn;

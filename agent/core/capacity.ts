@@ -129,7 +129,9 @@ export function clampTo(report: Capacity, hardware: Capacity): { capacity: Capac
   let clamped = false;
   for (const gpu of report.gpus) {
     const owned = hardware.gpus.find((device) => device.deviceId === gpu.deviceId);
-    if (owned === undefined) {
+    // A device that is named twice is there once.
+    const isSeen = gpus.some((device) => device.deviceId === gpu.deviceId);
+    if (owned === undefined || isSeen) {
       clamped = true;
       continue;
     }

@@ -8,7 +8,7 @@ import type {
   StatusEntry,
   StatusQuery,
 } from '@plugpool/proto';
-import { believe, refreshDonor } from './donor.ts';
+import { believe, refreshDonor, sessionOf } from './donor.ts';
 import type { ConnectionNumber } from './events.ts';
 import { IDLE_DONORS_MAX } from './limits.ts';
 import { loseLease } from './lost-lease.ts';
@@ -21,7 +21,11 @@ import { donorOf, log, refuse, send, type Turn } from './turn.ts';
 const EPOCHS_PER_GENERATION = 2 ** 32;
 
 export function onConnected(turn: Turn, name: ClientName, connection: ConnectionNumber): void {
-  turn.state.clients.set(name.clientId, { name, connection, epoch: 0 as Epoch });
+  const { state } = turn;
+  state.clients.set(name.clientId, { name, connection, epoch: 0 as Epoch });
+  // Until its hello the new connection lends nothing, whether the end of the old one was heard or not.
+  const donor = state.donors.get(name.vehicleId);
+  if (donor?.clientId === name.clientId) donor.clientId = undefined;
 }
 
 /** Leases survive the connection: only time or a hello that does not list them ends them. */
@@ -116,22 +120,14 @@ export function onCapacity(turn: Turn, client: Client, report: CapacityReport): 
   donor.lendable = believe(turn, donor, report.lendable);
   donor.reportedMonoMs = now.monoMs;
   donor.cachedImages = new Set(report.cachedImages);
-  donor.departureMonoMs = departureOf(turn, donor, report);
-  state.timers.set(`capacity:${donor.vehicleId}`, now.monoMs + state.settings.capacityStaleMs + 1);
+  donor.departureMonoMs = departureOf(state, donor);
   refreshDonor(turn, donor);
 }
 
 /** The earlier of what the driver told the vehicle and what was told to the station. */
-export function departureOf(
-  turn: Turn,
-  donor: Donor,
-  report: CapacityReport | undefined,
-): number | undefined {
-  const { state, now } = turn;
-  const connectorId = state.connectorOf.get(donor.vehicleId);
-  const session = connectorId === undefined ? undefined : state.sessions.get(connectorId);
-  const told = report?.departureInMs === undefined ? undefined : now.monoMs + report.departureInMs;
-  const stated = session?.departureMonoMs;
+export function departureOf(state: State, { vehicleId, report, reportedMonoMs }: Donor): number | undefined {
+  const told = report?.departureInMs === undefined ? undefined : reportedMonoMs + report.departureInMs;
+  const stated = sessionOf(state, vehicleId)?.departureMonoMs;
   if (told === undefined || stated === undefined) return told ?? stated;
   return Math.min(told, stated);
 }

@@ -73,9 +73,10 @@ export function refreshDonor(turn: Turn, donor: Donor, plug: 'there' | 'left' = 
 
 function revokeForSession(turn: Turn, donor: Donor): void {
   const { state, now } = turn;
-  if (donor.leased.size === 0) return;
   const session = sessionOf(state, donor.vehicleId);
   const unverified = `unverified:${donor.vehicleId}` as const;
+  // The grace is that of the leases held now: a later one must not inherit what is left of it.
+  if (donor.leased.size === 0) return state.timers.clear(unverified);
   if (session === undefined || isUndecided(session, now)) {
     if (!state.timers.has(unverified))
       state.timers.set(unverified, now.monoMs + state.settings.unverifiedGraceMs);
@@ -106,7 +107,9 @@ export function onUnverifiedTooLong(turn: Turn, donor: Donor): void {
 
 /** Newest first, until what remains fits what is lent. */
 function revokeForCapacity(turn: Turn, donor: Donor): void {
-  if (donor.report !== undefined && !donor.report.lending) return revokeAll(turn, donor, 'policy_paused');
+  // Between hello and the first report nothing is known of what it lends: what it holds goes on.
+  if (donor.report === undefined) return;
+  if (!donor.report.lending) return revokeAll(turn, donor, 'policy_paused');
   if (isWithin(donor.free)) return;
   const held = [...donor.leased.values()].reverse();
   let free = freeOf(

@@ -5,6 +5,7 @@ import { departureOf, forgetIdleDonors } from './connections.ts';
 import { refreshDonor } from './donor.ts';
 import { CONNECTORS_MAX } from './limits.ts';
 import { isPlugged, newSession, transition, type Session } from './session.ts';
+import type { State } from './state.ts';
 import { donorOf, log, type Turn } from './turn.ts';
 
 export function onFirmware(turn: Turn, event: FirmwareEvent, staleAfterMs: number): void {
@@ -19,7 +20,7 @@ export function onFirmware(turn: Turn, event: FirmwareEvent, staleAfterMs: numbe
   }
   const after = transition(before ?? newSession(event.connectorId, staleAfterMs, now), event, now);
   state.sessions.set(event.connectorId, after);
-  if (staleAfterMs > 0) state.timers.set(`stale:${event.connectorId}`, now.monoMs + staleAfterMs + 1);
+  watchSession(state, after);
   if (before?.state !== after.state || event.kind === 'identity')
     log(turn, 'info', 'session', {
       connectorId: event.connectorId,
@@ -27,11 +28,16 @@ export function onFirmware(turn: Turn, event: FirmwareEvent, staleAfterMs: numbe
       state: after.state,
       vehicleId: after.identity?.vehicleId,
     });
-  moveVehicle(turn, before, after);
+  moveVehicle(turn, event, before, after);
+}
+
+/** Wakes the agent when the last sample is too old, where the source is not silent by nature. */
+export function watchSession(state: State, { connectorId, heardMonoMs, staleAfterMs }: Session): void {
+  if (staleAfterMs > 0) state.timers.set(`stale:${connectorId}`, heardMonoMs + staleAfterMs + 1);
 }
 
 /** The vehicle that left the connector, and the one that is there now. */
-function moveVehicle(turn: Turn, before: Session | undefined, after: Session): void {
+function moveVehicle(turn: Turn, event: FirmwareEvent, before: Session | undefined, after: Session): void {
   const { state } = turn;
   const left = before?.identity?.vehicleId;
   const here = isPlugged(after.state) ? after.identity?.vehicleId : undefined;
@@ -41,13 +47,16 @@ function moveVehicle(turn: Turn, before: Session | undefined, after: Session): v
     forgetIdleDonors(state);
   }
   if (here === undefined) return;
-  // A vehicle is at one connector; whoever said so last is believed.
+  // A vehicle is at one connector; whoever identified it last is believed. A sample of the connector where it stood before,
+  // and whose unplugging was missed, does not take it back.
+  const at = state.connectorOf.get(here);
+  if (at !== undefined && at !== after.connectorId && event.kind !== 'identity') return;
   state.connectorOf.set(here, after.connectorId);
   lookAgain(turn, here, 'there');
 }
 
 function lookAgain(turn: Turn, vehicleId: VehicleId, plug: 'there' | 'left'): void {
   const donor = donorOf(turn.state, vehicleId);
-  donor.departureMonoMs = departureOf(turn, donor, donor.report);
+  donor.departureMonoMs = departureOf(turn.state, donor);
   refreshDonor(turn, donor, plug);
 }

@@ -1,10 +1,8 @@
 /** Forgets what is older than the retention: closed tasks, and ends that no requester came back for. */
 import type { TaskId } from '@plugpool/proto';
+import { FORGOTTEN_MAX } from './limits.ts';
 import { forgetOpen } from './task-end.ts';
 import { log, writeLazily, type Turn } from './turn.ts';
-
-/** At most so many at a time: the rest waits for the next hour, and one transaction stays short. */
-const FORGOTTEN_MAX = 5_000;
 
 export function forgetOld(turn: Turn): void {
   const { state, now } = turn;

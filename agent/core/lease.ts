@@ -142,7 +142,8 @@ export function closeLease(turn: Turn, instance: Instance, outcome: AttemptOutco
   return lease;
 }
 
-function leasesOf(donor: Donor): Lease[] {
+/** Those being revoked among them: they take what they take until they are void. */
+export function leasesOf(donor: Donor): Lease[] {
   const leases: Lease[] = [];
   for (const { lease } of donor.leased.values()) if (lease !== undefined) leases.push(lease);
   return leases;

@@ -8,6 +8,8 @@ export const INLINE_BYTES_TOTAL_MAX = 64 * 1024 * 1024;
 export const INLINE_BYTES_PER_VEHICLE_MAX = 16 * 1024 * 1024;
 /** Request ids of closed tasks that are remembered; the oldest are forgotten first. */
 export const CLOSED_TASKS_MAX = 100_000;
+/** Tasks that one housekeeping forgets: the rest waits for the next, and one transaction stays short. */
+export const FORGOTTEN_MAX = 5_000;
 /** Requests and results that wait for their bytes. */
 export const AWAITED_BLOBS_MAX = 256;
 export const ALGORITHMS_MAX = 1_000;

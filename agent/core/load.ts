@@ -1,20 +1,14 @@
 /** The state that a start, or a failed commit, finds on disk; what was only observed is carried over from before. */
 import type { Now } from '@plugpool/proto';
-import type { AlgorithmRecord, InstanceRecord, StoredState } from './records.ts';
+import type { AlgorithmRecord, InstanceRecord, LeaseRecord, StoredState } from './records.ts';
 import { newInstance, openTask } from './requests.ts';
 import type { Settings } from './settings.ts';
-import {
-  algorithmKey,
-  emptyState,
-  type Donor,
-  type Instance,
-  type Lease,
-  type State,
-  type Task,
-} from './state.ts';
+import { algorithmKey, emptyState, type Instance, type Lease, type State, type Task } from './state.ts';
 import { countInline, forgetPayloads } from './inline-bytes.ts';
 import { donorOf } from './turn.ts';
 import { freeOf } from './capacity.ts';
+import { watchSession } from './firmware.ts';
+import { leasesOf } from './lease.ts';
 
 export function loadState(stored: StoredState, settings: Settings, now: Now, before?: State): State {
   // A load in the same process goes on counting: generations are for starts, and each gives only so many tokens.
@@ -27,14 +21,17 @@ export function loadState(stored: StoredState, settings: Settings, now: Now, bef
   }
   if (before !== undefined) carryOver(state, before);
   for (const open of stored.openTasks) loadTask(state, open, now);
-  for (const donor of state.donors.values()) settle(state, donor, now);
+  for (const donor of state.donors.values()) donor.free = freeOf(donor.lendable, leasesOf(donor));
   return state;
 }
 
 /** What the world said is true whatever became of our decisions: connections, sessions, what vehicles have and lend. */
 function carryOver(state: State, before: State): void {
   for (const [id, client] of before.clients) state.clients.set(id, client);
-  for (const [id, session] of before.sessions) state.sessions.set(id, session);
+  for (const [id, session] of before.sessions) {
+    state.sessions.set(id, session);
+    watchSession(state, session);
+  }
   for (const [vehicleId, connectorId] of before.connectorOf) state.connectorOf.set(vehicleId, connectorId);
   for (const donor of before.donors.values())
     state.donors.set(donor.vehicleId, { ...donor, leased: new Map(), free: donor.lendable });
@@ -81,7 +78,7 @@ function loadInstance(state: State, task: Task, stored: InstanceRecord, now: Now
   const held: Lease = {
     ...lease,
     algorithm: algorithm ?? goneAlgorithm(lease),
-    grantedMonoMs: now.monoMs - Math.max(0, now.wallMs - lease.grantedWallMs),
+    grantedMonoMs: now.monoMs - heldFor(lease, task, now),
     phase: 'held',
     progressPermille: 0,
   };
@@ -92,16 +89,15 @@ function loadInstance(state: State, task: Task, stored: InstanceRecord, now: Now
   return instance;
 }
 
+/** No lease is older than its task: a wall clock that jumped while we were away loosens no bound of a booking further. */
+function heldFor(lease: LeaseRecord, { record }: Task, now: Now): number {
+  const askedMs = record.deadlineWallMs - record.acceptedWallMs;
+  return Math.min(askedMs, Math.max(0, now.wallMs - lease.grantedWallMs));
+}
+
 /** A removed algorithm cannot have a lease; a store that was edited by hand may say so. */
-function goneAlgorithm(lease: NonNullable<InstanceRecord['lease']>): AlgorithmRecord {
+function goneAlgorithm(lease: LeaseRecord): AlgorithmRecord {
   throw new Error(
     `the store holds a lease of ${lease.algorithmId}@${lease.algorithmVersion}, which is not in its catalogue`,
   );
-}
-
-function settle(state: State, donor: Donor, now: Now): void {
-  const placements = [...donor.leased.values()].flatMap((i) => (i.lease === undefined ? [] : [i.lease]));
-  donor.free = freeOf(donor.lendable, placements);
-  if (donor.reportedMonoMs > 0)
-    state.timers.set(`capacity:${donor.vehicleId}`, now.monoMs + state.settings.capacityStaleMs);
 }

@@ -1,10 +1,11 @@
 /** What becomes of an instance whose attempt came to nothing: back into the line, or given up where a bound is reached. */
 import type { VehicleId } from '@plugpool/proto';
+import { candidates } from './catalogue.ts';
 import { closeLease } from './lease.ts';
 import { AVOIDED_DONORS_MAX } from './limits.ts';
 import type { AttemptOutcome } from './records.ts';
-import type { Instance } from './state.ts';
-import { endTask } from './task-end.ts';
+import type { Instance, State } from './state.ts';
+import { endOrphan, endTask } from './task-end.ts';
 import { askingClient, queue, send, type Turn } from './turn.ts';
 
 /** Departures and crashes are counted apart: a donor that leaves says nothing about the program. */
@@ -22,6 +23,8 @@ export function loseLease(turn: Turn, instance: Instance, outcome: AttemptOutcom
     const failure = { code: bound, detail: `last: ${reason}`, stderrTail: '' };
     return endTask(turn, instance.task, { state: 'dead', failure, donor: lease.vehicleId });
   }
+  if (candidates(turn.state, instance.task.record.selector).length === 0)
+    return endOrphan(turn, instance.task);
   if (outcome === 'crashed' || outcome === 'declined') avoid(turn, instance, lease.vehicleId);
   instance.lastReason = reason;
   queue(turn, instance);
@@ -37,9 +40,15 @@ function exhausted(turn: Turn, instance: Instance): 'donors_left' | 'donors_cras
 function avoid(turn: Turn, instance: Instance, vehicleId: VehicleId): void {
   const { state, now } = turn;
   if (instance.avoided.size >= AVOIDED_DONORS_MAX) instance.avoided.clear();
-  const untilMs = now.monoMs + state.settings.restMs;
-  instance.avoided.set(vehicleId, untilMs);
-  state.timers.set(`rest:${instance.instanceId}`, untilMs);
+  instance.avoided.set(vehicleId, now.monoMs + state.settings.restMs);
+  wakeAfterRest(state, instance);
+}
+
+/** At the end of the first rest: that donor may be the only one that fits. */
+export function wakeAfterRest(state: State, instance: Instance): void {
+  const name = `rest:${instance.instanceId}` as const;
+  if (instance.avoided.size === 0) state.timers.clear(name);
+  else state.timers.set(name, Math.min(...instance.avoided.values()));
 }
 
 function tellWhoAsked(turn: Turn, instance: Instance, reason: string): void {

@@ -6,7 +6,7 @@ import type { OperatorAnswer, OperatorCommand } from './events.ts';
 import { ALGORITHMS_MAX } from './limits.ts';
 import type { AlgorithmRecord } from './records.ts';
 import { algorithmKey, type State } from './state.ts';
-import { endTask } from './task-end.ts';
+import { endOrphan, endTask } from './task-end.ts';
 import { assertNever } from './assert-never.ts';
 import { log, write, type Turn } from './turn.ts';
 
@@ -84,6 +84,7 @@ function addAlgorithm(turn: Turn, added: Omit<AlgorithmRecord, 'state' | 'addedW
   const algorithm: AlgorithmRecord = { ...added, state: 'active', addedWallMs: now.wallMs };
   state.algorithms.set(key, algorithm);
   write(turn, { change: 'putAlgorithm', algorithm });
+  lookAgain(turn);
   return { ok: true, value: algorithm };
 }
 
@@ -95,7 +96,7 @@ function retireAlgorithm(turn: Turn, id: AlgorithmId, version: string | undefine
     turn.state.algorithms.set(algorithmKey(id, algorithm.version), retired);
     write(turn, { change: 'putAlgorithm', algorithm: retired });
   }
-  failOrphans(turn);
+  lookAgain(turn);
   return { ok: true, value: found.map((a) => algorithmKey(a.id, a.version)) };
 }
 
@@ -118,7 +119,7 @@ function removeAlgorithm(turn: Turn, id: AlgorithmId, version: string | undefine
     turn.state.algorithms.delete(algorithmKey(id, each));
     write(turn, { change: 'removeAlgorithm', id, version: each });
   }
-  failOrphans(turn);
+  lookAgain(turn);
   return { ok: true, value: found.map((a) => algorithmKey(a.id, a.version)) };
 }
 
@@ -133,14 +134,9 @@ function unknown(id: AlgorithmId, version: string | undefined): OperatorAnswer {
   return no('algorithm_unknown', `no algorithm ${wanted}`, 'plugpool algorithms list shows them');
 }
 
-/** A task that waits for a program which is no more would wait for ever: its requester is told. */
-function failOrphans(turn: Turn): void {
-  for (const instance of [...turn.state.waiting.instances()]) {
-    if (candidates(turn.state, instance.task.record.selector).length > 0) continue;
-    const detail = 'the algorithm was retired or removed by the operator of the pile';
-    endTask(turn, instance.task, {
-      state: 'failed',
-      failure: { code: 'algorithm_unknown', detail, stderrTail: '' },
-    });
-  }
+/** What a selector means is another program now, or none: who waits for none is told, the rest is tried everywhere again. */
+function lookAgain(turn: Turn): void {
+  for (const instance of [...turn.state.waiting.instances()])
+    if (candidates(turn.state, instance.task.record.selector).length === 0) endOrphan(turn, instance.task);
+  for (const donor of turn.state.donors.values()) turn.changedDonors.add(donor);
 }

@@ -129,7 +129,7 @@ export type StoreChange =
   | { readonly change: 'book'; readonly booking: BookingRecord }
   | { readonly change: 'putAlgorithm'; readonly algorithm: AlgorithmRecord }
   | { readonly change: 'removeAlgorithm'; readonly id: AlgorithmId; readonly version: string }
-  /** Forgets ended, delivered tasks with their instances and attempts; bookings stay. */
+  /** Forgets ended tasks with their instances and attempts, delivered or not; bookings stay. */
   | { readonly change: 'forgetTasks'; readonly taskIds: readonly TaskId[] };
 
 /** What a start finds. */

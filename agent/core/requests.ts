@@ -10,7 +10,7 @@ import type {
   TaskRequest,
   VehicleId,
 } from '@plugpool/proto';
-import { awaitBlob } from './blobs.ts';
+import { awaitBlob, TOO_MANY_UPLOADS } from './blobs.ts';
 import { candidates, neverFits } from './catalogue.ts';
 import {
   INLINE_BYTES_PER_VEHICLE_MAX,
@@ -46,12 +46,6 @@ export function onRequest(turn: Turn, client: Client, heard: Heard<TaskRequest>)
   }
   accept(turn, client, heard);
 }
-
-const TOO_MANY_UPLOADS: Reason = {
-  code: 'rate_limited',
-  detail: 'too many uploads are under way at this pile',
-  hint: 'ask again in some seconds',
-};
 
 interface Addressee {
   readonly clientId: ClientId;

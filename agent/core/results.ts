@@ -1,13 +1,13 @@
 /** What donors say of their attempts: renewals, declines, results. Only the holder of the live fencing token is heard. */
 import type { Decline, FailureCode, LeaseId, Renewal, Result, VehicleId } from '@plugpool/proto';
-import { awaitBlob } from './blobs.ts';
+import { awaitBlob, TOO_MANY_UPLOADS } from './blobs.ts';
 import { bookingFor, workMncs } from './ledger.ts';
 import { closeLease, renew } from './lease.ts';
 import { loseLease } from './lost-lease.ts';
 import { instanceOf, type Heard } from './requests.ts';
 import type { Client, Instance, Lease, State } from './state.ts';
 import { endTask } from './task-end.ts';
-import { askingClient, log, send, write, type Turn } from './turn.ts';
+import { askingClient, log, refuse, send, write, type Turn } from './turn.ts';
 
 /** Failures that another donor may not have. */
 const DONORS_OWN: ReadonlySet<FailureCode> = new Set<FailureCode>([
@@ -91,7 +91,8 @@ export function onResult(turn: Turn, client: Client, heard: Heard<Result>): void
   else if (outcome.ok && outcome.output.where === 'blob' && !heard.blobHeld) {
     // The lease goes on while the bytes are pulled: the donor renews it until the result is acknowledged.
     const { envelope, bodyHash } = heard;
-    awaitBlob(turn, client, outcome.output.blob, { envelope, bodyHash });
+    const waits = awaitBlob(turn, client, outcome.output.blob, { envelope, bodyHash });
+    if (!waits) refuse(turn, { clientId: client.name.clientId, correlationId }, [TOO_MANY_UPLOADS], true);
     return;
   } else finish(turn, holding, body);
   answer(turn, client, body.lease, correlationId);

@@ -112,7 +112,6 @@ export type TimerName =
   | `lease:${InstanceId}`
   | `revoke:${InstanceId}`
   | `deadline:${TaskId}`
-  | `capacity:${VehicleId}`
   | `stale:${ConnectorId}`
   | `unverified:${VehicleId}`
   | `blob:${Digest}`

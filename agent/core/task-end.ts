@@ -32,6 +32,15 @@ export function endTask(turn: Turn, task: Task, ending: Ending): void {
   forgetPayloads(state, task);
 }
 
+/** A task that waits for a program which is no more would wait for ever: its requester is told. */
+export function endOrphan(turn: Turn, task: Task): void {
+  const detail = 'the algorithm was retired or removed by the operator of the pile';
+  endTask(turn, task, {
+    state: 'failed',
+    failure: { code: 'algorithm_unknown', detail, stderrTail: '' },
+  });
+}
+
 /** Says the end of a task again, from what is on disk; nothing where it has not ended. */
 export function deliverAgain(
   turn: Turn,

@@ -2,7 +2,7 @@
 import type { ConnectorId, Digest, InstanceId, TaskId, VehicleId } from '@plugpool/proto';
 import { refuseAwaited } from './blobs.ts';
 import { onUnverifiedTooLong, refreshDonor } from './donor.ts';
-import { loseLease } from './lost-lease.ts';
+import { loseLease, wakeAfterRest } from './lost-lease.ts';
 import { instanceOf } from './requests.ts';
 import type { TimerName } from './state.ts';
 import { endTask } from './task-end.ts';
@@ -41,11 +41,8 @@ export function onTimer(turn: Turn, name: TimerName): void {
       };
       return endTask(turn, task, { state: 'expired', failure });
     }
-    case 'capacity':
     case 'stale': {
-      const vehicleId = name.startsWith('capacity:')
-        ? (id as VehicleId)
-        : state.sessions.get(id as ConnectorId)?.identity?.vehicleId;
+      const vehicleId = state.sessions.get(id as ConnectorId)?.identity?.vehicleId;
       const donor = vehicleId === undefined ? undefined : state.donors.get(vehicleId);
       if (donor !== undefined) refreshDonor(turn, donor);
       return;
@@ -59,9 +56,11 @@ export function onTimer(turn: Turn, name: TimerName): void {
       return refuseAwaited(turn, id as Digest, 'the bytes did not arrive in time');
     case 'rest': {
       const instance = instanceOf(state, id as InstanceId);
-      if (instance === undefined || !state.waiting.has(instance)) return;
+      if (instance === undefined) return;
       for (const [vehicleId, untilMs] of instance.avoided)
         if (untilMs <= now.monoMs) instance.avoided.delete(vehicleId);
+      wakeAfterRest(state, instance);
+      if (!state.waiting.has(instance)) return;
       // It joins its equals again, and looks for a donor as if it were new.
       state.waiting.remove(instance);
       return queue(turn, instance);

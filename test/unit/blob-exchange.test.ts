@@ -113,6 +113,19 @@ test('a client that sends nothing, or only empty chunks, is given up', async (t)
   assert.equal(await ended, 'the client sends no bytes');
 });
 
+test('a client that left and does not come back is given up; what it sent is kept', async (t) => {
+  const bytes = randomBytes(CHUNK_BYTES_MAX * 3);
+  const { blobs, clock, exchange, digest, pulls, answer, ended } = await scene(t, bytes);
+  const [first] = pulls();
+  assert.ok(first);
+  await answer(first);
+  exchange.onDisconnected(client.clientId);
+  clock.fire();
+  assert.equal(await ended, 'the client left');
+  const upload = await blobs.upload({ digest, sizeBytes: bytes.length });
+  assert.equal(upload.nextOffset, first.length);
+});
+
 test('bytes that hash to something else are refused, and nothing of them is kept', async (t) => {
   const { exchange, pulls, ended, blobs, digest } = await scene(t, randomBytes(1000));
   for (const { offset, length } of pulls())

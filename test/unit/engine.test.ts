@@ -188,8 +188,8 @@ test('an error that is no failure of the disk stops the engine: our own promise 
   assert.equal(published.length, 0);
 });
 
-test('a change that promises nothing waits for the next commit, and not longer than a second', async () => {
-  const { store, clock, say, engine } = await scene();
+/** A task that completed and was delivered, so that all that is left to write is a change that may wait. */
+async function delivered({ store, say, engine }: Awaited<ReturnType<typeof scene>>): Promise<void> {
   say('asker.ask-1', request('r1', 'echo'));
   (await store.next()).succeed();
   await engine.idle();
@@ -207,6 +207,12 @@ test('a change that promises nothing waits for the next commit, and not longer t
   await engine.idle();
   say('asker.ask-1', { kind: 'deliveryAck', taskId: task.record.taskId });
   await engine.idle();
+}
+
+test('a change that promises nothing waits for the next commit, and not longer than a second', async () => {
+  const here = await scene();
+  await delivered(here);
+  const { store, clock, engine } = here;
   assert.equal(store.commits.length, 0);
   clock.pass(1_000);
   const late = await store.next();
@@ -216,4 +222,28 @@ test('a change that promises nothing waits for the next commit, and not longer t
   );
   late.succeed();
   await engine.stop();
+});
+
+test('a change that promises nothing and could not be written goes with the next commit: memory says it already', async () => {
+  const here = await scene();
+  await delivered(here);
+  const { store, clock, engine, say } = here;
+  const full = new StoreError('full', 'no space', { hint: 'free some', retryable: true });
+  clock.pass(1_000);
+  (await store.next()).fail(full);
+  await engine.idle();
+  say('asker.ask-1', request('r2', 'echo'));
+  const next = await store.next();
+  assert.equal(next.changes[0]?.change, 'taskDelivered');
+  next.succeed();
+  await engine.stop();
+});
+
+test('a full disk does not keep an engine from stopping', async () => {
+  const here = await scene();
+  await delivered(here);
+  const stopped = here.engine.stop();
+  const full = new StoreError('full', 'no space', { hint: 'free some', retryable: true });
+  (await here.store.next()).fail(full);
+  await stopped;
 });

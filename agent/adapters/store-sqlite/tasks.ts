@@ -51,7 +51,7 @@ export function prepareTasks(db: Database) {
   const setEnd = db.prepare(`UPDATE task SET state = ?, ended_wall_ms = ?, ending = ?, output_digest = ?,
     output_size_bytes = ? WHERE task_id = ? AND state IS NULL`);
   const setDelivered = db.prepare('UPDATE task SET delivered = 1 WHERE task_id = ? AND state IS NOT NULL');
-  const deleteDelivered = db.prepare('DELETE FROM task WHERE task_id = ? AND delivered = 1');
+  const deleteEnded = db.prepare('DELETE FROM task WHERE task_id = ? AND state IS NOT NULL');
   const exists = db.prepare('SELECT 1 FROM task WHERE task_id = ?');
   const selectOne = db.prepare<[string], TaskRow>('SELECT * FROM task WHERE task_id = ?');
   const selectOpen = db.prepare<[], TaskRow>('SELECT * FROM task WHERE delivered = 0 ORDER BY task_key');
@@ -125,8 +125,8 @@ export function prepareTasks(db: Database) {
 
   const forgetTasks = (taskIds: readonly TaskId[]): void => {
     for (const taskId of taskIds) {
-      if (deleteDelivered.run(taskId).changes === 1) continue;
-      assert.equal(exists.get(taskId), undefined, `${taskId} is not delivered: it must not be forgotten`);
+      if (deleteEnded.run(taskId).changes === 1) continue;
+      assert.equal(exists.get(taskId), undefined, `${taskId} has not ended: it must not be forgotten`);
     }
   };
 
