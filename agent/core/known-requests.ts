@@ -52,6 +52,13 @@ export class KnownRequests {
     this.#known.set(key, request);
     this.#closed.push(request);
     this.#closedCount += 1;
+    if (this.#closed.length > 2 * this.#closedCount + 64) this.#dropForgotten();
+  }
+
+  /** What housekeeping forgot stands in the order of closing until it is too much of it. */
+  #dropForgotten(): void {
+    this.#closed = this.#closed.filter((request) => this.#known.get(request.key) === request);
+    this.#oldest = 0;
   }
 
   forget(request: KnownRequest): void {

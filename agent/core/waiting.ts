@@ -60,7 +60,9 @@ export function headOf(group: WaitingGroup): Instance {
 export function groupKey(instance: Instance): string {
   if (instance.avoided.size > 0) return `alone/${instance.instanceId}`;
   const { vehicleId, selector } = instance.task.record;
+  // One that lost its donor is older than those that never ran: behind them it would wait for all of them.
+  const whose = `${instance.attempts > 0 ? 'again/' : ''}${vehicleId}`;
   return selector.by === 'type'
-    ? `${vehicleId}/type/${selector.type}`
-    : `${vehicleId}/algorithm/${selector.algorithmId}@${selector.version ?? ''}`;
+    ? `${whose}/type/${selector.type}`
+    : `${whose}/algorithm/${selector.algorithmId}@${selector.version ?? ''}`;
 }

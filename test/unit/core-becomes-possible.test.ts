@@ -85,6 +85,18 @@ test('an instance that was declined twice is tried again at each donor as soon a
   assert.equal(offer?.clientId, 'donor.lend');
 });
 
+test('a task that lost its donor goes before those of its requester that never ran', () => {
+  const pile = pileWith('donor');
+  pile.addAlgorithm('sum', [{ cpuMillicores: 4000 }]);
+  const first = offered(pile.say('asker.ask-1', request('r1', 'sum')));
+  pile.pass(10);
+  pile.say('asker.ask-1', request('r2', 'sum'));
+  pile.unplug('donor');
+  pile.pass(pile.settings.revokeGraceMs);
+  pile.plug('other');
+  assert.equal(offered(pile.lend('other')).instanceId, first.instanceId);
+});
+
 test('what the firmware says between hello and the first report takes no lease back', () => {
   const pile = pileWith('donor');
   pile.addAlgorithm('sum');
