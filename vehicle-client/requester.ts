@@ -4,7 +4,7 @@
  * A request is repeated after every reconnection until the pile answers it; its id makes that harmless. A result is
  * acknowledged only once it is here, verified and, where the caller wants that, stored by him.
  */
-import { createHash, randomUUID } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import type {
   Accepted,
   AlgorithmId,
@@ -155,7 +155,7 @@ export class Requester {
         'wait for some of them to end',
       );
     }
-    const { body, bytes } = toRequest(options);
+    const { body, bytes } = toRequest(options, this.#parts.clock.wallMs());
     if (this.#requests.has(body.requestId)) {
       throw usageError(
         'request_id_reused',
@@ -505,7 +505,10 @@ export class Requester {
   }
 }
 
-function toRequest(options: RequestOptions): { readonly body: TaskRequest; readonly bytes: Uint8Array } {
+function toRequest(
+  options: RequestOptions,
+  nowWallMs: number,
+): { readonly body: TaskRequest; readonly bytes: Uint8Array } {
   const bytes =
     typeof options.input === 'string'
       ? Buffer.from(options.input, 'utf8')
@@ -527,13 +530,18 @@ function toRequest(options: RequestOptions): { readonly body: TaskRequest; reado
   }
   const body: TaskRequest = {
     kind: 'request',
-    requestId: (options.requestId ?? randomUUID()) as RequestId,
+    requestId: (options.requestId ?? newRequestId(nowWallMs)) as RequestId,
     selector: toSelector(options),
     args: options.args ?? [],
     input: toPayload(bytes),
     ...(deadlineS === undefined ? {} : { deadlineMs: Math.round(deadlineS * 1000) }),
   };
   return { body, bytes };
+}
+
+/** Begins with the time, so that a pile's index of request ids grows at its end: all random, each would write a page of its own. */
+function newRequestId(nowWallMs: number): string {
+  return `${Math.trunc(nowWallMs).toString(36)}-${randomBytes(9).toString('base64url')}`;
 }
 
 function toSelector({ type, algorithm, version }: RequestOptions): Selector {
