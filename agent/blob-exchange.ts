@@ -67,6 +67,8 @@ export class BlobExchange {
     this.#opening.set(blob.digest, clientId);
     try {
       const upload = await this.#around.blobs.upload(blob);
+      // Given up while it was opened.
+      if (!this.#opening.has(blob.digest)) return await upload.abandon();
       const download: Download = {
         blob,
         upload,
@@ -111,6 +113,16 @@ export class BlobExchange {
         this.#leave(download, 'the client left'),
       );
     }
+  }
+
+  /** Nobody waits for these bytes any more: they are asked for no longer, and no memory is kept for them. */
+  async giveUp(digest: Digest, keep: boolean): Promise<void> {
+    this.#opening.delete(digest);
+    const download = this.#downloads.get(digest);
+    if (download === undefined) return;
+    download.cancelStall();
+    this.#downloads.delete(digest);
+    if (!keep) await download.upload.abandon().catch(() => undefined);
   }
 
   async stop(): Promise<void> {

@@ -26,6 +26,7 @@ import { deliveryOf } from './core/task-end.ts';
 import { Engine } from './engine.ts';
 import { unpackFrame, type Unpacked } from './inbox.ts';
 import type { BlobStore, Broker, BrokerHandlers, Clock, Store } from './ports.ts';
+import { Recalls, type Recall } from './recalls.ts';
 import type { StoreError } from './store-error.ts';
 
 export interface AgentParts {
@@ -50,6 +51,7 @@ export class Agent {
   readonly parts: AgentParts;
   readonly #engine: Engine;
   readonly #exchange: BlobExchange;
+  readonly #recalls: Recalls;
   /** Warnings are what vehicles can cause. */
   readonly #limitedLog: LimitedLog;
   readonly #connections = new Map<ClientId, ConnectionNumber>();
@@ -73,6 +75,10 @@ export class Agent {
       publish: (effects) => this.#publish(effects),
       refused: (events, error) => this.#refused(events, error),
       fatal: (error) => parts.fatal(error),
+    });
+    this.#recalls = new Recalls({
+      answer: (recall) => this.#recall(recall),
+      refuse: (recall) => this.#refuseRecall(recall),
     });
     this.#exchange = new BlobExchange({
       blobs: parts.blobs,
@@ -167,6 +173,7 @@ export class Agent {
     if (connection === undefined) return;
     this.#connections.delete(name.clientId);
     this.#exchange.onDisconnected(name.clientId);
+    this.#recalls.forget(name.clientId);
     this.#engine.push({ kind: 'disconnected', client: name, connection });
   }
 
@@ -175,7 +182,7 @@ export class Agent {
     if (connection === undefined) return undefined;
     const { events, refusals } = unpackFrame(name, connection, payload, this.parts.blobs);
     if (refusals.length > 0) this.#refuse(name, refusals);
-    if (kind === 'blob') return this.#onBlobFrame(name, events);
+    if (kind === 'blob') return this.#onBlobFrame(name, connection, events);
     for (const event of events) this.#engine.push(event);
     return this.#engine.room();
   }
@@ -197,8 +204,14 @@ export class Agent {
     this.#send(name.clientId, 'frame', envelopes);
   }
 
-  async #onBlobFrame(name: ClientName, events: readonly Event[]): Promise<void> {
+  async #onBlobFrame(
+    name: ClientName,
+    connection: ConnectionNumber,
+    events: readonly Event[],
+  ): Promise<void> {
     for (const event of events) {
+      // One frame can ask for 128 MiB: for who does not read them, no disk is read.
+      if (this.#connections.get(name.clientId) !== connection) return;
       if (event.kind !== 'message' || !isBlobEnvelope(event.envelope)) continue;
       await this.#exchange.onBody(name, event.envelope);
     }
@@ -230,8 +243,9 @@ export class Agent {
       for (const payload of payloads) broker.send(clientId, 'frame', payload);
     this.#prepared = [];
     for (const { question, answer } of effects.answers) this.#answer(question, answer);
+    for (const { digest, keep } of effects.abandons) void this.#exchange.giveUp(digest, keep);
     for (const { clientId, blob } of effects.fetches) void this.#exchange.fetch(clientId, blob);
-    for (const recall of effects.recalls) void this.#recall(recall);
+    for (const recall of effects.recalls) this.#recalls.push(recall);
     for (const { level, message, fields } of effects.logs)
       if (level === 'warn') this.#limitedLog.warn(message, fields, message);
       else log[level](fields, message);
@@ -243,7 +257,7 @@ export class Agent {
   }
 
   /** The end of a task that left memory, for the vehicle that asked for it. */
-  async #recall({ clientId, correlationId, taskId }: Effects['recalls'][number]): Promise<void> {
+  async #recall({ clientId, correlationId, taskId }: Recall): Promise<void> {
     const vehicleId = clientId.slice(0, clientId.indexOf('.')) as VehicleId;
     try {
       const history = await this.parts.store.readTask(taskId);
@@ -274,6 +288,19 @@ export class Agent {
     } as const;
     this.#send(clientId, 'frame', [
       { correlationId, body: { kind: 'refused', reasons: [reason], retryable: false } },
+    ]);
+  }
+
+  #refuseRecall({ clientId, correlationId }: Recall): void {
+    // What nobody asked for is said again at the next hello.
+    if (correlationId === 0) return;
+    const reason = {
+      code: 'rate_limited',
+      detail: 'too many questions of this connection wait for the disk',
+      hint: 'ask again when these are answered',
+    } as const;
+    this.#send(clientId, 'frame', [
+      { correlationId, body: { kind: 'refused', reasons: [reason], retryable: true } },
     ]);
   }
 

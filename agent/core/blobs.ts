@@ -9,8 +9,13 @@ import type {
   TaskRequest,
   VehicleId,
 } from '@plugpool/proto';
-import { AWAITED_BLOBS_MAX } from './limits.ts';
-import type { AwaitedBlob, Client } from './state.ts';
+import {
+  AWAITED_BLOBS_MAX,
+  AWAITED_BLOBS_PER_VEHICLE_MAX,
+  AWAITING_MESSAGES_MAX,
+  AWAITING_MESSAGES_PER_VEHICLE_MAX,
+} from './limits.ts';
+import type { AwaitedBlob, Client, State } from './state.ts';
 import { refuse, type Turn } from './turn.ts';
 
 interface Waiting {
@@ -28,18 +33,34 @@ export const TOO_MANY_UPLOADS: Reason = {
 export function awaitBlob(turn: Turn, client: Client, blob: BlobRef, message: Waiting): boolean {
   const { state, now } = turn;
   const entry = { clientId: client.name.clientId, connection: client.connection, ...message };
+  if (!hasRoom(state, client.name.vehicleId, blob.digest)) return false;
   const awaited = state.awaitedBlobs.get(blob.digest);
-  if (awaited !== undefined) {
-    if (awaited.waiting.length >= AWAITED_BLOBS_MAX) return false;
-    awaited.waiting.push(entry);
-  } else {
-    if (state.awaitedBlobs.size >= AWAITED_BLOBS_MAX) return false;
+  if (awaited !== undefined) awaited.waiting.push(entry);
+  else {
     const untilMonoMs = now.monoMs + state.settings.blobWaitMs;
     state.awaitedBlobs.set(blob.digest, { digest: blob.digest, untilMonoMs, waiting: [entry] });
     state.timers.set(`blob:${blob.digest}`, untilMonoMs);
   }
   turn.effects.fetches.push({ clientId: client.name.clientId, blob });
   return true;
+}
+
+function hasRoom(state: State, vehicleId: VehicleId, digest: Digest): boolean {
+  const of = (clientId: string): boolean => clientId.startsWith(`${vehicleId}.`);
+  let messages = 0;
+  let ownMessages = 0;
+  let ownBlobs = 0;
+  for (const { waiting } of state.awaitedBlobs.values()) {
+    const own = waiting.filter(({ clientId }) => of(clientId)).length;
+    messages += waiting.length;
+    ownMessages += own;
+    if (own > 0) ownBlobs += 1;
+  }
+  if (messages >= AWAITING_MESSAGES_MAX || ownMessages >= AWAITING_MESSAGES_PER_VEHICLE_MAX) return false;
+  const awaited = state.awaitedBlobs.get(digest);
+  if (awaited === undefined && state.awaitedBlobs.size >= AWAITED_BLOBS_MAX) return false;
+  const isOwn = awaited?.waiting.some(({ clientId }) => of(clientId)) ?? false;
+  return isOwn || ownBlobs < AWAITED_BLOBS_PER_VEHICLE_MAX;
 }
 
 /** Takes those that waited for a blob; the caller hears them again, or refuses them. */
@@ -52,12 +73,16 @@ export function takeAwaited(turn: Turn, digest: Digest): AwaitedBlob['waiting'] 
 
 /** A request that was taken back while its input was on the way. */
 export function dropAwaited(turn: Turn, vehicleId: VehicleId, requestId: RequestId): void {
-  for (const { waiting } of turn.state.awaitedBlobs.values()) {
+  for (const { digest, waiting } of turn.state.awaitedBlobs.values()) {
     const index = waiting.findIndex(
       ({ clientId, envelope: { body } }) =>
         body.kind === 'request' && body.requestId === requestId && clientId.startsWith(`${vehicleId}.`),
     );
-    if (index >= 0) waiting.splice(index, 1);
+    if (index < 0) continue;
+    waiting.splice(index, 1);
+    if (waiting.length > 0) continue;
+    takeAwaited(turn, digest);
+    turn.effects.abandons.push({ digest, keep: false });
   }
 }
 

@@ -3,6 +3,7 @@ import type {
   CapacityReport,
   ClientName,
   Epoch,
+  HardwareProfile,
   Hello,
   LeaseId,
   StatusEntry,
@@ -10,7 +11,7 @@ import type {
 } from '@plugpool/proto';
 import { believe, refreshDonor, sessionOf } from './donor.ts';
 import type { ConnectionNumber } from './events.ts';
-import { IDLE_DONORS_MAX } from './limits.ts';
+import { BELIEVED_SPEED_MILLIS_MAX, HEAVY_BODIES_PER_STEP_MAX, IDLE_DONORS_MAX } from './limits.ts';
 import { loseLease } from './lost-lease.ts';
 import { holdingOf } from './results.ts';
 import type { Client, Donor, State, Task } from './state.ts';
@@ -52,6 +53,7 @@ export function forgetIdleDonors(state: State): void {
 
 export function onHello(turn: Turn, client: Client, hello: Hello, correlationId: number): void {
   const { state } = turn;
+  if (isTooHeavy(turn, client, correlationId)) return;
   const lends = client.name.slot === 'lend';
   if (lends !== (hello.hardware !== undefined)) {
     const detail = lends
@@ -89,12 +91,23 @@ export function onHello(turn: Turn, client: Client, hello: Hello, correlationId:
   }
 }
 
+/** One message can hold hundreds of bodies, each of which would be answered by thousands. */
+function isTooHeavy(turn: Turn, { name: { clientId } }: Client, correlationId: number): boolean {
+  const heard = (turn.heavyBodies.get(clientId) ?? 0) + 1;
+  turn.heavyBodies.set(clientId, heard);
+  if (heard <= HEAVY_BODIES_PER_STEP_MAX) return false;
+  const detail = 'too many hellos or questions for all tasks at once';
+  const hint = 'say hello once in each connection, and ask for all tasks once';
+  refuse(turn, { clientId, correlationId }, [{ code: 'rate_limited', detail, hint }], true);
+  return true;
+}
+
 /** Which of the leases that the vehicle says it holds are still its own; those that it does not list are lost. */
 function reconcile(turn: Turn, client: Client, hello: Hello): { keep: LeaseId[]; drop: LeaseId[] } {
   const { state } = turn;
   const donor = donorOf(state, client.name.vehicleId);
   donor.clientId = client.name.clientId;
-  donor.hardware = hello.hardware;
+  donor.hardware = believed(hello.hardware);
   donor.runtimes = hello.runtimes;
   // Until the first report of this connection nothing is known of what it lends.
   donor.report = undefined;
@@ -111,6 +124,11 @@ function reconcile(turn: Turn, client: Client, hello: Hello): { keep: LeaseId[];
       loseLease(turn, instance, revocation?.outcome ?? 'departed', revocation?.reason ?? 'not held any more');
     }
   return { keep, drop };
+}
+
+function believed(hardware: HardwareProfile | undefined): HardwareProfile | undefined {
+  if (hardware === undefined || hardware.speedMillis <= BELIEVED_SPEED_MILLIS_MAX) return hardware;
+  return { ...hardware, speedMillis: BELIEVED_SPEED_MILLIS_MAX };
 }
 
 export function onCapacity(turn: Turn, client: Client, report: CapacityReport): void {
@@ -134,8 +152,9 @@ export function departureOf(state: State, { vehicleId, report, reportedMonoMs }:
 
 export function onStatusQuery(turn: Turn, client: Client, query: StatusQuery, correlationId: number): void {
   const { state } = turn;
-  const own = [...(state.openTasksOf.get(client.name.vehicleId) ?? [])];
-  const asked = query.taskId === undefined ? own : own.filter((taskId) => taskId === query.taskId);
+  if (query.taskId === undefined && isTooHeavy(turn, client, correlationId)) return;
+  const own = state.openTasksOf.get(client.name.vehicleId) ?? new Set();
+  const asked = query.taskId === undefined ? [...own] : own.has(query.taskId) ? [query.taskId] : [];
   if (query.taskId !== undefined && asked.length === 0) {
     // Not in memory: acknowledged and on disk alone, or never known. The daemon looks.
     turn.effects.recalls.push({ clientId: client.name.clientId, correlationId, taskId: query.taskId });

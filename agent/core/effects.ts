@@ -1,5 +1,5 @@
 /** What the core wants done, as data; the daemon does it, and only after what it says is on disk. */
-import type { BlobRef, ClientId, DownBody, Envelope, TaskId } from '@plugpool/proto';
+import type { BlobRef, ClientId, Digest, DownBody, Envelope, TaskId } from '@plugpool/proto';
 import type { OperatorAnswer } from './events.ts';
 import type { StoreChange } from './records.ts';
 
@@ -14,6 +14,8 @@ export interface Effects {
   readonly sends: { readonly clientId: ClientId; readonly envelope: Envelope<DownBody> }[];
   /** Bytes to be pulled from a client; answered by `blobArrived` or `blobFailed`. */
   readonly fetches: { readonly clientId: ClientId; readonly blob: BlobRef }[];
+  /** Bytes that nobody waits for any more; what arrived may be of use to who asks again, or not. */
+  readonly abandons: { readonly digest: Digest; readonly keep: boolean }[];
   /** A closed task whose delivery is read from disk and sent again. */
   readonly recalls: {
     readonly clientId: ClientId;
@@ -29,5 +31,14 @@ export interface Effects {
 }
 
 export function noEffects(): Effects {
-  return { changes: [], changesCanWait: true, sends: [], fetches: [], recalls: [], answers: [], logs: [] };
+  return {
+    changes: [],
+    changesCanWait: true,
+    sends: [],
+    fetches: [],
+    abandons: [],
+    recalls: [],
+    answers: [],
+    logs: [],
+  };
 }

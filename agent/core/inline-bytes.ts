@@ -1,15 +1,16 @@
-/** The memory that inline inputs take while their tasks wait and run, bounded in all and for each vehicle. */
+/** The memory that inline inputs and arguments take while their tasks wait and run, bounded in all and for each vehicle. */
 import type { Payload } from '@plugpool/proto';
 import type { TaskRecord } from './records.ts';
 import type { State, Task } from './state.ts';
 
-export function inlineBytesOf(payload: Payload | undefined): number {
-  return payload?.where === 'inline' ? payload.bytes.length : 0;
+export function inlineBytesOf({ input, args }: Pick<TaskRecord, 'input' | 'args'>): number {
+  const argsLength = args.reduce((sum, arg) => sum + arg.length, 0);
+  return argsLength + (input.where === 'inline' ? input.bytes.length : 0);
 }
 
 /** `by` 1 counts the input of a task in, -1 out. */
 export function countInline(state: State, record: TaskRecord, by: 1 | -1): void {
-  const bytes = by * inlineBytesOf(record.input);
+  const bytes = by * inlineBytesOf(record);
   if (bytes === 0) return;
   state.inlineBytes += bytes;
   const ofVehicle = (state.inlineBytesOf.get(record.vehicleId) ?? 0) + bytes;
@@ -22,7 +23,8 @@ const FORGOTTEN: Payload = { where: 'inline', bytes: new Uint8Array(0) };
 /** An ended task is not run again, and its output is read from disk when it is asked for. */
 export function forgetPayloads(state: State, task: Task): void {
   countInline(state, task.record, -1);
-  if (task.record.input.where === 'inline') task.record = { ...task.record, input: FORGOTTEN };
+  const input = task.record.input.where === 'inline' ? FORGOTTEN : task.record.input;
+  task.record = { ...task.record, input, args: [] };
   if (task.end?.output?.where !== 'inline') return;
   const { output: _onDisk, ...end } = task.end;
   task.end = end;

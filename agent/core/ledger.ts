@@ -12,14 +12,15 @@ export function vehicleAccount(vehicleId: VehicleId): Account {
 
 /**
  * The work of an attempt in milli-normalised-core-seconds: CPU time × the donor's speed, and never more than its threads
- * could have done while the lease was held, whatever the donor claims. (The demanded millicores are what is reserved; a
+ * could have done while the lease was held, nor than the limits of the offer let a program do, whatever the donor claims: who
+ * holds a finished result back earns nothing by it. (The demanded millicores are what is reserved; a
  * program may use more of a core that nobody else uses.)
  */
 export function workMncs(
   claimed: Used,
-  bounds: { heldMs: number; threads: number; speedMillis: number },
+  bounds: { heldMs: number; threads: number; cpuLimitMs: number; speedMillis: number },
 ): number {
-  const cpuMsMax = bounds.heldMs * bounds.threads;
+  const cpuMsMax = Math.min(bounds.heldMs * bounds.threads, bounds.cpuLimitMs);
   const cpuMs = Math.min(claimed.cpuMs, cpuMsMax);
   return Math.floor((cpuMs * bounds.speedMillis) / 1000);
 }

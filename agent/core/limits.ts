@@ -3,19 +3,27 @@
 /** Tasks that are accepted and not yet delivered. */
 export const OPEN_TASKS_MAX = 20_000;
 export const OPEN_TASKS_PER_VEHICLE_MAX = 5_000;
-/** Bytes of inline inputs of tasks that have not ended; outputs are on disk alone. */
+/** Bytes of inline inputs and arguments of tasks that have not ended; outputs are on disk alone. */
 export const INLINE_BYTES_TOTAL_MAX = 64 * 1024 * 1024;
 export const INLINE_BYTES_PER_VEHICLE_MAX = 16 * 1024 * 1024;
 /** Request ids of closed tasks that are remembered; the oldest are forgotten first. */
 export const CLOSED_TASKS_MAX = 100_000;
 /** Tasks that one housekeeping forgets: the rest waits for the next, and one transaction stays short. */
 export const FORGOTTEN_MAX = 5_000;
-/** Requests and results that wait for their bytes. */
+/** Blobs that requests and results wait for, in all and of one vehicle: who sends none must leave room for who does. */
 export const AWAITED_BLOBS_MAX = 256;
+export const AWAITED_BLOBS_PER_VEHICLE_MAX = 16;
+/** Requests and results that wait for them; each can be 64 KiB of arguments. */
+export const AWAITING_MESSAGES_MAX = 1_024;
+export const AWAITING_MESSAGES_PER_VEHICLE_MAX = 128;
 export const ALGORITHMS_MAX = 1_000;
 export const CONNECTORS_MAX = 10_000;
 /** Vehicles remembered beside those connected or holding leases. */
 export const IDLE_DONORS_MAX = 1_000;
+/** Hellos, and questions for all tasks, of one client in one step: each costs as much as the client has tasks. */
+export const HEAVY_BODIES_PER_STEP_MAX = 8;
+/** A core that says it is faster is taken for this fast, in thousandths of the reference core: what it earns grows with it. */
+export const BELIEVED_SPEED_MILLIS_MAX = 10_000;
 /** Donors that one instance avoids, since it failed there. */
 export const AVOIDED_DONORS_MAX = 16;
 /** Donors that an explanation lists. */

@@ -1,12 +1,18 @@
 /** What becomes of an instance whose attempt came to nothing: back into the line, or given up where a bound is reached. */
-import type { VehicleId } from '@plugpool/proto';
+import type { RevokeReason, VehicleId } from '@plugpool/proto';
 import { candidates } from './catalogue.ts';
 import { closeLease } from './lease.ts';
 import { AVOIDED_DONORS_MAX } from './limits.ts';
 import type { AttemptOutcome } from './records.ts';
-import type { Instance, State } from './state.ts';
+import type { Instance, Lease, State } from './state.ts';
 import { endOrphan, endTask } from './task-end.ts';
 import { askingClient, queue, send, type Turn } from './turn.ts';
+
+const SESSION_REASONS: ReadonlySet<string> = new Set<RevokeReason>([
+  'unplugged',
+  'session_not_lending',
+  'session_unverified',
+]);
 
 /** Departures and crashes are counted apart: a donor that leaves says nothing about the program. */
 export function loseLease(turn: Turn, instance: Instance, outcome: AttemptOutcome, reason: string): void {
@@ -25,10 +31,20 @@ export function loseLease(turn: Turn, instance: Instance, outcome: AttemptOutcom
   }
   if (candidates(turn.state, instance.task.record.selector).length === 0)
     return endOrphan(turn, instance.task);
-  if (outcome === 'crashed' || outcome === 'declined') avoid(turn, instance, lease.vehicleId);
+  if (shouldRest(instance, lease, outcome)) avoid(turn, instance, lease.vehicleId);
   instance.lastReason = reason;
   queue(turn, instance);
   tellWhoAsked(turn, instance, reason);
+}
+
+/**
+ * What the firmware ended may begin again where the vehicle comes back, and so may what was lost once, by a vehicle that was
+ * started anew. A donor that stays and loses it again would lose it without end.
+ */
+function shouldRest(instance: Instance, { revocation }: Lease, outcome: AttemptOutcome): boolean {
+  if (outcome === 'crashed' || outcome === 'declined') return true;
+  const wasSession = revocation !== undefined && SESSION_REASONS.has(revocation.reason);
+  return !wasSession && instance.departures > 1;
 }
 
 function exhausted(turn: Turn, instance: Instance): 'donors_left' | 'donors_crashed' | undefined {

@@ -2,6 +2,7 @@
 import type { Offer, RunLimits } from '@plugpool/proto';
 import type { AlgorithmRecord } from './records.ts';
 import { randomBytes, seededRandom } from './random.ts';
+import type { Settings } from './settings.ts';
 import type { Instance, Lease } from './state.ts';
 import type { Turn } from './turn.ts';
 
@@ -29,12 +30,17 @@ export function offerFor(turn: Turn, instance: Instance, lease: Lease): Offer {
 function limitsOf(turn: Turn, instance: Instance, lease: Lease): RunLimits {
   const { settings } = turn.state;
   const speedMillis = turn.state.donors.get(lease.vehicleId)?.hardware?.speedMillis ?? 1000;
-  const estimateMs = expectedCpuMs(lease.algorithm, speedMillis);
-  const cpuMs = Math.round(Math.max(settings.runTimeFloorMs, estimateMs * settings.runTimeFactor));
+  const cpuMs = cpuLimitMs(settings, lease.algorithm, speedMillis);
   const untilDeadlineMs = Math.max(1, Math.ceil(instance.task.deadlineMonoMs - turn.now.monoMs));
   // Waiting is not computing: a run that sleeps is bounded too, by twice its share of the cpu.
   const wallMs = Math.min(untilDeadlineMs, cpuMs * 2);
   return { cpuMs, wallMs, memoryMib: lease.demand.memoryMib, outputBytes: settings.wire.blobBytesMax };
+}
+
+/** CPU time after which a run on a core of that speed is stopped. */
+export function cpuLimitMs(settings: Settings, algorithm: AlgorithmRecord, speedMillis: number): number {
+  const estimateMs = expectedCpuMs(algorithm, speedMillis);
+  return Math.round(Math.max(settings.runTimeFloorMs, estimateMs * settings.runTimeFactor));
 }
 
 /** CPU time of one run on a core of that speed. */

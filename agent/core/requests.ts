@@ -127,13 +127,17 @@ function whyFull(state: State, vehicleId: VehicleId, body: TaskRequest): Reason[
   const own = state.openTasksOf.get(vehicleId)?.size ?? 0;
   if (own >= OPEN_TASKS_PER_VEHICLE_MAX)
     reasons.push({ code: 'too_many_tasks', detail: `${vehicleId} has ${own} open tasks`, hint });
-  const bytes = inlineBytesOf(body.input);
+  const bytes = inlineBytesOf(body);
   if (state.inlineBytes + bytes > INLINE_BYTES_TOTAL_MAX)
-    reasons.push({ code: 'too_many_tasks', detail: 'the inputs that wait fill the memory', hint });
+    reasons.push({
+      code: 'too_many_tasks',
+      detail: 'the inputs and arguments that wait fill the memory',
+      hint,
+    });
   else if ((state.inlineBytesOf.get(vehicleId) ?? 0) + bytes > INLINE_BYTES_PER_VEHICLE_MAX)
     reasons.push({
       code: 'too_many_tasks',
-      detail: `the inputs of ${vehicleId} that wait are too many bytes`,
+      detail: `the inputs and arguments of ${vehicleId} that wait are too many bytes`,
       hint,
     });
   return reasons;

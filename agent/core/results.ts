@@ -4,6 +4,7 @@ import { awaitBlob, TOO_MANY_UPLOADS } from './blobs.ts';
 import { bookingFor, workMncs } from './ledger.ts';
 import { closeLease, renew } from './lease.ts';
 import { loseLease } from './lost-lease.ts';
+import { cpuLimitMs } from './offer.ts';
 import { instanceOf, type Heard } from './requests.ts';
 import type { Client, Instance, Lease, State } from './state.ts';
 import { endTask } from './task-end.ts';
@@ -136,10 +137,12 @@ function finish(turn: Turn, { instance, lease }: Holding, result: Result): void 
     endTask(turn, task, { ...ran, state: 'failed', failure: outcome.failure });
     return;
   }
+  const speedMillis = turn.state.donors.get(lease.vehicleId)?.hardware?.speedMillis ?? 1000;
   const chargedMncs = workMncs(used, {
     heldMs: turn.now.monoMs - lease.grantedMonoMs,
     threads: lease.demand.threads,
-    speedMillis: turn.state.donors.get(lease.vehicleId)?.hardware?.speedMillis ?? 1000,
+    cpuLimitMs: cpuLimitMs(turn.state.settings, lease.algorithm, speedMillis),
+    speedMillis,
   });
   write(turn, { change: 'book', booking: bookingFor(turn, instance, lease, chargedMncs) });
   endTask(turn, task, { ...ran, state: 'completed', output: outcome.output, chargedMncs });

@@ -14,6 +14,8 @@ export interface Turn {
   readonly newcomers: Set<Instance>;
   /** Instances whose record differs from what is on disk. */
   readonly changedInstances: Map<InstanceId, Instance>;
+  /** Bodies heard in this step that cost as much as their client has tasks. */
+  readonly heavyBodies: Map<ClientId, number>;
 }
 
 export function beginTurn(state: State, now: Now): Turn {
@@ -24,6 +26,7 @@ export function beginTurn(state: State, now: Now): Turn {
     changedDonors: new Set(),
     newcomers: new Set(),
     changedInstances: new Map(),
+    heavyBodies: new Map(),
   };
 }
 

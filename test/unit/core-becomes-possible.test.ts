@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import type { AlgorithmId, LeaseId, Result, VehicleId } from '@plugpool/proto';
 import type { OperatorCommand } from '../../agent/core/events.ts';
-import { AWAITED_BLOBS_MAX } from '../../agent/core/limits.ts';
+import { AWAITED_BLOBS_PER_VEHICLE_MAX } from '../../agent/core/limits.ts';
 import {
   bodiesOf,
   capacityReport,
@@ -174,8 +174,8 @@ test('a result whose upload is one too many is told to come again', () => {
     const message = pile.message('donor.lend', upload(index));
     return pile.step({ ...message, blobHeld: false } as typeof message);
   };
-  for (let index = 0; index < AWAITED_BLOBS_MAX; index++) assert.deepEqual(say(index), []);
-  const [refused] = bodiesOf(say(AWAITED_BLOBS_MAX), 'refused');
+  for (let index = 0; index < AWAITED_BLOBS_PER_VEHICLE_MAX; index++) assert.deepEqual(say(index), []);
+  const [refused] = bodiesOf(say(AWAITED_BLOBS_PER_VEHICLE_MAX), 'refused');
   assert.deepEqual([refused?.retryable, refused?.reasons[0]?.code], [true, 'rate_limited']);
 });
 

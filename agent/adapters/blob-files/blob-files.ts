@@ -21,7 +21,7 @@ import { openPartial, writeWhole, type PartialUpload } from './partial-upload.ts
 export const BLOBS_MAX = 100_000;
 export const UPLOADS_MAX = 64;
 /** An upload that got no byte for this long gives way when there are too many. */
-export const UPLOAD_IDLE_MS = 5 * 60 * 1000;
+export const UPLOAD_IDLE_MS = 2 * 60 * 1000;
 /** Files open for reading at once; further reads wait. */
 const READS_MAX = 32;
 

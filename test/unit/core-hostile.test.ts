@@ -1,0 +1,158 @@
+/** Vehicles that mean harm, as the decisions see them: what one message may cost, and what a lying donor may take or earn. */
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import type { LeaseId, UpBody } from '@plugpool/proto';
+import { step } from '../../agent/core/step.ts';
+import {
+  bodiesOf,
+  capacityReport,
+  completed,
+  digestOf,
+  hello,
+  request,
+  SimulatedPile,
+  type SentBody,
+} from '../simulation/simulated-pile.ts';
+
+type ResultBody = Extract<UpBody, { kind: 'result' }>;
+
+const ASKS: UpBody = { kind: 'hello', clientVersion: '1', held: [], runtimes: [] };
+
+function pileWith(...donors: string[]): SimulatedPile {
+  const pile = new SimulatedPile();
+  pile.addAlgorithm('sum');
+  for (const donor of donors) {
+    pile.plug(donor);
+    pile.lend(donor);
+  }
+  pile.ask('asker');
+  return pile;
+}
+
+function leaseIn(sent: readonly SentBody[]): LeaseId {
+  const [offer] = bodiesOf(sent, 'offer');
+  assert.ok(offer, 'no offer was sent');
+  return offer.lease;
+}
+
+test('a frame full of hellos repeats what is owed a few times, and not hundreds of times', () => {
+  const pile = pileWith('donor');
+  for (let i = 0; i < 10; i++)
+    pile.say('donor.lend', completed(leaseIn(pile.say('asker.ask-1', request(`r${i}`, 'sum')))));
+  const hellos = Array.from({ length: 256 }, () => pile.message('asker.ask-1', ASKS));
+  const { recalls, sends } = step(pile.state, hellos, pile.now());
+  assert.ok(recalls.length <= 80, `${recalls.length} deliveries are read from disk`);
+  const refused = sends.filter(({ envelope }) => envelope.body.kind === 'refused');
+  assert.equal(refused.length, 248, 'each of the others is told so');
+});
+
+test('a frame full of questions for all tasks is answered a few times', () => {
+  const pile = pileWith('donor');
+  pile.say('donor.lend', completed(leaseIn(pile.say('asker.ask-1', request('r1', 'sum')))));
+  const question = pile.message('asker.ask-1', { kind: 'statusQuery', deliver: true });
+  const { recalls } = step(pile.state, Array<typeof question>(256).fill(question), pile.now());
+  assert.ok(recalls.length <= 8, `${recalls.length} deliveries are read from disk`);
+});
+
+test('arguments count as the memory that they take, and take none when the task has ended', () => {
+  const pile = pileWith();
+  const args = Array.from({ length: 16 }, () => 'x'.repeat(4_000));
+  let accepted = 0;
+  for (let i = 0; i < 1_000; i++)
+    accepted += bodiesOf(pile.say('asker.ask-1', request(`r${i}`, 'sum', { args })), 'accepted').length;
+  assert.ok(accepted > 200 && accepted < 300, `${accepted} requests of 64 kB of arguments were accepted`);
+  for (const taskId of [...pile.state.tasks.keys()])
+    pile.say('asker.ask-1', { kind: 'cancel', which: { by: 'task', taskId } });
+  assert.equal(pile.state.inlineBytes, 0);
+  assert.ok([...pile.state.tasks.values()].every(({ record }) => record.args.length === 0));
+});
+
+test('who announces many inputs and sends none leaves room for the input of another', () => {
+  const pile = pileWith();
+  pile.ask('other');
+  const upload = (clientId: string, id: string): SentBody[] => {
+    const input = { where: 'blob', blob: { digest: digestOf(id), sizeBytes: 100_000 } } as const;
+    const asked = pile.message(clientId, request(id, 'sum', { input }));
+    return pile.step({ ...asked, blobHeld: false } as typeof asked);
+  };
+  const refused = Array.from({ length: 300 }, (_, i) => upload('asker.ask-1', `mine${i}`)).flat();
+  assert.equal(pile.state.awaitedBlobs.size, 16);
+  assert.ok(bodiesOf(refused, 'refused').every(({ retryable }) => retryable));
+  assert.deepEqual(upload('other.ask-1', 'theirs'), []);
+  assert.equal(pile.state.awaitedBlobs.size, 17);
+});
+
+test('one upload does not make room for any number of requests that wait for it', () => {
+  const pile = pileWith();
+  const input = { where: 'blob', blob: { digest: digestOf('one'), sizeBytes: 100_000 } } as const;
+  for (let i = 0; i < 300; i++) {
+    const asked = pile.message('asker.ask-1', request(`r${i}`, 'sum', { input }));
+    pile.step({ ...asked, blobHeld: false } as typeof asked);
+  }
+  assert.equal(pile.state.awaitedBlobs.get(digestOf('one'))?.waiting.length, 128);
+});
+
+test('bytes that trickle in are not pulled for longer than somebody waits for them', () => {
+  const pile = pileWith();
+  const digest = digestOf('slow');
+  const input = { where: 'blob', blob: { digest, sizeBytes: 100_000 } } as const;
+  const asked = pile.message('asker.ask-1', request('r1', 'sum', { input }));
+  pile.step({ ...asked, blobHeld: false } as typeof asked);
+  pile.nowMs += pile.settings.blobWaitMs;
+  const { abandons } = step(pile.state, [{ kind: 'tick' }], pile.now());
+  assert.deepEqual(abandons, [{ digest, keep: true }]);
+});
+
+test('bytes of a request that was taken back are not pulled any more, and what arrived is removed', () => {
+  const pile = pileWith();
+  const digest = digestOf('unwanted');
+  const body = request('r1', 'sum', { input: { where: 'blob', blob: { digest, sizeBytes: 100_000 } } });
+  const asked = pile.message('asker.ask-1', body);
+  pile.step({ ...asked, blobHeld: false } as typeof asked);
+  const cancel: UpBody = { kind: 'cancel', which: { by: 'request', requestId: body.requestId } };
+  const { abandons } = step(pile.state, [pile.message('asker.ask-1', cancel)], pile.now());
+  assert.deepEqual(abandons, [{ digest, keep: false }]);
+  assert.equal(pile.state.awaitedBlobs.size, 0);
+});
+
+test('a donor that gives every attempt back does not kill a task while another one could run it', () => {
+  const pile = pileWith('evil');
+  let sent = pile.say('asker.ask-1', request('r1', 'sum'));
+  for (let i = 0; i < 50; i++) {
+    const [offer] = bodiesOf(sent, 'offer');
+    if (offer === undefined) break;
+    const failure = { code: 'revoked', detail: 'unplugged', stderrTail: '' } as const;
+    const { used } = completed(offer.lease) as ResultBody;
+    sent = pile.say('evil.lend', {
+      kind: 'result',
+      lease: offer.lease,
+      used,
+      outcome: { ok: false, failure },
+    });
+  }
+  const [task] = [...pile.state.tasks.values()];
+  assert.equal(task?.end, undefined, 'the task is given up');
+  pile.plug('honest');
+  pile.lend('honest');
+  assert.equal(task?.instances[0]?.lease?.vehicleId, 'honest');
+});
+
+test('a core that says it is a thousand times faster, and holds its result back, earns no more than a run may take', () => {
+  const pile = pileWith();
+  pile.plug('liar');
+  pile.connect('liar.lend');
+  const said = hello({}) as Extract<UpBody, { kind: 'hello' }>;
+  assert.ok(said.hardware);
+  pile.say('liar.lend', { ...said, hardware: { ...said.hardware, speedMillis: 1_000_000 } });
+  pile.say('liar.lend', capacityReport({}));
+  const lease = leaseIn(pile.say('asker.ask-1', request('r1', 'sum')));
+  for (let i = 0; i < 100; i++) {
+    pile.pass(10_000);
+    pile.say('liar.lend', { kind: 'renewal', held: [{ lease, progressPermille: 1, cpuMs: 1 }] });
+  }
+  const result = completed(lease) as ResultBody;
+  pile.say('liar.lend', { ...result, used: { ...result.used, cpuMs: 1_000_000 } });
+  const [booking] = [...pile.disk.bookings.values()];
+  const chargedMncs = -(booking?.entries[0]?.amountMncs ?? 0);
+  assert.ok(chargedMncs > 0 && chargedMncs <= 600_000, `${chargedMncs} were charged`);
+});

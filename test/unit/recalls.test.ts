@@ -1,0 +1,63 @@
+/** Deliveries read from disk again: one reading at a time, and nobody who asks for much stands in the way of others. */
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import type { ClientId, TaskId } from '@plugpool/proto';
+import { Recalls, type Recall } from '../../agent/recalls.ts';
+
+function recall(clientId: string, taskId: string, correlationId = 0): Recall {
+  return { clientId: clientId as ClientId, taskId: taskId as TaskId, correlationId };
+}
+
+/** Each reading ends when it is told to. */
+function scene() {
+  const read: string[] = [];
+  const refused: string[] = [];
+  let underWay = 0;
+  let end: () => void = () => undefined;
+  const recalls = new Recalls({
+    answer: async ({ clientId, taskId }) => {
+      underWay += 1;
+      assert.equal(underWay, 1, 'two readings at a time');
+      read.push(`${clientId} ${taskId}`);
+      await new Promise<void>((resolve) => (end = resolve));
+      underWay -= 1;
+    },
+    refuse: ({ clientId, correlationId }) => refused.push(`${clientId} ${correlationId}`),
+  });
+  const endOne = async (): Promise<void> => {
+    end();
+    await new Promise<void>((resolve) => setImmediate(resolve));
+  };
+  return { recalls, read, refused, endOne };
+}
+
+test('each client has its turn, however much another one asks for', async () => {
+  const { recalls, read, endOne } = scene();
+  for (let i = 0; i < 1_000; i++) recalls.push(recall('greedy.ask-1', `t${i}`));
+  recalls.push(recall('other.ask-1', 'theirs'));
+  await endOne();
+  await endOne();
+  assert.deepEqual(read, ['greedy.ask-1 t0', 'greedy.ask-1 t1', 'other.ask-1 theirs']);
+});
+
+test('what waits to be said already is not said twice', async () => {
+  const { recalls, read, endOne } = scene();
+  recalls.push(recall('car.ask-1', 'first'));
+  for (let i = 0; i < 1_000; i++) recalls.push(recall('car.ask-1', 'second'));
+  for (let i = 0; i < 5; i++) await endOne();
+  assert.deepEqual(read, ['car.ask-1 first', 'car.ask-1 second']);
+});
+
+test('of a client that left nothing more is read', async () => {
+  const { recalls, read, endOne } = scene();
+  for (let i = 0; i < 10; i++) recalls.push(recall('car.ask-1', `t${i}`));
+  recalls.forget('car.ask-1' as ClientId);
+  await endOne();
+  assert.deepEqual(read, ['car.ask-1 t0']);
+});
+
+test('what may wait for one client is bounded, and who asks for more is told', () => {
+  const { recalls, refused } = scene();
+  for (let i = 1; i <= 6_002; i++) recalls.push(recall('car.ask-1', 'same', i));
+  assert.deepEqual(refused, ['car.ask-1 6002']);
+});
