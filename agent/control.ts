@@ -24,7 +24,7 @@ import {
 } from './adapters/control-socket/protocol.ts';
 import type { VehicleTokens } from './adapters/vehicle-tokens.ts';
 import type { OperatorAnswer, OperatorCommand } from './core/events.ts';
-import { explain } from './core/explain.ts';
+import { explain, howItEnded } from './core/explain.ts';
 import type { State } from './core/state.ts';
 import { algorithmsView, connectorsView, openTasksView, statusView, vehiclesView } from './core/views.ts';
 import type { BlobStore, Clock, Store } from './ports.ts';
@@ -126,9 +126,7 @@ const VERBS: Readonly<Record<string, Verb>> = {
   connectors: verb(nothing, ({ agent, clock }) => connectorsView(agent.state, clock.now())),
   tasks: verb(z.strictObject({ limit: z.int().min(1).max(TASKS_LIMIT_MAX) }), listTasks),
   task: verb(z.strictObject({ taskId }), showTask),
-  cancel: verb(z.strictObject({ taskId }), (controlled, args) =>
-    operate(controlled, { verb: 'cancel', taskId: args.taskId as TaskId }),
-  ),
+  cancel: verb(z.strictObject({ taskId }), cancelTask),
   explain: verb(z.strictObject({ taskId }), explainTask),
   ledger: verb(nothing, ({ store }) => store.ledger()),
   algorithms: verb(nothing, ({ agent }) => algorithmsView(agent.state)),
@@ -224,23 +222,27 @@ async function showTask({ agent, store }: Controlled, args: { readonly taskId: s
   return taskDetails(history, live);
 }
 
+/** A task that ended and was acknowledged is on disk alone, where the core does not look. */
+async function cancelTask(controlled: Controlled, args: { readonly taskId: string }): Promise<unknown> {
+  const taskId = args.taskId as TaskId;
+  const answer = await controlled.agent.operate({ verb: 'cancel', taskId });
+  if (answer.ok) return answer.value;
+  if (answer.code !== 'task_unknown') throw new Refusal(answer.code, answer.detail, answer.hint);
+  const end = (await controlled.store.readTask(taskId))?.end;
+  if (end === undefined) throw unknownTask(taskId);
+  throw new Refusal('task_ended', `task ${taskId} is ${end.state} already`, 'nothing is left to cancel');
+}
+
 async function explainTask({ agent, store, clock }: Controlled, args: { readonly taskId: string }) {
   const id = args.taskId as TaskId;
   const explanation = explain(agent.state, id, clock.now());
   if (explanation !== undefined) return explanation;
   const history = await store.readTask(id);
   if (history?.end === undefined) throw unknownTask(id);
-  const { state, failure, donor } = history.end;
-  const how =
-    failure === undefined
-      ? donor === undefined
-        ? ''
-        : ` on ${donor}`
-      : ` (${failure.code}: ${failure.detail})`;
   return {
     taskId: id,
-    state,
-    summary: `it ended: ${state}${how}`,
+    state: history.end.state,
+    summary: howItEnded(history.end),
     waitedMs: 0,
     waiting: 0,
     lastReason: '',

@@ -23,7 +23,7 @@ export function addExplain(program: Command, cli: CliProgram): void {
 function explanationPage(explanation: Explanation, paint: Paint): string {
   const { taskId: id, state, summary, waitedMs, waiting, lastReason, donors } = explanation;
   const words = taskStateInWords(state);
-  const lines = [`task ${id} is ${paint(words.colour ?? 'reset', words.text)}: ${printable(summary)}`];
+  const lines = [`task ${id}, ${paint(words.colour ?? 'reset', words.text)}: ${printable(summary)}`];
   if (state === 'queued') lines.push(`it has waited ${durationInWords(waitedMs)}; ${waiting} wait in all`);
   if (lastReason !== '') lines.push(`the last try ended because: ${printable(lastReason)}`);
   if (donors.length > 0) lines.push('', table(COLUMNS, donors, paint));

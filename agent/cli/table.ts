@@ -12,11 +12,16 @@ export interface Column<Row> {
   cell(row: Row): string | Cell;
 }
 
-/** One foreign text cannot make a table unreadable. */
+/** One foreign text cannot make a table unreadable; the last column is where reasons stand, and pushes nothing aside. */
 const CELL_CHARS_MAX = 60;
+const LAST_CELL_CHARS_MAX = 400;
 
 export function table<Row>(columns: readonly Column<Row>[], rows: readonly Row[], paint: Paint): string {
-  const cells = rows.map((row) => columns.map((column) => toCell(column.cell(row))));
+  const cells = rows.map((row) =>
+    columns.map((column, index) =>
+      toCell(column.cell(row), index === columns.length - 1 ? LAST_CELL_CHARS_MAX : CELL_CHARS_MAX),
+    ),
+  );
   const widths = columns.map(({ heading }, index) =>
     Math.max(heading.length, ...cells.map((row) => row[index]?.text.length ?? 0)),
   );
@@ -34,10 +39,10 @@ export function table<Row>(columns: readonly Column<Row>[], rows: readonly Row[]
   return [paint('dim', head.trimEnd()), ...body].join('\n');
 }
 
-function toCell(value: string | Cell): Cell {
+function toCell(value: string | Cell, charsMax: number): Cell {
   const { text, colour } = typeof value === 'string' ? { text: value, colour: undefined } : value;
   const line = printable(text).replaceAll('\n', ' ');
-  return { text: line.length > CELL_CHARS_MAX ? `${line.slice(0, CELL_CHARS_MAX - 1)}…` : line, colour };
+  return { text: line.length > charsMax ? `${line.slice(0, charsMax - 1)}…` : line, colour };
 }
 
 /** `name  value`, one a line, the names in a column of their own. */

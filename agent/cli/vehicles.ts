@@ -33,7 +33,8 @@ const COLUMNS: readonly Column<VehicleView>[] = [
   {
     heading: 'LEAVES IN',
     align: 'right',
-    cell: ({ departureInMs }) => (departureInMs === null ? '-' : durationInWords(departureInMs)),
+    cell: ({ departureInMs }) =>
+      departureInMs === null ? '-' : departureInMs <= 0 ? 'now' : durationInWords(departureInMs),
   },
   { heading: 'WHY NOT', cell: whyNot },
 ];

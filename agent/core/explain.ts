@@ -4,7 +4,8 @@ import { candidates } from './catalogue.ts';
 import { phaseOf, type DonorPhase } from './donor.ts';
 import { choose, donorObstacle, type Obstacle } from './feasible.ts';
 import { EXPLAINED_DONORS_MAX } from './limits.ts';
-import type { Instance, State } from './state.ts';
+import type { TaskEndRecord } from './records.ts';
+import type { Donor, Instance, Lease, State } from './state.ts';
 
 export interface Explanation {
   readonly taskId: TaskId;
@@ -35,11 +36,7 @@ export function explain(state: State, taskId: TaskId, now: Now): Explanation | u
     lastReason: task.instances[0]?.lastReason ?? '',
   };
   if (waiting === undefined) {
-    const lease = task.instances[0]?.lease;
-    const summary =
-      task.end !== undefined
-        ? `it ended: ${task.end.state}${task.end.failure === undefined ? '' : ` (${task.end.failure.code})`}`
-        : `it runs on ${lease?.vehicleId ?? '?'} (${lease?.phase ?? '?'})`;
+    const summary = task.end === undefined ? whereItRuns(task.instances[0]?.lease) : howItEnded(task.end);
     return { ...about, state: task.end?.state ?? 'running', summary, donors: [] };
   }
   const donors = [...state.donors.values()].slice(0, EXPLAINED_DONORS_MAX).map((donor) => {
@@ -48,15 +45,39 @@ export function explain(state: State, taskId: TaskId, now: Now): Explanation | u
       vehicleId: donor.vehicleId,
       phase: phaseOf(state, donor, now),
       obstacles,
-      because: obstacles.map(inWords),
+      because: obstacles.map((obstacle) => inWords(obstacle, donor)),
     };
   });
+  return { ...about, state: 'queued', summary: summaryOf(donors), donors };
+}
+
+/** One sentence on a task that has ended. */
+export function howItEnded({ failure, donor }: Pick<TaskEndRecord, 'failure' | 'donor'>): string {
+  const where = donor === undefined ? 'it ended' : `it ended on ${donor}`;
+  if (failure === undefined) return where;
+  return `${where} (${failure.detail === '' ? failure.code : `${failure.code}: ${failure.detail}`})`;
+}
+
+function whereItRuns(lease: Lease | undefined): string {
+  if (lease === undefined) return 'it is between two tries';
+  switch (lease.phase) {
+    case 'granted':
+      return `it was offered to ${lease.vehicleId}, which has not renewed its lease yet`;
+    case 'held':
+      return `it runs on ${lease.vehicleId}`;
+    case 'revoking':
+      return `it is being taken back from ${lease.vehicleId}`;
+  }
+}
+
+function summaryOf(donors: Explanation['donors']): string {
+  if (donors.length === 0) return 'no vehicle that lends is known here';
   const able = donors.filter((donor) => donor.phase === 'eligible').length;
-  const summary =
-    donors.length === 0
-      ? 'no vehicle that lends is known here'
-      : `vehicles known: ${donors.length}; of them may lend now: ${able}; fit: none`;
-  return { ...about, state: 'queued', summary, donors };
+  const fitting = donors.filter((donor) => donor.obstacles.length === 0).length;
+  const known =
+    donors.length === 1 ? '1 vehicle that lends is known' : `${donors.length} that lend are known`;
+  if (able === 0) return `${known}, none may lend now`;
+  return `${known}, ${able} may lend now, it fits on ${fitting === 0 ? 'none' : fitting}`;
 }
 
 /** Every reason why `instance` cannot run on `donor` now; empty where it can. */
@@ -73,7 +94,7 @@ export function obstaclesOf(
   return choose(algorithms, donor, now, obstacles) === undefined ? obstacles : [];
 }
 
-function inWords(obstacle: Obstacle): string {
+function inWords(obstacle: Obstacle, { lendable, report }: Donor): string {
   switch (obstacle.test) {
     case 'not_connected':
       return 'its client is not connected';
@@ -84,7 +105,7 @@ function inWords(obstacle: Obstacle): string {
     case 'session_not_lending':
       return 'its charging session is in a state that does not lend';
     case 'policy_not_lending':
-      return "its owner's policy does not lend now";
+      return `its owner does not lend now${report === undefined || report.reason === '' ? '' : `: ${report.reason}`}`;
     case 'capacity_stale':
       return 'its last capacity report is too old';
     case 'overdrawn':
@@ -102,13 +123,13 @@ function inWords(obstacle: Obstacle): string {
     case 'leaving_too_soon':
       return `it leaves in ${Math.round(obstacle.haveMs / 1000)} s, the run takes ${Math.round(obstacle.needMs / 1000)} s`;
     case 'cpu':
-      return `cpu: ${obstacle.have} of ${obstacle.need} millicores free`;
+      return `cpu: needs ${obstacle.need} millicores, ${obstacle.have} free of ${lendable.cpuMillicores} lent`;
     case 'memory':
-      return `memory: ${obstacle.have} of ${obstacle.need} MiB free`;
+      return `memory: needs ${obstacle.need} MiB, ${obstacle.have} free of ${lendable.memoryMib} lent`;
     case 'gpu_share':
-      return `gpu: ${obstacle.have} of ${obstacle.need} thousandths free`;
+      return `gpu: needs ${obstacle.need} thousandths, ${obstacle.have} free`;
     case 'vram':
-      return `gpu memory: ${obstacle.have} of ${obstacle.need} MiB free`;
+      return `gpu memory: needs ${obstacle.need} MiB, ${obstacle.have} free`;
     case 'gpu_model':
       return `gpu model ${obstacle.need} is asked for, it has ${obstacle.have}`;
   }

@@ -139,8 +139,11 @@ test('every verb tells of a pile at work what the contract promises', async (t) 
   assert.equal((done['bookings'] as Document[]).length, 1);
   assert.match(
     String((await promised('explain', pile, 'explain', waits.taskId))['summary']),
-    /it ended: completed/,
+    /^it ended on lender$/,
   );
+  const late = await plugpool(pile.dataDir, 'cancel', waits.taskId);
+  assert.equal(late.code, 1);
+  assert.match(late.stderr, new RegExp(`task ${waits.taskId} is completed already`));
   const { tasks } = await promised('tasks', pile, 'tasks', '--limit', '10');
   assert.deepEqual(
     (tasks as Document[]).map(({ taskId, state }) => [taskId, state]),

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { spawn, type ChildProcess } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { test, type TestContext } from 'node:test';
@@ -183,19 +183,33 @@ test('run with --json gives one document with the output in it, or the file that
   }
 });
 
-test('an output that cannot be written is not acknowledged', async (t) => {
+test('an output that has no place is told before anybody is asked', async (t) => {
+  const directory = temporaryDirectory(t);
+  for (const [output, why] of [
+    ['/nowhere/output', /no such file or directory/],
+    [directory, /it is a directory/],
+  ] as const) {
+    const who = ['--agent', 'mqtt://127.0.0.1:1', '--vehicle', 'v'];
+    for (const argv of [
+      ['run', 'echo'],
+      ['result', 'task-1'],
+    ]) {
+      const { code, stdout, stderr } = await start(t, [...argv, ...who, '--output', output]).ended;
+      assert.deepEqual([code, stdout], [1, '']);
+      assert.match(stderr, new RegExp(`the output cannot be written to ${output}: `));
+      assert.match(stderr, why);
+    }
+  }
+});
+
+test('an output that cannot be written after all is not acknowledged', async (t) => {
   const pile = await pileFor(t);
-  const { ended } = start(t, [
-    'run',
-    'echo',
-    '--agent',
-    pile.url,
-    '--vehicle',
-    'v',
-    '--output',
-    '/nowhere/output',
-  ]);
+  const directory = join(temporaryDirectory(t), 'outputs');
+  mkdirSync(directory);
+  const output = join(directory, 'plan');
+  const { ended } = start(t, ['run', 'echo', '--agent', pile.url, '--vehicle', 'v', '--output', output]);
   const request = await pile.next('request');
+  rmdirSync(directory);
   pile.send(
     request.clientId,
     accepted(request),
@@ -203,8 +217,8 @@ test('an output that cannot be written is not acknowledged', async (t) => {
   );
   const { code, stderr } = await ended;
   assert.equal(code, 1);
-  assert.match(stderr, /cannot be written to \/nowhere\/output/);
-  assert.match(stderr, /plugpool-vehicle result/);
+  assert.match(stderr, /the output cannot be written to .*outputs\/plan/);
+  assert.match(stderr, /plugpool-vehicle result task-1/);
   assert.equal(pile.unread('deliveryAck').length, 0);
 });
 

@@ -1,10 +1,12 @@
 /** The route planners against an independent search and an independent check of their plans. */
 import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { imagePathOf, IMAGE_SOURCES } from '../../algorithms/build.ts';
 import { exampleAlgorithms } from '../../algorithms/catalogue.ts';
 import { CITIES } from '../../algorithms/route-plan/europe.ts';
+import { SHARED_TRIPS } from '../../algorithms/route-plan/examples.ts';
 import { checkPlan, readPlan } from '../../algorithms/route-plan/plan-check.ts';
 import { leastTotalMs } from '../../algorithms/route-plan/reference.ts';
 import { DELIVERY_VAN, MIDSIZE_CAR, tripText } from '../../algorithms/route-plan/trip.ts';
@@ -51,6 +53,15 @@ async function planOf(planner: Planner, trip: Trip): Promise<Plan> {
   assert.ok(plan);
   return plan;
 }
+
+test('the trip that the README plans is the example of its name', async () => {
+  const file = new URL('../../algorithms/route-plan/lisbon-tallinn.txt', import.meta.url);
+  assert.equal(
+    await readFile(file, 'utf8'),
+    tripText(SHARED_TRIPS['lisbon-tallinn'] as Trip),
+    'write it anew',
+  );
+});
 
 for (const example of await exampleAlgorithms()) {
   if (example.type !== 'route-plan') continue;

@@ -69,7 +69,11 @@ test('a foreign text neither commands the terminal nor breaks the table', () => 
   assert.equal(printable('a\u001b[31m\u009b\u202eb\nc'), 'a\ufffd[31m\ufffd\ufffdb\nc');
   const columns = [{ heading: 'X', cell: (row: string) => row }];
   assert.equal(table(columns, ['a\nb\tc'], plain), 'X\na b\ufffdc');
-  assert.equal(table(columns, ['x'.repeat(500)], plain).split('\n')[1]?.length, 60);
+  assert.equal(table(columns, ['x'.repeat(500)], plain).split('\n')[1]?.length, 400);
+  const [narrow = ''] = table([...columns, ...columns], ['x'.repeat(500)], plain)
+    .split('\n')
+    .slice(1);
+  assert.equal(narrow.indexOf(' '), 60);
 });
 
 test('the nearest name is offered only where it is near', () => {

@@ -75,6 +75,25 @@ test('a vehicle that says it charges when the firmware does not is granted nothi
   ]);
 });
 
+test("an explanation gives the owner's own reason, and what is needed, free and lent", () => {
+  const pile = new SimulatedPile();
+  pile.addAlgorithm('large', [{ cpuMillicores: 4000 }]);
+  pile.plug('donor');
+  pile.lend('donor', { cpu: 500 });
+  pile.ask('asker');
+  pile.say('asker.ask-1', request('r1', 'large'));
+  const [taskId] = [...pile.state.tasks.keys()];
+  const explained = () => explain(pile.state, taskId as TaskId, pile.now());
+  assert.equal(explained()?.summary, '1 vehicle that lends is known, 1 may lend now, it fits on none');
+  assert.deepEqual(explained()?.donors[0]?.because, ['cpu: needs 4000 millicores, 500 free of 500 lent']);
+
+  pile.say('donor.lend', capacityReport({ cpu: 0 }, { lending: false, reason: 'the owner paused lending' }));
+  assert.equal(explained()?.summary, '1 vehicle that lends is known, none may lend now');
+  assert.deepEqual(explained()?.donors[0]?.because, [
+    'its owner does not lend now: the owner paused lending',
+  ]);
+});
+
 test('a donor that is plugged in later chooses the target requester among all who wait', () => {
   const pile = new SimulatedPile();
   pile.addAlgorithm('small', [{ cpuMillicores: 500 }]);

@@ -1,6 +1,6 @@
 /** `result`: fetches the output of a task that this vehicle asked for, in this run or an earlier one. */
 import type { Command } from 'commander';
-import { connect } from './asking.ts';
+import { checkOutput, connect } from './asking.ts';
 import { EXIT_DONE, sayError, type CliContext } from './context.ts';
 import { withPile } from './options.ts';
 import { store, type OutputFlags } from './run.ts';
@@ -14,6 +14,7 @@ export function addResult(program: Command, context: CliContext, finish: (code: 
 }
 
 async function result(context: CliContext, taskId: string, flags: OutputFlags): Promise<number> {
+  await checkOutput(flags.output);
   const client = await connect(context, flags);
   const stopListening = context.onInterrupt(() => void client.close());
   try {

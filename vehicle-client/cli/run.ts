@@ -4,7 +4,7 @@ import { InvalidArgumentError, type Command } from 'commander';
 import { PlugpoolError } from '../errors.ts';
 import type { RequestOptions } from '../requester.ts';
 import type { RequestedTask, TaskResult } from '../requested-task.ts';
-import { connect, readInput, writeOutput } from './asking.ts';
+import { checkOutput, connect, readInput, writeOutput } from './asking.ts';
 import { EXIT_DONE, EXIT_FAILED, sayError, sayJson, type CliContext } from './context.ts';
 import { withPile, type CommonFlags } from './options.ts';
 import { ProgressLine } from './progress-line.ts';
@@ -50,6 +50,7 @@ async function run(
     input,
     ...(flags.deadlineS === undefined ? {} : { deadlineS: flags.deadlineS }),
   };
+  await checkOutput(flags.output);
   const startedMonoMs = performance.now();
   const client = await connect(context, flags);
   let isLeaving = false;
@@ -98,7 +99,7 @@ export async function store(
   ms?: number,
 ): Promise<void> {
   const isInDocument = flags.json === true && flags.output === '-';
-  if (!isInDocument) await writeOutput(context, flags.output, result.output);
+  if (!isInDocument) await writeOutput(context, flags.output, result);
   if (flags.json === true) sayJson(context, resultJson(result, flags.output, ms));
   result.acknowledge();
   if (flags.json === true || context.stderr.isTTY !== true) return;

@@ -2,7 +2,7 @@
 import type { Capacity, HardwareProfile } from '@plugpool/proto';
 import type { DonorStatus } from '../donor.ts';
 import { table } from './context.ts';
-import { describeCapacity, describeDuration } from './words.ts';
+import { describeCapacity, describeDuration, describeTime } from './words.ts';
 
 /** The document of `status --json`; docs/cli-json.md describes it. */
 export interface StatusJson {
@@ -59,7 +59,7 @@ export function describeStatus(status: StatusJson): string {
     ['vehicle', status.vehicle],
     ['pile', describePile(status)],
     ['lends', status.lendable === null ? `nothing: ${status.reason}` : describeCapacity(status.lendable)],
-    ...(status.leavingAt === null ? [] : [['leaving', new Date(status.leavingAt).toLocaleString()]]),
+    ...(status.leavingAt === null ? [] : [['leaving', describeTime(new Date(status.leavingAt))]]),
     ...(status.hardware === null ? [] : [['machine', describeHardware(status.hardware)]]),
     ['results kept', String(status.unacknowledgedResults)],
   ].map(([name = '', value = '']) => `${name.padEnd(13)} ${value}`);

@@ -6,7 +6,7 @@ import { withPile, type CommonFlags } from './options.ts';
 
 export function addTasks(program: Command, context: CliContext, finish: (code: number) => void): void {
   withPile(program.command('tasks'))
-    .description("this vehicle's tasks that the pile still keeps")
+    .description("this vehicle's tasks that wait, run, or were not fetched yet")
     .action(async (flags: CommonFlags) => finish(await tasks(context, flags)));
 }
 

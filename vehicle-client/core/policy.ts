@@ -172,7 +172,7 @@ function whyNot(
   if (owner.paused) return { cause: 'paused', reason: 'the owner paused lending' };
   if (signals.ignition === 'on') return { cause: 'ignition_on', reason: 'the ignition is on' };
   if (owner.leavingAtWallMs !== undefined && wallMs >= owner.leavingAtWallMs - LEAVING_MARGIN_MS) {
-    return { cause: 'leaving', reason: 'the driver said that he leaves now' };
+    return { cause: 'leaving', reason: 'it is time for the driver to leave, as he said' };
   }
   if (!isWithinHours(policy.hours, local)) {
     return { cause: 'outside_hours', reason: 'outside the hours that the owner set' };

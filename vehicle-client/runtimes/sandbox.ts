@@ -36,7 +36,7 @@ export class SandboxUnavailable extends Error {
   readonly hint: string;
 
   constructor(what: string, hint: string, options?: ErrorOptions) {
-    super(`${what}. ${hint}`, options);
+    super(what, options);
     this.name = 'SandboxUnavailable';
     this.hint = hint;
   }
@@ -57,10 +57,10 @@ export async function chooseSandbox(choice: SandboxChoice): Promise<Sandbox> {
   if (probed.ok) return bwrapSandbox(probed.extraArgs);
   if (choice === 'bwrap-else-process') return processSandbox(`bubblewrap cannot be used: ${probed.reason}`);
   throw new SandboxUnavailable(
-    `Strangers' programs cannot run here: bubblewrap cannot be used (${probed.reason})`,
-    'Install bubblewrap (Debian: apt install bubblewrap) and allow unprivileged user namespaces ' +
+    `strangers' programs cannot run here: bubblewrap cannot be used (${probed.reason})`,
+    'install bubblewrap (Debian: apt install bubblewrap) and allow unprivileged user namespaces ' +
       '(sysctl user.max_user_namespaces; on Ubuntu also kernel.apparmor_restrict_unprivileged_userns=0), ' +
-      'or accept weaker protection with sandbox: process',
+      'or accept weaker protection with --sandbox process (in a configuration, sandbox: process)',
   );
 }
 

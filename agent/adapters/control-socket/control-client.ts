@@ -80,6 +80,7 @@ function noAgent(path: string, cause: NodeJS.ErrnoException): ControlSocketError
   const dataDir = dirname(path);
   switch (cause.code) {
     case 'ENOENT':
+    case 'ENOTDIR':
     case 'ECONNREFUSED':
       return new ControlSocketError(
         {
@@ -100,7 +101,7 @@ function noAgent(path: string, cause: NodeJS.ErrnoException): ControlSocketError
         cause,
       );
     default:
-      return notAnswering(path, cause.message, cause);
+      return notAnswering(path, `cannot be reached: ${cause.message}`, cause);
   }
 }
 
