@@ -2,6 +2,8 @@
 import assert from 'node:assert/strict';
 import { freeOf, isWithin } from '../../agent/core/capacity.ts';
 import { obstaclesOf } from '../../agent/core/explain.ts';
+import type { Lease } from '../../agent/core/state.ts';
+import type { Capacity, ClientId, VehicleId } from '@plugpool/proto';
 import type { SentBody, SimulatedPile } from './simulated-pile.ts';
 
 export function checkLaws(pile: SimulatedPile, sent: readonly SentBody[]): void {
@@ -9,6 +11,8 @@ export function checkLaws(pile: SimulatedPile, sent: readonly SentBody[]): void 
   leasesFit(pile, sent);
   grantsAreVerified(pile, sent);
   debitsEqualCredits(pile);
+  bookingsFitTheirLeases(pile);
+  everyInstanceStandsSomewhere(pile);
   everyWaitIsExplained(pile);
   everythingIsBounded(pile);
   memorySaysWhatTheDiskSays(pile);
@@ -31,8 +35,10 @@ function leasesFit(pile: SimulatedPile, sent: readonly SentBody[]): void {
   for (const donor of pile.state.donors.values()) {
     const leases = [...donor.leased.values()].flatMap((i) => (i.lease === undefined ? [] : [i.lease]));
     assert.deepEqual(donor.free, freeOf(donor.lendable, leases), `law 2: ${donor.vehicleId}'s free capacity`);
-    if (granted.has(`${donor.vehicleId}.lend`))
+    if (granted.has(`${donor.vehicleId}.lend`)) {
       assert.ok(isWithin(donor.free), `law 2: a grant overdraws ${donor.vehicleId}`);
+      assert.deepEqual(overdrawn(donor.lendable, leases), [], `law 2: a grant overdraws ${donor.vehicleId}`);
+    }
     if (donor.clientId === undefined || donor.report === undefined) continue;
     const kept = leases.filter((lease) => lease.phase !== 'revoking');
     assert.ok(
@@ -42,15 +48,46 @@ function leasesFit(pile: SimulatedPile, sent: readonly SentBody[]): void {
   }
 }
 
+/** By sums of its own, and not by the arithmetic of the core. A device that is named twice is there once. */
+function overdrawn(lendable: Capacity, leases: readonly Lease[]): string[] {
+  const sum = (of: (lease: Lease) => number): number => leases.reduce((total, each) => total + of(each), 0);
+  const over: string[] = [];
+  if (sum(({ demand }) => demand.cpuMillicores) > lendable.cpuMillicores) over.push('cpu');
+  if (sum(({ demand }) => demand.memoryMib) > lendable.memoryMib) over.push('memory');
+  for (const deviceId of new Set(leases.flatMap((lease) => lease.gpuDeviceId ?? []))) {
+    const device = lendable.gpus.find((gpu) => gpu.deviceId === deviceId);
+    const taken = (of: 'shareMillis' | 'vramMib'): number =>
+      sum((lease) => (lease.gpuDeviceId === deviceId ? (lease.demand.gpu?.[of] ?? 0) : 0));
+    for (const { demand } of leases.filter((lease) => lease.gpuDeviceId === deviceId))
+      if ((demand.gpu?.model ?? device?.model) !== device?.model) over.push(`model of ${deviceId}`);
+    if (taken('shareMillis') > (device?.shareMillis ?? 0)) over.push(`share of ${deviceId}`);
+    if (taken('vramMib') > (device?.vramMib ?? 0)) over.push(`memory of ${deviceId}`);
+  }
+  return over;
+}
+
 /** Law 3, by what the firmware said and not by what the core makes of it. */
 function grantsAreVerified(pile: SimulatedPile, sent: readonly SentBody[]): void {
   for (const { clientId, body } of sent) {
     if (body.kind !== 'offer') continue;
     const vehicleId = clientId.slice(0, clientId.indexOf('.'));
-    const session = [...pile.state.sessions.values()].find((s) => s.identity?.vehicleId === vehicleId);
-    assert.equal(session?.link, 'up', `law 3: a grant to ${clientId}, whose connector is not heard`);
-    const lends = session.state === 'charging' || session.state === 'suspendedEV';
-    assert.ok(lends, `law 3: a grant to ${clientId}, which is ${session.state}`);
+    const connectorId = pile.state.connectorOf.get(vehicleId as VehicleId);
+    const session = connectorId === undefined ? undefined : pile.state.sessions.get(connectorId);
+    assert.equal(
+      session?.identity?.vehicleId,
+      vehicleId,
+      `law 3: a grant to ${clientId}, which is not there`,
+    );
+    assert.equal(session.link, 'up', `law 3: a grant to ${clientId}, whose connector is not heard`);
+    const { staleAfterMs, heardMonoMs, state } = session;
+    const isFresh = staleAfterMs === 0 || pile.nowMs - heardMonoMs <= staleAfterMs;
+    assert.ok(isFresh, `law 3: a grant to ${clientId}, whose last sample is old`);
+    const { report } = pile.state.donors.get(vehicleId as VehicleId) ?? {};
+    assert.ok(report?.lending, `law 3: a grant to ${clientId}, whose owner does not lend`);
+    const lends = state === 'charging' || (state === 'suspendedEV' && !report.chargingOnly);
+    assert.ok(lends, `law 3: a grant to ${clientId}, which is ${state}`);
+    const epoch = pile.state.clients.get(clientId as ClientId)?.epoch ?? 0;
+    assert.ok(epoch > 0, `law 3: a grant to ${clientId}, which was not welcomed`);
   }
 }
 
@@ -61,6 +98,36 @@ function debitsEqualCredits(pile: SimulatedPile): void {
     assert.equal(sum, 0, `law 5: a booking of ${booking.taskId} adds up to ${sum}`);
     for (const { amountMncs } of booking.entries) assert.ok(Number.isSafeInteger(amountMncs));
   }
+}
+
+/** Law 5. Vehicles of the simulation have the reference speed, its algorithms one thread. */
+function bookingsFitTheirLeases(pile: SimulatedPile): void {
+  for (const { fencingToken, taskId, entries } of pile.disk.bookings.values()) {
+    const heldMs = pile.nowMs - (pile.grantedAtMs.get(fencingToken) ?? Infinity) + pile.wallJumpsMs;
+    const debitMncs = -Math.min(...entries.map(({ amountMncs }) => amountMncs));
+    assert.ok(debitMncs <= heldMs, `law 5: ${taskId} is charged ${debitMncs} for ${heldMs} ms`);
+  }
+}
+
+/** An instance that has not ended waits or holds one lease, and a timer ends whatever else it waits for. Law 8's half. */
+function everyInstanceStandsSomewhere({ state }: SimulatedPile): void {
+  for (const task of state.tasks.values()) {
+    if (task.end === undefined) assert.ok(state.timers.has(`deadline:${task.record.taskId}`));
+    for (const instance of task.instances) {
+      const { instanceId, lease } = instance;
+      const places = [state.waiting.has(instance), lease !== undefined, task.end !== undefined];
+      assert.equal(
+        places.filter(Boolean).length,
+        1,
+        `${instanceId} waits, runs, has ended: ${places.join()}`,
+      );
+      if (lease === undefined) continue;
+      assert.equal(state.donors.get(lease.vehicleId)?.leased.get(instanceId), instance);
+      assert.ok(state.timers.has(`lease:${instanceId}`), `${instanceId} has a lease that never ends`);
+    }
+  }
+  for (const donor of state.donors.values())
+    for (const instance of donor.leased.values()) assert.equal(instance.lease?.vehicleId, donor.vehicleId);
 }
 
 /** Law 6, and the promise of the matcher: nobody waits for a donor that could run it now. */
@@ -78,8 +145,10 @@ function everyWaitIsExplained(pile: SimulatedPile): void {
 function everythingIsBounded(pile: SimulatedPile): void {
   const { state } = pile;
   const things =
-    3 * state.tasks.size + 2 * state.donors.size + state.sessions.size + state.awaitedBlobs.size + 1;
+    4 * state.tasks.size + 2 * state.donors.size + state.sessions.size + state.awaitedBlobs.size + 1;
   assert.ok(state.timers.size <= things, `law 7: ${state.timers.size} timers for ${things} things`);
+  for (const digest of state.awaitedBlobs.keys())
+    assert.ok(state.timers.has(`blob:${digest}`), `law 7: ${digest} is awaited for ever`);
   assert.ok(state.waiting.size <= state.tasks.size, 'law 7: more wait than there are');
 }
 

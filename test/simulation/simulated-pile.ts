@@ -23,6 +23,7 @@ import {
   STATUS_TASKS_MAX,
   parseClientId,
   type AlgorithmId,
+  type Capacity,
   type CapacityReport,
   type ClientName,
   type ConnectorId,
@@ -56,6 +57,8 @@ export class SimulatedDisk {
   readonly tasks = new Map<TaskId, { task: TaskRecord; end?: TaskEndRecord; delivered: boolean }>();
   readonly instances = new Map<string, InstanceRecord>();
   readonly bookings = new Map<string, BookingRecord>();
+  /** Of the tasks that are kept: one task a request. */
+  readonly #requests = new Set<string>();
 
   write(changes: readonly StoreChange[]): void {
     for (const change of changes) this.#apply(change);
@@ -65,6 +68,7 @@ export class SimulatedDisk {
     switch (change.change) {
       case 'insertTask':
         if (this.tasks.has(change.task.taskId)) throw new Error(`task ${change.task.taskId} inserted twice`);
+        this.#claim(change.task);
         this.tasks.set(change.task.taskId, { task: change.task, delivered: false });
         return;
       case 'endTask': {
@@ -97,11 +101,21 @@ export class SimulatedDisk {
         return;
       case 'forgetTasks':
         for (const taskId of change.taskIds) {
+          const kept = this.tasks.get(taskId);
+          if (kept === undefined) continue;
+          if (kept.end === undefined) throw new Error(`task ${taskId} is forgotten before it ended`);
           this.tasks.delete(taskId);
+          this.#requests.delete(`${kept.task.vehicleId}/${kept.task.requestId}`);
           for (const [id, instance] of this.instances)
             if (instance.taskId === taskId) this.instances.delete(id);
         }
     }
+  }
+
+  #claim({ vehicleId, requestId, taskId }: TaskRecord): void {
+    const key = `${vehicleId}/${requestId}`;
+    if (this.#requests.has(key)) throw new Error(`request ${key} becomes a second task, ${taskId}`);
+    this.#requests.add(key);
   }
 
   #task(taskId: TaskId): { task: TaskRecord; end?: TaskEndRecord; delivered: boolean } {
@@ -158,8 +172,14 @@ export class SimulatedPile {
   state: State;
   nowMs = 1_000;
   wallOffsetMs = 1_700_000_000_000;
+  /** How far the wall clock ever jumped ahead. */
+  wallJumpsMs = 0;
   /** Everything that was sent, oldest first. */
   readonly sent: SentBody[] = [];
+  /** Bytes that the core wants pulled. */
+  readonly fetches: Digest[] = [];
+  /** When each fencing token was granted, by a clock that never jumps. */
+  readonly grantedAtMs = new Map<number, number>();
   /** Called after each step with what it sent. */
   afterStep: (sent: readonly SentBody[]) => void = () => undefined;
   #lazy: StoreChange[] = [];
@@ -179,12 +199,15 @@ export class SimulatedPile {
   step(...events: Event[]): SentBody[] {
     const effects = step(this.state, events, this.now());
     this.commit(effects);
+    for (const { blob } of effects.fetches) this.fetches.push(blob.digest);
     const sent: SentBody[] = effects.sends.map(({ clientId, envelope }) => ({ clientId, ...envelope }));
     for (const { clientId, correlationId, taskId } of effects.recalls) {
       const kept = this.disk.tasks.get(taskId);
       if (kept?.end === undefined || !clientId.startsWith(`${kept.task.vehicleId}.`)) continue;
       sent.push({ clientId, correlationId, body: deliveryOf(kept.task, kept.end) });
     }
+    for (const { body } of sent)
+      if (body.kind === 'offer') this.grantedAtMs.set(body.lease.fencingToken, this.nowMs);
     this.sent.push(...sent);
     this.afterStep(sent);
     return sent;
@@ -208,6 +231,12 @@ export class SimulatedPile {
     this.connections.clear();
     this.nowMs += 1_000;
     this.state = loadState(this.disk.load(), this.settings, this.now());
+  }
+
+  /** Somebody, or a server of time, sets the wall clock. */
+  jump(ms: number): void {
+    this.wallOffsetMs += ms;
+    this.wallJumpsMs += Math.abs(ms);
   }
 
   /** Lets time pass, with a step at each timer that falls due. */
@@ -238,22 +267,23 @@ export class SimulatedPile {
     this.step({ kind: 'disconnected', client: clientName(clientId), connection });
   }
 
-  message(clientId: string, body: UpBody, correlationId = 1): Event {
+  message(clientId: string, body: UpBody, correlationId = 1, blobHeld = true): Event {
     const connection = this.connections.get(clientId) ?? (0 as ConnectionNumber);
     const about = { kind: 'message', client: clientName(clientId), connection } as const;
     const envelope = { correlationId, body };
     return body.kind === 'request'
-      ? { ...about, envelope, bodyHash: JSON.stringify([body.selector, body.args]), blobHeld: true }
-      : { ...about, envelope, blobHeld: true };
+      ? { ...about, envelope, bodyHash: JSON.stringify([body.selector, body.args]), blobHeld }
+      : { ...about, envelope, blobHeld };
   }
 
   say(clientId: string, body: UpBody, correlationId = 1): SentBody[] {
     return this.step(this.message(clientId, body, correlationId));
   }
 
-  firmware(event: DistributiveOmit<FirmwareEvent, 'at'>): SentBody[] {
+  /** `staleAfterMs` counts with the first event of a connector. */
+  firmware(event: DistributiveOmit<FirmwareEvent, 'at'>, staleAfterMs = 0): SentBody[] {
     const at = { receivedWallMs: this.now().wallMs };
-    return this.step({ kind: 'firmware', event: { ...event, at } as FirmwareEvent, staleAfterMs: 0 });
+    return this.step({ kind: 'firmware', event: { ...event, at } as FirmwareEvent, staleAfterMs });
   }
 
   /** A vehicle is plugged in and charges, as the firmware says. */
@@ -274,11 +304,7 @@ export class SimulatedPile {
   }
 
   /** The vehicle's client connects and offers what it has. */
-  lend(
-    vehicleId: string,
-    lendable: { cpu?: number; memory?: number; gpu?: number } = {},
-    held: LeaseId[] = [],
-  ): SentBody[] {
+  lend(vehicleId: string, lendable: Has = {}, held: LeaseId[] = []): SentBody[] {
     const clientId = `${vehicleId}.lend`;
     this.connect(clientId);
     const welcomed = this.say(clientId, hello(lendable, held));
@@ -321,12 +347,23 @@ export function digestOf(name: string): Digest {
   return Buffer.from(name.padEnd(32, '.').slice(0, 32)).toString('hex') as Digest;
 }
 
-function capacity({ cpu = 4000, memory = 8192, gpu = 0 }: { cpu?: number; memory?: number; gpu?: number }) {
-  const gpus = gpu === 0 ? [] : [{ deviceId: 'gpu0', model: 'Orin', shareMillis: gpu, vramMib: 8192 }];
-  return { cpuMillicores: cpu, memoryMib: memory, gpus };
+/** What a vehicle has or lends; of each GPU its share in thousandths. */
+export interface Has {
+  readonly cpu?: number;
+  readonly memory?: number;
+  readonly gpu?: number;
+  readonly secondGpu?: number;
 }
 
-export function hello(has: { cpu?: number; memory?: number; gpu?: number }, held: LeaseId[] = []): UpBody {
+function capacity({ cpu = 4000, memory = 8192, gpu = 0, secondGpu = 0 }: Has): Capacity {
+  const gpus = [
+    { deviceId: 'gpu0', model: 'Orin', shareMillis: gpu, vramMib: 8192 },
+    { deviceId: 'gpu1', model: 'Hailo', shareMillis: secondGpu, vramMib: 4096 },
+  ];
+  return { cpuMillicores: cpu, memoryMib: memory, gpus: gpus.filter(({ shareMillis }) => shareMillis > 0) };
+}
+
+export function hello(has: Has, held: LeaseId[] = []): UpBody {
   const { cpuMillicores, memoryMib, gpus } = capacity(has);
   return {
     kind: 'hello',
@@ -345,10 +382,7 @@ export function hello(has: { cpu?: number; memory?: number; gpu?: number }, held
   };
 }
 
-export function capacityReport(
-  has: { cpu?: number; memory?: number; gpu?: number },
-  more: Partial<CapacityReport> = {},
-): CapacityReport {
+export function capacityReport(has: Has, more: Partial<CapacityReport> = {}): CapacityReport {
   return {
     kind: 'capacity',
     lendable: capacity(has),
