@@ -52,7 +52,7 @@ export class Agent {
   readonly #engine: Engine;
   readonly #exchange: BlobExchange;
   readonly #recalls: Recalls;
-  /** Warnings are what vehicles can cause. */
+  /** For what vehicles can cause. */
   readonly #limitedLog: LimitedLog;
   readonly #connections = new Map<ClientId, ConnectionNumber>();
   readonly #answers = new Map<number, (answer: OperatorAnswer) => void>();
@@ -238,7 +238,7 @@ export class Agent {
   }
 
   #publish(effects: Effects): void {
-    const { log, broker } = this.parts;
+    const { broker } = this.parts;
     for (const { clientId, payloads } of this.#prepared)
       for (const payload of payloads) broker.send(clientId, 'frame', payload);
     this.#prepared = [];
@@ -246,9 +246,14 @@ export class Agent {
     for (const { digest, keep } of effects.abandons) void this.#exchange.giveUp(digest, keep);
     for (const { clientId, blob } of effects.fetches) void this.#exchange.fetch(clientId, blob);
     for (const recall of effects.recalls) this.#recalls.push(recall);
-    for (const { level, message, fields } of effects.logs)
-      if (level === 'warn') this.#limitedLog.warn(message, fields, message);
-      else log[level](fields, message);
+    for (const line of effects.logs) this.#write(line);
+  }
+
+  /** What the operator did, and what is broken, is written whatever else is. */
+  #write({ level, message, fields }: Effects['logs'][number]): void {
+    const isLimited = level === 'warn' || (level === 'info' && message !== 'operator');
+    if (isLimited) this.#limitedLog[level](message, fields, message);
+    else this.parts.log[level](fields, message);
   }
 
   #answer(question: number, answer: OperatorAnswer): void {

@@ -26,15 +26,28 @@ export function offerFor(turn: Turn, instance: Instance, lease: Lease): Offer {
   };
 }
 
+/** Waiting is not computing: a run that sleeps is bounded too, by this many times its share of the cpu. */
+const WALL_PER_CPU = 2;
+
 /** Generous, since the estimate may be wrong and the donor slow; bounded, since a program may loop. */
 function limitsOf(turn: Turn, instance: Instance, lease: Lease): RunLimits {
   const { settings } = turn.state;
   const speedMillis = turn.state.donors.get(lease.vehicleId)?.hardware?.speedMillis ?? 1000;
   const cpuMs = cpuLimitMs(settings, lease.algorithm, speedMillis);
   const untilDeadlineMs = Math.max(1, Math.ceil(instance.task.deadlineMonoMs - turn.now.monoMs));
-  // Waiting is not computing: a run that sleeps is bounded too, by twice its share of the cpu.
-  const wallMs = Math.min(untilDeadlineMs, cpuMs * 2);
+  const wallMs = Math.min(untilDeadlineMs, cpuMs * WALL_PER_CPU);
   return { cpuMs, wallMs, memoryMib: lease.demand.memoryMib, outputBytes: settings.wire.blobBytesMax };
+}
+
+/** Image, input and output each take as long as bytes may take. */
+const TRANSFERS = 3;
+
+/** When every honest attempt has ended, whatever it was: who renews a lease for longer only keeps the task from others. */
+export function heldMsMax({ state }: Turn, { algorithm, vehicleId }: Lease): number {
+  const { settings } = state;
+  const speedMillis = state.donors.get(vehicleId)?.hardware?.speedMillis ?? 1000;
+  const runMs = cpuLimitMs(settings, algorithm, speedMillis) * WALL_PER_CPU;
+  return runMs + TRANSFERS * settings.blobWaitMs + settings.leaseMs;
 }
 
 /** CPU time after which a run on a core of that speed is stopped. */

@@ -4,7 +4,7 @@ import { awaitBlob, TOO_MANY_UPLOADS } from './blobs.ts';
 import { bookingFor, workMncs } from './ledger.ts';
 import { closeLease, renew } from './lease.ts';
 import { loseLease } from './lost-lease.ts';
-import { cpuLimitMs } from './offer.ts';
+import { cpuLimitMs, heldMsMax } from './offer.ts';
 import { instanceOf, type Heard } from './requests.ts';
 import type { Client, Instance, Lease, State } from './state.ts';
 import { endTask } from './task-end.ts';
@@ -41,8 +41,13 @@ export function onRenewal(turn: Turn, client: Client, renewal: Renewal, correlat
       state.counters.staleMessages += 1;
       continue;
     }
-    held.push(entry.lease);
     const { instance, lease } = holding;
+    if (turn.now.monoMs - lease.grantedMonoMs > heldMsMax(turn, lease)) {
+      log(turn, 'warn', 'lease held too long', { ...entry.lease, vehicleId: lease.vehicleId });
+      endAttempt(turn, holding, 'crashed', 'it was held for longer than its limits allow');
+      continue;
+    }
+    held.push(entry.lease);
     const news = lease.phase === 'granted' || entry.progressPermille > lease.progressPermille;
     lease.progressPermille = Math.max(lease.progressPermille, entry.progressPermille);
     renew(turn, instance, lease);

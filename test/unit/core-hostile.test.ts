@@ -146,7 +146,7 @@ test('a core that says it is a thousand times faster, and holds its result back,
   pile.say('liar.lend', { ...said, hardware: { ...said.hardware, speedMillis: 1_000_000 } });
   pile.say('liar.lend', capacityReport({}));
   const lease = leaseIn(pile.say('asker.ask-1', request('r1', 'sum')));
-  for (let i = 0; i < 100; i++) {
+  for (let i = 0; i < 45; i++) {
     pile.pass(10_000);
     pile.say('liar.lend', { kind: 'renewal', held: [{ lease, progressPermille: 1, cpuMs: 1 }] });
   }
@@ -155,4 +155,23 @@ test('a core that says it is a thousand times faster, and holds its result back,
   const [booking] = [...pile.disk.bookings.values()];
   const chargedMncs = -(booking?.entries[0]?.amountMncs ?? 0);
   assert.ok(chargedMncs > 0 && chargedMncs <= 600_000, `${chargedMncs} were charged`);
+});
+
+test('a donor that renews without end keeps a task no longer than a run may take, and another one runs it', () => {
+  const pile = pileWith('hoarder');
+  const lease = leaseIn(pile.say('asker.ask-1', request('r1', 'sum')));
+  const [task] = [...pile.state.tasks.values()];
+  const report = capacityReport({});
+  for (let i = 0; i < 200 && task?.instances[0]?.lease?.vehicleId === 'hoarder'; i++) {
+    if (i === 100) {
+      pile.plug('honest');
+      pile.lend('honest');
+    }
+    pile.pass(5_000);
+    pile.say('hoarder.lend', { kind: 'renewal', held: [{ lease, progressPermille: 1, cpuMs: 1 }] });
+    pile.say('hoarder.lend', report);
+    if (i >= 100) pile.say('honest.lend', report);
+  }
+  assert.equal(task?.end, undefined);
+  assert.notEqual(task?.instances[0]?.lease?.fencingToken, lease.fencingToken, 'it is held still');
 });

@@ -8,39 +8,40 @@ export interface BrokerLog {
   error(fields: object, message: string): void;
 }
 
-const LINES_BURST = 5;
-const LINES_PER_SECOND = 0.1;
+/** What goes wrong says the same each time; what goes well is worth more lines, and no disk full of them. */
+const RATES = {
+  warn: { burst: 5, perSecond: 0.1 },
+  info: { burst: 200, perSecond: 5 },
+} as const;
+type Level = keyof typeof RATES;
 
-export interface LimitedLog {
-  /** `kind` must come from a closed list: a bucket is kept for each. */
-  warn(kind: string, fields: object, message: string): void;
-}
+/** `kind` must come from a closed list: a bucket is kept for each. */
+export type LimitedLog = Readonly<Record<Level, (kind: string, fields: object, message: string) => void>>;
 
 export function limitLog(log: BrokerLog, monoMs: () => number): LimitedLog {
+  return { warn: limitLevel(log, 'warn', monoMs), info: limitLevel(log, 'info', monoMs) };
+}
+
+function limitLevel(log: BrokerLog, level: Level, monoMs: () => number): LimitedLog[Level] {
   const kinds = new Map<string, { readonly bucket: TokenBucket; leftOut: number }>();
   const kindOf = (kind: string, nowMs: number) => {
     let known = kinds.get(kind);
     if (known === undefined) {
-      known = {
-        bucket: new TokenBucket({ burst: LINES_BURST, perSecond: LINES_PER_SECOND }, nowMs),
-        leftOut: 0,
-      };
+      known = { bucket: new TokenBucket(RATES[level], nowMs), leftOut: 0 };
       kinds.set(kind, known);
     }
     return known;
   };
-  return {
-    warn(kind, fields, message) {
-      const nowMs = monoMs();
-      const known = kindOf(kind, nowMs);
-      known.bucket.fill(nowMs);
-      if (!known.bucket.take()) {
-        known.leftOut += 1;
-        return;
-      }
-      const leftOut = known.leftOut;
-      known.leftOut = 0;
-      log.warn({ kind, ...fields, ...(leftOut > 0 ? { linesLeftOut: leftOut } : {}) }, message);
-    },
+  return (kind, fields, message) => {
+    const nowMs = monoMs();
+    const known = kindOf(kind, nowMs);
+    known.bucket.fill(nowMs);
+    if (!known.bucket.take()) {
+      known.leftOut += 1;
+      return;
+    }
+    const { leftOut } = known;
+    known.leftOut = 0;
+    log[level]({ kind, ...fields, ...(leftOut > 0 ? { linesLeftOut: leftOut } : {}) }, message);
   };
 }
