@@ -19,6 +19,7 @@ const BENCHES: Readonly<Record<string, Bench>> = {
     about: 'from grant to the first instruction of a module, with a warm and a cold child',
     load: () => import('./start.ts'),
   },
+  step: { about: 'what the decisions alone cost, for many vehicles', load: () => import('./step.ts') },
   store: {
     about: 'synced commits by batch size, beside what a sync alone takes on this disk',
     load: () => import('./store.ts'),
