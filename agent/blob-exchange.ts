@@ -10,6 +10,8 @@ import type {
   Envelope,
 } from '@plugpool/proto';
 import { CHUNK_BYTES_MAX, CHUNK_WINDOW } from '@plugpool/proto';
+import { BlobError } from './adapters/blob-files/blob-error.ts';
+import type { BlobFailure } from './core/events.ts';
 import type { BlobStore, BlobUpload, Clock } from './ports.ts';
 import { StoreError } from './store-error.ts';
 
@@ -27,7 +29,7 @@ export interface BlobExchangeSurroundings {
   mayPull(client: ClientName, digest: Digest): boolean;
   send(clientId: ClientId, envelope: Envelope<BlobBody>): void;
   arrived(digest: Digest): void;
-  failed(digest: Digest, detail: string): void;
+  failed(digest: Digest, why: BlobFailure): void;
 }
 
 interface Download {
@@ -83,7 +85,7 @@ export class BlobExchange {
       if (upload.nextOffset >= blob.sizeBytes) await this.#finish(download);
       else this.#ask(download);
     } catch (error) {
-      this.#around.failed(blob.digest, messageOf(error));
+      this.#around.failed(blob.digest, whyOf(error));
     } finally {
       this.#opening.delete(blob.digest);
     }
@@ -99,7 +101,7 @@ export class BlobExchange {
       case 'blobRefused': {
         const download = this.#downloads.get(body.digest);
         if (download?.clientId !== client.clientId) return;
-        return this.#fail(download, `the client refused: ${body.code} ${body.detail}`);
+        return this.#fail(download, unavailable(`the client refused: ${body.code} ${body.detail}`));
       }
     }
   }
@@ -110,7 +112,7 @@ export class BlobExchange {
       if (download.clientId !== clientId) continue;
       download.cancelStall();
       download.cancelStall = this.#around.clock.setTimer(LEFT_MS, () =>
-        this.#leave(download, 'the client left'),
+        this.#leave(download, unavailable('the client left')),
       );
     }
   }
@@ -164,7 +166,10 @@ export class BlobExchange {
     // Late or unasked: bytes that nobody waits for are dropped.
     if (download?.clientId !== client.clientId) return;
     if (chunk.sizeBytes !== download.blob.sizeBytes)
-      return this.#fail(download, `the digest was announced with ${download.blob.sizeBytes} bytes`);
+      return this.#fail(download, {
+        code: 'digest_mismatch',
+        detail: `the digest was announced with ${download.blob.sizeBytes} bytes`,
+      });
     download.writing = download.writing.then(() => this.#take(download, chunk));
     return download.writing;
   }
@@ -186,8 +191,8 @@ export class BlobExchange {
       }
     } catch (error) {
       // What arrived before the disk was full is kept: the same request, sent again, goes on from there.
-      if (error instanceof StoreError) return this.#leave(download, error.message);
-      return this.#fail(download, messageOf(error));
+      if (error instanceof StoreError) return this.#leave(download, whyOf(error));
+      return this.#fail(download, whyOf(error));
     }
     download.stalls = 0;
     if (upload.nextOffset >= download.blob.sizeBytes) return this.#finish(download);
@@ -214,7 +219,7 @@ export class BlobExchange {
   #onStall(download: Download): void {
     download.stalls += 1;
     if (download.stalls > STALLS_MAX) {
-      void this.#fail(download, 'the client sends no bytes');
+      void this.#fail(download, unavailable('the client sends no bytes'));
       return;
     }
     this.#turnTo(download, download.clientId);
@@ -233,22 +238,39 @@ export class BlobExchange {
       await download.upload.finish();
     } catch (error) {
       this.#downloads.delete(download.blob.digest);
-      return this.#around.failed(download.blob.digest, messageOf(error));
+      return this.#around.failed(download.blob.digest, whyOf(error));
     }
     this.#downloads.delete(download.blob.digest);
     this.#around.arrived(download.blob.digest);
   }
 
-  async #fail(download: Download, detail: string): Promise<void> {
+  async #fail(download: Download, why: BlobFailure): Promise<void> {
     await download.upload.abandon().catch(() => undefined);
-    this.#leave(download, detail);
+    this.#leave(download, why);
   }
 
-  #leave(download: Download, detail: string): void {
+  #leave(download: Download, why: BlobFailure): void {
     download.cancelStall();
     this.#downloads.delete(download.blob.digest);
-    this.#around.failed(download.blob.digest, detail);
+    this.#around.failed(download.blob.digest, why);
   }
+}
+
+function unavailable(detail: string): BlobFailure {
+  return { code: 'input_unavailable', detail };
+}
+
+function whyOf(error: unknown): BlobFailure {
+  return { code: codeOf(error), detail: messageOf(error) };
+}
+
+function codeOf(error: unknown): BlobFailure['code'] {
+  if (error instanceof StoreError) return error.code === 'full' ? 'storage_full' : 'storage_unavailable';
+  if (!(error instanceof BlobError)) return 'input_unavailable';
+  if (error.code === 'too_many_uploads') return 'rate_limited';
+  return error.code === 'digest_mismatch' || error.code === 'size_differs'
+    ? 'digest_mismatch'
+    : 'input_unavailable';
 }
 
 function messageOf(error: unknown): string {

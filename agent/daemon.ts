@@ -86,7 +86,7 @@ export class Agent {
       mayPull: (client, digest) => this.#mayPull(client, digest),
       send: (clientId, envelope) => this.#send(clientId, 'blob', [envelope]),
       arrived: (digest) => this.#engine.push({ kind: 'blobArrived', digest }),
-      failed: (digest, detail) => this.#engine.push({ kind: 'blobFailed', digest, detail }),
+      failed: (digest, why) => this.#engine.push({ kind: 'blobFailed', digest, why }),
     });
   }
 

@@ -9,6 +9,7 @@ import type {
   TaskRequest,
   VehicleId,
 } from '@plugpool/proto';
+import type { BlobFailure } from './events.ts';
 import {
   AWAITED_BLOBS_MAX,
   AWAITED_BLOBS_PER_VEHICLE_MAX,
@@ -86,12 +87,16 @@ export function dropAwaited(turn: Turn, vehicleId: VehicleId, requestId: Request
   }
 }
 
-export function refuseAwaited(turn: Turn, digest: Digest, detail: string): void {
-  const reason: Reason = {
-    code: detail.includes('digest') ? 'digest_mismatch' : 'input_unavailable',
-    detail,
-    hint: 'send the request again, with the bytes that its digest names',
-  };
+const HINTS: Readonly<Record<BlobFailure['code'], string>> = {
+  input_unavailable: 'send it again, and answer the pulls of its bytes',
+  digest_mismatch: 'send it again, with the bytes that its digest names',
+  rate_limited: 'send it again in some seconds',
+  storage_full: 'send it again later; the pile kept nothing of it',
+  storage_unavailable: 'send it again later; the pile kept nothing of it',
+};
+
+export function refuseAwaited(turn: Turn, digest: Digest, why: BlobFailure): void {
+  const reason: Reason = { ...why, hint: HINTS[why.code] };
   for (const { clientId, connection, envelope } of takeAwaited(turn, digest)) {
     const client = turn.state.clients.get(clientId);
     if (client?.connection !== connection) continue;

@@ -1,5 +1,5 @@
 /** Everything that can happen to an agent, as data; types only. */
-import type { AlgorithmId, ClientName, Digest, Envelope, TaskId, UpBody } from '@plugpool/proto';
+import type { AlgorithmId, ClientName, Digest, Envelope, RefusalCode, TaskId, UpBody } from '@plugpool/proto';
 import type { FirmwareEvent } from '@plugpool/firmware-bridge';
 import type { AlgorithmRecord } from './records.ts';
 
@@ -20,7 +20,7 @@ export type Event =
       readonly blobHeld?: boolean;
     }
   | { readonly kind: 'blobArrived'; readonly digest: Digest }
-  | { readonly kind: 'blobFailed'; readonly digest: Digest; readonly detail: string }
+  | { readonly kind: 'blobFailed'; readonly digest: Digest; readonly why: BlobFailure }
   | { readonly kind: 'firmware'; readonly event: FirmwareEvent; readonly staleAfterMs: number }
   | { readonly kind: 'operator'; readonly question: number; readonly command: OperatorCommand }
   /** A timer of `nextDueMs` fell due. */
@@ -29,6 +29,15 @@ export type Event =
   | { readonly kind: 'housekeeping' }
   /** The agent is about to stop: nothing is granted any more. */
   | { readonly kind: 'stopping' };
+
+/** Why bytes that a request or a result speaks of are not here. */
+export interface BlobFailure {
+  readonly code: Extract<
+    RefusalCode,
+    'input_unavailable' | 'digest_mismatch' | 'rate_limited' | 'storage_full' | 'storage_unavailable'
+  >;
+  readonly detail: string;
+}
 
 /** What an operator may change. Questions are answered from the state without an event (views.ts). */
 export type OperatorCommand =

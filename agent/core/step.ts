@@ -75,7 +75,7 @@ function apply(turn: Turn, event: Event): void {
         onMessage(turn, { clientId, connection, envelope, bodyHash, blobHeld: true });
       return;
     case 'blobFailed':
-      return refuseAwaited(turn, event.digest, event.detail);
+      return refuseAwaited(turn, event.digest, event.why);
     case 'firmware':
       return onFirmware(turn, event.event, event.staleAfterMs);
     case 'operator':

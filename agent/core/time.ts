@@ -55,7 +55,10 @@ export function onTimer(turn: Turn, name: TimerName): void {
     case 'blob':
       // Also for bytes that still trickle in. What arrived is kept: asked for again, they go on from there.
       turn.effects.abandons.push({ digest: id as Digest, keep: true });
-      return refuseAwaited(turn, id as Digest, 'the bytes did not arrive in time');
+      return refuseAwaited(turn, id as Digest, {
+        code: 'input_unavailable',
+        detail: 'the bytes did not arrive in time',
+      });
     case 'rest': {
       const instance = instanceOf(state, id as InstanceId);
       if (instance === undefined) return;

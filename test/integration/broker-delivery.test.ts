@@ -42,6 +42,19 @@ test('an MQTT client receives at QoS 1 what the pile sends, of every size, in or
   assert.ok(received.every(({ payload }, i) => payload.equals(Buffer.alloc(sizes[i] ?? 0, i + 1))));
 });
 
+test('what was sent before a client is disconnected, or the broker stops, still arrives', async (t) => {
+  const started = await startBroker(t);
+  for (const end of [() => started.broker.disconnect(car), () => void started.broker.stop()]) {
+    const client = await new RawClient(started.port).ready();
+    const payload = Buffer.alloc(200_000, 7);
+    started.broker.send(car, 'frame', payload);
+    end();
+    assert.equal(started.broker.send(car, 'frame', payload), false, 'nothing more is sent');
+    assert((await client.next()).body.subarray(-payload.length).equals(payload));
+    await client.closed;
+  }
+});
+
 test('the message id of the 65,536th message is 1 again, and never 0', async (t) => {
   const { broker, port } = await startBroker(t);
   const client = await new RawClient(port).ready();

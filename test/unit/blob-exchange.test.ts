@@ -51,7 +51,7 @@ async function scene(t: TestContext, bytes: Uint8Array) {
     mayPull: () => true,
     send: (_clientId, { body }) => sent.push(body),
     arrived: () => ended.resolve('arrived'),
-    failed: (_digest, detail) => ended.resolve(detail),
+    failed: (_digest, { detail }) => ended.resolve(detail),
   });
   const digest = createHash('sha256').update(bytes).digest('hex') as Digest;
   const pulls = (): BlobPull[] => sent.splice(0).filter((body) => body.kind === 'blobPull');

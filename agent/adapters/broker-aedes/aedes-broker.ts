@@ -464,7 +464,17 @@ class EmbeddedAedes implements AedesBroker {
 
   disconnect(clientId: ClientId): void {
     const connection = this.#admitted.get(clientId);
-    if (connection !== undefined) this.#leave(connection);
+    if (connection !== undefined) this.#part(connection);
+  }
+
+  /** Closes a connection once what was sent to it has left; one that does not read is closed all the same. */
+  #part(connection: Connection): void {
+    this.#close(connection);
+    const { stream } = connection;
+    const destroy = (): void => void stream.destroy();
+    const timer = setTimeout(destroy, this.#options.stalledMsMax);
+    stream.once('close', () => clearTimeout(timer));
+    stream.end(destroy);
   }
 
   /** Closes a connection for what it did. */
@@ -524,7 +534,7 @@ class EmbeddedAedes implements AedesBroker {
     this.#server = undefined;
     this.#aedes = undefined;
     const closed = server === undefined ? undefined : serverClosed(server);
-    for (const connection of [...this.#connections.values()]) this.#leave(connection);
+    for (const connection of [...this.#connections.values()]) this.#part(connection);
     if (aedes !== undefined) await new Promise<void>((resolve) => aedes.close(resolve));
     await closed;
   }
