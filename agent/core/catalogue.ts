@@ -25,10 +25,25 @@ function isNewer(a: AlgorithmRecord, b: AlgorithmRecord): boolean {
   return compareVersions(a.version, b.version) > 0;
 }
 
-/** Numbers compare as numbers, the rest as text: 1.10 is newer than 1.9. */
+/** As semantic versions: numbers compare as numbers (1.10 is newer than 1.9), a pre-release is older than its release. */
 export function compareVersions(a: string, b: string): number {
-  const as = a.split(/[.-]/);
-  const bs = b.split(/[.-]/);
+  const [aRelease, aPre] = splitOnce(a, '-');
+  const [bRelease, bPre] = splitOnce(b, '-');
+  const byRelease = compareParts(aRelease, bRelease);
+  if (byRelease !== 0) return byRelease;
+  if (aPre === undefined || bPre === undefined)
+    return Number(aPre === undefined) - Number(bPre === undefined);
+  return compareParts(aPre, bPre);
+}
+
+function splitOnce(text: string, mark: string): readonly [string, string | undefined] {
+  const at = text.indexOf(mark);
+  return at < 0 ? [text, undefined] : [text.slice(0, at), text.slice(at + 1)];
+}
+
+function compareParts(a: string, b: string): number {
+  const as = a.split('.');
+  const bs = b.split('.');
   for (let i = 0; i < Math.max(as.length, bs.length); i++) {
     const x = as[i] ?? '';
     const y = bs[i] ?? '';

@@ -48,7 +48,7 @@ function shouldRest(instance: Instance, { revocation }: Lease, outcome: AttemptO
 }
 
 function exhausted(turn: Turn, instance: Instance): 'donors_left' | 'donors_crashed' | undefined {
-  if (instance.departures > turn.state.settings.departuresMax) return 'donors_left';
+  if (instance.departures >= turn.state.settings.departuresMax) return 'donors_left';
   if (instance.crashes >= turn.state.settings.crashesMax) return 'donors_crashed';
   return undefined;
 }

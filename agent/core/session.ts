@@ -51,13 +51,7 @@ export function transition(session: Session, event: FirmwareEvent, now: Now): Se
     case 'linkUp':
       // The adapter states the connector anew right after; until then the session stays unverified, and who was known
       // before is only a claim: another vehicle may stand there now.
-      return {
-        ...session,
-        link: 'lost',
-        ...(session.identity === undefined
-          ? {}
-          : { identity: { ...session.identity, assurance: 'claimed' as const } }),
-      };
+      return { ...asClaim(session), link: 'lost' };
     case 'plugged':
       return replugged(session, heard, now);
     case 'transactionStarted':
@@ -104,7 +98,14 @@ export function transition(session: Session, event: FirmwareEvent, now: Now): Se
  */
 function replugged(before: Session, heard: Session, now: Now): Session {
   if (!isPlugged(before.state)) return moved(withoutVehicle(heard), 'plugged', now);
-  return before.link === 'lost' || before.state === 'faulted' ? moved(heard, 'plugged', now) : heard;
+  const isAnew = before.link === 'lost' || before.state === 'faulted';
+  return isAnew ? moved(asClaim(heard), 'plugged', now) : heard;
+}
+
+/** Who is known now may be another one: any later statement of who is there replaces it. */
+function asClaim(session: Session): Session {
+  if (session.identity === undefined) return session;
+  return { ...session, identity: { ...session.identity, assurance: 'claimed' } };
 }
 
 const ASSURANCE_ORDER: readonly IdentityAssurance[] = ['claimed', 'token', 'operator', 'mac', 'certificate'];
