@@ -45,7 +45,7 @@ export interface AedesBrokerOptions {
   readonly connectTimeoutMs?: number;
   /** Sockets that are not admitted yet; one more closes the oldest. Default 64. */
   readonly greetingsMax?: number;
-  /** Bytes that may wait for one client to read them. Default eight messages. */
+  /** Bytes that may wait for one client to read them. Default thirty-two messages: what one commit owes may be many results at once. */
   readonly queuedBytesMax?: number;
   /** How long a client with bytes waiting may neither read nor acknowledge. Default 2 s. */
   readonly stalledMsMax?: number;
@@ -142,7 +142,7 @@ class EmbeddedAedes implements AedesBroker {
     this.#options = {
       connectTimeoutMs: 5_000,
       greetingsMax: 64,
-      queuedBytesMax: 8 * options.messageBytesMax,
+      queuedBytesMax: 32 * options.messageBytesMax,
       stalledMsMax: 2_000,
       slowedMsMax: 60_000,
       monoMs: () => performance.now(),
