@@ -595,7 +595,7 @@ function connectError(down: LinkDown | undefined, timeoutMs: number): PlugpoolEr
 const CONNECT_HINTS: Readonly<Record<LinkDown['code'], string>> = {
   unreachable: 'check the address, and that the agent runs there',
   token_refused:
-    "use this vehicle's token file; if it is lost, the pile's operator must forget the vehicle id first",
+    "use this vehicle's token file; if it is lost, the pile's operator must first forget it: plugpool tokens unbind VEHICLE",
   id_refused: 'use a vehicle id of 1 to 64 letters, digits, "_" and "-"',
   not_welcomed: 'check that it is a Plugpool agent that listens there, and of this version',
 };
