@@ -1,5 +1,4 @@
 /** The public entry of the agent: `startAgent` puts one together from a configuration, in the caller's process. */
-import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { pino, type Logger } from 'pino';
 import {
@@ -23,6 +22,7 @@ import type { Config, ReplayConfig } from './config/config.ts';
 import { controlSocketPath } from './config/data-dir.ts';
 import { answerVerb, type Controlled } from './control.ts';
 import { Agent } from './daemon.ts';
+import { makeDirectory } from './make-directory.ts';
 import { storeErrorOfFile } from './store-error.ts';
 import { AGENT_VERSION } from './version.ts';
 
@@ -148,7 +148,7 @@ function hasState(agent: Agent): boolean {
 
 function makeDataDir(dataDir: string): void {
   try {
-    mkdirSync(dataDir, { recursive: true, mode: 0o700 });
+    makeDirectory(dataDir);
   } catch (error) {
     throw storeErrorOfFile(error, `make the data directory ${dataDir}`);
   }

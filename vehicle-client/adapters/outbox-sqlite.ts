@@ -5,13 +5,14 @@
  * The open database also holds the data directory for this process: a second donor finds it locked.
  */
 import Database from 'better-sqlite3';
-import { mkdirSync } from 'node:fs';
+
 import { join } from 'node:path';
 import { decodeUpFrame, encodeFrame, type Result } from '@plugpool/proto';
 import { leaseKeyOf } from '../core/lease-clock.ts';
 import type { OwnerState } from '../core/policy.ts';
 import { PlugpoolError } from '../errors.ts';
 import type { Log, Outbox } from '../ports.ts';
+import { makeDirectory } from '../make-directory.ts';
 
 const SCHEMA_VERSION = 1;
 const SCHEMA = `
@@ -37,7 +38,7 @@ export class SqliteOutbox implements Outbox {
   }
 
   open(): { readonly results: readonly Result[]; readonly owner: OwnerState } {
-    mkdirSync(this.#dataDir, { recursive: true, mode: 0o700 });
+    makeDirectory(this.#dataDir);
     const path = join(this.#dataDir, 'outbox.sqlite');
     const database = openExclusively(path);
     this.#database = database;

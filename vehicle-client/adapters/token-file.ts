@@ -1,8 +1,9 @@
 /** The secret that binds a vehicle id to this vehicle at a pile: made at first use, kept with mode 0600. */
 import { randomBytes } from 'node:crypto';
-import { linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { linkSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { PlugpoolError } from '../errors.ts';
+import { makeDirectory } from '../make-directory.ts';
 
 const TOKEN_BYTES = 32;
 const TOKEN_PATTERN = /^[\x21-\x7e]{16,256}$/;
@@ -48,7 +49,7 @@ function readToken(path: string): string | undefined {
 }
 
 function createToken(path: string): string {
-  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+  makeDirectory(dirname(path));
   const partial = `${path}.${process.pid}.part`;
   const token = randomBytes(TOKEN_BYTES).toString('base64url');
   writeFileSync(partial, `${token}\n`, { mode: 0o600, flush: true });
