@@ -12,17 +12,22 @@ const PARTS_MAX = 3;
  */
 export function parseConnectorId(text: string, defaultStation: string): ConnectorId {
   const parts = text.split('/', PARTS_MAX + 1);
-  if (parts.length > PARTS_MAX || !parts.every((part) => PART_PATTERN.test(part))) {
+  if (parts.length > PARTS_MAX || !parts.every((part) => PART_PATTERN.test(part)) || parts.some(isNoCount)) {
     throw new FirmwareError(
       'invalid_argument',
       `${quoted(text)} does not name a connector`,
-      'Write a number such as 1, evse/connector such as 1/2, or station/evse/connector; ' +
+      'Write a number from 1 on, evse/connector such as 1/2, or station/evse/connector; ' +
         'each part has 1 to 48 of the characters A-Z a-z 0-9 * - _ = : + | @ .',
     );
   }
   if (parts.length === PARTS_MAX) return text as ConnectorId;
   const [evse, connector = '1'] = parts;
   return `${parseStationId(defaultStation)}/${evse}/${connector}` as ConnectorId;
+}
+
+/** Connectors and EVSEs count from 1: OCPP's connector 0 is the whole station, and -1 is a slip of the hand. */
+function isNoCount(part: string): boolean {
+  return /^-?\d+$/.test(part) && !(Number(part) >= 1);
 }
 
 /** A station's id, checked. */

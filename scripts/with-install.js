@@ -21,6 +21,7 @@ const BIN = join(ROOT, 'node_modules', '.bin');
 const LOCK = join(ROOT, '.cache', 'install.lock');
 const LOCK_WAIT_MS_MAX = 10 * 60_000;
 const LOCK_POLL_MS = 250;
+const PARENT_POLL_MS = 1_000;
 /** A lock without its owner's id for longer than this was left by a crash between two calls. */
 const LOCK_OWNERLESS_MS_MAX = 5_000;
 
@@ -136,6 +137,9 @@ function run(command, args) {
       child.kill(signal);
     });
   }
+  // npm that is killed takes its shell along and leaves us: what it started must not go on alone.
+  const parent = process.ppid;
+  setInterval(() => process.ppid !== parent && child.kill('SIGTERM'), PARENT_POLL_MS).unref();
   child.on('error', (error) => {
     say(`with-install: ${command} could not be started: ${error.message}`);
     process.exit(1);

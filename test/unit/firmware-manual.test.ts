@@ -180,7 +180,7 @@ describe('manual steps', () => {
   it('are bounded in number while they wait for the disk', async () => {
     const { firmware } = await start();
     const results = await Promise.allSettled(
-      Array.from({ length: 200 }, (_, index) => firmware.plug(`${index}`)),
+      Array.from({ length: 200 }, (_, index) => firmware.plug(`${index + 1}`)),
     );
     const refusedSteps = results.filter((result) => result.status === 'rejected');
     assert.ok(refusedSteps.length > 0 && refusedSteps.length < 200);
