@@ -30,18 +30,42 @@ export function versionProblem(program, version) {
 }
 
 /**
+ * The arguments to start Node over with, or none where it has the flags, or where somebody has set them himself. V8 lets
+ * short-lived objects of a busy daemon take 100 MiB before it looks, and can be told otherwise only when a process starts.
+ *
+ * @param {readonly string[]} flags
+ * @param {{ readonly execPath: string, readonly execArgv: readonly string[], readonly argv: readonly string[], readonly env: { readonly NODE_OPTIONS?: string | undefined } }} self
+ * @returns {string[]}
+ */
+export function restartArguments(flags, self) {
+  var given = self.execArgv.concat((self.env.NODE_OPTIONS || '').split(' '));
+  var missing = flags.filter(function (flag) {
+    return !given.some(function (one) {
+      return one.split('=')[0] === flag.split('=')[0];
+    });
+  });
+  if (missing.length === 0) return [];
+  return [self.execPath].concat(missing, self.execArgv, self.argv.slice(1));
+}
+
+/**
  * In the repository the sources run as they are; in an installed package there is only what was emitted from them.
  *
  * @param {string} program
  * @param {string} entry the module that exports `main`, from the package's root and without its extension
+ * @param {readonly string[]} [flags] of Node, for a program that runs for long
  */
-export function launch(program, entry) {
+export function launch(program, entry, flags) {
   var problem = versionProblem(program, process.version);
   if (problem) {
     process.stderr.write(problem + '\n');
     process.exitCode = 2;
     return;
   }
+  var restart = restartArguments(flags || [], process);
+  // The same process, with the same id; there is no such call on Windows.
+  if (restart.length > 0 && process.execve && process.platform !== 'win32')
+    process.execve(process.execPath, restart, process.env);
   var source = new URL('../' + entry + '.ts', import.meta.url);
   var emitted = new URL('../dist/' + entry + '.js', import.meta.url);
   var isRepository = existsSync(source);

@@ -2,4 +2,5 @@
 /** The program of a vehicle. */
 import { launch } from './launch.js';
 
-launch('plugpool-vehicle', 'cli/main');
+// Only lending goes on for days; the other commands are over at once.
+launch('plugpool-vehicle', 'cli/main', process.argv[2] === 'donate' ? ['--max-semi-space-size=2'] : []);
