@@ -30,8 +30,8 @@ export function versionProblem(program, version) {
 }
 
 /**
- * The arguments to start Node over with, or none where it has the flags, or where somebody has set them himself. V8 lets
- * short-lived objects of a busy daemon take 100 MiB before it looks, and can be told otherwise only when a process starts.
+ * The arguments to start Node over with, or none where it has the flags, or where somebody has set them himself. On a machine
+ * with much memory V8 lets a busy daemon take a lot of it before it looks, and can be told otherwise only when a process starts.
  *
  * @param {readonly string[]} flags
  * @param {{ readonly execPath: string, readonly execArgv: readonly string[], readonly argv: readonly string[], readonly env: { readonly NODE_OPTIONS?: string | undefined } }} self
