@@ -79,6 +79,7 @@ export class MqttLink implements Link {
   #client: MqttClient | undefined;
   #cancelRetry: (() => void) | undefined;
   #isUp = false;
+  #isCorked = false;
   #stopped = false;
 
   constructor(options: MqttLinkOptions) {
@@ -178,8 +179,23 @@ export class MqttLink implements Link {
 
   #received(client: MqttClient, topic: string, payload: Buffer): void {
     if (this.#client !== client) return;
+    const isFirst = !this.#isCorked;
+    if (isFirst) this.#cork(client);
     if (topic === this.#topics.frame.down) this.#handlers?.message('frame', payload);
     else if (topic === this.#topics.blob.down) this.#handlers?.message('blob', payload);
+    // Behind what the handler planned for the end of this turn.
+    if (isFirst) setImmediate(() => this.#uncork(client));
+  }
+
+  /** The PUBACKs that mqtt.js writes, and what the messages of a turn make us say, leave together and wake the pile once. */
+  #cork(client: MqttClient): void {
+    this.#isCorked = true;
+    client.stream.cork();
+  }
+
+  #uncork(client: MqttClient): void {
+    this.#isCorked = false;
+    client.stream.uncork();
   }
 
   #lost(client: MqttClient, cause: LinkDown): void {
