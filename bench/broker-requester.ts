@@ -1,20 +1,31 @@
-/** The requester of bench/broker.ts: `URL DATA_DIR CONCURRENCY TASKS`; prints its figures as one JSON document. */
+/**
+ * The requester of bench/broker.ts and bench/footprint.ts: `URL DATA_DIR CONCURRENCY TASKS`. Runs some tasks that are not counted,
+ * since this process has compiled nothing yet, says `warm`, and then its figures as one line of JSON.
+ */
 import { connectRequester } from '@plugpool/vehicle-client';
 import { percentile } from './options.ts';
+
+const WARM_UP_TASKS = 1_000;
 
 const [url = '', dataDir = '', concurrencyText, tasksText] = process.argv.slice(2);
 const concurrency = Number(concurrencyText);
 const tasks = Number(tasksText);
 
 const requester = await connectRequester({ agent: url, vehicleId: 'requester', dataDir });
-const timesMs: number[] = [];
-let left = tasks;
+
+/** Keeps so many tasks under way until all have ended; how long each took. */
+async function askFor(count: number): Promise<number[]> {
+  const timesMs: number[] = [];
+  const left = { count };
+  await Promise.all(Array.from({ length: concurrency }, (_, lane) => keepAsking(lane, left, timesMs)));
+  return timesMs.sort((a, b) => a - b);
+}
 
 /** Asks, waits for the result, checks that it is what was sent. */
-async function keepAsking(lane: number): Promise<void> {
-  while (left > 0) {
-    left -= 1;
-    const input = Buffer.from(`task ${left} of lane ${lane}`);
+async function keepAsking(lane: number, left: { count: number }, timesMs: number[]): Promise<void> {
+  while (left.count > 0) {
+    left.count -= 1;
+    const input = Buffer.from(`task ${left.count} of lane ${lane}`);
     const startMs = performance.now();
     const task = await requester.request({ algorithm: 'echo', input });
     const { output } = await task.result;
@@ -23,18 +34,18 @@ async function keepAsking(lane: number): Promise<void> {
   }
 }
 
+await askFor(Math.min(tasks, WARM_UP_TASKS));
+process.stdout.write('warm\n');
 const startMs = performance.now();
 const startCpu = process.cpuUsage();
-await Promise.all(Array.from({ length: concurrency }, (_, lane) => keepAsking(lane)));
+const timesMs = await askFor(tasks);
 const seconds = (performance.now() - startMs) / 1000;
 const { user, system } = process.cpuUsage(startCpu);
 await requester.close();
-timesMs.sort((a, b) => a - b);
-process.stdout.write(
-  JSON.stringify({
-    tasksPerSec: tasks / seconds,
-    p50Ms: percentile(timesMs, 0.5),
-    p99Ms: percentile(timesMs, 0.99),
-    cpuUs: user + system,
-  }),
-);
+const figures = {
+  tasksPerSec: tasks / seconds,
+  p50Ms: percentile(timesMs, 0.5),
+  p99Ms: percentile(timesMs, 0.99),
+  cpuUs: user + system,
+};
+process.stdout.write(`${JSON.stringify(figures)}\n`);

@@ -6,7 +6,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import path from 'node:path';
-import { text } from 'node:stream/consumers';
+import { createInterface } from 'node:readline';
 import { Stage } from '../scripts/stage.ts';
 import { cpuUsOf, threadCpuUsOf } from './proc.ts';
 import { addEcho, charge, untilLending } from './echo-pile.ts';
@@ -42,7 +42,7 @@ export async function run(args: readonly string[], json: boolean): Promise<void>
   try {
     const scene = await prepare(stage);
     const runs: BrokerRun[] = [];
-    // The first run warms the compilers of all processes up and is not counted.
+    // The first run warms agent and donors up and is not counted; a requester does so itself.
     await ask(scene, 64, Math.min(WARM_UP_TASKS_MAX, tasks));
     for (const concurrency of CONCURRENCIES)
       runs.push(
@@ -70,7 +70,6 @@ async function prepare(stage: Stage): Promise<Scene> {
 /** A requester of its own that keeps `concurrency` tasks under way. */
 async function ask(scene: Scene, concurrency: number, tasks: number): Promise<BrokerRun> {
   const { stage } = scene;
-  const before = cpuUsNow(scene);
   const child = spawn(
     process.execPath,
     [
@@ -82,13 +81,15 @@ async function ask(scene: Scene, concurrency: number, tasks: number): Promise<Br
     ],
     { stdio: ['ignore', 'pipe', 'inherit'] },
   );
-  const [output, [code]] = await Promise.all([
-    text(child.stdout),
-    once(child, 'close') as Promise<[number | null]>,
-  ]);
-  if (code !== 0) throw new Error(`the requester ended with ${String(code)}; see ${stage.logPath('agent')}`);
-  const { cpuUs, ...figures } = JSON.parse(output) as RequesterFigures;
+  const closed = once(child, 'close') as Promise<[number | null]>;
+  const lines = createInterface(child.stdout)[Symbol.asyncIterator]();
+  await lines.next();
+  const before = cpuUsNow(scene);
+  const { value: output } = (await lines.next()) as { readonly value?: string };
   const after = cpuUsNow(scene);
+  const [code] = await closed;
+  if (code !== 0) throw new Error(`the requester ended with ${String(code)}; see ${stage.logPath('agent')}`);
+  const { cpuUs, ...figures } = JSON.parse(output ?? '') as RequesterFigures;
   const aTask = (us: number): number => Math.round(us / tasks);
   const cpuUsPerTask = {
     agent: aTask(after.agent - before.agent),
