@@ -4,30 +4,27 @@
  * A request is repeated after every reconnection until the pile answers it; its id makes that harmless. A result is
  * acknowledged only once it is here, verified and, where the caller wants that, stored by him.
  */
-import { createHash, randomBytes } from 'node:crypto';
 import type {
   Accepted,
-  AlgorithmId,
   Delivery,
   Digest,
   DownBody,
   Payload,
   Refused,
   RequestId,
-  Selector,
   StatusEntry,
   StatusReport,
   TaskId,
   TaskRequest,
   Welcome,
 } from '@plugpool/proto';
-import { BLOB_BYTES_MAX, INLINE_BYTES_MAX } from '@plugpool/proto';
 import { BlobPulls } from './blob-pulls.ts';
 import { BlobShelf, shelvedBytes } from './blob-shelf.ts';
 import { Conversation } from './conversation.ts';
 import { backoffDelaysMs } from './core/backoff.ts';
 import { PlugpoolError, refusalError } from './errors.ts';
 import type { Clock, Link, LinkDown, Log } from './ports.ts';
+import { toRequest, usageError, type RequestOptions } from './request-body.ts';
 import { RequestedTask, taskEndError, type TaskResult } from './requested-task.ts';
 import { CLIENT_VERSION } from './version.ts';
 
@@ -44,23 +41,6 @@ const RESULT_POLL_EVERY_MS = 1_000;
 /** Tries of a request that the pile refuses for now. */
 export const RETRIES_MAX = 8;
 const RETRY_BACKOFF = { minMs: 200, maxMs: 5_000 };
-
-/** What to run, on what. */
-export interface RequestOptions {
-  /** What the program must do; the pile chooses the program. One of `type` and `algorithm`. */
-  readonly type?: string;
-  /** Which program, by its id. */
-  readonly algorithm?: string;
-  /** Only with `algorithm`; absent: the newest that is active. */
-  readonly version?: string;
-  readonly args?: readonly string[];
-  /** What the program reads from its standard input, at most 64 MiB; a string travels as UTF-8. */
-  readonly input?: Uint8Array | string;
-  /** Seconds from now; absent: the pile's default. */
-  readonly deadlineS?: number;
-  /** The same id with the same body is the same request, now and after a restart. Absent: a random one. */
-  readonly requestId?: string;
-}
 
 export interface RequesterParts {
   readonly link: Link;
@@ -503,75 +483,6 @@ export class Requester {
   #assertOpen(): void {
     if (this.#isClosed) throw closedError();
   }
-}
-
-function toRequest(
-  options: RequestOptions,
-  nowWallMs: number,
-): { readonly body: TaskRequest; readonly bytes: Uint8Array } {
-  const bytes =
-    typeof options.input === 'string'
-      ? Buffer.from(options.input, 'utf8')
-      : (options.input ?? new Uint8Array());
-  if (bytes.length > BLOB_BYTES_MAX) {
-    throw usageError(
-      'input_too_large',
-      `the input has ${bytes.length} bytes, more than ${BLOB_BYTES_MAX}`,
-      'split it',
-    );
-  }
-  const { deadlineS } = options;
-  if (deadlineS !== undefined && !(deadlineS > 0)) {
-    throw usageError(
-      'deadline_invalid',
-      `a deadline of ${deadlineS} s is not in the future`,
-      'give seconds above 0',
-    );
-  }
-  const body: TaskRequest = {
-    kind: 'request',
-    requestId: (options.requestId ?? newRequestId(nowWallMs)) as RequestId,
-    selector: toSelector(options),
-    args: options.args ?? [],
-    input: toPayload(bytes),
-    ...(deadlineS === undefined ? {} : { deadlineMs: Math.round(deadlineS * 1000) }),
-  };
-  return { body, bytes };
-}
-
-/** Begins with the time, so that a pile's index of request ids grows at its end: all random, each would write a page of its own. */
-function newRequestId(nowWallMs: number): string {
-  return `${Math.trunc(nowWallMs).toString(36)}-${randomBytes(9).toString('base64url')}`;
-}
-
-function toSelector({ type, algorithm, version }: RequestOptions): Selector {
-  if ((type === undefined) === (algorithm === undefined)) {
-    throw usageError(
-      'selector_invalid',
-      'a request names a type or an algorithm',
-      'give exactly one of `type` and `algorithm`',
-    );
-  }
-  if (type !== undefined) {
-    if (version === undefined) return { by: 'type', type };
-    throw usageError(
-      'selector_invalid',
-      'a version belongs to an algorithm, not to a type',
-      'leave `version` out',
-    );
-  }
-  const algorithmId = algorithm as AlgorithmId;
-  return { by: 'algorithm', algorithmId, ...(version === undefined ? {} : { version }) };
-}
-
-function toPayload(bytes: Uint8Array): Payload {
-  if (bytes.length <= INLINE_BYTES_MAX) return { where: 'inline', bytes };
-  const digest = createHash('sha256').update(bytes).digest('hex') as Digest;
-  return { where: 'blob', blob: { digest, sizeBytes: bytes.length } };
-}
-
-function usageError(code: string, message: string, hint: string): PlugpoolError {
-  return new PlugpoolError({ code, message, hint, retryable: false });
 }
 
 function closedError(): PlugpoolError {

@@ -33,7 +33,7 @@ export const TOO_MANY_UPLOADS: Reason = {
 /** False: too many wait already. */
 export function awaitBlob(turn: Turn, client: Client, blob: BlobRef, message: Waiting): boolean {
   const { state, now } = turn;
-  const entry = { clientId: client.name.clientId, connection: client.connection, ...message };
+  const entry = { client: client.name, connection: client.connection, ...message };
   if (!hasRoom(state, client.name.vehicleId, blob.digest)) return false;
   const awaited = state.awaitedBlobs.get(blob.digest);
   if (awaited !== undefined) awaited.waiting.push(entry);
@@ -47,12 +47,11 @@ export function awaitBlob(turn: Turn, client: Client, blob: BlobRef, message: Wa
 }
 
 function hasRoom(state: State, vehicleId: VehicleId, digest: Digest): boolean {
-  const of = (clientId: string): boolean => clientId.startsWith(`${vehicleId}.`);
   let messages = 0;
   let ownMessages = 0;
   let ownBlobs = 0;
   for (const { waiting } of state.awaitedBlobs.values()) {
-    const own = waiting.filter(({ clientId }) => of(clientId)).length;
+    const own = waiting.filter(({ client }) => client.vehicleId === vehicleId).length;
     messages += waiting.length;
     ownMessages += own;
     if (own > 0) ownBlobs += 1;
@@ -60,7 +59,7 @@ function hasRoom(state: State, vehicleId: VehicleId, digest: Digest): boolean {
   if (messages >= AWAITING_MESSAGES_MAX || ownMessages >= AWAITING_MESSAGES_PER_VEHICLE_MAX) return false;
   const awaited = state.awaitedBlobs.get(digest);
   if (awaited === undefined && state.awaitedBlobs.size >= AWAITED_BLOBS_MAX) return false;
-  const isOwn = awaited?.waiting.some(({ clientId }) => of(clientId)) ?? false;
+  const isOwn = awaited?.waiting.some(({ client }) => client.vehicleId === vehicleId) ?? false;
   return isOwn || ownBlobs < AWAITED_BLOBS_PER_VEHICLE_MAX;
 }
 
@@ -76,8 +75,8 @@ export function takeAwaited(turn: Turn, digest: Digest): AwaitedBlob['waiting'] 
 export function dropAwaited(turn: Turn, vehicleId: VehicleId, requestId: RequestId): void {
   for (const { digest, waiting } of turn.state.awaitedBlobs.values()) {
     const index = waiting.findIndex(
-      ({ clientId, envelope: { body } }) =>
-        body.kind === 'request' && body.requestId === requestId && clientId.startsWith(`${vehicleId}.`),
+      ({ client, envelope: { body } }) =>
+        body.kind === 'request' && body.requestId === requestId && client.vehicleId === vehicleId,
     );
     if (index < 0) continue;
     waiting.splice(index, 1);
@@ -97,9 +96,9 @@ const HINTS: Readonly<Record<BlobFailure['code'], string>> = {
 
 export function refuseAwaited(turn: Turn, digest: Digest, why: BlobFailure): void {
   const reason: Reason = { ...why, hint: HINTS[why.code] };
-  for (const { clientId, connection, envelope } of takeAwaited(turn, digest)) {
-    const client = turn.state.clients.get(clientId);
-    if (client?.connection !== connection) continue;
+  for (const { client, connection, envelope } of takeAwaited(turn, digest)) {
+    const { clientId } = client;
+    if (turn.state.clients.get(clientId)?.connection !== connection) continue;
     const { body, correlationId } = envelope;
     const about = body.kind === 'request' ? { requestId: body.requestId } : {};
     refuse(turn, { clientId, correlationId, ...about }, [reason], true);

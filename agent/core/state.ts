@@ -101,7 +101,7 @@ export interface AwaitedBlob {
   readonly digest: Digest;
   readonly untilMonoMs: number;
   readonly waiting: {
-    readonly clientId: ClientId;
+    readonly client: ClientName;
     readonly connection: ConnectionNumber;
     readonly envelope: Envelope<TaskRequest | Result>;
     readonly bodyHash: string;

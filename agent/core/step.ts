@@ -71,8 +71,7 @@ function apply(turn: Turn, event: Event): void {
     case 'message':
       return onMessage(turn, event);
     case 'blobArrived':
-      for (const { clientId, connection, envelope, bodyHash } of takeAwaited(turn, event.digest))
-        onMessage(turn, { clientId, connection, envelope, bodyHash, blobHeld: true });
+      for (const awaited of takeAwaited(turn, event.digest)) onMessage(turn, { ...awaited, blobHeld: true });
       return;
     case 'blobFailed':
       return refuseAwaited(turn, event.digest, event.why);
@@ -92,12 +91,11 @@ function apply(turn: Turn, event: Event): void {
   }
 }
 
-type Message = Omit<Extract<Event, { kind: 'message' }>, 'kind' | 'client'> &
-  ({ readonly client: Client['name'] } | { readonly clientId: Client['name']['clientId'] });
+type Message = Omit<Extract<Event, { kind: 'message' }>, 'kind'>;
 
 /** Only the newest connection of a client is heard, and nothing but a hello before its welcome. */
 function onMessage(turn: Turn, message: Message): void {
-  const clientId = 'client' in message ? message.client.clientId : message.clientId;
+  const { clientId } = message.client;
   const client = turn.state.clients.get(clientId);
   if (client?.connection !== message.connection) {
     turn.state.counters.staleMessages += 1;

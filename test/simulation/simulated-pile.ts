@@ -422,3 +422,22 @@ export function bodiesOf<Kind extends DownBody['kind']>(
 ): Extract<DownBody, { kind: Kind }>[] {
   return sent.flatMap(({ body }) => (body.kind === kind ? [body as Extract<DownBody, { kind: Kind }>] : []));
 }
+
+/** A pile with an algorithm `sum`, these donors charging and lending, and the requester `asker.ask-1`. */
+export function pileWith(...donors: string[]): SimulatedPile {
+  const pile = new SimulatedPile();
+  pile.addAlgorithm('sum');
+  for (const donor of donors) {
+    pile.plug(donor);
+    pile.lend(donor);
+  }
+  pile.ask('asker');
+  return pile;
+}
+
+/** The lease of the first offer among what was sent. */
+export function leaseIn(sent: readonly SentBody[]): LeaseId {
+  const [offer] = bodiesOf(sent, 'offer');
+  if (offer === undefined) throw new Error('no offer was sent');
+  return offer.lease;
+}

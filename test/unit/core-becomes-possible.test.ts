@@ -4,6 +4,7 @@ import test from 'node:test';
 import type { AlgorithmId, LeaseId, Result, VehicleId } from '@plugpool/proto';
 import type { OperatorCommand } from '../../agent/core/events.ts';
 import { AWAITED_BLOBS_PER_VEHICLE_MAX } from '../../agent/core/limits.ts';
+import type { SimulatedPile } from '../simulation/simulated-pile.ts';
 import {
   bodiesOf,
   capacityReport,
@@ -12,19 +13,9 @@ import {
   digestOf,
   hello,
   request,
-  SimulatedPile,
   type SentBody,
+  pileWith,
 } from '../simulation/simulated-pile.ts';
-
-function pileWith(...donors: string[]): SimulatedPile {
-  const pile = new SimulatedPile();
-  for (const donor of donors) {
-    pile.plug(donor);
-    pile.lend(donor);
-  }
-  pile.ask('asker');
-  return pile;
-}
 
 function offered(sent: readonly SentBody[]): LeaseId {
   const [offer] = bodiesOf(sent, 'offer');

@@ -1,7 +1,7 @@
 /** Vehicles that mean harm, as the decisions see them: what one message may cost, and what a lying donor may take or earn. */
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import type { LeaseId, UpBody } from '@plugpool/proto';
+import type { UpBody } from '@plugpool/proto';
 import { step } from '../../agent/core/step.ts';
 import {
   bodiesOf,
@@ -10,30 +10,14 @@ import {
   digestOf,
   hello,
   request,
-  SimulatedPile,
   type SentBody,
+  leaseIn,
+  pileWith,
 } from '../simulation/simulated-pile.ts';
 
 type ResultBody = Extract<UpBody, { kind: 'result' }>;
 
 const ASKS: UpBody = { kind: 'hello', clientVersion: '1', held: [], runtimes: [] };
-
-function pileWith(...donors: string[]): SimulatedPile {
-  const pile = new SimulatedPile();
-  pile.addAlgorithm('sum');
-  for (const donor of donors) {
-    pile.plug(donor);
-    pile.lend(donor);
-  }
-  pile.ask('asker');
-  return pile;
-}
-
-function leaseIn(sent: readonly SentBody[]): LeaseId {
-  const [offer] = bodiesOf(sent, 'offer');
-  assert.ok(offer, 'no offer was sent');
-  return offer.lease;
-}
 
 test('a frame full of hellos repeats what is owed a few times, and not hundreds of times', () => {
   const pile = pileWith('donor');

@@ -1,7 +1,7 @@
 /** How a task goes through an agent's decisions: accepted, granted, moved, ended, delivered, once. */
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import type { LeaseId, RequestId, TaskId, VehicleId } from '@plugpool/proto';
+import type { RequestId, TaskId, VehicleId } from '@plugpool/proto';
 import { explain } from '../../agent/core/explain.ts';
 import {
   bodiesOf,
@@ -12,24 +12,9 @@ import {
   request,
   SimulatedPile,
   type SentBody,
+  leaseIn,
+  pileWith,
 } from '../simulation/simulated-pile.ts';
-
-function pileWith(...donors: string[]): SimulatedPile {
-  const pile = new SimulatedPile();
-  pile.addAlgorithm('sum');
-  for (const donor of donors) {
-    pile.plug(donor);
-    pile.lend(donor);
-  }
-  pile.ask('asker');
-  return pile;
-}
-
-function leaseIn(sent: readonly SentBody[]): LeaseId {
-  const [offer] = bodiesOf(sent, 'offer');
-  assert.ok(offer, 'no offer was sent');
-  return offer.lease;
-}
 
 function deliveryIn(sent: readonly SentBody[]) {
   const [delivery] = bodiesOf(sent, 'delivery');
@@ -360,6 +345,15 @@ test('outputs that nobody acknowledged take no memory, and come from disk when t
   assert.equal(pile.state.inlineBytes, 0);
   const again = pile.say('asker.ask-1', request('r1', 'sum'));
   assert.deepEqual(deliveryIn(again).output, { where: 'inline', bytes: new Uint8Array([42]) });
+});
+
+test('a vehicle that lends may ask at the same time; its own request runs on another', () => {
+  const pile = pileWith('one', 'two');
+  pile.ask('one');
+  const own = pile.say('one.ask-1', request('r1', 'sum'));
+  assert.equal(own.find(({ body }) => body.kind === 'offer')?.clientId, 'two.lend');
+  const others = pile.say('asker.ask-1', request('r2', 'sum'));
+  assert.equal(others.find(({ body }) => body.kind === 'offer')?.clientId, 'one.lend');
 });
 
 test('nobody cancels or reads another vehicle’s task', () => {

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { InvalidArgumentError, type Command } from 'commander';
 import { PlugpoolError } from '../errors.ts';
-import type { RequestOptions } from '../requester.ts';
+import type { RequestOptions } from '../request-body.ts';
 import type { RequestedTask, TaskResult } from '../requested-task.ts';
 import { checkOutput, connect, readInput, writeOutput } from './asking.ts';
 import { EXIT_DONE, EXIT_FAILED, sayError, sayJson, type CliContext } from './context.ts';

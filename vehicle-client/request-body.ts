@@ -1,0 +1,93 @@
+/** What a caller asks for, as the body of a request; what cannot be asked is refused before anything is sent. */
+import { createHash, randomBytes } from 'node:crypto';
+import type { AlgorithmId, Digest, Payload, RequestId, Selector, TaskRequest } from '@plugpool/proto';
+import { BLOB_BYTES_MAX, INLINE_BYTES_MAX } from '@plugpool/proto';
+import { PlugpoolError } from './errors.ts';
+
+/** What to run, on what. */
+export interface RequestOptions {
+  /** What the program must do; the pile chooses the program. One of `type` and `algorithm`. */
+  readonly type?: string;
+  /** Which program, by its id. */
+  readonly algorithm?: string;
+  /** Only with `algorithm`; absent: the newest that is active. */
+  readonly version?: string;
+  readonly args?: readonly string[];
+  /** What the program reads from its standard input, at most 64 MiB; a string travels as UTF-8. */
+  readonly input?: Uint8Array | string;
+  /** Seconds from now; absent: the pile's default. */
+  readonly deadlineS?: number;
+  /** The same id with the same body is the same request, now and after a restart. Absent: a random one. */
+  readonly requestId?: string;
+}
+
+/** The body, and the bytes of its input. Throws a `PlugpoolError`. */
+export function toRequest(
+  options: RequestOptions,
+  nowWallMs: number,
+): { readonly body: TaskRequest; readonly bytes: Uint8Array } {
+  const bytes =
+    typeof options.input === 'string'
+      ? Buffer.from(options.input, 'utf8')
+      : (options.input ?? new Uint8Array());
+  if (bytes.length > BLOB_BYTES_MAX) {
+    throw usageError(
+      'input_too_large',
+      `the input has ${bytes.length} bytes, more than ${BLOB_BYTES_MAX}`,
+      'split it',
+    );
+  }
+  const { deadlineS } = options;
+  if (deadlineS !== undefined && !(deadlineS > 0)) {
+    throw usageError(
+      'deadline_invalid',
+      `a deadline of ${deadlineS} s is not in the future`,
+      'give seconds above 0',
+    );
+  }
+  const body: TaskRequest = {
+    kind: 'request',
+    requestId: (options.requestId ?? newRequestId(nowWallMs)) as RequestId,
+    selector: toSelector(options),
+    args: options.args ?? [],
+    input: toPayload(bytes),
+    ...(deadlineS === undefined ? {} : { deadlineMs: Math.round(deadlineS * 1000) }),
+  };
+  return { body, bytes };
+}
+
+/** Begins with the time, so that a pile's index of request ids grows at its end: all random, each would write a page of its own. */
+function newRequestId(nowWallMs: number): string {
+  return `${Math.trunc(nowWallMs).toString(36)}-${randomBytes(9).toString('base64url')}`;
+}
+
+function toSelector({ type, algorithm, version }: RequestOptions): Selector {
+  if ((type === undefined) === (algorithm === undefined)) {
+    throw usageError(
+      'selector_invalid',
+      'a request names a type or an algorithm',
+      'give exactly one of `type` and `algorithm`',
+    );
+  }
+  if (type !== undefined) {
+    if (version === undefined) return { by: 'type', type };
+    throw usageError(
+      'selector_invalid',
+      'a version belongs to an algorithm, not to a type',
+      'leave `version` out',
+    );
+  }
+  const algorithmId = algorithm as AlgorithmId;
+  return { by: 'algorithm', algorithmId, ...(version === undefined ? {} : { version }) };
+}
+
+function toPayload(bytes: Uint8Array): Payload {
+  if (bytes.length <= INLINE_BYTES_MAX) return { where: 'inline', bytes };
+  const digest = createHash('sha256').update(bytes).digest('hex') as Digest;
+  return { where: 'blob', blob: { digest, sizeBytes: bytes.length } };
+}
+
+/** A call that cannot succeed, however often it is tried. */
+export function usageError(code: string, message: string, hint: string): PlugpoolError {
+  return new PlugpoolError({ code, message, hint, retryable: false });
+}
