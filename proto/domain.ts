@@ -98,6 +98,8 @@ export interface RunLimits {
   readonly wallMs: number;
   readonly memoryMib: number;
   readonly outputBytes: number;
+  /** An output above this travels by digest; absent: the wire's own bound. */
+  readonly inlineBytes?: number;
 }
 
 export type TaskState = 'queued' | 'running' | 'completed' | 'failed' | 'expired' | 'cancelled' | 'dead';
@@ -136,6 +138,11 @@ export type RefusalCode =
   | 'algorithm_unknown'
   | 'type_unknown'
   | 'never_feasible'
+  | 'zone_not_served'
+  | 'constraint_invalid'
+  | 'payer_not_allowed'
+  | 'fleet_unknown'
+  | 'over_budget'
   | 'deadline_invalid'
   | 'input_too_large'
   | 'input_unavailable'
@@ -165,6 +172,7 @@ export type RevokeReason =
   | 'cancelled'
   | 'deadline_passed'
   | 'policy_paused'
+  | 'preempted'
   | 'lease_expired'
   | 'superseded'
   | 'shutting_down';

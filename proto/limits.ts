@@ -21,6 +21,13 @@ export const GPUS_MAX = 16;
 export const HELD_LEASES_MAX = 1024;
 export const CACHED_IMAGES_MAX = 256;
 export const ALLOWED_ALGORITHMS_MAX = 256;
+/** Parallel instances of one request. */
+export const INSTANCES_MAX = 16;
+/** Images that a donor is told to keep. */
+export const DEPLOYED_IMAGES_MAX = 64;
+/** Makes of vehicle that a request names. */
+export const TRUSTED_MAKES_MAX = 32;
+export const CONSTRAINT_BYTES_MAX = 2 * 1024;
 export const STATUS_TASKS_MAX = 200;
 export const REASONS_MAX = 64;
 /** Names, reasons and other texts for a person. */

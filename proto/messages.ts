@@ -41,12 +41,54 @@ export interface CapacityReport {
   readonly socPermille?: number;
   readonly departureInMs?: number;
   readonly chargingOnly: boolean;
+  /** The owner's constraint: a CEL expression over `request`; only `true` is a match. Absent: any request. */
+  readonly constraint?: string;
 }
 
 /** Which program: an algorithm by its id (and version), or a type of which the pile chooses one. */
 export type Selector =
   | { readonly by: 'algorithm'; readonly algorithmId: AlgorithmId; readonly version?: string }
   | { readonly by: 'type'; readonly type: string };
+
+/** Where a requester is: in a zone that it names, or at a point of which the pile looks the zone up (WGS 84, degrees × 10⁷). */
+export type Place =
+  | { readonly by: 'zone'; readonly zone: string }
+  | { readonly by: 'point'; readonly latitudeE7: number; readonly longitudeE7: number };
+
+/** Whom a requester trusts with its data, by what the operator knows of the donors and never by their own word. */
+export type Trust =
+  | { readonly whom: 'fleet' }
+  | { readonly whom: 'makes'; readonly makes: readonly string[] };
+
+/** What one instance of this request needs, where that differs from the algorithm's own demand profile. */
+export interface DemandOverride {
+  readonly cpuMillicores?: number;
+  readonly memoryMib?: number;
+  readonly threads?: number;
+  readonly gpu?: { readonly shareMillis?: number; readonly vramMib?: number; readonly model?: string };
+  /** Work of one instance in normalised core-seconds × 1000. */
+  readonly workMncs?: number;
+}
+
+/** What a request may state beside program, input and deadline; whatever is absent is the pile's default. */
+export interface Wants {
+  readonly place?: Place;
+  /** How soon the answer is needed; the sooner, the higher the priority. */
+  readonly latencyMs?: number;
+  /** Parallel instances of the same program and input; each sees its index. Absent: 1. */
+  readonly instances?: number;
+  /** Start all instances in the same moment, or none. */
+  readonly allAtOnce?: boolean;
+  readonly demand?: DemandOverride;
+  /** The most that may be charged for all instances, in milli-normalised-core-seconds. */
+  readonly budgetMncs?: number;
+  /** Who pays: the requester itself (absent), or the fleet that the operator says it belongs to. */
+  readonly payer?: string;
+  /** Absent: any donor. */
+  readonly trust?: Trust;
+  /** A CEL expression over `donor`; only `true` is a match. */
+  readonly constraint?: string;
+}
 
 export interface TaskRequest {
   readonly kind: 'request';
@@ -56,6 +98,7 @@ export interface TaskRequest {
   readonly input: Payload;
   /** Absent: the pile's default. */
   readonly deadlineMs?: number;
+  readonly wants?: Wants;
 }
 
 export interface Cancel {
@@ -109,6 +152,8 @@ export interface StatusQuery {
   /** Absent: every task of this vehicle. */
   readonly taskId?: TaskId;
   readonly deliver: boolean;
+  /** With a task id: say why it waits. */
+  readonly explain?: boolean;
 }
 
 export interface Welcome {
@@ -156,6 +201,24 @@ export interface Offer {
   /** 16 bytes. */
   readonly seed: Uint8Array;
   readonly checkpoint?: BlobRef;
+  /** Which of how many parallel instances this is; absent: the only one. */
+  readonly part?: { readonly index: number; readonly count: number };
+  /** How often a checkpoint is worth its cost; absent: only when told to stop. */
+  readonly checkpointEveryMs?: number;
+}
+
+/** One image that a donor is told to keep. */
+export interface DeployedImage {
+  readonly algorithmId: AlgorithmId;
+  readonly version: string;
+  readonly runtime: RuntimeKind;
+  readonly image: BlobRef;
+}
+
+/** The images that this donor's sub-pools serve, most wanted first: it fetches them before they are needed. Replaces the last. */
+export interface Deploy {
+  readonly kind: 'deploy';
+  readonly images: readonly DeployedImage[];
 }
 
 export interface Revoke {
@@ -183,7 +246,10 @@ export interface Delivery {
   readonly requestId: RequestId;
   readonly taskId: TaskId;
   readonly state: TaskState;
+  /** Of the only instance, or of the first. */
   readonly output?: Payload;
+  /** Of all instances in their order, where there are several. */
+  readonly outputs?: readonly Payload[];
   readonly failure?: { readonly code: string; readonly detail: string; readonly stderrTail: string };
   readonly attempts: number;
   readonly donor: string;
@@ -212,6 +278,22 @@ export interface StatusEntry {
   readonly progressPermille: number;
   readonly delivered: boolean;
   readonly reason: string;
+  /** Where it was asked for, of a task that waits. */
+  readonly explanation?: WaitExplanation;
+}
+
+/** Why a task waits. */
+export interface WaitExplanation {
+  /** One sentence for a person. */
+  readonly summary: string;
+  /** 1: the next. */
+  readonly place: number;
+  /** Absent: not to be estimated. */
+  readonly startInMs?: number;
+  /** What would make it run, one sentence each. */
+  readonly wouldRun: readonly string[];
+  /** How many donors fail each test; the tests are the closed list of docs/protocol.md. */
+  readonly obstacles: readonly { readonly test: string; readonly donors: number }[];
 }
 
 export interface StatusReport {
@@ -264,6 +346,7 @@ export type DownBody =
   | Accepted
   | Refused
   | Offer
+  | Deploy
   | Revoke
   | Renewed
   | ResultAck

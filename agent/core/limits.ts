@@ -28,3 +28,5 @@ export const BELIEVED_SPEED_MILLIS_MAX = 10_000;
 export const AVOIDED_DONORS_MAX = 16;
 /** Donors that an explanation lists. */
 export const EXPLAINED_DONORS_MAX = 100;
+/** Stays that are kept to learn from; the oldest are forgotten first. */
+export const STAYS_MAX = 20_000;

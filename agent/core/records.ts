@@ -15,6 +15,7 @@ import type {
   TaskState,
   Used,
   VehicleId,
+  Wants,
 } from '@plugpool/proto';
 
 /** A catalogued program. `id` and `version` together name it. */
@@ -47,6 +48,7 @@ export interface TaskRecord {
   readonly input: Payload;
   readonly acceptedWallMs: number;
   readonly deadlineWallMs: number;
+  readonly wants?: Wants;
 }
 
 /** How a task ended, and whether its requester knows. */
@@ -54,6 +56,8 @@ export interface TaskEndRecord {
   readonly state: Exclude<TaskState, 'queued' | 'running'>;
   readonly endedWallMs: number;
   readonly output?: Payload;
+  /** Of all instances in their order, where there are several. */
+  readonly outputs?: readonly Payload[];
   readonly failure?: { readonly code: string; readonly detail: string; readonly stderrTail: string };
   readonly attempts: number;
   readonly donor?: VehicleId;
@@ -86,6 +90,37 @@ export interface InstanceRecord {
   readonly crashes: number;
   /** Present while granted. */
   readonly lease?: LeaseRecord;
+  /** Of one part of several, once its result was accepted and while the others are not through. */
+  readonly result?: PartResultRecord;
+  /** Where the next attempt goes on from. */
+  readonly checkpoint?: CheckpointRecord;
+  /** It was pre-empted once: never again. */
+  readonly preempted?: boolean;
+}
+
+export interface PartResultRecord {
+  readonly output: Payload;
+  readonly donor: VehicleId;
+  readonly used: Used;
+  readonly chargedMncs: number;
+}
+
+/** What an attempt had done when it was last kept. */
+export interface CheckpointRecord {
+  readonly state: BlobRef;
+  /** Normalised work that need not be done again, in milli-normalised-core-seconds. */
+  readonly doneMncs: number;
+}
+
+/** One stay of a vehicle that is over: what the dwell model learns from. */
+export interface StayRecord {
+  readonly connectorId: ConnectorId;
+  readonly pluggedWallMs: number;
+  readonly unpluggedWallMs: number;
+  /** When energy stopped for good, where the firmware said so. */
+  readonly chargingEndedWallMs?: number;
+  /** The first departure that was stated, where there was one. */
+  readonly statedDepartureWallMs?: number;
 }
 
 export type AttemptOutcome =
@@ -128,6 +163,9 @@ export type StoreChange =
   | { readonly change: 'insertAttempt'; readonly attempt: AttemptRecord }
   | { readonly change: 'book'; readonly booking: BookingRecord }
   | { readonly change: 'putAlgorithm'; readonly algorithm: AlgorithmRecord }
+  | { readonly change: 'insertStay'; readonly stay: StayRecord }
+  /** What was learned or set, as JSON by its name; replaces what had that name. */
+  | { readonly change: 'putLearned'; readonly name: string; readonly value: unknown }
   | { readonly change: 'removeAlgorithm'; readonly id: AlgorithmId; readonly version: string }
   /** Forgets ended tasks with their instances and attempts, delivered or not; bookings stay. */
   | { readonly change: 'forgetTasks'; readonly taskIds: readonly TaskId[] };
@@ -143,6 +181,9 @@ export interface StoredState {
     readonly instances: readonly InstanceRecord[];
     readonly end?: TaskEndRecord;
   }[];
+  /** The newest stays that are over, oldest first; at most `STAYS_MAX`. */
+  readonly stays: readonly StayRecord[];
+  readonly learned: ReadonlyMap<string, unknown>;
   /** Ended and delivered, oldest first: so that a request id is never run twice. */
   readonly closedTasks: readonly ClosedTaskRecord[];
 }
