@@ -43,7 +43,16 @@ function isHeld(payload: TaskRequest['input'], blobs: Pick<BlobStore, 'has'>): b
 /** sha256 of what a request means: two requests with the same hash ask for the same. */
 export function hashOfRequest(body: Extract<UpBody, { kind: 'request' }>): string {
   const { input } = body;
-  const about = JSON.stringify([body.selector, body.args, body.deadlineMs ?? null, input.where]);
+  const wants = body.wants === undefined ? [] : [inKeyOrder(body.wants)];
+  const about = JSON.stringify([body.selector, body.args, body.deadlineMs ?? null, input.where, ...wants]);
   const bytes = input.where === 'inline' ? Buffer.from(input.bytes) : Buffer.from(input.blob.digest);
   return hash('sha256', Buffer.concat([Buffer.from(about), Buffer.from([0]), bytes]), 'hex');
+}
+
+/** The hash is kept on disk: the order in which a later version happens to build an object must not change it. */
+function inKeyOrder(value: unknown): unknown {
+  if (typeof value !== 'object' || value === null) return value;
+  if (Array.isArray(value)) return value.map(inKeyOrder);
+  const sorted = Object.entries(value).sort(([left], [right]) => (left < right ? -1 : 1));
+  return sorted.map(([key, inner]) => [key, inKeyOrder(inner)]);
 }

@@ -28,6 +28,13 @@ export const DEPLOYED_IMAGES_MAX = 64;
 /** Makes of vehicle that a request names. */
 export const TRUSTED_MAKES_MAX = 32;
 export const CONSTRAINT_BYTES_MAX = 2 * 1024;
+/** Sentences on what would make a waiting task run. */
+export const WOULD_RUN_MAX = 16;
+/** Tests that donors fail, in one explanation. */
+export const OBSTACLES_MAX = 64;
+/** Either way from the equator and from Greenwich, in degrees × 10⁷. */
+export const LATITUDE_E7_MAX = 900_000_000;
+export const LONGITUDE_E7_MAX = 1_800_000_000;
 export const STATUS_TASKS_MAX = 200;
 export const REASONS_MAX = 64;
 /** Names, reasons and other texts for a person. */
@@ -36,6 +43,8 @@ export const STDERR_TAIL_BYTES_MAX = 4 * 1024;
 export const ID_PATTERN = /^[A-Za-z0-9_-]{1,64}$/;
 /** Algorithm ids and types. */
 export const NAME_PATTERN = /^[a-z0-9][a-z0-9._-]{0,63}$/;
+/** Zones, payers, fleets and makes of vehicles, as operators call them. */
+export const LABEL_PATTERN = /^[A-Za-z0-9][A-Za-z0-9 ._-]{0,63}$/;
 export const SLOT_PATTERN = /^(lend|ask-[A-Za-z0-9]{1,16})$/;
 /** Nothing a vehicle has is larger: above, a number is absurd and its message refused. */
 export const CPU_MILLICORES_MAX = 1_024_000;

@@ -83,6 +83,7 @@ function fieldTable(schema: SchemaDescription): string {
 const WIRE_CLASS: Readonly<Record<string, string>> = {
   uint32: 'uint32',
   uint64: 'uint64',
+  sint32: 'sint32',
   bool: 'bool',
   string: 'string',
   bytes: 'bytes',

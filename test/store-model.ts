@@ -10,17 +10,22 @@ import type {
   Slot,
   TaskId,
   VehicleId,
+  Wants,
 } from '@plugpool/proto';
 import fc from 'fast-check';
+import { STAYS_MAX } from '../agent/core/limits.ts';
 import type {
   Account,
   AlgorithmRecord,
   AttemptRecord,
   BookingRecord,
+  CheckpointRecord,
   ClosedTaskRecord,
   InstanceRecord,
   LeaseRecord,
   LedgerSummary,
+  PartResultRecord,
+  StayRecord,
   StoreChange,
   StoredState,
   TaskEndRecord,
@@ -40,6 +45,8 @@ export class MemoryModel {
   readonly #tasks = new Map<TaskId, ModelTask>();
   readonly #algorithms = new Map<string, AlgorithmRecord>();
   readonly #bookings: BookingRecord[] = [];
+  readonly #stays: StayRecord[] = [];
+  readonly #learned = new Map<string, unknown>();
 
   apply(changes: readonly StoreChange[]): void {
     for (const change of changes) this.#apply(change);
@@ -70,6 +77,12 @@ export class MemoryModel {
       case 'putAlgorithm':
         this.#algorithms.set(algorithmKey(change.algorithm), change.algorithm);
         return;
+      case 'insertStay':
+        this.#stays.push(change.stay);
+        return;
+      case 'putLearned':
+        this.#learned.set(change.name, change.value);
+        return;
       case 'removeAlgorithm':
         this.#algorithms.delete(algorithmKey(change));
         return;
@@ -97,6 +110,8 @@ export class MemoryModel {
       openTasks: tasks
         .filter(({ delivered }) => !delivered)
         .map(({ task, end, instances }) => ({ task, instances: byIndex(instances), ...(end && { end }) })),
+      stays: this.#stays.slice(-STAYS_MAX),
+      learned: this.#learned,
       closedTasks: tasks
         .filter(({ delivered }) => delivered)
         .map(({ task, end }) => closedOf(task, end))
@@ -140,8 +155,14 @@ export class MemoryModel {
   }
 
   referencedBlobs(): Set<Digest> {
-    const payloads = [...this.#tasks.values()].flatMap(({ task, end }) => [task.input, end?.output]);
-    const digests = payloads.map((payload) => (payload?.where === 'blob' ? payload.blob.digest : undefined));
+    const tasks = [...this.#tasks.values()];
+    const instances = tasks.flatMap((task) => [...task.instances.values()]);
+    const ofTasks = tasks.flatMap(({ task, end }) => [task.input, end?.output, ...(end?.outputs ?? [])]);
+    const payloads = [...ofTasks, ...instances.map(({ result }) => result?.output)];
+    const digests = [
+      ...payloads.map((found) => (found?.where === 'blob' ? found.blob.digest : undefined)),
+      ...instances.map(({ checkpoint }) => checkpoint?.state.digest),
+    ];
     const images = [...this.#algorithms.values()].map(({ image }) => image.digest);
     return new Set([...digests, ...images].filter((digest) => digest !== undefined));
   }
@@ -212,15 +233,64 @@ const lease: fc.Arbitrary<LeaseRecord> = record(
     ],
   },
 );
+const used = record({ cpuMs: safe, wallMs: safe, memoryPeakMib: count, gpuMs: safe });
+const wants: fc.Arbitrary<Wants> = record(
+  {
+    place: fc.oneof(
+      record({ by: fc.constant('zone' as const), zone: text }),
+      record({
+        by: fc.constant('point' as const),
+        latitudeE7: fc.integer({ min: -900_000_000, max: 900_000_000 }),
+        longitudeE7: fc.integer({ min: -1_800_000_000, max: 1_800_000_000 }),
+      }),
+    ),
+    latencyMs: count,
+    instances: count,
+    allAtOnce: fc.boolean(),
+    demand: record({ cpuMillicores: count, gpu: record({ model: text }, { requiredKeys: [] }) }),
+    budgetMncs: safe,
+    payer: text,
+    trust: fc.oneof(
+      record({ whom: fc.constant('fleet' as const) }),
+      record({ whom: fc.constant('makes' as const), makes: fc.array(text, { maxLength: 3 }) }),
+    ),
+    constraint: text,
+  },
+  { requiredKeys: [] },
+);
+const partResult: fc.Arbitrary<PartResultRecord> = record({
+  output: payload,
+  donor: id<VehicleId>(),
+  used,
+  chargedMncs: safe,
+});
+const checkpoint: fc.Arbitrary<CheckpointRecord> = record({ state: blob, doneMncs: safe });
+/** What of an instance comes and goes beside its lease. */
+const kept = record({ result: partResult, checkpoint, preempted: fc.constant(true) }, { requiredKeys: [] });
+const stay: fc.Arbitrary<StayRecord> = record(
+  {
+    connectorId: branded<ConnectorId>(text),
+    pluggedWallMs: wallMs,
+    unpluggedWallMs: wallMs,
+    chargingEndedWallMs: wallMs,
+    statedDepartureWallMs: wallMs,
+  },
+  { requiredKeys: ['connectorId', 'pluggedWallMs', 'unpluggedWallMs'] },
+);
+/** What JSON gives back as it was. */
+const json = fc
+  .jsonValue({ noUnicodeString: false })
+  .map((value) => JSON.parse(JSON.stringify(value)) as unknown);
 const end: fc.Arbitrary<TaskEndRecord> = record(
   {
     state: fc.constantFrom('completed', 'failed', 'expired', 'cancelled', 'dead'),
     endedWallMs: wallMs,
     output: payload,
+    outputs: fc.array(payload, { minLength: 1, maxLength: 16 }),
     failure: record({ code: text, detail: text, stderrTail: text }),
     attempts: count,
     donor: id<VehicleId>(),
-    used: record({ cpuMs: safe, wallMs: safe, memoryPeakMib: count, gpuMs: safe }),
+    used,
     chargedMncs: safe,
     algorithmId: id<AlgorithmId>(),
     algorithmVersion: text,
@@ -241,7 +311,11 @@ const algorithm: fc.Arbitrary<AlgorithmRecord> = record({
 
 interface Life {
   readonly task: Omit<TaskRecord, 'taskId' | 'requestId'>;
-  readonly instances: readonly { readonly attempts: number; readonly lease: LeaseRecord | undefined }[];
+  readonly instances: readonly {
+    readonly attempts: number;
+    readonly lease: LeaseRecord | undefined;
+    readonly kept: Pick<InstanceRecord, 'result' | 'checkpoint' | 'preempted'>;
+  }[];
   readonly attempts: readonly Omit<AttemptRecord, 'taskId' | 'instanceId' | 'fencingToken'>[];
   readonly creditsMncs: readonly number[];
   readonly end: TaskEndRecord;
@@ -250,23 +324,38 @@ interface Life {
 }
 
 const life: fc.Arbitrary<Life> = record({
-  task: record({
-    vehicleId: id<VehicleId>(),
-    slot: branded<Slot>(fc.constantFrom('lend', 'ask-1')),
-    bodyHash: digest,
-    selector: fc.oneof(
-      record({ by: fc.constant('type' as const), type: text }),
-      record(
-        { by: fc.constant('algorithm' as const), algorithmId: id<AlgorithmId>(), version: text },
-        { requiredKeys: ['by', 'algorithmId'] },
+  task: record(
+    {
+      vehicleId: id<VehicleId>(),
+      slot: branded<Slot>(fc.constantFrom('lend', 'ask-1')),
+      bodyHash: digest,
+      selector: fc.oneof(
+        record({ by: fc.constant('type' as const), type: text }),
+        record(
+          { by: fc.constant('algorithm' as const), algorithmId: id<AlgorithmId>(), version: text },
+          { requiredKeys: ['by', 'algorithmId'] },
+        ),
       ),
-    ),
-    args: fc.array(text, { maxLength: 4 }),
-    input: payload,
-    acceptedWallMs: wallMs,
-    deadlineWallMs: wallMs,
-  }),
-  instances: fc.array(record({ attempts: count, lease: fc.option(lease, { nil: undefined }) }), {
+      args: fc.array(text, { maxLength: 4 }),
+      input: payload,
+      acceptedWallMs: wallMs,
+      deadlineWallMs: wallMs,
+      wants,
+    },
+    {
+      requiredKeys: [
+        'vehicleId',
+        'slot',
+        'bodyHash',
+        'selector',
+        'args',
+        'input',
+        'acceptedWallMs',
+        'deadlineWallMs',
+      ],
+    },
+  ),
+  instances: fc.array(record({ attempts: count, lease: fc.option(lease, { nil: undefined }), kept }), {
     minLength: 1,
     maxLength: 3,
   }),
@@ -300,15 +389,18 @@ const life: fc.Arbitrary<Life> = record({
 function changesOf(found: Life, n: number): StoreChange[] {
   const taskId = `task-${n}` as TaskId;
   const task: TaskRecord = { ...found.task, taskId, requestId: `request-${n}` as RequestId };
-  const instances = found.instances.map(({ attempts, lease: granted }, index): InstanceRecord => ({
-    instanceId: `${taskId}.${index}` as InstanceId,
-    taskId,
-    index,
-    attempts,
-    departures: 0,
-    crashes: index,
-    ...(granted && { lease: granted }),
-  }));
+  const instances = found.instances.map(
+    ({ attempts, lease: granted, kept: more }, index): InstanceRecord => ({
+      instanceId: `${taskId}.${index}` as InstanceId,
+      taskId,
+      index,
+      attempts,
+      departures: 0,
+      crashes: index,
+      ...(granted && { lease: granted }),
+      ...more,
+    }),
+  );
   const instanceId = `${taskId}.0` as InstanceId;
   const required: StoreChange[] = [
     { change: 'insertTask', task },
@@ -327,7 +419,10 @@ function changesOf(found: Life, n: number): StoreChange[] {
       },
     })),
     ...bookingsOf(found, taskId, instanceId),
-    ...instances.map(({ lease: _, ...rest }): StoreChange => ({ change: 'putInstance', instance: rest })),
+    ...instances.map(({ lease: _lease, result: _result, ...rest }): StoreChange => ({
+      change: 'putInstance',
+      instance: rest,
+    })),
     { change: 'endTask', taskId, end: { ...found.end, endedWallMs: found.end.endedWallMs + n } },
     { change: 'taskDelivered', taskId },
     { change: 'forgetTasks', taskIds: [taskId] },
@@ -352,13 +447,15 @@ function bookingsOf({ creditsMncs, task }: Life, taskId: TaskId, instanceId: Ins
   }));
 }
 
-/** Random lives of tasks and of the catalogue, interleaved, cut into commits. */
+/** Random lives of tasks, of the catalogue and of what is learned, interleaved, cut into commits. */
 export const runOfCommits: fc.Arbitrary<StoreChange[][]> = record({
   lives: fc.array(life, { maxLength: 12 }),
   algorithms: fc.array(algorithm, { maxLength: 6 }),
+  stays: fc.array(stay, { maxLength: 4 }),
+  learned: fc.array(record({ name: fc.constantFrom('x', 'y'), value: json }), { maxLength: 4 }),
   removed: fc.array(fc.constantFrom('a', 'b', 'c'), { maxLength: 2 }),
   picks: fc.array(fc.nat(), { minLength: 1, maxLength: 40 }),
-}).map(({ lives, algorithms, removed, picks }) => {
+}).map(({ lives, algorithms, stays, learned, removed, picks }) => {
   const catalogue: StoreChange[] = [
     ...algorithms.map((found): StoreChange => ({ change: 'putAlgorithm', algorithm: found })),
     ...removed.map((name): StoreChange => ({
@@ -367,7 +464,9 @@ export const runOfCommits: fc.Arbitrary<StoreChange[][]> = record({
       version: '1',
     })),
   ];
-  const queues = [catalogue, ...lives.map(changesOf)].filter((queue) => queue.length > 0);
+  const past = stays.map((found): StoreChange => ({ change: 'insertStay', stay: found }));
+  const lessons = learned.map(({ name, value }): StoreChange => ({ change: 'putLearned', name, value }));
+  const queues = [catalogue, past, lessons, ...lives.map(changesOf)].filter((queue) => queue.length > 0);
   return interleave(queues, picks);
 });
 

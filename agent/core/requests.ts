@@ -163,6 +163,7 @@ export function accept(turn: Turn, client: Client, heard: Heard<TaskRequest>): v
     input: body.input,
     acceptedWallMs: now.wallMs,
     deadlineWallMs: now.wallMs + deadlineMs,
+    ...(body.wants === undefined ? {} : { wants: body.wants }),
   };
   const task = openTask(state, record, now.monoMs + deadlineMs);
   countInline(state, record, 1);

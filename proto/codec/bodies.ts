@@ -11,6 +11,7 @@ import {
 import {
   readAccepted,
   readDelivery,
+  readDeploy,
   readOffer,
   readRefused,
   readRenewed,
@@ -21,6 +22,7 @@ import {
   readWelcome,
   writeAccepted,
   writeDelivery,
+  writeDeploy,
   writeOffer,
   writeRefused,
   writeRenewed,
@@ -86,6 +88,7 @@ export const DOWN_READERS: Readers<DownBody> = {
   accepted: (wire) => readAccepted(readRequired(wire.accepted, 'accepted')),
   refused: (wire) => readRefused(readRequired(wire.refused, 'refused')),
   offer: (wire) => readOffer(readRequired(wire.offer, 'offer')),
+  deploy: (wire) => readDeploy(readRequired(wire.deploy, 'deploy')),
   revoke: (wire) => readRevoke(readRequired(wire.revoke, 'revoke')),
   renewed: (wire) => readRenewed(readRequired(wire.renewed, 'renewed')),
   resultAck: (wire) => readResultAck(readRequired(wire.resultAck, 'result_ack')),
@@ -125,6 +128,8 @@ export function writeBody(correlationId: number, body: UpBody | DownBody): WireB
       return { correlationId, refused: writeRefused(body) };
     case 'offer':
       return { correlationId, offer: writeOffer(body) };
+    case 'deploy':
+      return { correlationId, deploy: writeDeploy(body) };
     case 'revoke':
       return { correlationId, revoke: writeRevoke(body) };
     case 'renewed':

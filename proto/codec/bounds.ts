@@ -10,15 +10,21 @@ import {
   CACHED_IMAGES_MAX,
   CHUNK_BYTES_MAX,
   CLOCK_MHZ_MAX,
+  CONSTRAINT_BYTES_MAX,
   CORES_MAX,
   CPU_MILLICORES_MAX,
   CPU_TIME_MS_MAX,
+  DEPLOYED_IMAGES_MAX,
   DIGEST_BYTES,
   DURATION_MS_MAX,
   GPUS_MAX,
   HELD_LEASES_MAX,
   INLINE_BYTES_MAX,
+  INSTANCES_MAX,
+  LATITUDE_E7_MAX,
+  LONGITUDE_E7_MAX,
   MEMORY_MIB_MAX,
+  OBSTACLES_MAX,
   PERMILLE_MAX,
   REASONS_MAX,
   SEED_BYTES,
@@ -26,11 +32,19 @@ import {
   STATUS_TASKS_MAX,
   STDERR_TAIL_BYTES_MAX,
   TEXT_BYTES_MAX,
+  TRUSTED_MAKES_MAX,
+  WOULD_RUN_MAX,
 } from '../limits.ts';
 
 export interface NumberBound {
   readonly min: number;
   readonly max: number;
+  readonly code: RefusalCode;
+}
+
+export interface SignedBound {
+  /** Either way from 0. */
+  readonly magnitudeMax: number;
   readonly code: RefusalCode;
 }
 
@@ -46,13 +60,14 @@ export interface CountBound {
 
 type BoundOf<Field> =
   | (Field extends { readonly type: 'uint32' | 'uint64' } ? NumberBound : never)
+  | (Field extends { readonly type: 'sint32' } ? SignedBound : never)
   | (Field extends { readonly type: 'string' | 'bytes' } ? BytesBound : never);
 
 /** What has a size: a repeated field its count, a number its value, a string and bytes their length. */
 type BoundsOf<Message> = {
   readonly [
     Name in keyof Message as Message[Name] extends
-      { readonly label: 'repeated' } | { readonly type: 'uint32' | 'uint64' | 'string' | 'bytes' }
+      { readonly label: 'repeated' } | { readonly type: 'uint32' | 'uint64' | 'sint32' | 'string' | 'bytes' }
       ? Name
       : never
   ]: Message[Name] extends { readonly label: 'repeated' }
@@ -63,6 +78,7 @@ type BoundsOf<Message> = {
 export type Bounds = { readonly [Message in keyof FieldTable]: BoundsOf<FieldTable[Message]> };
 
 const upTo = (max: number, code: RefusalCode = 'malformed'): NumberBound => ({ min: 0, max, code });
+const within = (magnitudeMax: number): SignedBound => ({ magnitudeMax, code: 'malformed' });
 const positive = (max: number): NumberBound => ({ min: 1, max, code: 'malformed' });
 const bytesUpTo = (bytesMax: number, code: RefusalCode = 'malformed'): BytesBound => ({
   bytesMin: 0,
@@ -88,6 +104,7 @@ const millicores = upTo(CPU_MILLICORES_MAX);
 const permille = upTo(PERMILLE_MAX);
 const blobBytes = upTo(BLOB_BYTES_MAX);
 const leases = atMost(HELD_LEASES_MAX);
+const constraint = bytesUpTo(CONSTRAINT_BYTES_MAX);
 const args = { ...atMost(ARGS_MAX), ...bytesUpTo(ARG_BYTES_MAX) };
 
 export const BOUNDS: Bounds = {
@@ -117,6 +134,24 @@ export const BOUNDS: Bounds = {
     allowed_algorithms: { ...atMost(ALLOWED_ALGORITHMS_MAX), ...id },
     soc_permille: permille,
     departure_in_ms: durationMs,
+    constraint,
+  },
+  Point: { latitude_e7: within(LATITUDE_E7_MAX), longitude_e7: within(LONGITUDE_E7_MAX) },
+  Place: { zone: id },
+  Trust: { makes: { ...atMost(TRUSTED_MAKES_MAX), ...id } },
+  'DemandOverride.Gpu': { share_millis: positive(PERMILLE_MAX), vram_mib: memoryMib, model: text },
+  DemandOverride: {
+    cpu_millicores: positive(CPU_MILLICORES_MAX),
+    memory_mib: positive(MEMORY_MIB_MAX),
+    threads: positive(CORES_MAX),
+    work_mncs: positive(Number.MAX_SAFE_INTEGER),
+  },
+  Wants: {
+    latency_ms: durationMs,
+    instances: positive(INSTANCES_MAX),
+    budget_mncs: positive(Number.MAX_SAFE_INTEGER),
+    payer: id,
+    constraint,
   },
   TaskRequest: {
     request_id: id,
@@ -149,7 +184,13 @@ export const BOUNDS: Bounds = {
   Accepted: { request_id: id, task_id: id, deadline_ms: durationMs },
   Reason: { code: id, detail: text, hint: text },
   Refused: { request_id: id, reasons: atMost(REASONS_MAX) },
-  RunLimits: { cpu_ms: cpuTimeMs, wall_ms: durationMs, memory_mib: memoryMib, output_bytes: blobBytes },
+  RunLimits: {
+    cpu_ms: cpuTimeMs,
+    wall_ms: durationMs,
+    memory_mib: memoryMib,
+    output_bytes: blobBytes,
+    inline_bytes: upTo(INLINE_BYTES_MAX),
+  },
   Offer: {
     lease_ms: leaseMs,
     task_id: id,
@@ -158,7 +199,11 @@ export const BOUNDS: Bounds = {
     algorithm_version: id,
     args,
     seed: bytesOf(SEED_BYTES),
+    checkpoint_every_ms: durationMs,
   },
+  'Offer.Part': { index: upTo(INSTANCES_MAX - 1), count: positive(INSTANCES_MAX) },
+  DeployedImage: { algorithm_id: id, version: id },
+  Deploy: { images: atMost(DEPLOYED_IMAGES_MAX) },
   Revoke: { reason: id, grace_ms: durationMs },
   Renewed: { held: leases, lease_ms: leaseMs },
   ResultAck: { reason: text },
@@ -170,8 +215,17 @@ export const BOUNDS: Bounds = {
     charged_mncs: safe,
     algorithm_id: id,
     algorithm_version: id,
+    outputs: atMost(INSTANCES_MAX),
   },
   TaskUpdate: { task_id: id, attempt: count, progress_permille: permille, donor: text, reason: text },
+  'WaitExplanation.Obstacle': { test: id, donors: count },
+  WaitExplanation: {
+    summary: text,
+    place: count,
+    start_in_ms: durationMs,
+    would_run: { ...atMost(WOULD_RUN_MAX), ...text },
+    obstacles: atMost(OBSTACLES_MAX),
+  },
   StatusReport: { tasks: atMost(STATUS_TASKS_MAX) },
   'StatusReport.Task': {
     task_id: id,

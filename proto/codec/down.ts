@@ -3,6 +3,8 @@ import type { AlgorithmId, Epoch } from '../domain.ts';
 import type {
   Accepted,
   Delivery,
+  Deploy,
+  DeployedImage,
   Offer,
   Refused,
   Renewed,
@@ -11,9 +13,10 @@ import type {
   StatusEntry,
   StatusReport,
   TaskUpdate,
+  WaitExplanation,
   Welcome,
 } from '../messages.ts';
-import { SEED_BYTES } from '../limits.ts';
+import { DURATION_MS_MAX, OBSTACLES_MAX, SEED_BYTES, WOULD_RUN_MAX } from '../limits.ts';
 import {
   readBlobRef,
   readDemand,
@@ -37,8 +40,10 @@ import { BodyRefused } from './refusal.ts';
 import {
   REVOKE_REASONS,
   isGiven,
+  isPresent,
   readArgs,
   readBytes,
+  readCode,
   readId,
   readInteger,
   readListed,
@@ -55,7 +60,10 @@ import {
 import type {
   WireAccepted,
   WireDelivery,
+  WireDeploy,
+  WireDeployedImage,
   WireOffer,
+  WirePart,
   WireRefused,
   WireRenewed,
   WireResultAck,
@@ -63,6 +71,7 @@ import type {
   WireStatusEntry,
   WireStatusReport,
   WireTaskUpdate,
+  WireWaitExplanation,
   WireWelcome,
 } from './wire.ts';
 
@@ -133,6 +142,7 @@ export function writeRefused(body: Refused): WireRefused {
 }
 
 export function readOffer(wire: WireOffer): Offer {
+  const checkpointEveryMs = readInteger(wire.checkpointEveryMs);
   return {
     kind: 'offer',
     lease: readLease(wire.lease, 'Offer.lease'),
@@ -149,10 +159,20 @@ export function readOffer(wire: WireOffer): Offer {
     limits: readRunLimits(wire.limits, 'Offer.limits'),
     seed: readBytes(wire.seed),
     ...(wire.checkpoint ? { checkpoint: readBlobRef(wire.checkpoint, 'Offer.checkpoint') } : {}),
+    ...(wire.part ? { part: readPart(wire.part) } : {}),
+    ...(checkpointEveryMs > 0 ? { checkpointEveryMs } : {}),
   };
 }
 
+function readPart(wire: WirePart): NonNullable<Offer['part']> {
+  const index = wire.index ?? 0;
+  const count = wire.count ?? 0;
+  if (index >= count) throw new BodyRefused('Offer.Part.index: not below count');
+  return { index, count };
+}
+
 export function writeOffer(body: Offer): WireOffer {
+  const { part, checkpointEveryMs } = body;
   if (body.seed.length !== SEED_BYTES) throw new RangeError(`Offer.seed: ${body.seed.length} bytes, not 16`);
   return {
     lease: writeLease(body.lease),
@@ -169,7 +189,35 @@ export function writeOffer(body: Offer): WireOffer {
     limits: writeRunLimits(body.limits),
     seed: body.seed,
     checkpoint: body.checkpoint === undefined ? null : writeBlobRef(body.checkpoint),
+    part: part === undefined ? null : writePart(part),
+    checkpointEveryMs:
+      checkpointEveryMs === undefined ? null : writeInteger(checkpointEveryMs, 'Offer.checkpoint_every_ms'),
   };
+}
+
+function writePart({ index, count }: NonNullable<Offer['part']>): WirePart {
+  return { index: writeUint32(index, 'Offer.Part.index'), count: writeUint32(count, 'Offer.Part.count') };
+}
+
+export function readDeploy(wire: WireDeploy): Deploy {
+  return { kind: 'deploy', images: (wire.images ?? []).map(readDeployedImage) };
+}
+
+function readDeployedImage(wire: WireDeployedImage): DeployedImage {
+  return {
+    algorithmId: readName(wire.algorithmId, 'DeployedImage.algorithm_id') as AlgorithmId,
+    version: readVersion(wire.version, 'DeployedImage.version'),
+    runtime: readRuntime(wire.runtime, 'DeployedImage.runtime'),
+    image: readBlobRef(wire.image, 'DeployedImage.image'),
+  };
+}
+
+export function writeDeploy(body: Deploy): WireDeploy {
+  return { images: body.images.map(writeDeployedImage) };
+}
+
+function writeDeployedImage({ algorithmId, version, runtime, image }: DeployedImage): WireDeployedImage {
+  return { algorithmId, version, runtime: writeRuntime(runtime), image: writeBlobRef(image) };
 }
 
 export function readRevoke(wire: WireRevoke): Revoke {
@@ -215,13 +263,16 @@ export function writeResultAck(body: ResultAck): WireResultAck {
 }
 
 export function readDelivery(wire: WireDelivery): Delivery {
-  if (wire.output && wire.failure) throw new BodyRefused('Delivery: an output and a failure');
+  const outputs = (wire.outputs ?? []).map((output) => readPayload(output, 'Delivery.outputs'));
+  if (wire.failure && (wire.output || outputs.length > 0))
+    throw new BodyRefused('Delivery: an output and a failure');
   return {
     kind: 'delivery',
     requestId: readId(wire.requestId, 'Delivery.request_id'),
     taskId: readId(wire.taskId, 'Delivery.task_id'),
     state: readTaskState(wire.state, 'Delivery.state'),
     ...(wire.output ? { output: readPayload(wire.output, 'Delivery.output') } : {}),
+    ...(outputs.length > 0 ? { outputs } : {}),
     ...(wire.failure ? { failure: readToldFailure(wire.failure) } : {}),
     attempts: wire.attempts ?? 0,
     donor: wire.donor ?? '',
@@ -241,6 +292,7 @@ export function writeDelivery(body: Delivery): WireDelivery {
     taskId: body.taskId,
     state: writeTaskState(body.state),
     output: body.output === undefined ? null : writePayload(body.output),
+    outputs: (body.outputs ?? []).map(writePayload),
     failure: body.failure === undefined ? null : writeFailure(body.failure),
     attempts: writeUint32(body.attempts, 'Delivery.attempts'),
     donor: writeText(body.donor),
@@ -294,6 +346,20 @@ function readStatusEntry(wire: WireStatusEntry): StatusEntry {
     progressPermille: wire.progressPermille ?? 0,
     delivered: wire.delivered ?? false,
     reason: wire.reason ?? '',
+    ...(wire.explanation ? { explanation: readExplanation(wire.explanation) } : {}),
+  };
+}
+
+function readExplanation(wire: WireWaitExplanation): WaitExplanation {
+  return {
+    summary: wire.summary ?? '',
+    place: wire.place ?? 0,
+    ...(isPresent(wire.startInMs) ? { startInMs: readInteger(wire.startInMs) } : {}),
+    wouldRun: wire.wouldRun ?? [],
+    obstacles: (wire.obstacles ?? []).map(({ test, donors }) => ({
+      test: readCode(test, 'WaitExplanation.Obstacle.test'),
+      donors: donors ?? 0,
+    })),
   };
 }
 
@@ -311,5 +377,25 @@ function writeStatusEntry(entry: StatusEntry): WireStatusEntry {
     progressPermille: writeUint32(entry.progressPermille, 'StatusReport.Task.progress_permille'),
     delivered: entry.delivered,
     reason: writeText(entry.reason),
+    explanation: entry.explanation === undefined ? null : writeExplanation(entry.explanation),
   };
+}
+
+/** For a person, who reads the first ones; a start further off than anything is planned for is far off. */
+function writeExplanation(explanation: WaitExplanation): WireWaitExplanation {
+  const { summary, place, startInMs, wouldRun, obstacles } = explanation;
+  return {
+    summary: writeText(summary),
+    place: writeUint32(place, 'WaitExplanation.place'),
+    startInMs: startInMs === undefined ? null : writeStart(startInMs),
+    wouldRun: wouldRun.slice(0, WOULD_RUN_MAX).map(writeText),
+    obstacles: obstacles.slice(0, OBSTACLES_MAX).map(({ test, donors }) => ({
+      test,
+      donors: writeUint32(donors, 'WaitExplanation.Obstacle.donors'),
+    })),
+  };
+}
+
+function writeStart(startInMs: number): number {
+  return writeInteger(Math.min(startInMs, DURATION_MS_MAX), 'WaitExplanation.start_in_ms');
 }

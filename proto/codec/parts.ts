@@ -19,6 +19,7 @@ import {
   FAILURE_CODES,
   REFUSAL_CODES,
   isGiven,
+  isPresent,
   readBytes,
   readCode,
   readDigest,
@@ -187,15 +188,18 @@ export function readRunLimits(wire: Maybe<WireRunLimits>, field: string): RunLim
     wallMs: readInteger(limits.wallMs),
     memoryMib: limits.memoryMib ?? 0,
     outputBytes: readInteger(limits.outputBytes),
+    ...(isPresent(limits.inlineBytes) ? { inlineBytes: limits.inlineBytes } : {}),
   };
 }
 
 export function writeRunLimits(limits: RunLimits): WireRunLimits {
+  const { inlineBytes } = limits;
   return {
     cpuMs: writeInteger(limits.cpuMs, 'RunLimits.cpu_ms'),
     wallMs: writeInteger(limits.wallMs, 'RunLimits.wall_ms'),
     memoryMib: writeUint32(limits.memoryMib, 'RunLimits.memory_mib'),
     outputBytes: writeInteger(limits.outputBytes, 'RunLimits.output_bytes'),
+    inlineBytes: inlineBytes === undefined ? null : writeUint32(inlineBytes, 'RunLimits.inline_bytes'),
   };
 }
 

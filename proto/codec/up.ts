@@ -1,5 +1,5 @@
 /** What a vehicle says, both ways. */
-import type { AlgorithmId, HardwareProfile } from '../domain.ts';
+import type { AlgorithmId, HardwareProfile, TaskId } from '../domain.ts';
 import { DURATION_MS_MAX } from '../limits.ts';
 import type {
   Cancel,
@@ -33,6 +33,7 @@ import {
 import { BodyRefused } from './refusal.ts';
 import {
   isGiven,
+  isPresent,
   readArgs,
   readDigest,
   readId,
@@ -47,6 +48,7 @@ import {
   writeText,
   writeUint32,
 } from './values.ts';
+import { readWants, writeConstraint, writeWants } from './wants.ts';
 import type {
   WireCancel,
   WireCapacityReport,
@@ -116,11 +118,8 @@ export function readCapacityReport(wire: WireCapacityReport): CapacityReport {
     ...(typeof wire.socPermille === 'number' ? { socPermille: wire.socPermille } : {}),
     ...(isPresent(wire.departureInMs) ? { departureInMs: readInteger(wire.departureInMs) } : {}),
     chargingOnly: wire.chargingOnly ?? false,
+    ...(isGiven(wire.constraint) ? { constraint: wire.constraint } : {}),
   };
-}
-
-function isPresent<T>(value: T | null | undefined): value is T {
-  return value !== null && value !== undefined;
 }
 
 export function writeCapacityReport(body: CapacityReport): WireCapacityReport {
@@ -134,6 +133,7 @@ export function writeCapacityReport(body: CapacityReport): WireCapacityReport {
     socPermille: socPermille === undefined ? null : writeUint32(socPermille, 'CapacityReport.soc_permille'),
     departureInMs: departureInMs === undefined ? null : writeDeparture(departureInMs),
     chargingOnly: body.chargingOnly,
+    constraint: writeConstraint(body.constraint, 'CapacityReport.constraint'),
   };
 }
 
@@ -144,6 +144,7 @@ function writeDeparture(departureInMs: number): number {
 
 export function readTaskRequest(wire: WireTaskRequest): TaskRequest {
   const deadlineMs = readInteger(wire.deadlineMs);
+  const wants = readWants(wire.wants);
   return {
     kind: 'request',
     requestId: readId(wire.requestId, 'TaskRequest.request_id'),
@@ -151,6 +152,7 @@ export function readTaskRequest(wire: WireTaskRequest): TaskRequest {
     args: readArgs(wire.args, 'TaskRequest.args'),
     input: readPayload(wire.input, 'TaskRequest.input'),
     ...(deadlineMs > 0 ? { deadlineMs } : {}),
+    ...(wants === undefined ? {} : { wants }),
   };
 }
 
@@ -180,6 +182,7 @@ export function writeTaskRequest(body: TaskRequest): WireTaskRequest {
     args: [...body.args],
     input: writePayload(body.input),
     deadlineMs: deadlineMs === undefined ? null : writeInteger(deadlineMs, 'TaskRequest.deadline_ms'),
+    wants: writeWants(body.wants),
   };
 }
 
@@ -253,9 +256,16 @@ export function writeResult(body: Result): WireResult {
 
 export function readStatusQuery(wire: WireStatusQuery): StatusQuery {
   const base = { kind: 'statusQuery', deliver: wire.deliver ?? false } as const;
-  return isGiven(wire.taskId) ? { ...base, taskId: readId(wire.taskId, 'StatusQuery.task_id') } : base;
+  const explain = wire.explain ?? false;
+  if (isGiven(wire.taskId)) {
+    const taskId = readId<TaskId>(wire.taskId, 'StatusQuery.task_id');
+    return { ...base, taskId, ...(explain ? { explain } : {}) };
+  }
+  // An explanation goes over every donor: of one task at a time.
+  if (explain) throw new BodyRefused('StatusQuery.explain: goes with task_id');
+  return base;
 }
 
 export function writeStatusQuery(body: StatusQuery): WireStatusQuery {
-  return { taskId: body.taskId ?? null, deliver: body.deliver };
+  return { taskId: body.taskId ?? null, deliver: body.deliver, explain: body.explain ?? false };
 }

@@ -5,6 +5,7 @@ import {
   ARGS_BYTES_MAX,
   CODE_PATTERN,
   ID_PATTERN,
+  LABEL_PATTERN,
   NAME_PATTERN,
   TEXT_BYTES_MAX,
   VERSION_PATTERN,
@@ -43,6 +44,11 @@ export function readName(value: string | Absent, field: string): string {
   return readMatching(value, NAME_PATTERN, 'the name of an algorithm or a type', field);
 }
 
+/** Of a zone, a payer, a fleet or a make. */
+export function readLabel(value: string | Absent, field: string): string {
+  return readMatching(value, LABEL_PATTERN, 'a name of letters, digits, spaces, dots, _ and -', field);
+}
+
 export function readVersion(value: string | Absent, field: string): string {
   return readMatching(value, VERSION_PATTERN, 'a version', field);
 }
@@ -65,6 +71,11 @@ export function readListed<Code extends string>(
 /** Absent and empty are the same on the wire. */
 export function isGiven(value: string | Absent): value is string {
   return value !== '' && value !== null && value !== undefined;
+}
+
+/** Of an `optional` field, where absent and zero differ. */
+export function isPresent<T>(value: T | Absent): value is T {
+  return value !== null && value !== undefined;
 }
 
 export function readDigest(value: Uint8Array | Absent, field: string): Digest {
@@ -153,6 +164,11 @@ export const REFUSAL_CODES = listOf<RefusalCode>({
   algorithm_unknown: true,
   type_unknown: true,
   never_feasible: true,
+  zone_not_served: true,
+  constraint_invalid: true,
+  payer_not_allowed: true,
+  fleet_unknown: true,
+  over_budget: true,
   deadline_invalid: true,
   input_too_large: true,
   input_unavailable: true,
@@ -176,6 +192,7 @@ export const REVOKE_REASONS = listOf<RevokeReason>({
   cancelled: true,
   deadline_passed: true,
   policy_paused: true,
+  preempted: true,
   lease_expired: true,
   superseded: true,
   shutting_down: true,
@@ -199,6 +216,13 @@ export function writeInteger(value: number, field: string): number {
 export function writeUint32(value: number, field: string): number {
   if (value > 0xff_ff_ff_ff) throw new RangeError(`${field}: ${value} cannot be sent, it is above 32 bits`);
   return writeInteger(value, field);
+}
+
+/** The generated code would wrap what does not fit, and cut a fraction; both are faults of ours. */
+export function writeSigned(value: number, magnitudeMax: number, field: string): number {
+  if (!Number.isSafeInteger(value) || Math.abs(value) > magnitudeMax)
+    throw new RangeError(`${field}: ${value} cannot be sent, only an integer within ±${magnitudeMax}`);
+  return value;
 }
 
 export const writeDigest = digestToBytes;

@@ -96,7 +96,7 @@ export class WireCheck {
   #checkNumber(field: FieldPlan, end: number): void {
     const value = this.readVarint(end, field.name);
     if (value < field.min) throw new BodyRefused(`${field.name}: below ${field.min}`, field.code);
-    if (value > field.max) throw new BodyRefused(`${field.name}: above ${field.max}`, field.code);
+    if (value > field.max) throw new BodyRefused(`${field.name}: ${tooLarge(field)}`, field.code);
   }
 
   #checkBytes(field: FieldPlan, end: number): void {
@@ -168,6 +168,10 @@ export class WireCheck {
     if (this.#at + count > end) throw new BodyRefused(`${within}: cut off`);
     this.#at += count;
   }
+}
+
+function tooLarge({ type, max }: FieldPlan): string {
+  return type === 'sint32' ? `beyond ±${max / 2}` : `above ${max}`;
 }
 
 function refuseMissing(plan: MessagePlan, seen: number): never {

@@ -1,11 +1,11 @@
 /** The schema and the bounds, compiled once into what the wire check looks up for each tag that it meets. */
 import type { RefusalCode } from '../domain.ts';
-import type { Bounds, BytesBound, CountBound, NumberBound } from './bounds.ts';
+import type { Bounds, BytesBound, CountBound, NumberBound, SignedBound } from './bounds.ts';
 
 export const VARINT = 0;
 export const LENGTH_DELIMITED = 2;
 
-type FieldType = 'uint32' | 'uint64' | 'bool' | 'enum' | 'string' | 'bytes' | 'message';
+type FieldType = 'uint32' | 'uint64' | 'sint32' | 'bool' | 'enum' | 'string' | 'bytes' | 'message';
 
 export interface FieldRow {
   readonly id: number;
@@ -35,7 +35,7 @@ export interface FieldPlan {
   /** Place among the message's repeated fields. */
   readonly countIndex: number;
   readonly countMax: number;
-  /** Of a number's value, or of the length of a string or of bytes. */
+  /** Of a number as it stands on the wire (a signed one zigzag: 0, −1, 1, −2 …), or of the length of a string or of bytes. */
   readonly min: number;
   readonly max: number;
   readonly code: RefusalCode;
@@ -46,7 +46,7 @@ export interface MessagePlan {
   readonly name: string;
   /** By field number. */
   readonly fields: readonly (FieldPlan | undefined)[];
-  /** Bits of the fields that have a smallest value or length above zero: absent, they would read as zero. */
+  /** Bits of the fields that have a smallest value or length above zero and are not `optional`: absent, they would read as zero. */
   readonly requiredBits: number;
   readonly repeatedCount: number;
 }
@@ -58,7 +58,8 @@ export function planMessage(schema: Schema, name: string): MessagePlan {
   for (const [fieldName, row] of rows) {
     const field = planField(schema, name, fieldName, row, bitOf(bits, fieldName, row), plan.repeatedCount);
     if (field.repeated) plan.repeatedCount += 1;
-    else if (field.min > 0 && row.oneof === undefined) plan.requiredBits |= field.bit;
+    else if (field.min > 0 && row.label === 'singular' && row.oneof === undefined)
+      plan.requiredBits |= field.bit;
     // Filled up, not assigned far beyond the end: a list without holes is faster to look up.
     while (plan.fields.length <= row.id) plan.fields.push(undefined);
     plan.fields[row.id] = field;
@@ -87,7 +88,7 @@ function planField(
 ): FieldPlan {
   const isNumber = row.type !== 'string' && row.type !== 'bytes' && row.type !== 'message';
   const bounds = schema.bounds[messageName as keyof Bounds] as Record<string, unknown>;
-  const bound = (bounds[fieldName] ?? {}) as Partial<NumberBound & BytesBound & CountBound>;
+  const bound = (bounds[fieldName] ?? {}) as Partial<NumberBound & SignedBound & BytesBound & CountBound>;
   return {
     name: `${messageName}.${fieldName}`,
     type: row.type,
@@ -98,10 +99,15 @@ function planField(
     countIndex,
     countMax: bound.countMax ?? 0,
     min: bound.min ?? bound.bytesMin ?? 0,
-    max: bound.max ?? bound.bytesMax ?? largestOf(schema, row),
+    max: bound.max ?? bound.bytesMax ?? zigzagMax(bound) ?? largestOf(schema, row),
     code: bound.code ?? 'malformed',
     message: row.type === 'message' ? planMessage(schema, row.of ?? '') : undefined,
   };
+}
+
+/** Zigzag, ±m lies in 0 … 2m. */
+function zigzagMax({ magnitudeMax }: Partial<SignedBound>): number | undefined {
+  return magnitudeMax === undefined ? undefined : 2 * magnitudeMax;
 }
 
 function largestOf(schema: Schema, row: FieldRow): number {

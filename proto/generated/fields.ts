@@ -28,6 +28,7 @@ export const FIELDS = {
     delivery: { id: 47, type: 'message', of: 'Delivery', label: 'singular', oneof: 'kind' },
     task_update: { id: 48, type: 'message', of: 'TaskUpdate', label: 'singular', oneof: 'kind' },
     status_report: { id: 49, type: 'message', of: 'StatusReport', label: 'singular', oneof: 'kind' },
+    deploy: { id: 50, type: 'message', of: 'Deploy', label: 'singular', oneof: 'kind' },
     blob_pull: { id: 70, type: 'message', of: 'BlobPull', label: 'singular', oneof: 'kind' },
     blob_chunk: { id: 71, type: 'message', of: 'BlobChunk', label: 'singular', oneof: 'kind' },
     blob_refused: { id: 72, type: 'message', of: 'BlobRefused', label: 'singular', oneof: 'kind' },
@@ -96,6 +97,42 @@ export const FIELDS = {
     soc_permille: { id: 6, type: 'uint32', label: 'optional' },
     departure_in_ms: { id: 7, type: 'uint64', label: 'optional' },
     charging_only: { id: 8, type: 'bool', label: 'singular' },
+    constraint: { id: 9, type: 'string', label: 'singular' },
+  },
+  'Point': {
+    latitude_e7: { id: 1, type: 'sint32', label: 'optional' },
+    longitude_e7: { id: 2, type: 'sint32', label: 'optional' },
+  },
+  'Place': {
+    zone: { id: 1, type: 'string', label: 'singular', oneof: 'where' },
+    point: { id: 2, type: 'message', of: 'Point', label: 'singular', oneof: 'where' },
+  },
+  'Trust': {
+    own_fleet: { id: 1, type: 'bool', label: 'singular' },
+    makes: { id: 2, type: 'string', label: 'repeated' },
+  },
+  'DemandOverride': {
+    cpu_millicores: { id: 1, type: 'uint32', label: 'optional' },
+    memory_mib: { id: 2, type: 'uint32', label: 'optional' },
+    threads: { id: 3, type: 'uint32', label: 'optional' },
+    gpu: { id: 4, type: 'message', of: 'DemandOverride.Gpu', label: 'optional' },
+    work_mncs: { id: 5, type: 'uint64', label: 'optional' },
+  },
+  'DemandOverride.Gpu': {
+    share_millis: { id: 1, type: 'uint32', label: 'optional' },
+    vram_mib: { id: 2, type: 'uint32', label: 'optional' },
+    model: { id: 3, type: 'string', label: 'singular' },
+  },
+  'Wants': {
+    place: { id: 1, type: 'message', of: 'Place', label: 'optional' },
+    latency_ms: { id: 2, type: 'uint64', label: 'singular' },
+    instances: { id: 3, type: 'uint32', label: 'optional' },
+    all_at_once: { id: 4, type: 'bool', label: 'singular' },
+    demand: { id: 5, type: 'message', of: 'DemandOverride', label: 'optional' },
+    budget_mncs: { id: 6, type: 'uint64', label: 'optional' },
+    payer: { id: 7, type: 'string', label: 'singular' },
+    trust: { id: 8, type: 'message', of: 'Trust', label: 'optional' },
+    constraint: { id: 9, type: 'string', label: 'singular' },
   },
   'TaskRequest': {
     request_id: { id: 1, type: 'string', label: 'singular' },
@@ -105,6 +142,7 @@ export const FIELDS = {
     args: { id: 5, type: 'string', label: 'repeated' },
     input: { id: 6, type: 'message', of: 'Payload', label: 'singular' },
     deadline_ms: { id: 7, type: 'uint64', label: 'singular' },
+    wants: { id: 8, type: 'message', of: 'Wants', label: 'optional' },
   },
   'Cancel': {
     task_id: { id: 1, type: 'string', label: 'singular', oneof: 'which' },
@@ -144,6 +182,7 @@ export const FIELDS = {
   'StatusQuery': {
     task_id: { id: 1, type: 'string', label: 'singular' },
     deliver: { id: 2, type: 'bool', label: 'singular' },
+    explain: { id: 3, type: 'bool', label: 'singular' },
   },
   'Welcome': {
     epoch: { id: 1, type: 'uint64', label: 'singular' },
@@ -177,6 +216,7 @@ export const FIELDS = {
     wall_ms: { id: 2, type: 'uint64', label: 'singular' },
     memory_mib: { id: 3, type: 'uint32', label: 'singular' },
     output_bytes: { id: 4, type: 'uint64', label: 'singular' },
+    inline_bytes: { id: 5, type: 'uint32', label: 'optional' },
   },
   'Offer': {
     lease: { id: 1, type: 'message', of: 'LeaseId', label: 'singular' },
@@ -193,6 +233,21 @@ export const FIELDS = {
     limits: { id: 12, type: 'message', of: 'RunLimits', label: 'singular' },
     seed: { id: 13, type: 'bytes', label: 'singular' },
     checkpoint: { id: 14, type: 'message', of: 'BlobRef', label: 'optional' },
+    part: { id: 15, type: 'message', of: 'Offer.Part', label: 'optional' },
+    checkpoint_every_ms: { id: 16, type: 'uint64', label: 'singular' },
+  },
+  'Offer.Part': {
+    index: { id: 1, type: 'uint32', label: 'singular' },
+    count: { id: 2, type: 'uint32', label: 'singular' },
+  },
+  'DeployedImage': {
+    algorithm_id: { id: 1, type: 'string', label: 'singular' },
+    version: { id: 2, type: 'string', label: 'singular' },
+    runtime: { id: 3, type: 'enum', of: 'RuntimeKind', label: 'singular' },
+    image: { id: 4, type: 'message', of: 'BlobRef', label: 'singular' },
+  },
+  'Deploy': {
+    images: { id: 1, type: 'message', of: 'DeployedImage', label: 'repeated' },
   },
   'Revoke': {
     lease: { id: 1, type: 'message', of: 'LeaseId', label: 'singular' },
@@ -220,6 +275,7 @@ export const FIELDS = {
     charged_mncs: { id: 9, type: 'uint64', label: 'singular' },
     algorithm_id: { id: 10, type: 'string', label: 'singular' },
     algorithm_version: { id: 11, type: 'string', label: 'singular' },
+    outputs: { id: 12, type: 'message', of: 'Payload', label: 'repeated' },
   },
   'TaskUpdate': {
     task_id: { id: 1, type: 'string', label: 'singular' },
@@ -228,6 +284,17 @@ export const FIELDS = {
     progress_permille: { id: 4, type: 'uint32', label: 'singular' },
     donor: { id: 5, type: 'string', label: 'singular' },
     reason: { id: 6, type: 'string', label: 'singular' },
+  },
+  'WaitExplanation': {
+    summary: { id: 1, type: 'string', label: 'singular' },
+    place: { id: 2, type: 'uint32', label: 'singular' },
+    start_in_ms: { id: 3, type: 'uint64', label: 'optional' },
+    would_run: { id: 4, type: 'string', label: 'repeated' },
+    obstacles: { id: 5, type: 'message', of: 'WaitExplanation.Obstacle', label: 'repeated' },
+  },
+  'WaitExplanation.Obstacle': {
+    test: { id: 1, type: 'string', label: 'singular' },
+    donors: { id: 2, type: 'uint32', label: 'singular' },
   },
   'StatusReport': {
     tasks: { id: 1, type: 'message', of: 'StatusReport.Task', label: 'repeated' },
@@ -242,6 +309,7 @@ export const FIELDS = {
     progress_permille: { id: 6, type: 'uint32', label: 'singular' },
     delivered: { id: 7, type: 'bool', label: 'singular' },
     reason: { id: 8, type: 'string', label: 'singular' },
+    explanation: { id: 9, type: 'message', of: 'WaitExplanation', label: 'optional' },
   },
   'BlobPull': {
     sha256: { id: 1, type: 'bytes', label: 'singular' },

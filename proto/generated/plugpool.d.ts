@@ -51,10 +51,11 @@ export namespace plugpool {
             delivery?: (plugpool.v1.Delivery.$Properties|null);
             taskUpdate?: (plugpool.v1.TaskUpdate.$Properties|null);
             statusReport?: (plugpool.v1.StatusReport.$Properties|null);
+            deploy?: (plugpool.v1.Deploy.$Properties|null);
             blobPull?: (plugpool.v1.BlobPull.$Properties|null);
             blobChunk?: (plugpool.v1.BlobChunk.$Properties|null);
             blobRefused?: (plugpool.v1.BlobRefused.$Properties|null);
-            kind?: ("hello"|"capacity"|"request"|"cancel"|"decline"|"renewal"|"checkpoint"|"result"|"deliveryAck"|"statusQuery"|"welcome"|"accepted"|"refused"|"offer"|"revoke"|"renewed"|"resultAck"|"delivery"|"taskUpdate"|"statusReport"|"blobPull"|"blobChunk"|"blobRefused");
+            kind?: ("hello"|"capacity"|"request"|"cancel"|"decline"|"renewal"|"checkpoint"|"result"|"deliveryAck"|"statusQuery"|"welcome"|"accepted"|"refused"|"offer"|"revoke"|"renewed"|"resultAck"|"delivery"|"taskUpdate"|"statusReport"|"deploy"|"blobPull"|"blobChunk"|"blobRefused");
             static encode(message: plugpool.v1.Body.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
             static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): plugpool.v1.Body & plugpool.v1.Body.$Shape;
         }
@@ -81,10 +82,11 @@ export namespace plugpool {
                 delivery?: (plugpool.v1.Delivery.$Properties|null);
                 taskUpdate?: (plugpool.v1.TaskUpdate.$Properties|null);
                 statusReport?: (plugpool.v1.StatusReport.$Properties|null);
+                deploy?: (plugpool.v1.Deploy.$Properties|null);
                 blobPull?: (plugpool.v1.BlobPull.$Properties|null);
                 blobChunk?: (plugpool.v1.BlobChunk.$Properties|null);
                 blobRefused?: (plugpool.v1.BlobRefused.$Properties|null);
-                kind?: ("hello"|"capacity"|"request"|"cancel"|"decline"|"renewal"|"checkpoint"|"result"|"deliveryAck"|"statusQuery"|"welcome"|"accepted"|"refused"|"offer"|"revoke"|"renewed"|"resultAck"|"delivery"|"taskUpdate"|"statusReport"|"blobPull"|"blobChunk"|"blobRefused");
+                kind?: ("hello"|"capacity"|"request"|"cancel"|"decline"|"renewal"|"checkpoint"|"result"|"deliveryAck"|"statusQuery"|"welcome"|"accepted"|"refused"|"offer"|"revoke"|"renewed"|"resultAck"|"delivery"|"taskUpdate"|"statusReport"|"deploy"|"blobPull"|"blobChunk"|"blobRefused");
                 $unknowns?: Uint8Array[];
             }
             type $Shape = {
@@ -109,12 +111,13 @@ export namespace plugpool {
               delivery?: plugpool.v1.Delivery.$Shape|null;
               taskUpdate?: plugpool.v1.TaskUpdate.$Shape|null;
               statusReport?: plugpool.v1.StatusReport.$Shape|null;
+              deploy?: plugpool.v1.Deploy.$Shape|null;
               blobPull?: plugpool.v1.BlobPull.$Shape|null;
               blobChunk?: plugpool.v1.BlobChunk.$Shape|null;
               blobRefused?: plugpool.v1.BlobRefused.$Shape|null;
               $unknowns?: Uint8Array[];
             } & (
-              ({ kind?: undefined; hello?: null; capacity?: null; request?: null; cancel?: null; decline?: null; renewal?: null; checkpoint?: null; result?: null; deliveryAck?: null; statusQuery?: null; welcome?: null; accepted?: null; refused?: null; offer?: null; revoke?: null; renewed?: null; resultAck?: null; delivery?: null; taskUpdate?: null; statusReport?: null; blobPull?: null; blobChunk?: null; blobRefused?: null }|{ kind?: "hello"; hello: plugpool.v1.Hello.$Shape; capacity?: null; request?: null; cancel?: null; decline?: null; renewal?: null; checkpoint?: null; result?: null; deliveryAck?: null; statusQuery?: null; welcome?: null; accepted?: null; refused?: null; offer?: null; revoke?: null; renewed?: null; resultAck?: null; delivery?: null; taskUpdate?: null; statusReport?: null; blobPull?: null; blobChunk?: null; blobRefused?: null }|{ kind?: "capacity"; hello?: null; capacity: plugpool.v1.CapacityReport.$Shape; request?: null; cancel?: null; decline?: null; renewal?: null; checkpoint?: null; result?: null; deliveryAck?: null; statusQuery?: null; welcome?: null; accepted?: null; refused?: null; offer?: null; revoke?: null; renewed?: null; resultAck?: null; delivery?: null; taskUpdate?: null; statusReport?: null; blobPull?: null; blobChunk?: null; blobRefused?: null }|{ kind?: "request"; hello?: null; capacity?: null; request: plugpool.v1.TaskRequest.$Shape; cancel?: null; decline?: null; renewal?: null; checkpoint?: null; result?: null; deliveryAck?: null; statusQuery?: null; welcome?: null; accepted?: null; refused?: null; offer?: null; revoke?: null; renewed?: null; resultAck?: null; delivery?: null; taskUpdate?: null; statusReport?: null; blobPull?: null; blobChunk?: null; blobRefused?: null }|{ kind?: "cancel"; hello?: null; capacity?: null; request?: null; cancel: plugpool.v1.Cancel.$Shape; decline?: null; renewal?: null; checkpoint?: null; result?: null; deliveryAck?: null; statusQuery?: null; welcome?: null; accepted?: null; refused?: null; offer?: null; revoke?: null; renewed?: null; resultAck?: null; delivery?: null; taskUpdate?: null; statusReport?: null; blobPull?: null; blobChunk?: null; blobRefused?: null }|{ kind?: "decline"; hello?: null; capacity?: null; request?: null; cancel?: null; decline: plugpool.v1.Decline.$Shape; renewal?: null; checkpoint?: null; result?: null; deliveryAck?: null; statusQuery?: null; welcome?: null; accepted?: null; refused?: null; offer?: null; revoke?: null; renewed?: null; resultAck?: null; delivery?: null; taskUpdate?: null; statusReport?: null; blobPull?: null; blobChunk?: null; blobRefused?: null }|{ kind?: "renewal"; hello?: null; capacity?: null; request?: null; cancel?: null; decline?: null; renewal: plugpool.v1.Renewal.$Shape; checkpoint?: null; result?: null; deliveryAck?: null; statusQuery?: null; welcome?: null; accepted?: null; refused?: null; offer?: null; revoke?: null; renewed?: null; resultAck?: null; delivery?: null; taskUpdate?: null; statusReport?: null; blobPull?: null; blobChunk?: null; blobRefused?: null }|{ kind?: "checkpoint"; hello?: null; capacity?: null; request?: null; cancel?: null; decline?: null; renewal?: null; checkpoint: plugpool.v1.Checkpoint.$Shape; result?: null; deliveryAck?: null; statusQuery?: null; welcome?: null; accepted?: null; refused?: null; offer?: null; revoke?: null; renewed?: null; resultAck?: null; delivery?: null; taskUpdate?: null; statusReport?: null; blobPull?: null; blobChunk?: null; blobRefused?: null }|{ kind?: "result"; hello?: null; capacity?: null; request?: null; cancel?: null; decline?: null; renewal?: null; checkpoint?: null; result: plugpool.v1.Result.$Shape; deliveryAck?: null; statusQuery?: null; welcome?: null; accepted?: null; refused?: null; offer?: null; revoke?: null; renewed?: null; resultAck?: null; delivery?: null; taskUpdate?: null; statusReport?: null; blobPull?: null; blobChunk?: null; blobRefused?: null }|{ kind?: "deliveryAck"; hello?: null; capacity?: null; request?: null; cancel?: null; decline?: null; renewal?: null; checkpoint?: null; result?: null; deliveryAck: plugpool.v1.DeliveryAck.$Shape; statusQuery?: null; welcome?: null; accepted?: null; refused?: null; offer?: null; revoke?: null; renewed?: null; resultAck?: null; delivery?: null; taskUpdate?: null; statusReport?: null; blobPull?: null; blobChunk?: null; blobRefused?: null }|{ kind?: "statusQuery"; hello?: null; capacity?: null; request?: null; cancel?: null; decline?: null; renewal?: null; checkpoint?: null; result?: null; deliveryAck?: null; statusQuery: plugpool.v1.StatusQuery.$Shape; welcome?: null; accepted?: null; refused?: null; offer?: null; revoke?: null; renewed?: null; resultAck?: null; delivery?: null; taskUpdate?: null; statusReport?: null; blobPull?: null; blobChunk?: null; blobRefused?: null }|{ kind?: "welcome"; hello?: null; capacity?: null; request?: null; cancel?: null; decline?: null; renewal?: null; checkpoint?: null; result?: null; deliveryAck?: null; statusQuery?: null; welcome: plugpool.v1.Welcome.$Shape; accepted?: null; refused?: null; offer?: null; revoke?: null; renewed?: null; resultAck?: null; delivery?: null; taskUpdate?: null; statusReport?: null; blobPull?: null; blobChunk?: null; blobRefused?: null }|{ kind?: "accepted"; hello?: null; capacity?: null; request?: null; cancel?: null; decline?: null; renewal?: null; checkpoint?: null; result?: null; deliveryAck?: null; statusQuery?: null; welcome?: null; accepted: plugpool.v1.Accepted.$Shape; refused?: null; offer?: null; revoke?: null; renewed?: null; resultAck?: null; delivery?: null; taskUpdate?: null; statusReport?: null; blobPull?: null; blobChunk?: null; blobRefused?: null }|{ kind?: "refused"; hello?: null; capacity?: null; request?: null; cancel?: null; decline?: null; renewal?: null; checkpoint?: null; result?: null; deliveryAck?: null; statusQuery?: null; welcome?: null; accepted?: null; refused: plugpool.v1.Refused.$Shape; offer?: null; revoke?: null; renewed?: null; resultAck?: null; delivery?: null; taskUpdate?: null; statusReport?: null; blobPull?: null; blobChunk?: null; blobRefused?: null }|{ kind?: "offer"; hello?: null; capacity?: null; request?: null; cancel?: null; decline?: null; renewal?: null; checkpoint?: null; result?: null; deliveryAck?: null; statusQuery?: null; welcome?: null; accepted?: null; refused?: null; offer: plugpool.v1.Offer.$Shape; revoke?: null; renewed?: null; resultAck?: null; delivery?: null; taskUpdate?: null; statusReport?: null; blobPull?: null; blobChunk?: null; blobRefused?: null }|{ kind?: "revoke"; hello?: null; capacity?: null; request?: null; cancel?: null; decline?: null; renewal?: null; checkpoint?: null; result?: null; deliveryAck?: null; statusQuery?: null; welcome?: null; accepted?: null; refused?: null; offer?: null; revoke: plugpool.v1.Revoke.$Shape; renewed?: null; resultAck?: null; delivery?: null; taskUpdate?: null; statusReport?: null; blobPull?: null; blobChunk?: null; blobRefused?: null }|{ kind?: "renewed"; hello?: null; capacity?: null; request?: null; cancel?: null; decline?: null; renewal?: null; checkpoint?: null; result?: null; deliveryAck?: null; statusQuery?: null; welcome?: null; accepted?: null; refused?: null; offer?: null; revoke?: null; renewed: plugpool.v1.Renewed.$Shape; resultAck?: null; delivery?: null; taskUpdate?: null; statusReport?: null; blobPull?: null; blobChunk?: null; blobRefused?: null }|{ kind?: "resultAck"; hello?: null; capacity?: null; request?: null; cancel?: null; decline?: null; renewal?: null; checkpoint?: null; result?: null; deliveryAck?: null; statusQuery?: null; welcome?: null; accepted?: null; refused?: null; offer?: null; revoke?: null; renewed?: null; resultAck: plugpool.v1.ResultAck.$Shape; delivery?: null; taskUpdate?: null; statusReport?: null; blobPull?: null; blobChunk?: null; blobRefused?: null }|{ kind?: "delivery"; hello?: null; capacity?: null; request?: null; cancel?: null; decline?: null; renewal?: null; checkpoint?: null; result?: null; deliveryAck?: null; statusQuery?: null; welcome?: null; accepted?: null; refused?: null; offer?: null; revoke?: null; renewed?: null; resultAck?: null; delivery: plugpool.v1.Delivery.$Shape; taskUpdate?: null; statusReport?: null; blobPull?: null; blobChunk?: null; blobRefused?: null }|{ kind?: "taskUpdate"; hello?: null; capacity?: null; request?: null; cancel?: null; decline?: null; renewal?: null; checkpoint?: null; result?: null; deliveryAck?: null; statusQuery?: null; welcome?: null; accepted?: null; refused?: null; offer?: null; revoke?: null; renewed?: null; resultAck?: null; delivery?: null; taskUpdate: plugpool.v1.TaskUpdate.$Shape; statusReport?: null; blobPull?: null; blobChunk?: null; blobRefused?: null }|{ kind?: "statusReport"; hello?: null; capacity?: null; request?: null; cancel?: null; decline?: null; renewal?: null; checkpoint?: null; result?: null; deliveryAck?: null; statusQuery?: null; welcome?: null; accepted?: null; refused?: null; offer?: null; revoke?: null; renewed?: null; resultAck?: null; delivery?: null; taskUpdate?: null; statusReport: plugpool.v1.StatusReport.$Shape; blobPull?: null; blobChunk?: null; blobRefused?: null }|{ kind?: "blobPull"; hello?: null; capacity?: null; request?: null; cancel?: null; decline?: null; renewal?: null; checkpoint?: null; result?: null; deliveryAck?: null; statusQuery?: null; welcome?: null; accepted?: null; refused?: null; offer?: null; revoke?: null; renewed?: null; resultAck?: null; delivery?: null; taskUpdate?: null; statusReport?: null; blobPull: plugpool.v1.BlobPull.$Shape; blobChunk?: null; blobRefused?: null }|{ kind?: "blobChunk"; hello?: null; capacity?: null; request?: null; cancel?: null; decline?: null; renewal?: null; checkpoint?: null; result?: null; deliveryAck?: null; statusQuery?: null; welcome?: null; accepted?: null; refused?: null; offer?: null; revoke?: null; renewed?: null; resultAck?: null; delivery?: null; taskUpdate?: null; statusReport?: null; blobPull?: null; blobChunk: plugpool.v1.BlobChunk.$Shape; blobRefused?: null }|{ kind?: "blobRefused"; hello?: null; capacity?: null; request?: null; cancel?: null; decline?: null; renewal?: null; checkpoint?: null; result?: null; deliveryAck?: null; statusQuery?: null; welcome?: null; accepted?: null; refused?: null; offer?: null; revoke?: null; renewed?: null; resultAck?: null; delivery?: null; taskUpdate?: null; statusReport?: null; blobPull?: null; blobChunk?: null; blobRefused: plugpool.v1.BlobRefused.$Shape })
+              ({ kind?: undefined; hello?: null; capacity?: null; request?: null; cancel?: null; decline?: null; renewal?: null; checkpoint?: null; result?: null; deliveryAck?: null; statusQuery?: null; welcome?: null; accepted?: null; refused?: null; offer?: null; revoke?: null; renewed?: null; resultAck?: null; delivery?: null; taskUpdate?: null; statusReport?: null; deploy?: null; blobPull?: null; blobChunk?: null; blobRefused?: null }|{ kind?: "hello"; hello: plugpool.v1.Hello.$Shape; capacity?: null; request?: null; cancel?: null; decline?: null; renewal?: null; checkpoint?: null; result?: null; deliveryAck?: null; statusQuery?: null; welcome?: null; accepted?: null; refused?: null; offer?: null; revoke?: null; renewed?: null; resultAck?: null; delivery?: null; taskUpdate?: null; statusReport?: null; deploy?: null; blobPull?: null; blobChunk?: null; blobRefused?: null }|{ kind?: "capacity"; hello?: null; capacity: plugpool.v1.CapacityReport.$Shape; request?: null; cancel?: null; decline?: null; renewal?: null; checkpoint?: null; result?: null; deliveryAck?: null; statusQuery?: null; welcome?: null; accepted?: null; refused?: null; offer?: null; revoke?: null; renewed?: null; resultAck?: null; delivery?: null; taskUpdate?: null; statusReport?: null; deploy?: null; blobPull?: null; blobChunk?: null; blobRefused?: null }|{ kind?: "request"; hello?: null; capacity?: null; request: plugpool.v1.TaskRequest.$Shape; cancel?: null; decline?: null; renewal?: null; checkpoint?: null; result?: null; deliveryAck?: null; statusQuery?: null; welcome?: null; accepted?: null; refused?: null; offer?: null; revoke?: null; renewed?: null; resultAck?: null; delivery?: null; taskUpdate?: null; statusReport?: null; deploy?: null; blobPull?: null; blobChunk?: null; blobRefused?: null }|{ kind?: "cancel"; hello?: null; capacity?: null; request?: null; cancel: plugpool.v1.Cancel.$Shape; decline?: null; renewal?: null; checkpoint?: null; result?: null; deliveryAck?: null; statusQuery?: null; welcome?: null; accepted?: null; refused?: null; offer?: null; revoke?: null; renewed?: null; resultAck?: null; delivery?: null; taskUpdate?: null; statusReport?: null; deploy?: null; blobPull?: null; blobChunk?: null; blobRefused?: null }|{ kind?: "decline"; hello?: null; capacity?: null; request?: null; cancel?: null; decline: plugpool.v1.Decline.$Shape; renewal?: null; checkpoint?: null; result?: null; deliveryAck?: null; statusQuery?: null; welcome?: null; accepted?: null; refused?: null; offer?: null; revoke?: null; renewed?: null; resultAck?: null; delivery?: null; taskUpdate?: null; statusReport?: null; deploy?: null; blobPull?: null; blobChunk?: null; blobRefused?: null }|{ kind?: "renewal"; hello?: null; capacity?: null; request?: null; cancel?: null; decline?: null; renewal: plugpool.v1.Renewal.$Shape; checkpoint?: null; result?: null; deliveryAck?: null; statusQuery?: null; welcome?: null; accepted?: null; refused?: null; offer?: null; revoke?: null; renewed?: null; resultAck?: null; delivery?: null; taskUpdate?: null; statusReport?: null; deploy?: null; blobPull?: null; blobChunk?: null; blobRefused?: null }|{ kind?: "checkpoint"; hello?: null; capacity?: null; request?: null; cancel?: null; decline?: null; renewal?: null; checkpoint: plugpool.v1.Checkpoint.$Shape; result?: null; deliveryAck?: null; statusQuery?: null; welcome?: null; accepted?: null; refused?: null; offer?: null; revoke?: null; renewed?: null; resultAck?: null; delivery?: null; taskUpdate?: null; statusReport?: null; deploy?: null; blobPull?: null; blobChunk?: null; blobRefused?: null }|{ kind?: "result"; hello?: null; capacity?: null; request?: null; cancel?: null; decline?: null; renewal?: null; checkpoint?: null; result: plugpool.v1.Result.$Shape; deliveryAck?: null; statusQuery?: null; welcome?: null; accepted?: null; refused?: null; offer?: null; revoke?: null; renewed?: null; resultAck?: null; delivery?: null; taskUpdate?: null; statusReport?: null; deploy?: null; blobPull?: null; blobChunk?: null; blobRefused?: null }|{ kind?: "deliveryAck"; hello?: null; capacity?: null; request?: null; cancel?: null; decline?: null; renewal?: null; checkpoint?: null; result?: null; deliveryAck: plugpool.v1.DeliveryAck.$Shape; statusQuery?: null; welcome?: null; accepted?: null; refused?: null; offer?: null; revoke?: null; renewed?: null; resultAck?: null; delivery?: null; taskUpdate?: null; statusReport?: null; deploy?: null; blobPull?: null; blobChunk?: null; blobRefused?: null }|{ kind?: "statusQuery"; hello?: null; capacity?: null; request?: null; cancel?: null; decline?: null; renewal?: null; checkpoint?: null; result?: null; deliveryAck?: null; statusQuery: plugpool.v1.StatusQuery.$Shape; welcome?: null; accepted?: null; refused?: null; offer?: null; revoke?: null; renewed?: null; resultAck?: null; delivery?: null; taskUpdate?: null; statusReport?: null; deploy?: null; blobPull?: null; blobChunk?: null; blobRefused?: null }|{ kind?: "welcome"; hello?: null; capacity?: null; request?: null; cancel?: null; decline?: null; renewal?: null; checkpoint?: null; result?: null; deliveryAck?: null; statusQuery?: null; welcome: plugpool.v1.Welcome.$Shape; accepted?: null; refused?: null; offer?: null; revoke?: null; renewed?: null; resultAck?: null; delivery?: null; taskUpdate?: null; statusReport?: null; deploy?: null; blobPull?: null; blobChunk?: null; blobRefused?: null }|{ kind?: "accepted"; hello?: null; capacity?: null; request?: null; cancel?: null; decline?: null; renewal?: null; checkpoint?: null; result?: null; deliveryAck?: null; statusQuery?: null; welcome?: null; accepted: plugpool.v1.Accepted.$Shape; refused?: null; offer?: null; revoke?: null; renewed?: null; resultAck?: null; delivery?: null; taskUpdate?: null; statusReport?: null; deploy?: null; blobPull?: null; blobChunk?: null; blobRefused?: null }|{ kind?: "refused"; hello?: null; capacity?: null; request?: null; cancel?: null; decline?: null; renewal?: null; checkpoint?: null; result?: null; deliveryAck?: null; statusQuery?: null; welcome?: null; accepted?: null; refused: plugpool.v1.Refused.$Shape; offer?: null; revoke?: null; renewed?: null; resultAck?: null; delivery?: null; taskUpdate?: null; statusReport?: null; deploy?: null; blobPull?: null; blobChunk?: null; blobRefused?: null }|{ kind?: "offer"; hello?: null; capacity?: null; request?: null; cancel?: null; decline?: null; renewal?: null; checkpoint?: null; result?: null; deliveryAck?: null; statusQuery?: null; welcome?: null; accepted?: null; refused?: null; offer: plugpool.v1.Offer.$Shape; revoke?: null; renewed?: null; resultAck?: null; delivery?: null; taskUpdate?: null; statusReport?: null; deploy?: null; blobPull?: null; blobChunk?: null; blobRefused?: null }|{ kind?: "revoke"; hello?: null; capacity?: null; request?: null; cancel?: null; decline?: null; renewal?: null; checkpoint?: null; result?: null; deliveryAck?: null; statusQuery?: null; welcome?: null; accepted?: null; refused?: null; offer?: null; revoke: plugpool.v1.Revoke.$Shape; renewed?: null; resultAck?: null; delivery?: null; taskUpdate?: null; statusReport?: null; deploy?: null; blobPull?: null; blobChunk?: null; blobRefused?: null }|{ kind?: "renewed"; hello?: null; capacity?: null; request?: null; cancel?: null; decline?: null; renewal?: null; checkpoint?: null; result?: null; deliveryAck?: null; statusQuery?: null; welcome?: null; accepted?: null; refused?: null; offer?: null; revoke?: null; renewed: plugpool.v1.Renewed.$Shape; resultAck?: null; delivery?: null; taskUpdate?: null; statusReport?: null; deploy?: null; blobPull?: null; blobChunk?: null; blobRefused?: null }|{ kind?: "resultAck"; hello?: null; capacity?: null; request?: null; cancel?: null; decline?: null; renewal?: null; checkpoint?: null; result?: null; deliveryAck?: null; statusQuery?: null; welcome?: null; accepted?: null; refused?: null; offer?: null; revoke?: null; renewed?: null; resultAck: plugpool.v1.ResultAck.$Shape; delivery?: null; taskUpdate?: null; statusReport?: null; deploy?: null; blobPull?: null; blobChunk?: null; blobRefused?: null }|{ kind?: "delivery"; hello?: null; capacity?: null; request?: null; cancel?: null; decline?: null; renewal?: null; checkpoint?: null; result?: null; deliveryAck?: null; statusQuery?: null; welcome?: null; accepted?: null; refused?: null; offer?: null; revoke?: null; renewed?: null; resultAck?: null; delivery: plugpool.v1.Delivery.$Shape; taskUpdate?: null; statusReport?: null; deploy?: null; blobPull?: null; blobChunk?: null; blobRefused?: null }|{ kind?: "taskUpdate"; hello?: null; capacity?: null; request?: null; cancel?: null; decline?: null; renewal?: null; checkpoint?: null; result?: null; deliveryAck?: null; statusQuery?: null; welcome?: null; accepted?: null; refused?: null; offer?: null; revoke?: null; renewed?: null; resultAck?: null; delivery?: null; taskUpdate: plugpool.v1.TaskUpdate.$Shape; statusReport?: null; deploy?: null; blobPull?: null; blobChunk?: null; blobRefused?: null }|{ kind?: "statusReport"; hello?: null; capacity?: null; request?: null; cancel?: null; decline?: null; renewal?: null; checkpoint?: null; result?: null; deliveryAck?: null; statusQuery?: null; welcome?: null; accepted?: null; refused?: null; offer?: null; revoke?: null; renewed?: null; resultAck?: null; delivery?: null; taskUpdate?: null; statusReport: plugpool.v1.StatusReport.$Shape; deploy?: null; blobPull?: null; blobChunk?: null; blobRefused?: null }|{ kind?: "deploy"; hello?: null; capacity?: null; request?: null; cancel?: null; decline?: null; renewal?: null; checkpoint?: null; result?: null; deliveryAck?: null; statusQuery?: null; welcome?: null; accepted?: null; refused?: null; offer?: null; revoke?: null; renewed?: null; resultAck?: null; delivery?: null; taskUpdate?: null; statusReport?: null; deploy: plugpool.v1.Deploy.$Shape; blobPull?: null; blobChunk?: null; blobRefused?: null }|{ kind?: "blobPull"; hello?: null; capacity?: null; request?: null; cancel?: null; decline?: null; renewal?: null; checkpoint?: null; result?: null; deliveryAck?: null; statusQuery?: null; welcome?: null; accepted?: null; refused?: null; offer?: null; revoke?: null; renewed?: null; resultAck?: null; delivery?: null; taskUpdate?: null; statusReport?: null; deploy?: null; blobPull: plugpool.v1.BlobPull.$Shape; blobChunk?: null; blobRefused?: null }|{ kind?: "blobChunk"; hello?: null; capacity?: null; request?: null; cancel?: null; decline?: null; renewal?: null; checkpoint?: null; result?: null; deliveryAck?: null; statusQuery?: null; welcome?: null; accepted?: null; refused?: null; offer?: null; revoke?: null; renewed?: null; resultAck?: null; delivery?: null; taskUpdate?: null; statusReport?: null; deploy?: null; blobPull?: null; blobChunk: plugpool.v1.BlobChunk.$Shape; blobRefused?: null }|{ kind?: "blobRefused"; hello?: null; capacity?: null; request?: null; cancel?: null; decline?: null; renewal?: null; checkpoint?: null; result?: null; deliveryAck?: null; statusQuery?: null; welcome?: null; accepted?: null; refused?: null; offer?: null; revoke?: null; renewed?: null; resultAck?: null; delivery?: null; taskUpdate?: null; statusReport?: null; deploy?: null; blobPull?: null; blobChunk?: null; blobRefused: plugpool.v1.BlobRefused.$Shape })
             );
         }
         interface IGpuDevice extends plugpool.v1.GpuDevice.$Properties {
@@ -354,6 +357,7 @@ export namespace plugpool {
             socPermille?: (number|null);
             departureInMs?: (number|Long|null);
             chargingOnly: boolean;
+            constraint: string;
             static encode(message: plugpool.v1.CapacityReport.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
             static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): plugpool.v1.CapacityReport & plugpool.v1.CapacityReport.$Shape;
         }
@@ -367,9 +371,159 @@ export namespace plugpool {
                 socPermille?: (number|null);
                 departureInMs?: (number|Long|null);
                 chargingOnly?: (boolean|null);
+                constraint?: (string|null);
                 $unknowns?: Uint8Array[];
             }
             type $Shape = plugpool.v1.CapacityReport.$Properties;
+        }
+        interface IPoint extends plugpool.v1.Point.$Properties {
+        }
+        class Point {
+            constructor(properties?: plugpool.v1.Point.$Properties);
+            $unknowns?: Uint8Array[];
+            latitudeE7?: (number|null);
+            longitudeE7?: (number|null);
+            static encode(message: plugpool.v1.Point.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+            static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): plugpool.v1.Point & plugpool.v1.Point.$Shape;
+        }
+        namespace Point {
+            interface $Properties {
+                latitudeE7?: (number|null);
+                longitudeE7?: (number|null);
+                $unknowns?: Uint8Array[];
+            }
+            type $Shape = plugpool.v1.Point.$Properties;
+        }
+        interface IPlace extends plugpool.v1.Place.$Properties {
+        }
+        class Place {
+            constructor(properties?: plugpool.v1.Place.$Properties);
+            $unknowns?: Uint8Array[];
+            zone?: (string|null);
+            point?: (plugpool.v1.Point.$Properties|null);
+            where?: ("zone"|"point");
+            static encode(message: plugpool.v1.Place.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+            static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): plugpool.v1.Place & plugpool.v1.Place.$Shape;
+        }
+        namespace Place {
+            interface $Properties {
+                zone?: (string|null);
+                point?: (plugpool.v1.Point.$Properties|null);
+                where?: ("zone"|"point");
+                $unknowns?: Uint8Array[];
+            }
+            type $Shape = {
+              zone?: string|null;
+              point?: plugpool.v1.Point.$Shape|null;
+              $unknowns?: Uint8Array[];
+            } & (
+              ({ where?: undefined; zone?: null; point?: null }|{ where?: "zone"; zone: string; point?: null }|{ where?: "point"; zone?: null; point: plugpool.v1.Point.$Shape })
+            );
+        }
+        interface ITrust extends plugpool.v1.Trust.$Properties {
+        }
+        class Trust {
+            constructor(properties?: plugpool.v1.Trust.$Properties);
+            $unknowns?: Uint8Array[];
+            ownFleet: boolean;
+            makes: string[];
+            static encode(message: plugpool.v1.Trust.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+            static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): plugpool.v1.Trust & plugpool.v1.Trust.$Shape;
+        }
+        namespace Trust {
+            interface $Properties {
+                ownFleet?: (boolean|null);
+                makes?: (string[]|null);
+                $unknowns?: Uint8Array[];
+            }
+            type $Shape = plugpool.v1.Trust.$Properties;
+        }
+        interface IDemandOverride extends plugpool.v1.DemandOverride.$Properties {
+        }
+        class DemandOverride {
+            constructor(properties?: plugpool.v1.DemandOverride.$Properties);
+            $unknowns?: Uint8Array[];
+            cpuMillicores?: (number|null);
+            memoryMib?: (number|null);
+            threads?: (number|null);
+            gpu?: (plugpool.v1.DemandOverride.Gpu.$Properties|null);
+            workMncs?: (number|Long|null);
+            static encode(message: plugpool.v1.DemandOverride.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+            static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): plugpool.v1.DemandOverride & plugpool.v1.DemandOverride.$Shape;
+        }
+        namespace DemandOverride {
+            interface $Properties {
+                cpuMillicores?: (number|null);
+                memoryMib?: (number|null);
+                threads?: (number|null);
+                gpu?: (plugpool.v1.DemandOverride.Gpu.$Properties|null);
+                workMncs?: (number|Long|null);
+                $unknowns?: Uint8Array[];
+            }
+            type $Shape = plugpool.v1.DemandOverride.$Properties;
+            interface IGpu extends plugpool.v1.DemandOverride.Gpu.$Properties {
+            }
+            class Gpu {
+                constructor(properties?: plugpool.v1.DemandOverride.Gpu.$Properties);
+                $unknowns?: Uint8Array[];
+                shareMillis?: (number|null);
+                vramMib?: (number|null);
+                model: string;
+                static encode(message: plugpool.v1.DemandOverride.Gpu.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+                static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): plugpool.v1.DemandOverride.Gpu & plugpool.v1.DemandOverride.Gpu.$Shape;
+            }
+            namespace Gpu {
+                interface $Properties {
+                    shareMillis?: (number|null);
+                    vramMib?: (number|null);
+                    model?: (string|null);
+                    $unknowns?: Uint8Array[];
+                }
+                type $Shape = plugpool.v1.DemandOverride.Gpu.$Properties;
+            }
+        }
+        interface IWants extends plugpool.v1.Wants.$Properties {
+        }
+        class Wants {
+            constructor(properties?: plugpool.v1.Wants.$Properties);
+            $unknowns?: Uint8Array[];
+            place?: (plugpool.v1.Place.$Properties|null);
+            latencyMs: (number|Long);
+            instances?: (number|null);
+            allAtOnce: boolean;
+            demand?: (plugpool.v1.DemandOverride.$Properties|null);
+            budgetMncs?: (number|Long|null);
+            payer: string;
+            trust?: (plugpool.v1.Trust.$Properties|null);
+            constraint: string;
+            static encode(message: plugpool.v1.Wants.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+            static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): plugpool.v1.Wants & plugpool.v1.Wants.$Shape;
+        }
+        namespace Wants {
+            interface $Properties {
+                place?: (plugpool.v1.Place.$Properties|null);
+                latencyMs?: (number|Long|null);
+                instances?: (number|null);
+                allAtOnce?: (boolean|null);
+                demand?: (plugpool.v1.DemandOverride.$Properties|null);
+                budgetMncs?: (number|Long|null);
+                payer?: (string|null);
+                trust?: (plugpool.v1.Trust.$Properties|null);
+                constraint?: (string|null);
+                $unknowns?: Uint8Array[];
+            }
+            type $Shape = {
+              place?: plugpool.v1.Place.$Shape|null;
+              latencyMs?: number|Long|null;
+              instances?: number|null;
+              allAtOnce?: boolean|null;
+              demand?: plugpool.v1.DemandOverride.$Shape|null;
+              budgetMncs?: number|Long|null;
+              payer?: string|null;
+              trust?: plugpool.v1.Trust.$Shape|null;
+              constraint?: string|null;
+              $unknowns?: Uint8Array[];
+            };
         }
         interface ITaskRequest extends plugpool.v1.TaskRequest.$Properties {
         }
@@ -383,6 +537,7 @@ export namespace plugpool {
             args: string[];
             input?: (plugpool.v1.Payload.$Properties|null);
             deadlineMs: (number|Long);
+            wants?: (plugpool.v1.Wants.$Properties|null);
             static encode(message: plugpool.v1.TaskRequest.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
             static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): plugpool.v1.TaskRequest & plugpool.v1.TaskRequest.$Shape;
         }
@@ -395,6 +550,7 @@ export namespace plugpool {
                 args?: (string[]|null);
                 input?: (plugpool.v1.Payload.$Properties|null);
                 deadlineMs?: (number|Long|null);
+                wants?: (plugpool.v1.Wants.$Properties|null);
                 $unknowns?: Uint8Array[];
             }
             type $Shape = {
@@ -405,6 +561,7 @@ export namespace plugpool {
               args?: string[]|null;
               input?: plugpool.v1.Payload.$Shape|null;
               deadlineMs?: number|Long|null;
+              wants?: plugpool.v1.Wants.$Shape|null;
               $unknowns?: Uint8Array[];
             };
         }
@@ -583,6 +740,7 @@ export namespace plugpool {
             $unknowns?: Uint8Array[];
             taskId: string;
             deliver: boolean;
+            explain: boolean;
             static encode(message: plugpool.v1.StatusQuery.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
             static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): plugpool.v1.StatusQuery & plugpool.v1.StatusQuery.$Shape;
         }
@@ -590,6 +748,7 @@ export namespace plugpool {
             interface $Properties {
                 taskId?: (string|null);
                 deliver?: (boolean|null);
+                explain?: (boolean|null);
                 $unknowns?: Uint8Array[];
             }
             type $Shape = plugpool.v1.StatusQuery.$Properties;
@@ -697,6 +856,7 @@ export namespace plugpool {
             wallMs: (number|Long);
             memoryMib: number;
             outputBytes: (number|Long);
+            inlineBytes?: (number|null);
             static encode(message: plugpool.v1.RunLimits.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
             static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): plugpool.v1.RunLimits & plugpool.v1.RunLimits.$Shape;
         }
@@ -706,6 +866,7 @@ export namespace plugpool {
                 wallMs?: (number|Long|null);
                 memoryMib?: (number|null);
                 outputBytes?: (number|Long|null);
+                inlineBytes?: (number|null);
                 $unknowns?: Uint8Array[];
             }
             type $Shape = plugpool.v1.RunLimits.$Properties;
@@ -729,6 +890,8 @@ export namespace plugpool {
             limits?: (plugpool.v1.RunLimits.$Properties|null);
             seed: Uint8Array;
             checkpoint?: (plugpool.v1.BlobRef.$Properties|null);
+            part?: (plugpool.v1.Offer.Part.$Properties|null);
+            checkpointEveryMs: (number|Long);
             static encode(message: plugpool.v1.Offer.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
             static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): plugpool.v1.Offer & plugpool.v1.Offer.$Shape;
         }
@@ -748,6 +911,8 @@ export namespace plugpool {
                 limits?: (plugpool.v1.RunLimits.$Properties|null);
                 seed?: (Uint8Array|null);
                 checkpoint?: (plugpool.v1.BlobRef.$Properties|null);
+                part?: (plugpool.v1.Offer.Part.$Properties|null);
+                checkpointEveryMs?: (number|Long|null);
                 $unknowns?: Uint8Array[];
             }
             type $Shape = {
@@ -765,8 +930,66 @@ export namespace plugpool {
               limits?: plugpool.v1.RunLimits.$Shape|null;
               seed?: Uint8Array|null;
               checkpoint?: plugpool.v1.BlobRef.$Shape|null;
+              part?: plugpool.v1.Offer.Part.$Shape|null;
+              checkpointEveryMs?: number|Long|null;
               $unknowns?: Uint8Array[];
             };
+            interface IPart extends plugpool.v1.Offer.Part.$Properties {
+            }
+            class Part {
+                constructor(properties?: plugpool.v1.Offer.Part.$Properties);
+                $unknowns?: Uint8Array[];
+                index: number;
+                count: number;
+                static encode(message: plugpool.v1.Offer.Part.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+                static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): plugpool.v1.Offer.Part & plugpool.v1.Offer.Part.$Shape;
+            }
+            namespace Part {
+                interface $Properties {
+                    index?: (number|null);
+                    count?: (number|null);
+                    $unknowns?: Uint8Array[];
+                }
+                type $Shape = plugpool.v1.Offer.Part.$Properties;
+            }
+        }
+        interface IDeployedImage extends plugpool.v1.DeployedImage.$Properties {
+        }
+        class DeployedImage {
+            constructor(properties?: plugpool.v1.DeployedImage.$Properties);
+            $unknowns?: Uint8Array[];
+            algorithmId: string;
+            version: string;
+            runtime: plugpool.v1.RuntimeKind;
+            image?: (plugpool.v1.BlobRef.$Properties|null);
+            static encode(message: plugpool.v1.DeployedImage.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+            static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): plugpool.v1.DeployedImage & plugpool.v1.DeployedImage.$Shape;
+        }
+        namespace DeployedImage {
+            interface $Properties {
+                algorithmId?: (string|null);
+                version?: (string|null);
+                runtime?: (plugpool.v1.RuntimeKind|null);
+                image?: (plugpool.v1.BlobRef.$Properties|null);
+                $unknowns?: Uint8Array[];
+            }
+            type $Shape = plugpool.v1.DeployedImage.$Properties;
+        }
+        interface IDeploy extends plugpool.v1.Deploy.$Properties {
+        }
+        class Deploy {
+            constructor(properties?: plugpool.v1.Deploy.$Properties);
+            $unknowns?: Uint8Array[];
+            images: plugpool.v1.DeployedImage.$Properties[];
+            static encode(message: plugpool.v1.Deploy.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+            static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): plugpool.v1.Deploy & plugpool.v1.Deploy.$Shape;
+        }
+        namespace Deploy {
+            interface $Properties {
+                images?: (plugpool.v1.DeployedImage.$Properties[]|null);
+                $unknowns?: Uint8Array[];
+            }
+            type $Shape = plugpool.v1.Deploy.$Properties;
         }
         interface IRevoke extends plugpool.v1.Revoke.$Properties {
         }
@@ -852,6 +1075,7 @@ export namespace plugpool {
             chargedMncs: (number|Long);
             algorithmId: string;
             algorithmVersion: string;
+            outputs: plugpool.v1.Payload.$Properties[];
             static encode(message: plugpool.v1.Delivery.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
             static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): plugpool.v1.Delivery & plugpool.v1.Delivery.$Shape;
         }
@@ -868,6 +1092,7 @@ export namespace plugpool {
                 chargedMncs?: (number|Long|null);
                 algorithmId?: (string|null);
                 algorithmVersion?: (string|null);
+                outputs?: (plugpool.v1.Payload.$Properties[]|null);
                 $unknowns?: Uint8Array[];
             }
             type $Shape = {
@@ -882,6 +1107,7 @@ export namespace plugpool {
               chargedMncs?: number|Long|null;
               algorithmId?: string|null;
               algorithmVersion?: string|null;
+              outputs?: plugpool.v1.Payload.$Shape[]|null;
               $unknowns?: Uint8Array[];
             };
         }
@@ -910,6 +1136,48 @@ export namespace plugpool {
                 $unknowns?: Uint8Array[];
             }
             type $Shape = plugpool.v1.TaskUpdate.$Properties;
+        }
+        interface IWaitExplanation extends plugpool.v1.WaitExplanation.$Properties {
+        }
+        class WaitExplanation {
+            constructor(properties?: plugpool.v1.WaitExplanation.$Properties);
+            $unknowns?: Uint8Array[];
+            summary: string;
+            place: number;
+            startInMs?: (number|Long|null);
+            wouldRun: string[];
+            obstacles: plugpool.v1.WaitExplanation.Obstacle.$Properties[];
+            static encode(message: plugpool.v1.WaitExplanation.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+            static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): plugpool.v1.WaitExplanation & plugpool.v1.WaitExplanation.$Shape;
+        }
+        namespace WaitExplanation {
+            interface $Properties {
+                summary?: (string|null);
+                place?: (number|null);
+                startInMs?: (number|Long|null);
+                wouldRun?: (string[]|null);
+                obstacles?: (plugpool.v1.WaitExplanation.Obstacle.$Properties[]|null);
+                $unknowns?: Uint8Array[];
+            }
+            type $Shape = plugpool.v1.WaitExplanation.$Properties;
+            interface IObstacle extends plugpool.v1.WaitExplanation.Obstacle.$Properties {
+            }
+            class Obstacle {
+                constructor(properties?: plugpool.v1.WaitExplanation.Obstacle.$Properties);
+                $unknowns?: Uint8Array[];
+                test: string;
+                donors: number;
+                static encode(message: plugpool.v1.WaitExplanation.Obstacle.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+                static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): plugpool.v1.WaitExplanation.Obstacle & plugpool.v1.WaitExplanation.Obstacle.$Shape;
+            }
+            namespace Obstacle {
+                interface $Properties {
+                    test?: (string|null);
+                    donors?: (number|null);
+                    $unknowns?: Uint8Array[];
+                }
+                type $Shape = plugpool.v1.WaitExplanation.Obstacle.$Properties;
+            }
         }
         interface IStatusReport extends plugpool.v1.StatusReport.$Properties {
         }
@@ -941,6 +1209,7 @@ export namespace plugpool {
                 progressPermille: number;
                 delivered: boolean;
                 reason: string;
+                explanation?: (plugpool.v1.WaitExplanation.$Properties|null);
                 static encode(message: plugpool.v1.StatusReport.Task.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
                 static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): plugpool.v1.StatusReport.Task & plugpool.v1.StatusReport.Task.$Shape;
             }
@@ -954,6 +1223,7 @@ export namespace plugpool {
                     progressPermille?: (number|null);
                     delivered?: (boolean|null);
                     reason?: (string|null);
+                    explanation?: (plugpool.v1.WaitExplanation.$Properties|null);
                     $unknowns?: Uint8Array[];
                 }
                 type $Shape = plugpool.v1.StatusReport.Task.$Properties;

@@ -140,6 +140,7 @@ export const plugpool = $root.plugpool = (() => {
             Body.prototype.delivery = null;
             Body.prototype.taskUpdate = null;
             Body.prototype.statusReport = null;
+            Body.prototype.deploy = null;
             Body.prototype.blobPull = null;
             Body.prototype.blobChunk = null;
             Body.prototype.blobRefused = null;
@@ -147,7 +148,7 @@ export const plugpool = $root.plugpool = (() => {
             let $oneOfFields;
 
             $Object.defineProperty(Body.prototype, "kind", {
-                get: $util.oneOfGetter($oneOfFields = ["hello", "capacity", "request", "cancel", "decline", "renewal", "checkpoint", "result", "deliveryAck", "statusQuery", "welcome", "accepted", "refused", "offer", "revoke", "renewed", "resultAck", "delivery", "taskUpdate", "statusReport", "blobPull", "blobChunk", "blobRefused"]),
+                get: $util.oneOfGetter($oneOfFields = ["hello", "capacity", "request", "cancel", "decline", "renewal", "checkpoint", "result", "deliveryAck", "statusQuery", "welcome", "accepted", "refused", "offer", "revoke", "renewed", "resultAck", "delivery", "taskUpdate", "statusReport", "deploy", "blobPull", "blobChunk", "blobRefused"]),
                 set: $util.oneOfSetter($oneOfFields)
             });
 
@@ -200,6 +201,8 @@ export const plugpool = $root.plugpool = (() => {
                     $root.plugpool.v1.TaskUpdate.encode(message.taskUpdate, writer.uint32(386).fork(), _depth + 1).ldelim();
                 if (message.statusReport != null && $Object.hasOwnProperty.call(message, "statusReport"))
                     $root.plugpool.v1.StatusReport.encode(message.statusReport, writer.uint32(394).fork(), _depth + 1).ldelim();
+                if (message.deploy != null && $Object.hasOwnProperty.call(message, "deploy"))
+                    $root.plugpool.v1.Deploy.encode(message.deploy, writer.uint32(402).fork(), _depth + 1).ldelim();
                 if (message.blobPull != null && $Object.hasOwnProperty.call(message, "blobPull"))
                     $root.plugpool.v1.BlobPull.encode(message.blobPull, writer.uint32(562).fork(), _depth + 1).ldelim();
                 if (message.blobChunk != null && $Object.hasOwnProperty.call(message, "blobChunk"))
@@ -386,6 +389,13 @@ export const plugpool = $root.plugpool = (() => {
                                 break;
                             message.statusReport = $root.plugpool.v1.StatusReport.decode(reader, reader.size(), $undefined, _depth + 1, message.statusReport);
                             message.kind = "statusReport";
+                            continue;
+                        }
+                    case 50: {
+                            if (wireType !== 2)
+                                break;
+                            message.deploy = $root.plugpool.v1.Deploy.decode(reader, reader.size(), $undefined, _depth + 1, message.deploy);
+                            message.kind = "deploy";
                             continue;
                         }
                     case 70: {
@@ -1601,6 +1611,7 @@ export const plugpool = $root.plugpool = (() => {
             CapacityReport.prototype.socPermille = null;
             CapacityReport.prototype.departureInMs = null;
             CapacityReport.prototype.chargingOnly = false;
+            CapacityReport.prototype.constraint = "";
 
             let $oneOfFields;
 
@@ -1641,6 +1652,8 @@ export const plugpool = $root.plugpool = (() => {
                     writer.uint32(56).uint64(message.departureInMs);
                 if (message.chargingOnly != null && $Object.hasOwnProperty.call(message, "chargingOnly") && message.chargingOnly !== false)
                     writer.uint32(64).bool(message.chargingOnly);
+                if (message.constraint != null && $Object.hasOwnProperty.call(message, "constraint") && message.constraint !== "")
+                    writer.uint32(74).string(message.constraint);
                 if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
                     for (let i = 0; i < message.$unknowns.length; ++i)
                         writer.raw(message.$unknowns[i]);
@@ -1737,6 +1750,15 @@ export const plugpool = $root.plugpool = (() => {
                                 delete message.chargingOnly;
                             continue;
                         }
+                    case 9: {
+                            if (wireType !== 2)
+                                break;
+                            if ((value = reader.stringVerify()).length)
+                                message.constraint = value;
+                            else
+                                delete message.constraint;
+                            continue;
+                        }
                     }
                     reader.skipType(wireType, _depth, tag);
                     if (!reader.discardUnknown) {
@@ -1757,6 +1779,770 @@ export const plugpool = $root.plugpool = (() => {
             return CapacityReport;
         })();
 
+        v1.Point = (function() {
+
+            const Point = function (properties) {
+                if (properties)
+                    for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+                        if (properties[keys[i]] != null && keys[i] !== "__proto__")
+                            this[keys[i]] = properties[keys[i]];
+            };
+
+            Point.prototype.latitudeE7 = null;
+            Point.prototype.longitudeE7 = null;
+
+            let $oneOfFields;
+
+            // Virtual OneOf for proto3 optional field
+            $Object.defineProperty(Point.prototype, "_latitudeE7", {
+                get: $util.oneOfGetter($oneOfFields = ["latitudeE7"]),
+                set: $util.oneOfSetter($oneOfFields)
+            });
+
+            // Virtual OneOf for proto3 optional field
+            $Object.defineProperty(Point.prototype, "_longitudeE7", {
+                get: $util.oneOfGetter($oneOfFields = ["longitudeE7"]),
+                set: $util.oneOfSetter($oneOfFields)
+            });
+
+            Point.encode = function (message, writer, _depth) {
+                if (!writer)
+                    writer = $Writer.create();
+                if (_depth === $undefined)
+                    _depth = 0;
+                if (_depth > $util.recursionLimit)
+                    throw $Error("max depth exceeded");
+                if (message.latitudeE7 != null && $Object.hasOwnProperty.call(message, "latitudeE7"))
+                    writer.uint32(8).sint32(message.latitudeE7);
+                if (message.longitudeE7 != null && $Object.hasOwnProperty.call(message, "longitudeE7"))
+                    writer.uint32(16).sint32(message.longitudeE7);
+                if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+                    for (let i = 0; i < message.$unknowns.length; ++i)
+                        writer.raw(message.$unknowns[i]);
+                return writer;
+            };
+
+            Point.decode = function (reader, length, _end, _depth, _target) {
+                if (!(reader instanceof $Reader))
+                    reader = $Reader.create(reader);
+                if (_depth === $undefined)
+                    _depth = 0;
+                if (_depth > $Reader.recursionLimit)
+                    throw $Error("max depth exceeded");
+                let end, message;
+                if (length === $undefined)
+                    end = reader.len;
+                else {
+                    end = reader.pos + length;
+                    if (end > reader.len)
+                        throw $RangeError("index out of range");
+                    length = reader.len;
+                    reader.len = end;
+                }
+                message = _target || new $root.plugpool.v1.Point();
+                while (reader.pos < end) {
+                    let start = reader.pos;
+                    let tag = reader.tag();
+                    if (tag === _end) {
+                        _end = $undefined;
+                        break;
+                    }
+                    let wireType = tag & 7;
+                    switch (tag >>>= 3) {
+                    case 1: {
+                            if (wireType !== 0)
+                                break;
+                            message.latitudeE7 = reader.sint32();
+                            message._latitudeE7 = "latitudeE7";
+                            continue;
+                        }
+                    case 2: {
+                            if (wireType !== 0)
+                                break;
+                            message.longitudeE7 = reader.sint32();
+                            message._longitudeE7 = "longitudeE7";
+                            continue;
+                        }
+                    }
+                    reader.skipType(wireType, _depth, tag);
+                    if (!reader.discardUnknown) {
+                        $util.makeProp(message, "$unknowns", false);
+                        (message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+                    }
+                }
+                if (length !== $undefined) {
+                    if (reader.pos !== end)
+                        throw $RangeError("index out of range");
+                    reader.len = length;
+                }
+                if (_end !== $undefined)
+                    throw $Error("missing end group");
+                return message;
+            };
+
+            return Point;
+        })();
+
+        v1.Place = (function() {
+
+            const Place = function (properties) {
+                if (properties)
+                    for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+                        if (properties[keys[i]] != null && keys[i] !== "__proto__")
+                            this[keys[i]] = properties[keys[i]];
+            };
+
+            Place.prototype.zone = null;
+            Place.prototype.point = null;
+
+            let $oneOfFields;
+
+            $Object.defineProperty(Place.prototype, "where", {
+                get: $util.oneOfGetter($oneOfFields = ["zone", "point"]),
+                set: $util.oneOfSetter($oneOfFields)
+            });
+
+            Place.encode = function (message, writer, _depth) {
+                if (!writer)
+                    writer = $Writer.create();
+                if (_depth === $undefined)
+                    _depth = 0;
+                if (_depth > $util.recursionLimit)
+                    throw $Error("max depth exceeded");
+                if (message.zone != null && $Object.hasOwnProperty.call(message, "zone"))
+                    writer.uint32(10).string(message.zone);
+                if (message.point != null && $Object.hasOwnProperty.call(message, "point"))
+                    $root.plugpool.v1.Point.encode(message.point, writer.uint32(18).fork(), _depth + 1).ldelim();
+                if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+                    for (let i = 0; i < message.$unknowns.length; ++i)
+                        writer.raw(message.$unknowns[i]);
+                return writer;
+            };
+
+            Place.decode = function (reader, length, _end, _depth, _target) {
+                if (!(reader instanceof $Reader))
+                    reader = $Reader.create(reader);
+                if (_depth === $undefined)
+                    _depth = 0;
+                if (_depth > $Reader.recursionLimit)
+                    throw $Error("max depth exceeded");
+                let end, message;
+                if (length === $undefined)
+                    end = reader.len;
+                else {
+                    end = reader.pos + length;
+                    if (end > reader.len)
+                        throw $RangeError("index out of range");
+                    length = reader.len;
+                    reader.len = end;
+                }
+                message = _target || new $root.plugpool.v1.Place();
+                while (reader.pos < end) {
+                    let start = reader.pos;
+                    let tag = reader.tag();
+                    if (tag === _end) {
+                        _end = $undefined;
+                        break;
+                    }
+                    let wireType = tag & 7;
+                    switch (tag >>>= 3) {
+                    case 1: {
+                            if (wireType !== 2)
+                                break;
+                            message.zone = reader.stringVerify();
+                            message.where = "zone";
+                            continue;
+                        }
+                    case 2: {
+                            if (wireType !== 2)
+                                break;
+                            message.point = $root.plugpool.v1.Point.decode(reader, reader.size(), $undefined, _depth + 1, message.point);
+                            message.where = "point";
+                            continue;
+                        }
+                    }
+                    reader.skipType(wireType, _depth, tag);
+                    if (!reader.discardUnknown) {
+                        $util.makeProp(message, "$unknowns", false);
+                        (message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+                    }
+                }
+                if (length !== $undefined) {
+                    if (reader.pos !== end)
+                        throw $RangeError("index out of range");
+                    reader.len = length;
+                }
+                if (_end !== $undefined)
+                    throw $Error("missing end group");
+                return message;
+            };
+
+            return Place;
+        })();
+
+        v1.Trust = (function() {
+
+            const Trust = function (properties) {
+                this.makes = [];
+                if (properties)
+                    for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+                        if (properties[keys[i]] != null && keys[i] !== "__proto__")
+                            this[keys[i]] = properties[keys[i]];
+            };
+
+            Trust.prototype.ownFleet = false;
+            Trust.prototype.makes = $util.emptyArray;
+
+            Trust.encode = function (message, writer, _depth) {
+                if (!writer)
+                    writer = $Writer.create();
+                if (_depth === $undefined)
+                    _depth = 0;
+                if (_depth > $util.recursionLimit)
+                    throw $Error("max depth exceeded");
+                if (message.ownFleet != null && $Object.hasOwnProperty.call(message, "ownFleet") && message.ownFleet !== false)
+                    writer.uint32(8).bool(message.ownFleet);
+                if (message.makes != null && message.makes.length)
+                    for (let i = 0; i < message.makes.length; ++i)
+                        writer.uint32(18).string(message.makes[i]);
+                if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+                    for (let i = 0; i < message.$unknowns.length; ++i)
+                        writer.raw(message.$unknowns[i]);
+                return writer;
+            };
+
+            Trust.decode = function (reader, length, _end, _depth, _target) {
+                if (!(reader instanceof $Reader))
+                    reader = $Reader.create(reader);
+                if (_depth === $undefined)
+                    _depth = 0;
+                if (_depth > $Reader.recursionLimit)
+                    throw $Error("max depth exceeded");
+                let end, message, value;
+                if (length === $undefined)
+                    end = reader.len;
+                else {
+                    end = reader.pos + length;
+                    if (end > reader.len)
+                        throw $RangeError("index out of range");
+                    length = reader.len;
+                    reader.len = end;
+                }
+                message = _target || new $root.plugpool.v1.Trust();
+                while (reader.pos < end) {
+                    let start = reader.pos;
+                    let tag = reader.tag();
+                    if (tag === _end) {
+                        _end = $undefined;
+                        break;
+                    }
+                    let wireType = tag & 7;
+                    switch (tag >>>= 3) {
+                    case 1: {
+                            if (wireType !== 0)
+                                break;
+                            if (value = reader.bool())
+                                message.ownFleet = value;
+                            else
+                                delete message.ownFleet;
+                            continue;
+                        }
+                    case 2: {
+                            if (wireType !== 2)
+                                break;
+                            if (!(message.makes && message.makes.length))
+                                message.makes = [];
+                            message.makes.push(reader.stringVerify());
+                            continue;
+                        }
+                    }
+                    reader.skipType(wireType, _depth, tag);
+                    if (!reader.discardUnknown) {
+                        $util.makeProp(message, "$unknowns", false);
+                        (message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+                    }
+                }
+                if (length !== $undefined) {
+                    if (reader.pos !== end)
+                        throw $RangeError("index out of range");
+                    reader.len = length;
+                }
+                if (_end !== $undefined)
+                    throw $Error("missing end group");
+                return message;
+            };
+
+            return Trust;
+        })();
+
+        v1.DemandOverride = (function() {
+
+            const DemandOverride = function (properties) {
+                if (properties)
+                    for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+                        if (properties[keys[i]] != null && keys[i] !== "__proto__")
+                            this[keys[i]] = properties[keys[i]];
+            };
+
+            DemandOverride.prototype.cpuMillicores = null;
+            DemandOverride.prototype.memoryMib = null;
+            DemandOverride.prototype.threads = null;
+            DemandOverride.prototype.gpu = null;
+            DemandOverride.prototype.workMncs = null;
+
+            let $oneOfFields;
+
+            // Virtual OneOf for proto3 optional field
+            $Object.defineProperty(DemandOverride.prototype, "_cpuMillicores", {
+                get: $util.oneOfGetter($oneOfFields = ["cpuMillicores"]),
+                set: $util.oneOfSetter($oneOfFields)
+            });
+
+            // Virtual OneOf for proto3 optional field
+            $Object.defineProperty(DemandOverride.prototype, "_memoryMib", {
+                get: $util.oneOfGetter($oneOfFields = ["memoryMib"]),
+                set: $util.oneOfSetter($oneOfFields)
+            });
+
+            // Virtual OneOf for proto3 optional field
+            $Object.defineProperty(DemandOverride.prototype, "_threads", {
+                get: $util.oneOfGetter($oneOfFields = ["threads"]),
+                set: $util.oneOfSetter($oneOfFields)
+            });
+
+            // Virtual OneOf for proto3 optional field
+            $Object.defineProperty(DemandOverride.prototype, "_gpu", {
+                get: $util.oneOfGetter($oneOfFields = ["gpu"]),
+                set: $util.oneOfSetter($oneOfFields)
+            });
+
+            // Virtual OneOf for proto3 optional field
+            $Object.defineProperty(DemandOverride.prototype, "_workMncs", {
+                get: $util.oneOfGetter($oneOfFields = ["workMncs"]),
+                set: $util.oneOfSetter($oneOfFields)
+            });
+
+            DemandOverride.encode = function (message, writer, _depth) {
+                if (!writer)
+                    writer = $Writer.create();
+                if (_depth === $undefined)
+                    _depth = 0;
+                if (_depth > $util.recursionLimit)
+                    throw $Error("max depth exceeded");
+                if (message.cpuMillicores != null && $Object.hasOwnProperty.call(message, "cpuMillicores"))
+                    writer.uint32(8).uint32(message.cpuMillicores);
+                if (message.memoryMib != null && $Object.hasOwnProperty.call(message, "memoryMib"))
+                    writer.uint32(16).uint32(message.memoryMib);
+                if (message.threads != null && $Object.hasOwnProperty.call(message, "threads"))
+                    writer.uint32(24).uint32(message.threads);
+                if (message.gpu != null && $Object.hasOwnProperty.call(message, "gpu"))
+                    $root.plugpool.v1.DemandOverride.Gpu.encode(message.gpu, writer.uint32(34).fork(), _depth + 1).ldelim();
+                if (message.workMncs != null && $Object.hasOwnProperty.call(message, "workMncs"))
+                    writer.uint32(40).uint64(message.workMncs);
+                if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+                    for (let i = 0; i < message.$unknowns.length; ++i)
+                        writer.raw(message.$unknowns[i]);
+                return writer;
+            };
+
+            DemandOverride.decode = function (reader, length, _end, _depth, _target) {
+                if (!(reader instanceof $Reader))
+                    reader = $Reader.create(reader);
+                if (_depth === $undefined)
+                    _depth = 0;
+                if (_depth > $Reader.recursionLimit)
+                    throw $Error("max depth exceeded");
+                let end, message;
+                if (length === $undefined)
+                    end = reader.len;
+                else {
+                    end = reader.pos + length;
+                    if (end > reader.len)
+                        throw $RangeError("index out of range");
+                    length = reader.len;
+                    reader.len = end;
+                }
+                message = _target || new $root.plugpool.v1.DemandOverride();
+                while (reader.pos < end) {
+                    let start = reader.pos;
+                    let tag = reader.tag();
+                    if (tag === _end) {
+                        _end = $undefined;
+                        break;
+                    }
+                    let wireType = tag & 7;
+                    switch (tag >>>= 3) {
+                    case 1: {
+                            if (wireType !== 0)
+                                break;
+                            message.cpuMillicores = reader.uint32();
+                            message._cpuMillicores = "cpuMillicores";
+                            continue;
+                        }
+                    case 2: {
+                            if (wireType !== 0)
+                                break;
+                            message.memoryMib = reader.uint32();
+                            message._memoryMib = "memoryMib";
+                            continue;
+                        }
+                    case 3: {
+                            if (wireType !== 0)
+                                break;
+                            message.threads = reader.uint32();
+                            message._threads = "threads";
+                            continue;
+                        }
+                    case 4: {
+                            if (wireType !== 2)
+                                break;
+                            message.gpu = $root.plugpool.v1.DemandOverride.Gpu.decode(reader, reader.size(), $undefined, _depth + 1, message.gpu);
+                            message._gpu = "gpu";
+                            continue;
+                        }
+                    case 5: {
+                            if (wireType !== 0)
+                                break;
+                            message.workMncs = reader.uint64();
+                            message._workMncs = "workMncs";
+                            continue;
+                        }
+                    }
+                    reader.skipType(wireType, _depth, tag);
+                    if (!reader.discardUnknown) {
+                        $util.makeProp(message, "$unknowns", false);
+                        (message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+                    }
+                }
+                if (length !== $undefined) {
+                    if (reader.pos !== end)
+                        throw $RangeError("index out of range");
+                    reader.len = length;
+                }
+                if (_end !== $undefined)
+                    throw $Error("missing end group");
+                return message;
+            };
+
+            DemandOverride.Gpu = (function() {
+
+                const Gpu = function (properties) {
+                    if (properties)
+                        for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+                            if (properties[keys[i]] != null && keys[i] !== "__proto__")
+                                this[keys[i]] = properties[keys[i]];
+                };
+
+                Gpu.prototype.shareMillis = null;
+                Gpu.prototype.vramMib = null;
+                Gpu.prototype.model = "";
+
+                let $oneOfFields;
+
+                // Virtual OneOf for proto3 optional field
+                $Object.defineProperty(Gpu.prototype, "_shareMillis", {
+                    get: $util.oneOfGetter($oneOfFields = ["shareMillis"]),
+                    set: $util.oneOfSetter($oneOfFields)
+                });
+
+                // Virtual OneOf for proto3 optional field
+                $Object.defineProperty(Gpu.prototype, "_vramMib", {
+                    get: $util.oneOfGetter($oneOfFields = ["vramMib"]),
+                    set: $util.oneOfSetter($oneOfFields)
+                });
+
+                Gpu.encode = function (message, writer, _depth) {
+                    if (!writer)
+                        writer = $Writer.create();
+                    if (_depth === $undefined)
+                        _depth = 0;
+                    if (_depth > $util.recursionLimit)
+                        throw $Error("max depth exceeded");
+                    if (message.shareMillis != null && $Object.hasOwnProperty.call(message, "shareMillis"))
+                        writer.uint32(8).uint32(message.shareMillis);
+                    if (message.vramMib != null && $Object.hasOwnProperty.call(message, "vramMib"))
+                        writer.uint32(16).uint32(message.vramMib);
+                    if (message.model != null && $Object.hasOwnProperty.call(message, "model") && message.model !== "")
+                        writer.uint32(26).string(message.model);
+                    if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+                        for (let i = 0; i < message.$unknowns.length; ++i)
+                            writer.raw(message.$unknowns[i]);
+                    return writer;
+                };
+
+                Gpu.decode = function (reader, length, _end, _depth, _target) {
+                    if (!(reader instanceof $Reader))
+                        reader = $Reader.create(reader);
+                    if (_depth === $undefined)
+                        _depth = 0;
+                    if (_depth > $Reader.recursionLimit)
+                        throw $Error("max depth exceeded");
+                    let end, message, value;
+                    if (length === $undefined)
+                        end = reader.len;
+                    else {
+                        end = reader.pos + length;
+                        if (end > reader.len)
+                            throw $RangeError("index out of range");
+                        length = reader.len;
+                        reader.len = end;
+                    }
+                    message = _target || new $root.plugpool.v1.DemandOverride.Gpu();
+                    while (reader.pos < end) {
+                        let start = reader.pos;
+                        let tag = reader.tag();
+                        if (tag === _end) {
+                            _end = $undefined;
+                            break;
+                        }
+                        let wireType = tag & 7;
+                        switch (tag >>>= 3) {
+                        case 1: {
+                                if (wireType !== 0)
+                                    break;
+                                message.shareMillis = reader.uint32();
+                                message._shareMillis = "shareMillis";
+                                continue;
+                            }
+                        case 2: {
+                                if (wireType !== 0)
+                                    break;
+                                message.vramMib = reader.uint32();
+                                message._vramMib = "vramMib";
+                                continue;
+                            }
+                        case 3: {
+                                if (wireType !== 2)
+                                    break;
+                                if ((value = reader.stringVerify()).length)
+                                    message.model = value;
+                                else
+                                    delete message.model;
+                                continue;
+                            }
+                        }
+                        reader.skipType(wireType, _depth, tag);
+                        if (!reader.discardUnknown) {
+                            $util.makeProp(message, "$unknowns", false);
+                            (message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+                        }
+                    }
+                    if (length !== $undefined) {
+                        if (reader.pos !== end)
+                            throw $RangeError("index out of range");
+                        reader.len = length;
+                    }
+                    if (_end !== $undefined)
+                        throw $Error("missing end group");
+                    return message;
+                };
+
+                return Gpu;
+            })();
+
+            return DemandOverride;
+        })();
+
+        v1.Wants = (function() {
+
+            const Wants = function (properties) {
+                if (properties)
+                    for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+                        if (properties[keys[i]] != null && keys[i] !== "__proto__")
+                            this[keys[i]] = properties[keys[i]];
+            };
+
+            Wants.prototype.place = null;
+            Wants.prototype.latencyMs = $util.Long ? $util.Long.fromBits(0,0,true) : 0;
+            Wants.prototype.instances = null;
+            Wants.prototype.allAtOnce = false;
+            Wants.prototype.demand = null;
+            Wants.prototype.budgetMncs = null;
+            Wants.prototype.payer = "";
+            Wants.prototype.trust = null;
+            Wants.prototype.constraint = "";
+
+            let $oneOfFields;
+
+            // Virtual OneOf for proto3 optional field
+            $Object.defineProperty(Wants.prototype, "_place", {
+                get: $util.oneOfGetter($oneOfFields = ["place"]),
+                set: $util.oneOfSetter($oneOfFields)
+            });
+
+            // Virtual OneOf for proto3 optional field
+            $Object.defineProperty(Wants.prototype, "_instances", {
+                get: $util.oneOfGetter($oneOfFields = ["instances"]),
+                set: $util.oneOfSetter($oneOfFields)
+            });
+
+            // Virtual OneOf for proto3 optional field
+            $Object.defineProperty(Wants.prototype, "_demand", {
+                get: $util.oneOfGetter($oneOfFields = ["demand"]),
+                set: $util.oneOfSetter($oneOfFields)
+            });
+
+            // Virtual OneOf for proto3 optional field
+            $Object.defineProperty(Wants.prototype, "_budgetMncs", {
+                get: $util.oneOfGetter($oneOfFields = ["budgetMncs"]),
+                set: $util.oneOfSetter($oneOfFields)
+            });
+
+            // Virtual OneOf for proto3 optional field
+            $Object.defineProperty(Wants.prototype, "_trust", {
+                get: $util.oneOfGetter($oneOfFields = ["trust"]),
+                set: $util.oneOfSetter($oneOfFields)
+            });
+
+            Wants.encode = function (message, writer, _depth) {
+                if (!writer)
+                    writer = $Writer.create();
+                if (_depth === $undefined)
+                    _depth = 0;
+                if (_depth > $util.recursionLimit)
+                    throw $Error("max depth exceeded");
+                if (message.place != null && $Object.hasOwnProperty.call(message, "place"))
+                    $root.plugpool.v1.Place.encode(message.place, writer.uint32(10).fork(), _depth + 1).ldelim();
+                if (message.latencyMs != null && $Object.hasOwnProperty.call(message, "latencyMs") && (typeof message.latencyMs === "object" ? message.latencyMs.low || message.latencyMs.high : message.latencyMs !== 0))
+                    writer.uint32(16).uint64(message.latencyMs);
+                if (message.instances != null && $Object.hasOwnProperty.call(message, "instances"))
+                    writer.uint32(24).uint32(message.instances);
+                if (message.allAtOnce != null && $Object.hasOwnProperty.call(message, "allAtOnce") && message.allAtOnce !== false)
+                    writer.uint32(32).bool(message.allAtOnce);
+                if (message.demand != null && $Object.hasOwnProperty.call(message, "demand"))
+                    $root.plugpool.v1.DemandOverride.encode(message.demand, writer.uint32(42).fork(), _depth + 1).ldelim();
+                if (message.budgetMncs != null && $Object.hasOwnProperty.call(message, "budgetMncs"))
+                    writer.uint32(48).uint64(message.budgetMncs);
+                if (message.payer != null && $Object.hasOwnProperty.call(message, "payer") && message.payer !== "")
+                    writer.uint32(58).string(message.payer);
+                if (message.trust != null && $Object.hasOwnProperty.call(message, "trust"))
+                    $root.plugpool.v1.Trust.encode(message.trust, writer.uint32(66).fork(), _depth + 1).ldelim();
+                if (message.constraint != null && $Object.hasOwnProperty.call(message, "constraint") && message.constraint !== "")
+                    writer.uint32(74).string(message.constraint);
+                if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+                    for (let i = 0; i < message.$unknowns.length; ++i)
+                        writer.raw(message.$unknowns[i]);
+                return writer;
+            };
+
+            Wants.decode = function (reader, length, _end, _depth, _target) {
+                if (!(reader instanceof $Reader))
+                    reader = $Reader.create(reader);
+                if (_depth === $undefined)
+                    _depth = 0;
+                if (_depth > $Reader.recursionLimit)
+                    throw $Error("max depth exceeded");
+                let end, message, value;
+                if (length === $undefined)
+                    end = reader.len;
+                else {
+                    end = reader.pos + length;
+                    if (end > reader.len)
+                        throw $RangeError("index out of range");
+                    length = reader.len;
+                    reader.len = end;
+                }
+                message = _target || new $root.plugpool.v1.Wants();
+                while (reader.pos < end) {
+                    let start = reader.pos;
+                    let tag = reader.tag();
+                    if (tag === _end) {
+                        _end = $undefined;
+                        break;
+                    }
+                    let wireType = tag & 7;
+                    switch (tag >>>= 3) {
+                    case 1: {
+                            if (wireType !== 2)
+                                break;
+                            message.place = $root.plugpool.v1.Place.decode(reader, reader.size(), $undefined, _depth + 1, message.place);
+                            message._place = "place";
+                            continue;
+                        }
+                    case 2: {
+                            if (wireType !== 0)
+                                break;
+                            if (typeof (value = reader.uint64()) === "object" ? value.low || value.high : value !== 0)
+                                message.latencyMs = value;
+                            else
+                                delete message.latencyMs;
+                            continue;
+                        }
+                    case 3: {
+                            if (wireType !== 0)
+                                break;
+                            message.instances = reader.uint32();
+                            message._instances = "instances";
+                            continue;
+                        }
+                    case 4: {
+                            if (wireType !== 0)
+                                break;
+                            if (value = reader.bool())
+                                message.allAtOnce = value;
+                            else
+                                delete message.allAtOnce;
+                            continue;
+                        }
+                    case 5: {
+                            if (wireType !== 2)
+                                break;
+                            message.demand = $root.plugpool.v1.DemandOverride.decode(reader, reader.size(), $undefined, _depth + 1, message.demand);
+                            message._demand = "demand";
+                            continue;
+                        }
+                    case 6: {
+                            if (wireType !== 0)
+                                break;
+                            message.budgetMncs = reader.uint64();
+                            message._budgetMncs = "budgetMncs";
+                            continue;
+                        }
+                    case 7: {
+                            if (wireType !== 2)
+                                break;
+                            if ((value = reader.stringVerify()).length)
+                                message.payer = value;
+                            else
+                                delete message.payer;
+                            continue;
+                        }
+                    case 8: {
+                            if (wireType !== 2)
+                                break;
+                            message.trust = $root.plugpool.v1.Trust.decode(reader, reader.size(), $undefined, _depth + 1, message.trust);
+                            message._trust = "trust";
+                            continue;
+                        }
+                    case 9: {
+                            if (wireType !== 2)
+                                break;
+                            if ((value = reader.stringVerify()).length)
+                                message.constraint = value;
+                            else
+                                delete message.constraint;
+                            continue;
+                        }
+                    }
+                    reader.skipType(wireType, _depth, tag);
+                    if (!reader.discardUnknown) {
+                        $util.makeProp(message, "$unknowns", false);
+                        (message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+                    }
+                }
+                if (length !== $undefined) {
+                    if (reader.pos !== end)
+                        throw $RangeError("index out of range");
+                    reader.len = length;
+                }
+                if (_end !== $undefined)
+                    throw $Error("missing end group");
+                return message;
+            };
+
+            return Wants;
+        })();
+
         v1.TaskRequest = (function() {
 
             const TaskRequest = function (properties) {
@@ -1774,6 +2560,15 @@ export const plugpool = $root.plugpool = (() => {
             TaskRequest.prototype.args = $util.emptyArray;
             TaskRequest.prototype.input = null;
             TaskRequest.prototype.deadlineMs = $util.Long ? $util.Long.fromBits(0,0,true) : 0;
+            TaskRequest.prototype.wants = null;
+
+            let $oneOfFields;
+
+            // Virtual OneOf for proto3 optional field
+            $Object.defineProperty(TaskRequest.prototype, "_wants", {
+                get: $util.oneOfGetter($oneOfFields = ["wants"]),
+                set: $util.oneOfSetter($oneOfFields)
+            });
 
             TaskRequest.encode = function (message, writer, _depth) {
                 if (!writer)
@@ -1797,6 +2592,8 @@ export const plugpool = $root.plugpool = (() => {
                     $root.plugpool.v1.Payload.encode(message.input, writer.uint32(50).fork(), _depth + 1).ldelim();
                 if (message.deadlineMs != null && $Object.hasOwnProperty.call(message, "deadlineMs") && (typeof message.deadlineMs === "object" ? message.deadlineMs.low || message.deadlineMs.high : message.deadlineMs !== 0))
                     writer.uint32(56).uint64(message.deadlineMs);
+                if (message.wants != null && $Object.hasOwnProperty.call(message, "wants"))
+                    $root.plugpool.v1.Wants.encode(message.wants, writer.uint32(66).fork(), _depth + 1).ldelim();
                 if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
                     for (let i = 0; i < message.$unknowns.length; ++i)
                         writer.raw(message.$unknowns[i]);
@@ -1887,6 +2684,13 @@ export const plugpool = $root.plugpool = (() => {
                                 message.deadlineMs = value;
                             else
                                 delete message.deadlineMs;
+                            continue;
+                        }
+                    case 8: {
+                            if (wireType !== 2)
+                                break;
+                            message.wants = $root.plugpool.v1.Wants.decode(reader, reader.size(), $undefined, _depth + 1, message.wants);
+                            message._wants = "wants";
                             continue;
                         }
                     }
@@ -2694,6 +3498,7 @@ export const plugpool = $root.plugpool = (() => {
 
             StatusQuery.prototype.taskId = "";
             StatusQuery.prototype.deliver = false;
+            StatusQuery.prototype.explain = false;
 
             StatusQuery.encode = function (message, writer, _depth) {
                 if (!writer)
@@ -2706,6 +3511,8 @@ export const plugpool = $root.plugpool = (() => {
                     writer.uint32(10).string(message.taskId);
                 if (message.deliver != null && $Object.hasOwnProperty.call(message, "deliver") && message.deliver !== false)
                     writer.uint32(16).bool(message.deliver);
+                if (message.explain != null && $Object.hasOwnProperty.call(message, "explain") && message.explain !== false)
+                    writer.uint32(24).bool(message.explain);
                 if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
                     for (let i = 0; i < message.$unknowns.length; ++i)
                         writer.raw(message.$unknowns[i]);
@@ -2755,6 +3562,15 @@ export const plugpool = $root.plugpool = (() => {
                                 message.deliver = value;
                             else
                                 delete message.deliver;
+                            continue;
+                        }
+                    case 3: {
+                            if (wireType !== 0)
+                                break;
+                            if (value = reader.bool())
+                                message.explain = value;
+                            else
+                                delete message.explain;
                             continue;
                         }
                     }
@@ -3301,6 +4117,15 @@ export const plugpool = $root.plugpool = (() => {
             RunLimits.prototype.wallMs = $util.Long ? $util.Long.fromBits(0,0,true) : 0;
             RunLimits.prototype.memoryMib = 0;
             RunLimits.prototype.outputBytes = $util.Long ? $util.Long.fromBits(0,0,true) : 0;
+            RunLimits.prototype.inlineBytes = null;
+
+            let $oneOfFields;
+
+            // Virtual OneOf for proto3 optional field
+            $Object.defineProperty(RunLimits.prototype, "_inlineBytes", {
+                get: $util.oneOfGetter($oneOfFields = ["inlineBytes"]),
+                set: $util.oneOfSetter($oneOfFields)
+            });
 
             RunLimits.encode = function (message, writer, _depth) {
                 if (!writer)
@@ -3317,6 +4142,8 @@ export const plugpool = $root.plugpool = (() => {
                     writer.uint32(24).uint32(message.memoryMib);
                 if (message.outputBytes != null && $Object.hasOwnProperty.call(message, "outputBytes") && (typeof message.outputBytes === "object" ? message.outputBytes.low || message.outputBytes.high : message.outputBytes !== 0))
                     writer.uint32(32).uint64(message.outputBytes);
+                if (message.inlineBytes != null && $Object.hasOwnProperty.call(message, "inlineBytes"))
+                    writer.uint32(40).uint32(message.inlineBytes);
                 if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
                     for (let i = 0; i < message.$unknowns.length; ++i)
                         writer.raw(message.$unknowns[i]);
@@ -3386,6 +4213,13 @@ export const plugpool = $root.plugpool = (() => {
                                 delete message.outputBytes;
                             continue;
                         }
+                    case 5: {
+                            if (wireType !== 0)
+                                break;
+                            message.inlineBytes = reader.uint32();
+                            message._inlineBytes = "inlineBytes";
+                            continue;
+                        }
                     }
                     reader.skipType(wireType, _depth, tag);
                     if (!reader.discardUnknown) {
@@ -3430,12 +4264,20 @@ export const plugpool = $root.plugpool = (() => {
             Offer.prototype.limits = null;
             Offer.prototype.seed = $util.newBuffer([]);
             Offer.prototype.checkpoint = null;
+            Offer.prototype.part = null;
+            Offer.prototype.checkpointEveryMs = $util.Long ? $util.Long.fromBits(0,0,true) : 0;
 
             let $oneOfFields;
 
             // Virtual OneOf for proto3 optional field
             $Object.defineProperty(Offer.prototype, "_checkpoint", {
                 get: $util.oneOfGetter($oneOfFields = ["checkpoint"]),
+                set: $util.oneOfSetter($oneOfFields)
+            });
+
+            // Virtual OneOf for proto3 optional field
+            $Object.defineProperty(Offer.prototype, "_part", {
+                get: $util.oneOfGetter($oneOfFields = ["part"]),
                 set: $util.oneOfSetter($oneOfFields)
             });
 
@@ -3475,6 +4317,10 @@ export const plugpool = $root.plugpool = (() => {
                     writer.uint32(106).bytes(message.seed);
                 if (message.checkpoint != null && $Object.hasOwnProperty.call(message, "checkpoint"))
                     $root.plugpool.v1.BlobRef.encode(message.checkpoint, writer.uint32(114).fork(), _depth + 1).ldelim();
+                if (message.part != null && $Object.hasOwnProperty.call(message, "part"))
+                    $root.plugpool.v1.Offer.Part.encode(message.part, writer.uint32(122).fork(), _depth + 1).ldelim();
+                if (message.checkpointEveryMs != null && $Object.hasOwnProperty.call(message, "checkpointEveryMs") && (typeof message.checkpointEveryMs === "object" ? message.checkpointEveryMs.low || message.checkpointEveryMs.high : message.checkpointEveryMs !== 0))
+                    writer.uint32(128).uint64(message.checkpointEveryMs);
                 if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
                     for (let i = 0; i < message.$unknowns.length; ++i)
                         writer.raw(message.$unknowns[i]);
@@ -3616,6 +4462,22 @@ export const plugpool = $root.plugpool = (() => {
                             message._checkpoint = "checkpoint";
                             continue;
                         }
+                    case 15: {
+                            if (wireType !== 2)
+                                break;
+                            message.part = $root.plugpool.v1.Offer.Part.decode(reader, reader.size(), $undefined, _depth + 1, message.part);
+                            message._part = "part";
+                            continue;
+                        }
+                    case 16: {
+                            if (wireType !== 0)
+                                break;
+                            if (typeof (value = reader.uint64()) === "object" ? value.low || value.high : value !== 0)
+                                message.checkpointEveryMs = value;
+                            else
+                                delete message.checkpointEveryMs;
+                            continue;
+                        }
                     }
                     reader.skipType(wireType, _depth, tag);
                     if (!reader.discardUnknown) {
@@ -3633,7 +4495,299 @@ export const plugpool = $root.plugpool = (() => {
                 return message;
             };
 
+            Offer.Part = (function() {
+
+                const Part = function (properties) {
+                    if (properties)
+                        for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+                            if (properties[keys[i]] != null && keys[i] !== "__proto__")
+                                this[keys[i]] = properties[keys[i]];
+                };
+
+                Part.prototype.index = 0;
+                Part.prototype.count = 0;
+
+                Part.encode = function (message, writer, _depth) {
+                    if (!writer)
+                        writer = $Writer.create();
+                    if (_depth === $undefined)
+                        _depth = 0;
+                    if (_depth > $util.recursionLimit)
+                        throw $Error("max depth exceeded");
+                    if (message.index != null && $Object.hasOwnProperty.call(message, "index") && message.index !== 0)
+                        writer.uint32(8).uint32(message.index);
+                    if (message.count != null && $Object.hasOwnProperty.call(message, "count") && message.count !== 0)
+                        writer.uint32(16).uint32(message.count);
+                    if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+                        for (let i = 0; i < message.$unknowns.length; ++i)
+                            writer.raw(message.$unknowns[i]);
+                    return writer;
+                };
+
+                Part.decode = function (reader, length, _end, _depth, _target) {
+                    if (!(reader instanceof $Reader))
+                        reader = $Reader.create(reader);
+                    if (_depth === $undefined)
+                        _depth = 0;
+                    if (_depth > $Reader.recursionLimit)
+                        throw $Error("max depth exceeded");
+                    let end, message, value;
+                    if (length === $undefined)
+                        end = reader.len;
+                    else {
+                        end = reader.pos + length;
+                        if (end > reader.len)
+                            throw $RangeError("index out of range");
+                        length = reader.len;
+                        reader.len = end;
+                    }
+                    message = _target || new $root.plugpool.v1.Offer.Part();
+                    while (reader.pos < end) {
+                        let start = reader.pos;
+                        let tag = reader.tag();
+                        if (tag === _end) {
+                            _end = $undefined;
+                            break;
+                        }
+                        let wireType = tag & 7;
+                        switch (tag >>>= 3) {
+                        case 1: {
+                                if (wireType !== 0)
+                                    break;
+                                if (value = reader.uint32())
+                                    message.index = value;
+                                else
+                                    delete message.index;
+                                continue;
+                            }
+                        case 2: {
+                                if (wireType !== 0)
+                                    break;
+                                if (value = reader.uint32())
+                                    message.count = value;
+                                else
+                                    delete message.count;
+                                continue;
+                            }
+                        }
+                        reader.skipType(wireType, _depth, tag);
+                        if (!reader.discardUnknown) {
+                            $util.makeProp(message, "$unknowns", false);
+                            (message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+                        }
+                    }
+                    if (length !== $undefined) {
+                        if (reader.pos !== end)
+                            throw $RangeError("index out of range");
+                        reader.len = length;
+                    }
+                    if (_end !== $undefined)
+                        throw $Error("missing end group");
+                    return message;
+                };
+
+                return Part;
+            })();
+
             return Offer;
+        })();
+
+        v1.DeployedImage = (function() {
+
+            const DeployedImage = function (properties) {
+                if (properties)
+                    for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+                        if (properties[keys[i]] != null && keys[i] !== "__proto__")
+                            this[keys[i]] = properties[keys[i]];
+            };
+
+            DeployedImage.prototype.algorithmId = "";
+            DeployedImage.prototype.version = "";
+            DeployedImage.prototype.runtime = 0;
+            DeployedImage.prototype.image = null;
+
+            DeployedImage.encode = function (message, writer, _depth) {
+                if (!writer)
+                    writer = $Writer.create();
+                if (_depth === $undefined)
+                    _depth = 0;
+                if (_depth > $util.recursionLimit)
+                    throw $Error("max depth exceeded");
+                if (message.algorithmId != null && $Object.hasOwnProperty.call(message, "algorithmId") && message.algorithmId !== "")
+                    writer.uint32(10).string(message.algorithmId);
+                if (message.version != null && $Object.hasOwnProperty.call(message, "version") && message.version !== "")
+                    writer.uint32(18).string(message.version);
+                if (message.runtime != null && $Object.hasOwnProperty.call(message, "runtime") && message.runtime !== 0)
+                    writer.uint32(24).int32(message.runtime);
+                if (message.image != null && $Object.hasOwnProperty.call(message, "image"))
+                    $root.plugpool.v1.BlobRef.encode(message.image, writer.uint32(34).fork(), _depth + 1).ldelim();
+                if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+                    for (let i = 0; i < message.$unknowns.length; ++i)
+                        writer.raw(message.$unknowns[i]);
+                return writer;
+            };
+
+            DeployedImage.decode = function (reader, length, _end, _depth, _target) {
+                if (!(reader instanceof $Reader))
+                    reader = $Reader.create(reader);
+                if (_depth === $undefined)
+                    _depth = 0;
+                if (_depth > $Reader.recursionLimit)
+                    throw $Error("max depth exceeded");
+                let end, message, value;
+                if (length === $undefined)
+                    end = reader.len;
+                else {
+                    end = reader.pos + length;
+                    if (end > reader.len)
+                        throw $RangeError("index out of range");
+                    length = reader.len;
+                    reader.len = end;
+                }
+                message = _target || new $root.plugpool.v1.DeployedImage();
+                while (reader.pos < end) {
+                    let start = reader.pos;
+                    let tag = reader.tag();
+                    if (tag === _end) {
+                        _end = $undefined;
+                        break;
+                    }
+                    let wireType = tag & 7;
+                    switch (tag >>>= 3) {
+                    case 1: {
+                            if (wireType !== 2)
+                                break;
+                            if ((value = reader.stringVerify()).length)
+                                message.algorithmId = value;
+                            else
+                                delete message.algorithmId;
+                            continue;
+                        }
+                    case 2: {
+                            if (wireType !== 2)
+                                break;
+                            if ((value = reader.stringVerify()).length)
+                                message.version = value;
+                            else
+                                delete message.version;
+                            continue;
+                        }
+                    case 3: {
+                            if (wireType !== 0)
+                                break;
+                            if (value = reader.int32())
+                                message.runtime = value;
+                            else
+                                delete message.runtime;
+                            continue;
+                        }
+                    case 4: {
+                            if (wireType !== 2)
+                                break;
+                            message.image = $root.plugpool.v1.BlobRef.decode(reader, reader.size(), $undefined, _depth + 1, message.image);
+                            continue;
+                        }
+                    }
+                    reader.skipType(wireType, _depth, tag);
+                    if (!reader.discardUnknown) {
+                        $util.makeProp(message, "$unknowns", false);
+                        (message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+                    }
+                }
+                if (length !== $undefined) {
+                    if (reader.pos !== end)
+                        throw $RangeError("index out of range");
+                    reader.len = length;
+                }
+                if (_end !== $undefined)
+                    throw $Error("missing end group");
+                return message;
+            };
+
+            return DeployedImage;
+        })();
+
+        v1.Deploy = (function() {
+
+            const Deploy = function (properties) {
+                this.images = [];
+                if (properties)
+                    for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+                        if (properties[keys[i]] != null && keys[i] !== "__proto__")
+                            this[keys[i]] = properties[keys[i]];
+            };
+
+            Deploy.prototype.images = $util.emptyArray;
+
+            Deploy.encode = function (message, writer, _depth) {
+                if (!writer)
+                    writer = $Writer.create();
+                if (_depth === $undefined)
+                    _depth = 0;
+                if (_depth > $util.recursionLimit)
+                    throw $Error("max depth exceeded");
+                if (message.images != null && message.images.length)
+                    for (let i = 0; i < message.images.length; ++i)
+                        $root.plugpool.v1.DeployedImage.encode(message.images[i], writer.uint32(10).fork(), _depth + 1).ldelim();
+                if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+                    for (let i = 0; i < message.$unknowns.length; ++i)
+                        writer.raw(message.$unknowns[i]);
+                return writer;
+            };
+
+            Deploy.decode = function (reader, length, _end, _depth, _target) {
+                if (!(reader instanceof $Reader))
+                    reader = $Reader.create(reader);
+                if (_depth === $undefined)
+                    _depth = 0;
+                if (_depth > $Reader.recursionLimit)
+                    throw $Error("max depth exceeded");
+                let end, message;
+                if (length === $undefined)
+                    end = reader.len;
+                else {
+                    end = reader.pos + length;
+                    if (end > reader.len)
+                        throw $RangeError("index out of range");
+                    length = reader.len;
+                    reader.len = end;
+                }
+                message = _target || new $root.plugpool.v1.Deploy();
+                while (reader.pos < end) {
+                    let start = reader.pos;
+                    let tag = reader.tag();
+                    if (tag === _end) {
+                        _end = $undefined;
+                        break;
+                    }
+                    let wireType = tag & 7;
+                    switch (tag >>>= 3) {
+                    case 1: {
+                            if (wireType !== 2)
+                                break;
+                            if (!(message.images && message.images.length))
+                                message.images = [];
+                            message.images.push($root.plugpool.v1.DeployedImage.decode(reader, reader.size(), $undefined, _depth + 1));
+                            continue;
+                        }
+                    }
+                    reader.skipType(wireType, _depth, tag);
+                    if (!reader.discardUnknown) {
+                        $util.makeProp(message, "$unknowns", false);
+                        (message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+                    }
+                }
+                if (length !== $undefined) {
+                    if (reader.pos !== end)
+                        throw $RangeError("index out of range");
+                    reader.len = length;
+                }
+                if (_end !== $undefined)
+                    throw $Error("missing end group");
+                return message;
+            };
+
+            return Deploy;
         })();
 
         v1.Revoke = (function() {
@@ -3953,6 +5107,7 @@ export const plugpool = $root.plugpool = (() => {
         v1.Delivery = (function() {
 
             const Delivery = function (properties) {
+                this.outputs = [];
                 if (properties)
                     for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
                         if (properties[keys[i]] != null && keys[i] !== "__proto__")
@@ -3970,6 +5125,7 @@ export const plugpool = $root.plugpool = (() => {
             Delivery.prototype.chargedMncs = $util.Long ? $util.Long.fromBits(0,0,true) : 0;
             Delivery.prototype.algorithmId = "";
             Delivery.prototype.algorithmVersion = "";
+            Delivery.prototype.outputs = $util.emptyArray;
 
             Delivery.encode = function (message, writer, _depth) {
                 if (!writer)
@@ -4000,6 +5156,9 @@ export const plugpool = $root.plugpool = (() => {
                     writer.uint32(82).string(message.algorithmId);
                 if (message.algorithmVersion != null && $Object.hasOwnProperty.call(message, "algorithmVersion") && message.algorithmVersion !== "")
                     writer.uint32(90).string(message.algorithmVersion);
+                if (message.outputs != null && message.outputs.length)
+                    for (let i = 0; i < message.outputs.length; ++i)
+                        $root.plugpool.v1.Payload.encode(message.outputs[i], writer.uint32(98).fork(), _depth + 1).ldelim();
                 if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
                     for (let i = 0; i < message.$unknowns.length; ++i)
                         writer.raw(message.$unknowns[i]);
@@ -4121,6 +5280,14 @@ export const plugpool = $root.plugpool = (() => {
                                 message.algorithmVersion = value;
                             else
                                 delete message.algorithmVersion;
+                            continue;
+                        }
+                    case 12: {
+                            if (wireType !== 2)
+                                break;
+                            if (!(message.outputs && message.outputs.length))
+                                message.outputs = [];
+                            message.outputs.push($root.plugpool.v1.Payload.decode(reader, reader.size(), $undefined, _depth + 1));
                             continue;
                         }
                     }
@@ -4285,6 +5452,238 @@ export const plugpool = $root.plugpool = (() => {
             return TaskUpdate;
         })();
 
+        v1.WaitExplanation = (function() {
+
+            const WaitExplanation = function (properties) {
+                this.wouldRun = [];
+                this.obstacles = [];
+                if (properties)
+                    for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+                        if (properties[keys[i]] != null && keys[i] !== "__proto__")
+                            this[keys[i]] = properties[keys[i]];
+            };
+
+            WaitExplanation.prototype.summary = "";
+            WaitExplanation.prototype.place = 0;
+            WaitExplanation.prototype.startInMs = null;
+            WaitExplanation.prototype.wouldRun = $util.emptyArray;
+            WaitExplanation.prototype.obstacles = $util.emptyArray;
+
+            let $oneOfFields;
+
+            // Virtual OneOf for proto3 optional field
+            $Object.defineProperty(WaitExplanation.prototype, "_startInMs", {
+                get: $util.oneOfGetter($oneOfFields = ["startInMs"]),
+                set: $util.oneOfSetter($oneOfFields)
+            });
+
+            WaitExplanation.encode = function (message, writer, _depth) {
+                if (!writer)
+                    writer = $Writer.create();
+                if (_depth === $undefined)
+                    _depth = 0;
+                if (_depth > $util.recursionLimit)
+                    throw $Error("max depth exceeded");
+                if (message.summary != null && $Object.hasOwnProperty.call(message, "summary") && message.summary !== "")
+                    writer.uint32(10).string(message.summary);
+                if (message.place != null && $Object.hasOwnProperty.call(message, "place") && message.place !== 0)
+                    writer.uint32(16).uint32(message.place);
+                if (message.startInMs != null && $Object.hasOwnProperty.call(message, "startInMs"))
+                    writer.uint32(24).uint64(message.startInMs);
+                if (message.wouldRun != null && message.wouldRun.length)
+                    for (let i = 0; i < message.wouldRun.length; ++i)
+                        writer.uint32(34).string(message.wouldRun[i]);
+                if (message.obstacles != null && message.obstacles.length)
+                    for (let i = 0; i < message.obstacles.length; ++i)
+                        $root.plugpool.v1.WaitExplanation.Obstacle.encode(message.obstacles[i], writer.uint32(42).fork(), _depth + 1).ldelim();
+                if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+                    for (let i = 0; i < message.$unknowns.length; ++i)
+                        writer.raw(message.$unknowns[i]);
+                return writer;
+            };
+
+            WaitExplanation.decode = function (reader, length, _end, _depth, _target) {
+                if (!(reader instanceof $Reader))
+                    reader = $Reader.create(reader);
+                if (_depth === $undefined)
+                    _depth = 0;
+                if (_depth > $Reader.recursionLimit)
+                    throw $Error("max depth exceeded");
+                let end, message, value;
+                if (length === $undefined)
+                    end = reader.len;
+                else {
+                    end = reader.pos + length;
+                    if (end > reader.len)
+                        throw $RangeError("index out of range");
+                    length = reader.len;
+                    reader.len = end;
+                }
+                message = _target || new $root.plugpool.v1.WaitExplanation();
+                while (reader.pos < end) {
+                    let start = reader.pos;
+                    let tag = reader.tag();
+                    if (tag === _end) {
+                        _end = $undefined;
+                        break;
+                    }
+                    let wireType = tag & 7;
+                    switch (tag >>>= 3) {
+                    case 1: {
+                            if (wireType !== 2)
+                                break;
+                            if ((value = reader.stringVerify()).length)
+                                message.summary = value;
+                            else
+                                delete message.summary;
+                            continue;
+                        }
+                    case 2: {
+                            if (wireType !== 0)
+                                break;
+                            if (value = reader.uint32())
+                                message.place = value;
+                            else
+                                delete message.place;
+                            continue;
+                        }
+                    case 3: {
+                            if (wireType !== 0)
+                                break;
+                            message.startInMs = reader.uint64();
+                            message._startInMs = "startInMs";
+                            continue;
+                        }
+                    case 4: {
+                            if (wireType !== 2)
+                                break;
+                            if (!(message.wouldRun && message.wouldRun.length))
+                                message.wouldRun = [];
+                            message.wouldRun.push(reader.stringVerify());
+                            continue;
+                        }
+                    case 5: {
+                            if (wireType !== 2)
+                                break;
+                            if (!(message.obstacles && message.obstacles.length))
+                                message.obstacles = [];
+                            message.obstacles.push($root.plugpool.v1.WaitExplanation.Obstacle.decode(reader, reader.size(), $undefined, _depth + 1));
+                            continue;
+                        }
+                    }
+                    reader.skipType(wireType, _depth, tag);
+                    if (!reader.discardUnknown) {
+                        $util.makeProp(message, "$unknowns", false);
+                        (message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+                    }
+                }
+                if (length !== $undefined) {
+                    if (reader.pos !== end)
+                        throw $RangeError("index out of range");
+                    reader.len = length;
+                }
+                if (_end !== $undefined)
+                    throw $Error("missing end group");
+                return message;
+            };
+
+            WaitExplanation.Obstacle = (function() {
+
+                const Obstacle = function (properties) {
+                    if (properties)
+                        for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+                            if (properties[keys[i]] != null && keys[i] !== "__proto__")
+                                this[keys[i]] = properties[keys[i]];
+                };
+
+                Obstacle.prototype.test = "";
+                Obstacle.prototype.donors = 0;
+
+                Obstacle.encode = function (message, writer, _depth) {
+                    if (!writer)
+                        writer = $Writer.create();
+                    if (_depth === $undefined)
+                        _depth = 0;
+                    if (_depth > $util.recursionLimit)
+                        throw $Error("max depth exceeded");
+                    if (message.test != null && $Object.hasOwnProperty.call(message, "test") && message.test !== "")
+                        writer.uint32(10).string(message.test);
+                    if (message.donors != null && $Object.hasOwnProperty.call(message, "donors") && message.donors !== 0)
+                        writer.uint32(16).uint32(message.donors);
+                    if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+                        for (let i = 0; i < message.$unknowns.length; ++i)
+                            writer.raw(message.$unknowns[i]);
+                    return writer;
+                };
+
+                Obstacle.decode = function (reader, length, _end, _depth, _target) {
+                    if (!(reader instanceof $Reader))
+                        reader = $Reader.create(reader);
+                    if (_depth === $undefined)
+                        _depth = 0;
+                    if (_depth > $Reader.recursionLimit)
+                        throw $Error("max depth exceeded");
+                    let end, message, value;
+                    if (length === $undefined)
+                        end = reader.len;
+                    else {
+                        end = reader.pos + length;
+                        if (end > reader.len)
+                            throw $RangeError("index out of range");
+                        length = reader.len;
+                        reader.len = end;
+                    }
+                    message = _target || new $root.plugpool.v1.WaitExplanation.Obstacle();
+                    while (reader.pos < end) {
+                        let start = reader.pos;
+                        let tag = reader.tag();
+                        if (tag === _end) {
+                            _end = $undefined;
+                            break;
+                        }
+                        let wireType = tag & 7;
+                        switch (tag >>>= 3) {
+                        case 1: {
+                                if (wireType !== 2)
+                                    break;
+                                if ((value = reader.stringVerify()).length)
+                                    message.test = value;
+                                else
+                                    delete message.test;
+                                continue;
+                            }
+                        case 2: {
+                                if (wireType !== 0)
+                                    break;
+                                if (value = reader.uint32())
+                                    message.donors = value;
+                                else
+                                    delete message.donors;
+                                continue;
+                            }
+                        }
+                        reader.skipType(wireType, _depth, tag);
+                        if (!reader.discardUnknown) {
+                            $util.makeProp(message, "$unknowns", false);
+                            (message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+                        }
+                    }
+                    if (length !== $undefined) {
+                        if (reader.pos !== end)
+                            throw $RangeError("index out of range");
+                        reader.len = length;
+                    }
+                    if (_end !== $undefined)
+                        throw $Error("missing end group");
+                    return message;
+                };
+
+                return Obstacle;
+            })();
+
+            return WaitExplanation;
+        })();
+
         v1.StatusReport = (function() {
 
             const StatusReport = function (properties) {
@@ -4394,6 +5793,15 @@ export const plugpool = $root.plugpool = (() => {
                 Task.prototype.progressPermille = 0;
                 Task.prototype.delivered = false;
                 Task.prototype.reason = "";
+                Task.prototype.explanation = null;
+
+                let $oneOfFields;
+
+                // Virtual OneOf for proto3 optional field
+                $Object.defineProperty(Task.prototype, "_explanation", {
+                    get: $util.oneOfGetter($oneOfFields = ["explanation"]),
+                    set: $util.oneOfSetter($oneOfFields)
+                });
 
                 Task.encode = function (message, writer, _depth) {
                     if (!writer)
@@ -4418,6 +5826,8 @@ export const plugpool = $root.plugpool = (() => {
                         writer.uint32(56).bool(message.delivered);
                     if (message.reason != null && $Object.hasOwnProperty.call(message, "reason") && message.reason !== "")
                         writer.uint32(66).string(message.reason);
+                    if (message.explanation != null && $Object.hasOwnProperty.call(message, "explanation"))
+                        $root.plugpool.v1.WaitExplanation.encode(message.explanation, writer.uint32(74).fork(), _depth + 1).ldelim();
                     if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
                         for (let i = 0; i < message.$unknowns.length; ++i)
                             writer.raw(message.$unknowns[i]);
@@ -4521,6 +5931,13 @@ export const plugpool = $root.plugpool = (() => {
                                     message.reason = value;
                                 else
                                     delete message.reason;
+                                continue;
+                            }
+                        case 9: {
+                                if (wireType !== 2)
+                                    break;
+                                message.explanation = $root.plugpool.v1.WaitExplanation.decode(reader, reader.size(), $undefined, _depth + 1, message.explanation);
+                                message._explanation = "explanation";
                                 continue;
                             }
                         }

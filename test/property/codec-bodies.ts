@@ -24,13 +24,21 @@ import type {
   TaskState,
   UpBody,
   Used,
+  Wants,
 } from '@plugpool/proto';
 import {
   BLOB_BYTES_MAX,
   CHUNK_BYTES_MAX,
   CPU_MILLICORES_MAX,
   DURATION_MS_MAX,
+  INLINE_BYTES_MAX,
+  INSTANCES_MAX,
+  LATITUDE_E7_MAX,
+  LONGITUDE_E7_MAX,
   MEMORY_MIB_MAX,
+  OBSTACLES_MAX,
+  TRUSTED_MAKES_MAX,
+  WOULD_RUN_MAX,
 } from '@plugpool/proto';
 
 const idText = fc.stringMatching(/^[A-Za-z0-9_-]{1,64}$/);
@@ -93,12 +101,16 @@ const used: Arbitrary<Used> = fc.record({
   memoryPeakMib: memoryMib,
   gpuMs: durationMs,
 });
-const limits: Arbitrary<RunLimits> = fc.record({
-  cpuMs: durationMs,
-  wallMs: durationMs,
-  memoryMib,
-  outputBytes: fc.nat({ max: BLOB_BYTES_MAX }),
-});
+const limits: Arbitrary<RunLimits> = fc.record(
+  {
+    cpuMs: durationMs,
+    wallMs: durationMs,
+    memoryMib,
+    outputBytes: fc.nat({ max: BLOB_BYTES_MAX }),
+    inlineBytes: fc.nat({ max: INLINE_BYTES_MAX }),
+  },
+  { requiredKeys: ['cpuMs', 'wallMs', 'memoryMib', 'outputBytes'] },
+);
 const args = fc.array(
   fc.string({ maxLength: 40 }).filter((arg) => !arg.includes('\0')),
   { maxLength: 5 },
@@ -119,12 +131,66 @@ const failureCode: Arbitrary<FailureCode> = fc.constantFrom(
   'memory_limit',
   'revoked',
 );
-const revokeReason: Arbitrary<RevokeReason> = fc.constantFrom('unplugged', 'capacity_fell', 'shutting_down');
+const revokeReason: Arbitrary<RevokeReason> = fc.constantFrom('unplugged', 'preempted', 'shutting_down');
 const reason: Arbitrary<Reason> = fc.record({
-  code: fc.constantFrom('malformed', 'never_feasible', 'storage_full'),
+  code: fc.constantFrom('malformed', 'zone_not_served', 'constraint_invalid', 'over_budget', 'storage_full'),
   detail: text,
   hint: text,
 });
+
+const label = fc.stringMatching(/^[A-Za-z0-9][A-Za-z0-9 ._-]{0,63}$/);
+const constraint = fc.string({ unit: 'binary', minLength: 1, maxLength: 512 });
+const positive = (max: number): Arbitrary<number> => fc.integer({ min: 1, max });
+const none = { requiredKeys: [] as [] };
+const stated = (value: object): boolean => Object.keys(value).length > 0;
+/** Nothing stated is the same as absent, so what comes out of the codec states something. */
+const wants: Arbitrary<Wants> = fc
+  .record(
+    {
+      place: fc.oneof(
+        fc.record({ by: fc.constant('zone' as const), zone: label }),
+        fc.record({
+          by: fc.constant('point' as const),
+          latitudeE7: fc.integer({ min: -LATITUDE_E7_MAX, max: LATITUDE_E7_MAX }),
+          longitudeE7: fc.integer({ min: -LONGITUDE_E7_MAX, max: LONGITUDE_E7_MAX }),
+        }),
+      ),
+      latencyMs: positive(DURATION_MS_MAX),
+      instances: positive(INSTANCES_MAX),
+      allAtOnce: fc.constant(true),
+      demand: fc
+        .record(
+          {
+            cpuMillicores: positive(CPU_MILLICORES_MAX),
+            memoryMib: positive(MEMORY_MIB_MAX),
+            threads: positive(1024),
+            gpu: fc.record(
+              {
+                shareMillis: positive(1000),
+                vramMib: memoryMib,
+                model: fc.string({ minLength: 1, maxLength: 40 }),
+              },
+              none,
+            ),
+            workMncs: positive(Number.MAX_SAFE_INTEGER),
+          },
+          none,
+        )
+        .filter(stated),
+      budgetMncs: positive(Number.MAX_SAFE_INTEGER),
+      payer: label,
+      trust: fc.oneof(
+        fc.record({ whom: fc.constant('fleet' as const) }),
+        fc.record({
+          whom: fc.constant('makes' as const),
+          makes: fc.array(label, { minLength: 1, maxLength: TRUSTED_MAKES_MAX }),
+        }),
+      ),
+      constraint,
+    },
+    none,
+  )
+  .filter(stated);
 
 const blobPull = fc
   .tuple(fc.nat({ max: BLOB_BYTES_MAX - 1 }), fc.integer({ min: 1, max: CHUNK_BYTES_MAX }), digest)
@@ -176,6 +242,7 @@ const capacityReport = fc.record(
     socPermille: permille,
     departureInMs: durationMs,
     chargingOnly: fc.boolean(),
+    constraint,
   },
   {
     requiredKeys: [
@@ -206,6 +273,7 @@ const taskRequest = fc.record(
     args,
     input: payload,
     deadlineMs: fc.integer({ min: 1, max: DURATION_MS_MAX }),
+    wants,
   },
   { requiredKeys: ['kind', 'requestId', 'selector', 'args', 'input'] },
 );
@@ -237,9 +305,15 @@ export const upBody: Arbitrary<UpBody> = fc.oneof(
   fc.record({ kind: fc.constant('checkpoint' as const), lease, state: blob, used }),
   fc.record({ kind: fc.constant('result' as const), lease, used, outcome }),
   fc.record({ kind: fc.constant('deliveryAck' as const), taskId }),
+  fc.record({ kind: fc.constant('statusQuery' as const), deliver: fc.boolean() }),
   fc.record(
-    { kind: fc.constant('statusQuery' as const), taskId, deliver: fc.boolean() },
-    { requiredKeys: ['kind', 'deliver'] },
+    {
+      kind: fc.constant('statusQuery' as const),
+      taskId,
+      deliver: fc.boolean(),
+      explain: fc.constant(true),
+    },
+    { requiredKeys: ['kind', 'taskId', 'deliver'] },
   ),
   blobBody,
 );
@@ -275,6 +349,10 @@ const offer = fc.record(
     limits,
     seed: fc.uint8Array({ minLength: 16, maxLength: 16 }),
     checkpoint: blob,
+    part: positive(INSTANCES_MAX).chain((count) =>
+      fc.record({ index: fc.nat({ max: count - 1 }), count: fc.constant(count) }),
+    ),
+    checkpointEveryMs: positive(DURATION_MS_MAX),
   },
   {
     requiredKeys: [
@@ -294,6 +372,22 @@ const offer = fc.record(
       'seed',
     ],
   },
+);
+
+const deploy = fc.record({
+  kind: fc.constant('deploy' as const),
+  images: fc.array(fc.record({ algorithmId, version, runtime, image: blob }), { maxLength: 4 }),
+});
+
+const explanation = fc.record(
+  {
+    summary: text,
+    place: uint32,
+    startInMs: durationMs,
+    wouldRun: fc.array(text, { maxLength: WOULD_RUN_MAX }),
+    obstacles: fc.array(fc.record({ test: code, donors: uint32 }), { maxLength: OBSTACLES_MAX }),
+  },
+  { requiredKeys: ['summary', 'place', 'wouldRun', 'obstacles'] },
 );
 
 const deliveryBase = {
@@ -333,10 +427,18 @@ export const downBody: Arbitrary<DownBody> = fc.oneof(
     { requiredKeys: ['kind', 'reasons', 'retryable'] },
   ),
   offer,
+  deploy,
   fc.record({ kind: fc.constant('revoke' as const), lease, reason: revokeReason, graceMs: durationMs }),
   fc.record({ kind: fc.constant('renewed' as const), held: leases, leaseMs }),
   fc.record({ kind: fc.constant('resultAck' as const), lease, accepted: fc.boolean(), reason: text }),
-  fc.record({ ...deliveryBase, output: payload }, { requiredKeys: [...DELIVERY_REQUIRED] }),
+  fc.record(
+    {
+      ...deliveryBase,
+      output: payload,
+      outputs: fc.array(payload, { minLength: 1, maxLength: INSTANCES_MAX }),
+    },
+    { requiredKeys: [...DELIVERY_REQUIRED] },
+  ),
   fc.record(
     { ...deliveryBase, failure: fc.record({ code, detail: text, stderrTail: text }) },
     { requiredKeys: [...DELIVERY_REQUIRED] },
@@ -353,16 +455,31 @@ export const downBody: Arbitrary<DownBody> = fc.oneof(
   fc.record({
     kind: fc.constant('statusReport' as const),
     tasks: fc.array(
-      fc.record({
-        taskId,
-        requestId,
-        algorithmId: fc.oneof(name, fc.constant('')),
-        state: taskState,
-        attempts: uint32,
-        progressPermille: permille,
-        delivered: fc.boolean(),
-        reason: text,
-      }),
+      fc.record(
+        {
+          taskId,
+          requestId,
+          algorithmId: fc.oneof(name, fc.constant('')),
+          state: taskState,
+          attempts: uint32,
+          progressPermille: permille,
+          delivered: fc.boolean(),
+          reason: text,
+          explanation,
+        },
+        {
+          requiredKeys: [
+            'taskId',
+            'requestId',
+            'algorithmId',
+            'state',
+            'attempts',
+            'progressPermille',
+            'delivered',
+            'reason',
+          ],
+        },
+      ),
       { maxLength: 3 },
     ),
     truncated: fc.boolean(),

@@ -1,11 +1,13 @@
 /** The production `step` under a clock that only moves when it is told to, with what it commits kept as a disk would. */
 import type { Event, ConnectionNumber } from '../../agent/core/events.ts';
 import type { Effects } from '../../agent/core/effects.ts';
+import { STAYS_MAX } from '../../agent/core/limits.ts';
 import { loadState } from '../../agent/core/load.ts';
 import type {
   AlgorithmRecord,
   BookingRecord,
   InstanceRecord,
+  StayRecord,
   StoreChange,
   StoredState,
   TaskEndRecord,
@@ -57,6 +59,9 @@ export class SimulatedDisk {
   readonly tasks = new Map<TaskId, { task: TaskRecord; end?: TaskEndRecord; delivered: boolean }>();
   readonly instances = new Map<string, InstanceRecord>();
   readonly bookings = new Map<string, BookingRecord>();
+  readonly stays: StayRecord[] = [];
+  /** JSON by its name. */
+  readonly learned = new Map<string, string>();
   /** Of the tasks that are kept: one task a request. */
   readonly #requests = new Set<string>();
 
@@ -96,6 +101,13 @@ export class SimulatedDisk {
       case 'putAlgorithm':
         this.algorithms.set(`${change.algorithm.id}@${change.algorithm.version}`, change.algorithm);
         return;
+      case 'insertStay':
+        this.stays.push(change.stay);
+        if (this.stays.length > STAYS_MAX) this.stays.shift();
+        return;
+      case 'putLearned':
+        this.#learn(change.name, change.value);
+        return;
       case 'removeAlgorithm':
         this.algorithms.delete(`${change.id}@${change.version}`);
         return;
@@ -110,6 +122,13 @@ export class SimulatedDisk {
             if (instance.taskId === taskId) this.instances.delete(id);
         }
     }
+  }
+
+  /** As text, so that what JSON does not carry is lost here as well. */
+  #learn(name: string, value: unknown): void {
+    const json = JSON.stringify(value) as string | undefined;
+    if (json === undefined) throw new Error(`what is kept as ${name} is no JSON`);
+    this.learned.set(name, json);
   }
 
   #claim({ vehicleId, requestId, taskId }: TaskRecord): void {
@@ -137,6 +156,8 @@ export class SimulatedDisk {
           instances: [...this.instances.values()].filter((i) => i.taskId === task.taskId),
           ...(end === undefined ? {} : { end }),
         })),
+      stays: [...this.stays],
+      learned: new Map([...this.learned].map(([name, json]) => [name, JSON.parse(json) as unknown])),
       closedTasks: kept.flatMap(({ task, end, delivered }) =>
         end !== undefined && delivered
           ? [

@@ -16,6 +16,7 @@ interface Field {
   readonly path: readonly number[];
   readonly bound: {
     readonly max?: number;
+    readonly magnitudeMax?: number;
     readonly bytesMin?: number;
     readonly bytesMax?: number;
     readonly countMax?: number;
@@ -83,6 +84,23 @@ test('any number above its bound, and any negative one, is refused', () => {
     if (bound.max === undefined) continue;
     for (const value of [bound.max + 1, 2 ** 40 * 1024 * 1024, -1n]) {
       assert.equal(detailOf(bodyWith(path, number(id, value))), `${name}: above ${bound.max}`);
+    }
+  }
+});
+
+test('any signed number beyond its bound, either way, is refused, and the bound itself is not', () => {
+  const signed = FIELDS_BELOW_BODY.flatMap((field) =>
+    field.bound.magnitudeMax === undefined ? [] : [{ ...field, most: field.bound.magnitudeMax }],
+  );
+  assert.ok(signed.length > 0);
+  for (const { name, id, path, most } of signed) {
+    // On the wire m is 2m and −m is 2m − 1.
+    for (const value of [2 * (most + 1), 2 * (most + 1) - 1, 2 ** 32, -1n])
+      assert.equal(detailOf(bodyWith(path, number(id, value))), `${name}: beyond ±${most}`);
+    for (const value of [2 * most, 2 * most - 1]) {
+      const decoded = decodeUpFrame(bodyWith(path, number(id, value)));
+      assert.ok(decoded.ok);
+      assert.doesNotMatch(decoded.rejected[0]?.reason.detail ?? '', /beyond/);
     }
   }
 });

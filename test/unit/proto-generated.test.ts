@@ -97,6 +97,7 @@ test('the schema holds no field of which the wire check knows nothing', async ()
   const known = new Set([
     'uint32',
     'uint64',
+    'sint32',
     'bool',
     'string',
     'bytes',

@@ -1,8 +1,16 @@
 /** Statements on `instance` and `attempt`: the parts of a task as they stand, and their tries that ended. */
-import type { AlgorithmId, FencingToken, InstanceId, TaskId, VehicleId } from '@plugpool/proto';
+import type { AlgorithmId, Digest, FencingToken, InstanceId, TaskId, VehicleId } from '@plugpool/proto';
 import type { Database } from 'better-sqlite3';
 import assert from 'node:assert/strict';
-import type { AttemptOutcome, AttemptRecord, InstanceRecord, LeaseRecord } from '../../core/records.ts';
+import type {
+  AttemptOutcome,
+  AttemptRecord,
+  CheckpointRecord,
+  InstanceRecord,
+  LeaseRecord,
+  PartResultRecord,
+} from '../../core/records.ts';
+import { payloadColumns, payloadOf } from './payload-columns.ts';
 
 interface InstanceRow {
   readonly task_id: string;
@@ -12,7 +20,36 @@ interface InstanceRow {
   readonly departures: number;
   readonly crashes: number;
   readonly lease: string | null;
+  readonly result: string | null;
+  readonly result_digest: string | null;
+  readonly result_size_bytes: number | null;
+  readonly result_bytes: Buffer | null;
+  readonly checkpoint_digest: string | null;
+  readonly checkpoint_size_bytes: number | null;
+  readonly checkpoint_done_mncs: number | null;
+  readonly preempted: number;
 }
+
+/** What of a result has no column of its own. */
+type AboutResult = Omit<PartResultRecord, 'output'>;
+
+/** Every column of `instance` that an instance sets, its key first. */
+const KEY_COLUMNS = ['task_id', 'instance_id'];
+const OTHER_COLUMNS = [
+  'position',
+  'attempts',
+  'departures',
+  'crashes',
+  'lease',
+  'result',
+  'result_digest',
+  'result_size_bytes',
+  'result_bytes',
+  'checkpoint_digest',
+  'checkpoint_size_bytes',
+  'checkpoint_done_mncs',
+  'preempted',
+];
 
 interface AttemptRow {
   readonly task_id: string;
@@ -29,10 +66,10 @@ interface AttemptRow {
 }
 
 export function prepareInstances(db: Database) {
-  const put =
-    db.prepare(`INSERT INTO instance (task_id, instance_id, position, attempts, departures, crashes, lease)
-    VALUES (?,?,?,?,?,?,?) ON CONFLICT (task_id, instance_id) DO UPDATE SET position = excluded.position,
-    attempts = excluded.attempts, departures = excluded.departures, crashes = excluded.crashes, lease = excluded.lease`);
+  const columns = [...KEY_COLUMNS, ...OTHER_COLUMNS];
+  const put = db.prepare(`INSERT INTO instance (${columns.join(', ')})
+    VALUES (${columns.map(() => '?').join(',')}) ON CONFLICT (task_id, instance_id)
+    DO UPDATE SET ${OTHER_COLUMNS.map((column) => `${column} = excluded.${column}`).join(', ')}`);
   const insert =
     db.prepare(`INSERT INTO attempt (task_id, instance_id, fencing_token, attempt, vehicle_id, algorithm_id,
     algorithm_version, started_wall_ms, ended_wall_ms, outcome, reason) VALUES (?,?,?,?,?,?,?,?,?,?,?)`);
@@ -53,6 +90,11 @@ export function prepareInstances(db: Database) {
         instance.departures,
         instance.crashes,
         instance.lease === undefined ? null : JSON.stringify(instance.lease),
+        ...resultColumns(instance.result),
+        instance.checkpoint?.state.digest ?? null,
+        instance.checkpoint?.state.sizeBytes ?? null,
+        instance.checkpoint?.doneMncs ?? null,
+        instance.preempted === true ? 1 : 0,
       );
     },
     insertAttempt: (attempt: AttemptRecord): void => {
@@ -76,7 +118,30 @@ export function prepareInstances(db: Database) {
   };
 }
 
+function resultColumns(result: PartResultRecord | undefined): (string | number | Uint8Array | null)[] {
+  if (result === undefined) return [null, null, null, null];
+  const { output, ...about } = result;
+  const { digest, sizeBytes } = payloadColumns(output);
+  const bytes = output.where === 'inline' ? output.bytes : null;
+  return [JSON.stringify(about satisfies AboutResult), digest, sizeBytes, bytes];
+}
+
+function resultOf(row: InstanceRow): PartResultRecord | undefined {
+  if (row.result === null || row.result_size_bytes === null) return undefined;
+  const columns = { digest: row.result_digest, sizeBytes: row.result_size_bytes };
+  const output = payloadOf(columns, () => row.result_bytes ?? undefined);
+  return { output, ...(JSON.parse(row.result) as AboutResult) };
+}
+
+function checkpointOf(row: InstanceRow): CheckpointRecord | undefined {
+  const { checkpoint_digest: digest, checkpoint_size_bytes: sizeBytes, checkpoint_done_mncs: doneMncs } = row;
+  if (digest === null || sizeBytes === null || doneMncs === null) return undefined;
+  return { state: { digest: digest as Digest, sizeBytes }, doneMncs };
+}
+
 function instanceOf(row: InstanceRow): InstanceRecord {
+  const result = resultOf(row);
+  const checkpoint = checkpointOf(row);
   return {
     instanceId: row.instance_id as InstanceId,
     taskId: row.task_id as TaskId,
@@ -85,6 +150,9 @@ function instanceOf(row: InstanceRow): InstanceRecord {
     departures: row.departures,
     crashes: row.crashes,
     ...(row.lease !== null && { lease: JSON.parse(row.lease) as LeaseRecord }),
+    ...(result && { result }),
+    ...(checkpoint && { checkpoint }),
+    ...(row.preempted === 1 && { preempted: true }),
   };
 }
 

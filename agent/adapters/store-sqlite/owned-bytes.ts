@@ -1,6 +1,6 @@
 /** Cuts inline payloads out of larger buffers before they go to another thread. */
 import type { Payload } from '@plugpool/proto';
-import type { StoreChange } from '../../core/records.ts';
+import type { StoreChange, TaskEndRecord } from '../../core/records.ts';
 
 /**
  * A structured clone copies the whole buffer behind a view. A decoded payload is a view of its message, or of a socket's
@@ -11,11 +11,21 @@ export function ownedBytes(change: StoreChange): StoreChange {
     const input = owned(change.task.input);
     return input === change.task.input ? change : { ...change, task: { ...change.task, input } };
   }
-  if (change.change === 'endTask' && change.end.output !== undefined) {
-    const output = owned(change.end.output);
-    return output === change.end.output ? change : { ...change, end: { ...change.end, output } };
+  if (change.change === 'endTask') return { ...change, end: ownedEnd(change.end) };
+  if (change.change === 'putInstance' && change.instance.result !== undefined) {
+    const result = { ...change.instance.result, output: owned(change.instance.result.output) };
+    return { ...change, instance: { ...change.instance, result } };
   }
   return change;
+}
+
+function ownedEnd(end: TaskEndRecord): TaskEndRecord {
+  const { output, outputs } = end;
+  return {
+    ...end,
+    ...(output && { output: owned(output) }),
+    ...(outputs && { outputs: outputs.map(owned) }),
+  };
 }
 
 function owned(payload: Payload): Payload {

@@ -1,4 +1,4 @@
-/** How a payload lies in its columns: a blob by digest and size; inline bytes in `task_bytes`, none of them where there are none. */
+/** How a payload lies in its columns: a blob by digest and size; inline bytes in a column or table beside. */
 import type { Digest, Payload } from '@plugpool/proto';
 
 export interface PayloadColumns {
@@ -12,7 +12,7 @@ export function payloadColumns(payload: Payload): PayloadColumns {
     : { digest: null, sizeBytes: payload.bytes.byteLength };
 }
 
-/** `readInline` is called only where the bytes lie in `task_bytes`. */
+/** `readInline` is called only where there are inline bytes. */
 export function payloadOf(columns: PayloadColumns, readInline: () => Buffer | undefined): Payload {
   if (columns.digest !== null) {
     return { where: 'blob', blob: { digest: columns.digest as Digest, sizeBytes: columns.sizeBytes } };

@@ -5,7 +5,9 @@ import { statSync } from 'node:fs';
 import type { StoreChange, StoredState, TaskHistory } from '../../core/records.ts';
 import { prepareAlgorithms } from './algorithms.ts';
 import { prepareInstances } from './instances.ts';
+import { prepareLearned } from './learned.ts';
 import { prepareLedger } from './ledger.ts';
+import { prepareStays } from './stays.ts';
 import { prepareTasks } from './tasks.ts';
 import { prepareTokens } from './tokens.ts';
 
@@ -16,6 +18,8 @@ export function connect(db: Database) {
   const instances = prepareInstances(db);
   const ledger = prepareLedger(db);
   const algorithms = prepareAlgorithms(db);
+  const stays = prepareStays(db);
+  const learned = prepareLearned(db);
   const tokens = prepareTokens(db);
   const begin = db.prepare('BEGIN IMMEDIATE');
   const commit = db.prepare('COMMIT');
@@ -39,6 +43,10 @@ export function connect(db: Database) {
         return ledger.book(change.booking);
       case 'putAlgorithm':
         return algorithms.putAlgorithm(change.algorithm);
+      case 'insertStay':
+        return stays.insertStay(change.stay);
+      case 'putLearned':
+        return learned.putLearned(change.name, change.value);
       case 'removeAlgorithm':
         return algorithms.removeAlgorithm(change.id, change.version);
       case 'forgetTasks':
@@ -82,6 +90,8 @@ export function connect(db: Database) {
       instances: instances.instancesOf(task.taskId),
       ...(end && { end }),
     })),
+    stays: stays.stays(),
+    learned: learned.learned(),
     closedTasks: tasks.closedTasks(),
   });
 

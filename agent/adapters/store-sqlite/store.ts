@@ -24,8 +24,8 @@ export interface SqliteStoreOptions {
 
 export const RECENT_TASKS_MAX = 1_000;
 export const CLOSED_TASKS_MAX = 10_000;
-/** A history can hold 128 KiB of payloads: 64 of them are at most 8 MiB in one message. */
-const HISTORIES_A_SLICE = 64;
+/** A history can hold 192 KiB of payloads (input, output, outputs of the parts): 40 of them are at most 8 MiB in one message. */
+const HISTORIES_A_SLICE = 40;
 
 const silent: StoreLog = { info: () => undefined, warn: () => undefined };
 

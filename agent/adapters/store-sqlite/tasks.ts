@@ -1,9 +1,9 @@
-/** Statements on `task` and `task_bytes`: what was asked, how it ended, and whether its requester knows. */
-import type { Digest, RequestId, Selector, Slot, TaskId, VehicleId } from '@plugpool/proto';
+/** Statements on `task`, `task_bytes` and `task_output`: what was asked, how it ended, and whether its requester knows. */
+import type { Digest, Payload, RequestId, Selector, Slot, TaskId, VehicleId, Wants } from '@plugpool/proto';
 import type { Database } from 'better-sqlite3';
 import assert from 'node:assert/strict';
 import type { ClosedTaskRecord, TaskEndRecord, TaskRecord } from '../../core/records.ts';
-import { payloadColumns, payloadOf } from './payload-columns.ts';
+import { payloadColumns, payloadOf, type PayloadColumns } from './payload-columns.ts';
 
 const INPUT = 0;
 const OUTPUT = 1;
@@ -27,10 +27,13 @@ interface TaskRow {
   readonly output_digest: string | null;
   readonly output_size_bytes: number | null;
   readonly ending: string | null;
+  readonly wants: string | null;
 }
 
+type OutputRow = PayloadColumns & { readonly bytes: Buffer | null };
+
 /** What of a `TaskEndRecord` has no column of its own. */
-type Ending = Omit<TaskEndRecord, 'state' | 'endedWallMs' | 'output'>;
+type Ending = Omit<TaskEndRecord, 'state' | 'endedWallMs' | 'output' | 'outputs'>;
 
 export interface StoredTask {
   readonly task: TaskRecord;
@@ -43,10 +46,17 @@ type ClosedRow = readonly [string, string, string, string, number];
 export function prepareTasks(db: Database) {
   const insert =
     db.prepare(`INSERT INTO task (task_id, vehicle_id, slot, request_id, body_hash, selector, args,
-    input_digest, input_size_bytes, accepted_wall_ms, deadline_wall_ms) VALUES (?,?,?,?,?,?,?,?,?,?,?)`);
+    input_digest, input_size_bytes, accepted_wall_ms, deadline_wall_ms, wants) VALUES (?,?,?,?,?,?,?,?,?,?,?,?)`);
   const insertBytes = db.prepare('INSERT INTO task_bytes (task_key, part, bytes) VALUES (?,?,?)');
   const insertOutputBytes = db.prepare(
     `INSERT INTO task_bytes (task_key, part, bytes) SELECT task_key, ${OUTPUT}, ? FROM task WHERE task_id = ?`,
+  );
+  const insertOutput = db.prepare(
+    `INSERT INTO task_output (task_key, position, digest, size_bytes, bytes)
+     SELECT task_key, ?, ?, ?, ? FROM task WHERE task_id = ?`,
+  );
+  const selectOutputs = db.prepare<[number], OutputRow>(
+    `SELECT digest, size_bytes AS sizeBytes, bytes FROM task_output WHERE task_key = ? ORDER BY position`,
   );
   const setEnd = db.prepare(`UPDATE task SET state = ?, ended_wall_ms = ?, ending = ?, output_digest = ?,
     output_size_bytes = ? WHERE task_id = ? AND state IS NULL`);
@@ -77,6 +87,9 @@ export function prepareTasks(db: Database) {
     .prepare<[], string>(
       `SELECT input_digest FROM task WHERE input_digest IS NOT NULL
        UNION SELECT output_digest FROM task WHERE output_digest IS NOT NULL
+       UNION SELECT digest FROM task_output WHERE digest IS NOT NULL
+       UNION SELECT result_digest FROM instance WHERE result_digest IS NOT NULL
+       UNION SELECT checkpoint_digest FROM instance WHERE checkpoint_digest IS NOT NULL
        UNION SELECT image_digest FROM algorithm`,
     )
     .pluck();
@@ -95,6 +108,7 @@ export function prepareTasks(db: Database) {
       input.sizeBytes,
       task.acceptedWallMs,
       task.deadlineWallMs,
+      task.wants === undefined ? null : JSON.stringify(task.wants),
     );
     if (task.input.where === 'inline' && input.sizeBytes > 0) {
       insertBytes.run(lastInsertRowid, INPUT, task.input.bytes);
@@ -102,7 +116,7 @@ export function prepareTasks(db: Database) {
   };
 
   const endTask = (taskId: TaskId, end: TaskEndRecord): void => {
-    const { state, endedWallMs, output, ...ending } = end;
+    const { state, endedWallMs, output, outputs = [], ...ending } = end;
     const columns = output === undefined ? undefined : payloadColumns(output);
     const { changes } = setEnd.run(
       state,
@@ -115,6 +129,11 @@ export function prepareTasks(db: Database) {
     assert.equal(changes, 1, `a task ends once, and ${taskId} is unknown or has ended`);
     if (output?.where === 'inline' && output.bytes.byteLength > 0) {
       insertOutputBytes.run(output.bytes, taskId);
+    }
+    for (const [position, part] of outputs.entries()) {
+      const { digest, sizeBytes } = payloadColumns(part);
+      const bytes = part.where === 'inline' ? part.bytes : null;
+      insertOutput.run(position, digest, sizeBytes, bytes, taskId);
     }
   };
 
@@ -131,7 +150,8 @@ export function prepareTasks(db: Database) {
   };
 
   const storedTask = (row: TaskRow): StoredTask => {
-    const end = endOf(row, (part) => selectBytes.get(row.task_key, part));
+    const outputs = row.state === null ? [] : selectOutputs.all(row.task_key).map(outputOf);
+    const end = endOf(row, (part) => selectBytes.get(row.task_key, part), outputs);
     const task = taskOf(row, (part) => selectBytes.get(row.task_key, part));
     return { task, ...(end && { end }), delivered: row.delivered === 1 };
   };
@@ -168,10 +188,15 @@ function taskOf(row: TaskRow, readPart: ReadPart): TaskRecord {
     input: payloadOf({ digest: row.input_digest, sizeBytes: row.input_size_bytes }, () => readPart(INPUT)),
     acceptedWallMs: row.accepted_wall_ms,
     deadlineWallMs: row.deadline_wall_ms,
+    ...(row.wants !== null && { wants: JSON.parse(row.wants) as Wants }),
   };
 }
 
-function endOf(row: TaskRow, readPart: ReadPart): TaskEndRecord | undefined {
+function outputOf({ bytes, ...columns }: OutputRow): Payload {
+  return payloadOf(columns, () => bytes ?? undefined);
+}
+
+function endOf(row: TaskRow, readPart: ReadPart, outputs: readonly Payload[]): TaskEndRecord | undefined {
   if (row.state === null || row.ended_wall_ms === null || row.ending === null) return undefined;
   const sizeBytes = row.output_size_bytes;
   return {
@@ -180,6 +205,7 @@ function endOf(row: TaskRow, readPart: ReadPart): TaskEndRecord | undefined {
     ...(sizeBytes !== null && {
       output: payloadOf({ digest: row.output_digest, sizeBytes }, () => readPart(OUTPUT)),
     }),
+    ...(outputs.length > 0 && { outputs }),
     ...(JSON.parse(row.ending) as Ending),
   };
 }
