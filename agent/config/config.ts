@@ -73,7 +73,7 @@ export function toConfig(file: ConfigFile, env: NodeJS.ProcessEnv = process.env)
   };
 }
 
-function toSettings({ station, policy }: ConfigFile): Settings {
+function toSettings({ station, policy, pools }: ConfigFile): Settings {
   const { largestDonor } = policy;
   return {
     wire: {
@@ -105,6 +105,16 @@ function toSettings({ station, policy }: ConfigFile): Settings {
     retentionMs: ms(policy.retention),
     runTimeFactor: policy.runTimeFactor,
     runTimeFloorMs: ms(policy.runTimeFloor),
+    referenceMachine: policy.referenceMachine,
+    subPools: pools.enabled,
+    poolLowMillis: Math.round(pools.lowPercent * 10),
+    poolHighMillis: Math.round(pools.highPercent * 10),
+    poolWindowMs: ms(pools.window),
+    poolCooldownMs: ms(pools.cooldown),
+    poolMinimumMillis: Math.round(pools.minimumPercent * 10),
+    poolReserveMillis: Math.round(pools.reservePercent * 10),
+    poolHalfLifeMs: ms(pools.halfLife),
+    deployImagesMax: pools.imagesPerVehicle,
   };
 }
 

@@ -5,7 +5,13 @@
 import { validateDetailed } from 'node-cron';
 import { z } from 'zod';
 import { parseConnectorId, type SessionState } from '@plugpool/firmware-bridge';
-import { CPU_MILLICORES_MAX, DURATION_MS_MAX, ID_PATTERN, MEMORY_MIB_MAX } from '@plugpool/proto';
+import {
+  CPU_MILLICORES_MAX,
+  DEPLOYED_IMAGES_MAX,
+  DURATION_MS_MAX,
+  ID_PATTERN,
+  MEMORY_MIB_MAX,
+} from '@plugpool/proto';
 import { mayListen } from '../adapters/vehicle-tokens.ts';
 import { DEFAULT_SETTINGS } from '../core/settings.ts';
 import { formatDuration, parseDurationMs } from './duration.ts';
@@ -106,6 +112,58 @@ const largestDonorSchema = z.strictObject({
     .describe('Graphics devices: a list of model, shareMillis and vramMib.'),
 });
 
+const reference = DEFAULT_SETTINGS.referenceMachine;
+const referenceSchema = z.strictObject({
+  cpuMillicores: count(reference.cpuMillicores, 1, CPU_MILLICORES_MAX).describe('Thousandths of a core.'),
+  threads: count(reference.threads, 1, 4096).describe('Threads that run at the same time.'),
+  memoryMib: count(reference.memoryMib, 1, MEMORY_MIB_MAX).describe('Memory in MiB.'),
+  vramMib: count(reference.vramMib, 1, MEMORY_MIB_MAX).describe('Memory of its one GPU in MiB.'),
+  gpuGflops: count(reference.gpuGflops, 1, 10_000_000).describe(
+    'Single-precision throughput of its GPU, in thousand million operations a second.',
+  ),
+});
+
+function percent(defaultMillis: number, min: number, max: number) {
+  return z
+    .number()
+    .min(min)
+    .max(max)
+    .multipleOf(0.1)
+    .default(defaultMillis / 10);
+}
+
+const poolsSchema = z.strictObject({
+  enabled: z
+    .boolean()
+    .default(DEFAULT_SETTINGS.subPools)
+    .describe('Plan capacity into sub-pools; `false`: whoever is first in the order takes what is free.'),
+  // What gave back is used by half, what drew by 80 %: neither may be beyond the other threshold, or they would alternate.
+  lowPercent: percent(DEFAULT_SETTINGS.poolLowMillis, 0, 40).describe(
+    'A sub-pool of which less is used for the whole window gives back to the reserve.',
+  ),
+  highPercent: percent(DEFAULT_SETTINGS.poolHighMillis, 85, 100).describe(
+    'A sub-pool of which more is used for the whole window draws from the reserve.',
+  ),
+  window: duration(DEFAULT_SETTINGS.poolWindowMs, 1_000, 86_400_000).describe(
+    'How long the use must stay low or high.',
+  ),
+  cooldown: duration(DEFAULT_SETTINGS.poolCooldownMs, 0, 86_400_000).describe(
+    'How long a sub-pool that changed is left alone.',
+  ),
+  minimumPercent: percent(DEFAULT_SETTINGS.poolMinimumMillis, 0, 30).describe(
+    'What a sub-pool keeps of the whole, whatever is used.',
+  ),
+  reservePercent: percent(DEFAULT_SETTINGS.poolReserveMillis, 0, 90).describe(
+    'What a plan leaves to the reserve at least.',
+  ),
+  halfLife: duration(DEFAULT_SETTINGS.poolHalfLifeMs, 1_000).describe(
+    'What was asked for this long ago counts half in the forecast.',
+  ),
+  imagesPerVehicle: count(DEFAULT_SETTINGS.deployImagesMax, 0, DEPLOYED_IMAGES_MAX).describe(
+    'Images that a vehicle is told to fetch before they are needed.',
+  ),
+});
+
 const policySchema = z.strictObject({
   lease: duration(DEFAULT_SETTINGS.leaseMs, 100, 3_600_000).describe(
     'A donor that falls silent holds a run back for this long at most.',
@@ -167,6 +225,9 @@ const policySchema = z.strictObject({
   largestDonor: largestDonorSchema
     .prefault({})
     .describe('The most that one vehicle could ever lend here: a demand above it is refused at once.'),
+  referenceMachine: referenceSchema
+    .prefault({})
+    .describe('What an algorithm’s class is relative to (docs/pools.md).'),
 });
 
 const manualSchema = z.strictObject({
@@ -254,6 +315,7 @@ export const configSchema = z
     broker: brokerSchema.prefault({}).describe('What vehicles may do at most.'),
     storage: storageSchema.prefault({}).describe('What the disk may hold.'),
     policy: policySchema.prefault({}).describe('The numbers by which requests and vehicles are matched.'),
+    pools: poolsSchema.prefault({}).describe('How capacity is divided among classes (docs/pools.md).'),
     firmware: z
       .array(z.discriminatedUnion('kind', [manualSchema, replaySchema]))
       .min(1)

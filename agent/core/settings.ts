@@ -1,6 +1,7 @@
 /** The numbers of policy that an operator may set; their defaults, and why each is what it is. */
 import type { Capacity } from '@plugpool/proto';
 import type { SessionState } from '@plugpool/firmware-bridge';
+import type { ReferenceMachine } from './feature.ts';
 
 /** What the wire allows; the core tells its clients, and its surroundings hold them to it. */
 export interface WireLimits {
@@ -46,6 +47,25 @@ export interface Settings {
   readonly runTimeFactor: number;
   /** … and never less than this. */
   readonly runTimeFloorMs: number;
+  /** What features and classes of algorithms are relative to. */
+  readonly referenceMachine: ReferenceMachine;
+  /** Whether capacity is planned into sub-pools; without, everything is lent to whoever is first in the order. */
+  readonly subPools: boolean;
+  /** A sub-pool used less than this for the whole window gives back to the reserve … */
+  readonly poolLowMillis: number;
+  /** … and one used more than this draws from it. */
+  readonly poolHighMillis: number;
+  readonly poolWindowMs: number;
+  /** After a change of a sub-pool the monitor leaves it alone for this long. */
+  readonly poolCooldownMs: number;
+  /** What a sub-pool keeps of each dimension that its algorithms need, in thousandths of the whole. */
+  readonly poolMinimumMillis: number;
+  /** What a plan leaves to the reserve at least, in thousandths of the whole. */
+  readonly poolReserveMillis: number;
+  /** What was asked for this long ago counts half in the forecast. */
+  readonly poolHalfLifeMs: number;
+  /** Images that one vehicle is told to keep. */
+  readonly deployImagesMax: number;
 }
 
 export const DEFAULT_SETTINGS: Omit<Settings, 'wire'> = {
@@ -71,4 +91,21 @@ export const DEFAULT_SETTINGS: Omit<Settings, 'wire'> = {
   retentionMs: 7 * 24 * 3600 * 1000,
   runTimeFactor: 20,
   runTimeFloorMs: 60_000,
+  // Ample in every dimension, so that no vehicle's program is above it; the GPU computes what an NVIDIA V100 PCIe does.
+  referenceMachine: {
+    cpuMillicores: 32_000,
+    threads: 64,
+    memoryMib: 128 * 1024,
+    vramMib: 16 * 1024,
+    gpuGflops: 14_131,
+  },
+  subPools: true,
+  poolLowMillis: 50,
+  poolHighMillis: 950,
+  poolWindowMs: 60_000,
+  poolCooldownMs: 60_000,
+  poolMinimumMillis: 20,
+  poolReserveMillis: 100,
+  poolHalfLifeMs: 30 * 60_000,
+  deployImagesMax: 16,
 };
