@@ -8,8 +8,7 @@ import {
 } from '@plugpool/proto';
 import { resolve } from 'node:path';
 import type { TokenMode } from '../adapters/vehicle-tokens.ts';
-import { knownVehicles } from '../core/known-vehicles.ts';
-import type { Settings } from '../core/settings.ts';
+import { DEFAULT_SETTINGS, type Settings } from '../core/settings.ts';
 import { defaultDataDir } from './data-dir.ts';
 import { parseDurationMs } from './duration.ts';
 import { ConfigError, problemsOf } from './problems.ts';
@@ -74,9 +73,10 @@ export function toConfig(file: ConfigFile, env: NodeJS.ProcessEnv = process.env)
   };
 }
 
-function toSettings({ station, policy, pools, vehicles }: ConfigFile): Settings {
+function toSettings({ station, policy, pools }: ConfigFile): Settings {
   const { largestDonor } = policy;
   return {
+    ...DEFAULT_SETTINGS,
     wire: {
       messageBytesMax: MESSAGE_BYTES_MAX,
       inlineBytesMax: INLINE_BYTES_MAX,
@@ -116,7 +116,6 @@ function toSettings({ station, policy, pools, vehicles }: ConfigFile): Settings 
     poolReserveMillis: Math.round(pools.reservePercent * 10),
     poolHalfLifeMs: ms(pools.halfLife),
     deployImagesMax: pools.imagesPerVehicle,
-    vehicles: knownVehicles(vehicles),
   };
 }
 

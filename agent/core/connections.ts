@@ -26,7 +26,13 @@ export function onConnected(turn: Turn, name: ClientName, connection: Connection
   state.clients.set(name.clientId, { name, connection, epoch: 0 as Epoch });
   // Until its hello the new connection lends nothing, whether the end of the old one was heard or not.
   const donor = state.donors.get(name.vehicleId);
-  if (donor?.clientId === name.clientId) donor.clientId = undefined;
+  if (donor?.clientId === name.clientId) hangUp(turn, donor);
+}
+
+/** Without a connection it is granted nothing. */
+function hangUp(turn: Turn, donor: Donor): void {
+  donor.clientId = undefined;
+  turn.touchedDonors.add(donor);
 }
 
 /** Leases survive the connection: only time or a hello that does not list them ends them. */
@@ -37,7 +43,7 @@ export function onDisconnected(turn: Turn, name: ClientName, connection: Connect
   state.clients.delete(name.clientId);
   const donor = state.donors.get(name.vehicleId);
   if (donor?.clientId !== name.clientId) return;
-  donor.clientId = undefined;
+  hangUp(turn, donor);
   forgetIdleDonors(state);
 }
 
@@ -47,6 +53,8 @@ export function forgetIdleDonors(state: State): void {
   for (const donor of state.donors.values()) {
     if (donor.clientId !== undefined || donor.leased.size > 0) continue;
     state.donors.delete(donor.vehicleId);
+    state.timers.clear(`report:${donor.vehicleId}`);
+    state.timers.clear(`review:${donor.vehicleId}`);
     return;
   }
 }
@@ -111,6 +119,7 @@ function reconcile(turn: Turn, client: Client, hello: Hello): { keep: LeaseId[];
   donor.runtimes = hello.runtimes;
   // Until the first report of this connection nothing is known of what it lends.
   donor.report = undefined;
+  turn.touchedDonors.add(donor);
   const keep: LeaseId[] = [];
   const drop: LeaseId[] = [];
   for (const id of hello.held) {
@@ -139,6 +148,7 @@ export function onCapacity(turn: Turn, client: Client, report: CapacityReport): 
   donor.reportedMonoMs = now.monoMs;
   donor.cachedImages = new Set(report.cachedImages);
   donor.departureMonoMs = departureOf(state, donor);
+  state.timers.set(`report:${donor.vehicleId}`, now.monoMs + state.settings.capacityStaleMs + 1);
   refreshDonor(turn, donor);
 }
 

@@ -13,6 +13,7 @@ import { clampTo, freeOf, isWithin, NOTHING } from './capacity.ts';
 import { revoke } from './lease.ts';
 import { isPlugged, isVerified, type Session } from './session.ts';
 import type { Donor, Lease, State } from './state.ts';
+import { certainStay, stayOf } from './stay.ts';
 import { log, type Turn } from './turn.ts';
 
 export type DonorPhase = 'absent' | 'announced' | 'eligible' | 'draining' | 'gone';
@@ -65,10 +66,19 @@ export function phaseOf(state: State, donor: Donor, now: Now): DonorPhase {
 export function refreshDonor(turn: Turn, donor: Donor, plug: 'there' | 'left' = 'there'): void {
   const { state, now } = turn;
   donor.free = freeOf(donor.lendable, placementsOf(donor));
+  reviewStay(turn, donor);
+  turn.touchedDonors.add(donor);
   if (plug === 'left') revokeAll(turn, donor, 'unplugged');
   else revokeForSession(turn, donor);
   if (donor.clientId !== undefined) revokeForCapacity(turn, donor);
   if (whyNotEligible(state, donor, now) === undefined) turn.changedDonors.add(donor);
+}
+
+/** Looks again at how long it will stay, and says when that is to be done again. */
+function reviewStay({ state, now }: Turn, donor: Donor): void {
+  const { departureMonoMs } = donor;
+  const untilMs = departureMonoMs === undefined ? undefined : departureMonoMs - now.monoMs;
+  donor.stay = stayOf(certainStay(untilMs), state.settings, now);
 }
 
 function revokeForSession(turn: Turn, donor: Donor): void {

@@ -1,8 +1,9 @@
 /** Why a task does not run: donor by donor, every test that fails, from a closed list. */
 import type { Now, TaskId, VehicleId } from '@plugpool/proto';
-import { candidates } from './catalogue.ts';
+import { neededBy } from './line.ts';
 import { phaseOf, type DonorPhase } from './donor.ts';
-import { choose, donorObstacle, type Obstacle } from './feasible.ts';
+import { gangOf } from './gang.ts';
+import { choose, deadlineObstacle, donorObstacle, transferMsOf, type Obstacle } from './feasible.ts';
 import { EXPLAINED_DONORS_MAX } from './limits.ts';
 import type { TaskEndRecord } from './records.ts';
 import type { Donor, Instance, Lease, State } from './state.ts';
@@ -89,9 +90,14 @@ export function obstaclesOf(
 ): Obstacle[] {
   const first = donorObstacle(state, instance, donor, now);
   if (first !== undefined) return [first];
-  const algorithms = candidates(state, instance.task.record.selector);
   const obstacles: Obstacle[] = [];
-  return choose(algorithms, donor, now, obstacles) === undefined ? obstacles : [];
+  const choice = choose(state, neededBy(state, instance), donor, now, obstacles);
+  if (choice === undefined) return obstacles;
+  const late = deadlineObstacle(instance, choice, transferMsOf(state, choice.way, donor), now);
+  if (late !== undefined) return [late];
+  const gang = gangOf(instance);
+  if (gang === undefined) return [];
+  return [{ test: 'waits_for_all', need: gang.instances.length, have: 1 }];
 }
 
 function inWords(obstacle: Obstacle, { lendable, report }: Donor): string {
@@ -121,7 +127,19 @@ function inWords(obstacle: Obstacle, { lendable, report }: Donor): string {
     case 'runtime_missing':
       return `it has no ${obstacle.runtime} runtime`;
     case 'leaving_too_soon':
-      return `it leaves in ${Math.round(obstacle.haveMs / 1000)} s, the run takes ${Math.round(obstacle.needMs / 1000)} s`;
+      return `leaving too soon: P = ${(obstacle.millis / 1000).toFixed(2)} < ${(obstacle.barMillis / 1000).toFixed(2)} that it stays for the ${Math.round(obstacle.needMs / 1000)} s of the run`;
+    case 'deadline_too_close':
+      return `the run takes ${Math.round(obstacle.needMs / 1000)} s there, the deadline is in ${Math.round(obstacle.haveMs / 1000)} s`;
+    case 'waits_for_all':
+      return `one part would fit, and all ${obstacle.need} are to start together`;
+    case 'not_trusted':
+      return 'the requester does not trust it with its data';
+    case 'constraint_not_met':
+      return `the requester's constraint does not hold: ${obstacle.constraint}`;
+    case 'owner_constraint_not_met':
+      return `its owner's constraint does not hold: ${obstacle.constraint}`;
+    case 'donor_resting':
+      return `it failed or was slow where others were not, and rests for ${Math.ceil(obstacle.forMs / 1000)} s`;
     case 'cpu':
       return `cpu: needs ${obstacle.need} millicores, ${obstacle.have} free of ${lendable.cpuMillicores} lent`;
     case 'memory':

@@ -1,18 +1,21 @@
 /** Whether an instance may run on a donor, with what program and where on it; and if not, every reason. Pure. */
-import type { Demand, Now } from '@plugpool/proto';
+import type { Now } from '@plugpool/proto';
 import { fit, type Placement, type ShortOf } from './capacity.ts';
+import { constraintHolds, ownerAllows } from './constraints.ts';
 import { whyNotEligible, type Ineligible } from './donor.ts';
-import { expectedRunMs } from './offer.ts';
-import type { AlgorithmRecord } from './records.ts';
+import type { Need, Way } from './need.ts';
+import { runTimeOf, type RunTime } from './expected-run.ts';
 import type { Donor, Instance, State } from './state.ts';
+import { probabilityToFinish } from './stay.ts';
+import { isTrusted } from './trust.ts';
 
 /** A way to run an instance on a donor. */
 export interface Choice {
-  readonly algorithm: AlgorithmRecord;
+  readonly way: Way;
   readonly placement: Placement;
-  /** 0: the algorithm's preferred demand. */
-  readonly alternative: number;
   readonly runMs: number;
+  /** P(the donor is there until the run is through). */
+  readonly finishes: number;
   readonly imageCached: boolean;
 }
 
@@ -21,9 +24,20 @@ export type Obstacle =
   | { readonly test: Ineligible }
   | { readonly test: 'own_request' }
   | { readonly test: 'resting'; readonly forMs: number }
+  | { readonly test: 'not_trusted' }
+  | { readonly test: 'constraint_not_met'; readonly constraint: string }
+  | { readonly test: 'owner_constraint_not_met'; readonly constraint: string }
   | { readonly test: 'algorithm_not_allowed'; readonly algorithm: string }
   | { readonly test: 'runtime_missing'; readonly runtime: string }
-  | { readonly test: 'leaving_too_soon'; readonly needMs: number; readonly haveMs: number }
+  | { readonly test: 'donor_resting'; readonly forMs: number }
+  | {
+      readonly test: 'leaving_too_soon';
+      readonly needMs: number;
+      readonly millis: number;
+      readonly barMillis: number;
+    }
+  | { readonly test: 'deadline_too_close'; readonly needMs: number; readonly haveMs: number }
+  | { readonly test: 'waits_for_all'; readonly need: number; readonly have: number }
   | { readonly test: ShortOf['what']; readonly need: number | string; readonly have: number | string };
 
 /** What forbids every choice alike, whatever the program. */
@@ -34,41 +48,105 @@ export function donorObstacle(
   now: Now,
 ): Obstacle | undefined {
   const ineligible = whyNotEligible(state, donor, now);
-  return ineligible === undefined ? pairObstacle(instance, donor, now) : { test: ineligible };
+  return ineligible === undefined ? pairObstacle(state, instance, donor, now) : { test: ineligible };
 }
 
-/** What forbids this instance on a donor that is eligible. */
-export function pairObstacle(instance: Instance, donor: Donor, now: Now): Obstacle | undefined {
+/** What forbids this instance, and not necessarily its equals, on a donor that is eligible. */
+export function pairObstacle(state: State, instance: Instance, donor: Donor, now: Now): Obstacle | undefined {
   if (donor.vehicleId === instance.task.record.vehicleId) return { test: 'own_request' };
   const restUntilMs = instance.avoided.get(donor.vehicleId);
   if (restUntilMs !== undefined && restUntilMs > now.monoMs)
     return { test: 'resting', forMs: Math.round(restUntilMs - now.monoMs) };
+  const constraint = donor.report?.constraint;
+  if (constraint !== undefined && !ownerAllows(state, constraint, instance))
+    return { test: 'owner_constraint_not_met', constraint };
   return undefined;
 }
 
-/** The best way to run `algorithms` there, or undefined. */
+/** The run would end after the deadline. */
+export function deadlineObstacle(
+  instance: Instance,
+  choice: Choice,
+  transferMs: number,
+  now: Now,
+): Obstacle | undefined {
+  const haveMs = instance.task.deadlineMonoMs - now.monoMs;
+  const needMs = choice.runMs + transferMs;
+  if (needMs <= haveMs) return undefined;
+  return { test: 'deadline_too_close', needMs: Math.round(needMs), haveMs: Math.round(haveMs) };
+}
+
+/** The best way to meet `need` there, or undefined. Holds for all who need the same. */
 export function choose(
-  algorithms: readonly AlgorithmRecord[],
+  state: State,
+  need: Need,
   donor: Donor,
   now: Now,
   obstacles?: Obstacle[],
 ): Choice | undefined {
+  if (obstacles === undefined && !mayFit(need, donor)) return undefined;
+  const stranger = whyStranger(state, need, donor);
+  if (stranger !== undefined) {
+    obstacles?.push(stranger);
+    return undefined;
+  }
   let best: Choice | undefined;
-  for (const algorithm of algorithms) {
-    const obstacle = programObstacle(algorithm, donor);
-    if (obstacle !== undefined) {
-      obstacles?.push(obstacle);
-      continue;
-    }
-    for (let alternative = 0; alternative < algorithm.demands.length; alternative++) {
-      const choice = tryAlternative(algorithm, alternative, donor, now, obstacles);
-      if (choice !== undefined && (best === undefined || isBetter(choice, best))) best = choice;
-    }
+  for (const way of need.ways) {
+    const choice = tryWay(state, need, way, donor, now, obstacles);
+    if (choice !== undefined && (best === undefined || isBetter(choice, best))) best = choice;
   }
   return best;
 }
 
-function programObstacle(algorithm: AlgorithmRecord, donor: Donor): Obstacle | undefined {
+/** Cheap, and right where it says no. */
+function mayFit({ least }: Need, { free }: Donor): boolean {
+  if (free.cpuMillicores < least.cpuMillicores || free.memoryMib < least.memoryMib) return false;
+  return least.gpuMillis === 0 || free.gpus.some((gpu) => gpu.shareMillis >= least.gpuMillis);
+}
+
+/** What the requester will not have, whatever the program. */
+function whyStranger(state: State, need: Need, donor: Donor): Obstacle | undefined {
+  if (need.trust !== undefined && !isTrusted(state, need, donor)) return { test: 'not_trusted' };
+  if (need.constraint !== undefined && !constraintHolds(state, need.constraint, donor))
+    return { test: 'constraint_not_met', constraint: need.constraint };
+  return undefined;
+}
+
+function tryWay(
+  state: State,
+  need: Need,
+  way: Way,
+  donor: Donor,
+  now: Now,
+  obstacles: Obstacle[] | undefined,
+): Choice | undefined {
+  const program = programObstacle(way, donor);
+  const verdict = fit(donor.free, way.demand);
+  if (program !== undefined || !verdict.ok) {
+    if (obstacles === undefined) return undefined;
+    if (program !== undefined) obstacles.push(program);
+    else if (!verdict.ok)
+      for (const { what, need: needs, have } of verdict.shortOf)
+        obstacles.push({ test: what, need: needs, have });
+    return undefined;
+  }
+  const run = runTimeOf(state, way, donor);
+  const finishes = probabilityToFinish(donor.stay, run.quantilesMs, transferMsOf(state, way, donor), now);
+  const barMillis = state.settings.stayBarMillis[need.priority];
+  if (finishes * 1000 < barMillis) {
+    obstacles?.push(leavingTooSoon(run, finishes, barMillis));
+    return undefined;
+  }
+  const imageCached = donor.cachedImages.has(way.algorithm.image.digest);
+  return { way, placement: verdict.placement, runMs: run.medianMs, finishes, imageCached };
+}
+
+function leavingTooSoon(run: RunTime, finishes: number, barMillis: number): Obstacle {
+  const millis = Math.floor(finishes * 1000);
+  return { test: 'leaving_too_soon', needMs: Math.round(run.medianMs), millis, barMillis };
+}
+
+function programObstacle({ algorithm }: Way, donor: Donor): Obstacle | undefined {
   if (!donor.runtimes.includes(algorithm.runtime))
     return { test: 'runtime_missing', runtime: algorithm.runtime };
   const allowed = donor.report?.allowedAlgorithms ?? [];
@@ -77,37 +155,15 @@ function programObstacle(algorithm: AlgorithmRecord, donor: Donor): Obstacle | u
   return undefined;
 }
 
-function tryAlternative(
-  algorithm: AlgorithmRecord,
-  alternative: number,
-  donor: Donor,
-  now: Now,
-  obstacles: Obstacle[] | undefined,
-): Choice | undefined {
-  const demand = algorithm.demands[alternative] as Demand;
-  const verdict = fit(donor.free, demand);
-  if (!verdict.ok) {
-    for (const { what, need, have } of verdict.shortOf) obstacles?.push({ test: what, need, have });
-    return undefined;
-  }
-  const runMs = expectedRunMs(algorithm, { demand }, donor.hardware?.speedMillis ?? 1000);
-  const staysMs = staysFor(donor, now);
-  if (staysMs < runMs) {
-    obstacles?.push({ test: 'leaving_too_soon', needMs: Math.round(runMs), haveMs: Math.round(staysMs) });
-    return undefined;
-  }
-  const imageCached = donor.cachedImages.has(algorithm.image.digest);
-  return { algorithm, placement: verdict.placement, alternative, runMs, imageCached };
-}
-
-/** Until the stated departure; Infinity where none is stated. */
-export function staysFor(donor: Donor, now: Now): number {
-  return donor.departureMonoMs === undefined ? Infinity : donor.departureMonoMs - now.monoMs;
+/** Until the program runs there: its image may have to be fetched first. */
+export function transferMsOf(state: State, { algorithm }: Way, donor: Donor): number {
+  if (donor.cachedImages.has(algorithm.image.digest)) return 0;
+  return algorithm.image.sizeBytes / state.settings.transferBytesPerMs;
 }
 
 /** Preferred demand first, then an image that is already there, then the shorter run. */
 function isBetter(a: Choice, b: Choice): boolean {
-  if (a.alternative !== b.alternative) return a.alternative < b.alternative;
+  if (a.way.alternative !== b.way.alternative) return a.way.alternative < b.way.alternative;
   if (a.imageCached !== b.imageCached) return a.imageCached;
   return a.runMs < b.runMs;
 }

@@ -9,21 +9,24 @@
  * Renewals live in memory. What becomes of an instance that lost its lease is in lost-lease.ts.
  */
 import type { FencingToken, RevokeReason } from '@plugpool/proto';
-import { freeOf, type Placement } from './capacity.ts';
+import { freeOf } from './capacity.ts';
+import type { Choice } from './feasible.ts';
 import { offerFor } from './offer.ts';
-import type { AlgorithmRecord, AttemptOutcome } from './records.ts';
-import type { Donor, Instance, Lease } from './state.ts';
+import type { Priority } from './priority.ts';
+import type { AttemptOutcome } from './records.ts';
+import type { Donor, Instance, Lease, State } from './state.ts';
 import { log, send, write, type Turn } from './turn.ts';
 
 /** Fencing tokens of later starts are above all earlier ones. */
 const TOKENS_PER_GENERATION = 2 ** 32;
 
+/** Of a plan that has taken the donor's capacity and the instance from the line already. */
 export function grant(
   turn: Turn,
   instance: Instance,
   donor: Donor,
-  algorithm: AlgorithmRecord,
-  placement: Placement,
+  { way, placement }: Pick<Choice, 'way' | 'placement'>,
+  priority: Priority,
 ): void {
   const { state, now } = turn;
   const connectorId = state.connectorOf.get(donor.vehicleId);
@@ -34,8 +37,9 @@ export function grant(
   const lease: Lease = {
     vehicleId: donor.vehicleId,
     connectorId,
-    algorithm,
+    algorithm: way.algorithm,
     ...placement,
+    priority,
     fencingToken: (state.generation * TOKENS_PER_GENERATION + state.grantCounter) as FencingToken,
     grantedWallMs: now.wallMs,
     grantedMonoMs: now.monoMs,
@@ -44,10 +48,8 @@ export function grant(
   };
   instance.lease = lease;
   instance.attempts += 1;
-  state.waiting.remove(instance);
-  turn.newcomers.delete(instance);
   donor.leased.set(instance.instanceId, instance);
-  donor.free = freeOf(donor.free, [placement]);
+  state.roomMadeFor.delete(instance);
   state.timers.set(`lease:${instance.instanceId}`, now.monoMs + state.settings.leaseMs);
   state.counters.granted += 1;
   turn.changedInstances.set(instance.instanceId, instance);
@@ -56,7 +58,7 @@ export function grant(
     instanceId: instance.instanceId,
     vehicleId: donor.vehicleId,
     attempt: instance.attempts,
-    algorithm: algorithm.id,
+    algorithm: way.algorithm.id,
   });
 }
 
@@ -138,8 +140,18 @@ export function closeLease(turn: Turn, instance: Instance, outcome: AttemptOutco
     donor.leased.delete(instance.instanceId);
     donor.free = freeOf(donor.lendable, leasesOf(donor));
     turn.changedDonors.add(donor);
+    turn.touchedDonors.add(donor);
   }
+  forgetRoomFor(state, lease.revokedFor);
   return lease;
+}
+
+/** What was taken back for it is free: where it still waits, room may be made for it again. */
+function forgetRoomFor(state: State, instance: Instance | undefined): void {
+  const left = instance === undefined ? undefined : state.roomMadeFor.get(instance);
+  if (instance === undefined || left === undefined) return;
+  if (left > 1) state.roomMadeFor.set(instance, left - 1);
+  else state.roomMadeFor.delete(instance);
 }
 
 /** Those being revoked among them: they take what they take until they are void. */

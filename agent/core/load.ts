@@ -1,6 +1,9 @@
 /** The state that a start, or a failed commit, finds on disk; what was only observed is carried over from before. */
 import type { Now } from '@plugpool/proto';
 import type { AlgorithmRecord, InstanceRecord, LeaseRecord, StoredState } from './records.ts';
+import { joinLine } from './line.ts';
+import { watchGang } from './gang.ts';
+import { priorityOf } from './priority.ts';
 import { newInstance, openTask } from './requests.ts';
 import type { Settings } from './settings.ts';
 import { algorithmKey, emptyState, type Instance, type Lease, type State, type Task } from './state.ts';
@@ -56,6 +59,8 @@ function loadTask(state: State, open: StoredState['openTasks'][number], now: Now
     state.timers.clear(`deadline:${record.taskId}`);
   }
   for (const instance of open.instances) task.instances.push(loadInstance(state, task, instance, now));
+  if (task.instances.some(({ attempts }) => attempts > 0)) task.hasStarted = true;
+  if (task.end === undefined) watchGang(state, task);
 }
 
 /** Clamped to what the requester asked for: a wall clock that jumped while we were away moves no deadline further off. */
@@ -65,12 +70,15 @@ function timeLeft(task: { acceptedWallMs: number; deadlineWallMs: number }, now:
 }
 
 function loadInstance(state: State, task: Task, stored: InstanceRecord, now: Now): Instance {
-  const instance = newInstance(task, stored.index, now.monoMs);
+  const instance = newInstance(state, task, stored.index, now.monoMs);
   instance.attempts = stored.attempts;
   instance.departures = stored.departures;
   instance.crashes = stored.crashes;
+  instance.result = stored.result;
+  instance.checkpoint = stored.checkpoint;
+  instance.preempted = stored.preempted ?? false;
   if (stored.lease === undefined || task.end !== undefined) {
-    if (task.end === undefined) state.waiting.add(instance);
+    if (task.end === undefined && instance.result === undefined) joinLine(state, instance);
     return instance;
   }
   const { lease } = stored;
@@ -80,6 +88,7 @@ function loadInstance(state: State, task: Task, stored: InstanceRecord, now: Now
     algorithm: algorithm ?? goneAlgorithm(lease),
     grantedMonoMs: now.monoMs - heldFor(lease, task, now),
     phase: 'held',
+    priority: priorityOf(task.record.wants, state.settings),
     progressPermille: 0,
   };
   instance.lease = held;

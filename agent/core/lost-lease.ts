@@ -19,7 +19,8 @@ export function loseLease(turn: Turn, instance: Instance, outcome: AttemptOutcom
   const { state } = turn;
   const lease = closeLease(turn, instance, outcome, reason);
   if (instance.task.end !== undefined) return;
-  if (outcome === 'departed' || outcome === 'expired') {
+  if (lease.revocation?.reason === 'preempted') instance.preempted = true;
+  else if (outcome === 'departed' || outcome === 'expired') {
     instance.departures += 1;
     state.counters.departures += 1;
   }
@@ -43,6 +44,7 @@ export function loseLease(turn: Turn, instance: Instance, outcome: AttemptOutcom
  */
 function shouldRest(instance: Instance, { revocation }: Lease, outcome: AttemptOutcome): boolean {
   if (outcome === 'crashed' || outcome === 'declined') return true;
+  if (revocation?.reason === 'preempted') return false;
   const wasSession = revocation !== undefined && SESSION_REASONS.has(revocation.reason);
   return !wasSession && instance.departures > 1;
 }

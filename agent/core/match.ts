@@ -5,132 +5,133 @@
  *   the target, or a request that is new ──► takes the best donor for it
  *
  * Nothing else can have become possible since the last step: a request that waited already and a donor that did not change
- * were tried against each other before. So a step costs what changed, not what waits.
+ * were tried against each other before. So a step costs what changed, not what waits. What arrived together is planned
+ * together: before anything is granted, placements are moved where that makes room for one more (make-room.ts).
  */
-import type { Selector } from '@plugpool/proto';
-import { candidates } from './catalogue.ts';
 import { whyNotEligible } from './donor.ts';
-import { choose, pairObstacle, type Choice } from './feasible.ts';
-import { grant } from './lease.ts';
-import { compareDonors, compareRequests, rankRequest, type RankedDonor, type RankedRequest } from './rank.ts';
-import type { AlgorithmRecord } from './records.ts';
-import type { Donor, Instance } from './state.ts';
-import { dominantShare } from './capacity.ts';
-import { groupKey, headOf } from './waiting.ts';
+import { DonorSearch, isPossible } from './donor-search.ts';
+import { choose, type Choice } from './feasible.ts';
+import { gangOf, placeGangs } from './gang.ts';
+import { makeRoom } from './make-room.ts';
+import type { Need } from './need.ts';
+import { Plan, type Matching } from './plan.ts';
+import { preempt } from './preempt.ts';
+import { compareRequests, compareTurns, rankRequest, type RankedRequest } from './rank.ts';
+import type { Donor, Instance, State } from './state.ts';
 import type { Turn } from './turn.ts';
-
-/** What does not change while a step matches, looked up once. */
-interface Matching {
-  readonly turn: Turn;
-  /** A grant takes no more than what is free: nobody stops being eligible meanwhile. */
-  readonly eligible: ReadonlySet<Donor>;
-  /** What each selector means. */
-  readonly meant: Map<string, readonly AlgorithmRecord[]>;
-}
+import type { WaitingGroup } from './waiting.ts';
 
 export function match(turn: Turn): void {
   const { state, changedDonors, newcomers } = turn;
+  reindex(turn);
   if (state.stopping || state.waiting.size === 0) return;
   if (changedDonors.size === 0 && newcomers.size === 0) return;
-  const matching: Matching = { turn, eligible: eligibleDonors(turn), meant: new Map() };
+  const matching: Matching = { turn, plan: new Plan(turn) };
+  placeGangs(matching);
   fillChangedDonors(matching);
   placeNewcomers(matching);
+  for (const donor of makeRoom(matching)) fillDonor(matching, donor);
+  matching.plan.carryOut();
+  preempt(matching);
 }
 
-function eligibleDonors({ state, now }: Turn): ReadonlySet<Donor> {
-  const eligible = new Set<Donor>();
-  for (const donor of state.donors.values())
-    if (whyNotEligible(state, donor, now) === undefined) eligible.add(donor);
-  return eligible;
+/** Donors of which anything changed stand where they belong now, or nowhere while they may not be granted anything. */
+function reindex({ state, touchedDonors, now }: Turn): void {
+  for (const donor of touchedDonors)
+    if (whyNotEligible(state, donor, now) === undefined) state.index.put(donor);
+    else state.index.remove(donor);
 }
 
 function fillChangedDonors(matching: Matching): void {
-  const { turn, eligible } = matching;
-  const fillable = [...turn.changedDonors].filter((donor) => eligible.has(donor));
-  if (fillable.length === 0) return;
-  const shares = sharesInUse(turn);
-  for (const donor of fillable) fillDonor(matching, donor, shares);
+  const { turn } = matching;
+  for (const donor of turn.changedDonors) if (turn.state.index.has(donor)) fillDonor(matching, donor);
 }
 
-/** Grants to the target requester until nothing that waits fits any more. */
-function fillDonor(matching: Matching, donor: Donor, shares: Map<string, number>): void {
-  // Each round grants one instance, so it ends with the line or with the capacity.
+/** Plans for the target requester until nothing that waits fits any more. */
+function fillDonor(matching: Matching, donor: Donor): void {
+  const { turn, plan } = matching;
+  // Each round places one instance, so it ends with the line or with the capacity.
   for (;;) {
-    const target = chooseTargetRequester(matching, donor, shares);
+    const target = chooseTargetRequester(turn, donor);
     if (target === undefined) return;
-    const best = bestDonorFor(matching, target.instance) ?? { donor, choice: target.choice };
-    grant(matching.turn, target.instance, best.donor, best.choice.algorithm, best.choice.placement);
-    const { vehicleId } = target.instance.task.record;
-    const added = dominantShare(best.choice.placement.demand, best.donor.lendable);
-    shares.set(vehicleId, (shares.get(vehicleId) ?? 0) + added);
+    const { instance, choice, need } = target;
+    const best = new DonorSearch(turn, instance, need).run() ?? { donor, choice };
+    plan.place({ instance, need, ...best });
   }
 }
 
 /** The one among all who wait that the donor's idle capacity should serve next. */
-function chooseTargetRequester(
-  matching: Matching,
-  donor: Donor,
-  shares: ReadonlyMap<string, number>,
-): RankedRequest | undefined {
-  const { state, now } = matching.turn;
-  /** Who asks makes no difference to how a program would run here. */
-  const choices = new Map<readonly AlgorithmRecord[], Choice | undefined>();
+function chooseTargetRequester(turn: Turn, donor: Donor): RankedRequest | undefined {
+  const { state } = turn;
+  const isDuesTurn = state.grantsSinceDue + 1 >= state.settings.dueEvery;
   let best: RankedRequest | undefined;
+  let due: RankedRequest | undefined;
   for (const group of state.waiting.groups()) {
-    const instance = headOf(group);
-    if (pairObstacle(instance, donor, now) !== undefined) continue;
-    const algorithms = meantBy(matching, group.selector);
-    if (!choices.has(algorithms)) choices.set(algorithms, choose(algorithms, donor, now));
-    const choice = choices.get(algorithms);
+    const choice = choose(state, group.need, donor, turn.now);
     if (choice === undefined) continue;
-    const ranked = rankRequest(state, instance, donor, choice, shares, now);
+    const ranked = frontOf(turn, group, donor, choice);
+    if (ranked === undefined) continue;
+    if (best === undefined || compareRequests(ranked, best) < 0) best = ranked;
+    if (!ranked.isDue) continue;
+    if (due === undefined || compareTurns(ranked.instance, due.instance) < 0) due = ranked;
+  }
+  const isFair = due === undefined || best?.instance === due.instance;
+  if (!isFair) state.grantsSinceDue += 1;
+  if (!isFair && !isDuesTurn) return best;
+  state.grantsSinceDue = 0;
+  return due ?? best;
+}
+
+/** Of those who need the same, the one whose turn it is on that donor. */
+function frontOf(turn: Turn, group: WaitingGroup, donor: Donor, choice: Choice): RankedRequest | undefined {
+  let best: RankedRequest | undefined;
+  const suits = (instance: Instance): boolean =>
+    gangOf(instance) === undefined && isPossible(turn, instance, donor, choice);
+  for (const queue of group.queues.values()) {
+    const instance = queue.find(suits);
+    if (instance === undefined) continue;
+    const ranked = rankRequest(instance, donor, choice, group.need, turn.now);
     if (best === undefined || compareRequests(ranked, best) < 0) best = ranked;
   }
   return best;
 }
 
-function placeNewcomers(matching: Matching): void {
-  const { turn } = matching;
-  /** Capacity only falls while a step grants: what did not fit for one does not fit for its equals. */
-  const hopeless = new Set<string>();
-  for (const instance of turn.newcomers) {
-    const key = groupKey(instance);
-    if (hopeless.has(key) || !turn.state.waiting.has(instance)) continue;
-    const best = bestDonorFor(matching, instance);
-    if (best === undefined) hopeless.add(key);
-    else grant(turn, instance, best.donor, best.choice.algorithm, best.choice.placement);
+/** Largest first, since small ones still find a place when the large ones have theirs. */
+function placeNewcomers({ turn, plan }: Matching): void {
+  const { state } = turn;
+  /** Capacity only falls while a step plans: what did not fit for one does not fit for its equals. */
+  const hopeless = new Set<Need>();
+  for (const { instance, need } of inOrder(turn)) {
+    if (hopeless.has(need) || !state.waiting.has(instance) || gangOf(instance) !== undefined) continue;
+    const search = new DonorSearch(turn, instance, need);
+    const best = search.run();
+    if (best !== undefined) plan.place({ instance, need, ...best });
+    else if (!search.metPersonalObstacle) hopeless.add(need);
   }
 }
 
-function bestDonorFor(matching: Matching, instance: Instance): RankedDonor | undefined {
-  const { now } = matching.turn;
-  const algorithms = meantBy(matching, instance.task.record.selector);
-  let best: RankedDonor | undefined;
-  for (const donor of matching.eligible) {
-    if (pairObstacle(instance, donor, now) !== undefined) continue;
-    const choice = choose(algorithms, donor, now);
-    if (choice === undefined) continue;
-    const ranked = { donor, choice };
-    if (best === undefined || compareDonors(ranked, best) < 0) best = ranked;
+function inOrder({ state, newcomers }: Turn): { instance: Instance; need: Need; size: number }[] {
+  const all = [];
+  for (const instance of newcomers) {
+    const need = state.waiting.groupOf(instance)?.need;
+    if (need !== undefined) all.push({ instance, need, size: sizeOf(state, need) });
   }
-  return best;
+  return all.sort(
+    (a, b) => b.need.priority - a.need.priority || b.size - a.size || compareTurns(a.instance, b.instance),
+  );
 }
 
-function meantBy({ turn, meant }: Matching, selector: Selector): readonly AlgorithmRecord[] {
-  const key = selector.by === 'type' ? selector.type : `=${selector.algorithmId}@${selector.version ?? ''}`;
-  let algorithms = meant.get(key);
-  if (algorithms === undefined) meant.set(key, (algorithms = candidates(turn.state, selector)));
-  return algorithms;
-}
-
-/** For each requester, the sum of its leases' dominant shares of their donors. */
-function sharesInUse(turn: Turn): Map<string, number> {
-  const shares = new Map<string, number>();
-  for (const donor of turn.state.donors.values())
-    for (const { lease, task } of donor.leased.values()) {
-      if (lease === undefined) continue;
-      const { vehicleId } = task.record;
-      shares.set(vehicleId, (shares.get(vehicleId) ?? 0) + dominantShare(lease.demand, donor.lendable));
-    }
-  return shares;
+/** Share of the largest vehicle there could be, times work. */
+function sizeOf({ settings: { largestDonor } }: State, { ways }: Need): number {
+  const [way] = ways;
+  if (way === undefined) return 0;
+  const { demand, workMncs } = way;
+  const gpuMillis = demand.gpu?.shareMillis ?? 0;
+  return (
+    Math.max(
+      demand.cpuMillicores / largestDonor.cpuMillicores,
+      demand.memoryMib / largestDonor.memoryMib,
+      gpuMillis / 1000,
+    ) * workMncs
+  );
 }

@@ -1,6 +1,7 @@
 /** What an operator may change: cancel a task; add, retire, remove an algorithm. */
 import type { AlgorithmId } from '@plugpool/proto';
 import { fit } from './capacity.ts';
+import { rebuildLine } from './line.ts';
 import { candidates } from './catalogue.ts';
 import type { OperatorAnswer, OperatorCommand } from './events.ts';
 import { ALGORITHMS_MAX } from './limits.ts';
@@ -138,5 +139,6 @@ function unknown(id: AlgorithmId, version: string | undefined): OperatorAnswer {
 function lookAgain(turn: Turn): void {
   for (const instance of [...turn.state.waiting.instances()])
     if (candidates(turn.state, instance.task.record.selector).length === 0) endOrphan(turn, instance.task);
-  for (const donor of turn.state.donors.values()) turn.changedDonors.add(donor);
+  rebuildLine(turn.state);
+  for (const donor of turn.state.index.donors()) turn.changedDonors.add(donor);
 }

@@ -2,23 +2,29 @@
 import type { Now } from '@plugpool/proto';
 import { dominantShare } from './capacity.ts';
 import type { Choice } from './feasible.ts';
-import type { Donor, Instance, State } from './state.ts';
+import type { Need } from './need.ts';
+import type { Donor, Instance } from './state.ts';
 
 export interface RankedDonor {
   readonly donor: Donor;
   readonly choice: Choice;
 }
 
+const FINISH_CLASSES = 20;
+
 /**
  * Negative where `a` is the better donor for the same request: the preferred demand; an image that is there already; no GPU
- * left idle under a demand that needs none; the least loaded; the vehicle id, so that one seed always gives one order.
+ * left idle under a demand that needs none; where it is likelier to finish, in steps of a twentieth; the shortest stay, so that
+ * short runs fill the ends; the fullest, so that large gaps stay large; the vehicle id, so that one seed gives one order.
  */
 export function compareDonors(a: RankedDonor, b: RankedDonor): number {
   return (
-    a.choice.alternative - b.choice.alternative ||
+    a.choice.way.alternative - b.choice.way.alternative ||
     Number(b.choice.imageCached) - Number(a.choice.imageCached) ||
     Number(wastesGpu(a)) - Number(wastesGpu(b)) ||
-    loadAfter(a) - loadAfter(b) ||
+    finishClassOf(b) - finishClassOf(a) ||
+    stayClassOf(a.donor) - stayClassOf(b.donor) ||
+    leftAfter(a) - leftAfter(b) ||
     (a.donor.vehicleId < b.donor.vehicleId ? -1 : 1)
   );
 }
@@ -27,57 +33,80 @@ function wastesGpu({ donor, choice }: RankedDonor): boolean {
   return choice.placement.demand.gpu === undefined && donor.lendable.gpus.length > 0;
 }
 
-/** The share of the donor's scarcer dimension in use once the grant is made. */
-function loadAfter({ donor, choice }: RankedDonor): number {
+function finishClassOf({ choice: { finishes } }: RankedDonor): number {
+  return Math.floor(finishes * FINISH_CLASSES);
+}
+
+function stayClassOf({ stay }: Donor): number {
+  return Math.floor(Math.log2(Math.max(1, stay.mayStayMs)));
+}
+
+/** The share of the donor's scarcer dimension that is idle once the grant is made. */
+function leftAfter({ donor, choice }: RankedDonor): number {
   const { demand } = choice.placement;
-  const cpu =
-    1 - (donor.free.cpuMillicores - demand.cpuMillicores) / Math.max(1, donor.lendable.cpuMillicores);
-  const memory = 1 - (donor.free.memoryMib - demand.memoryMib) / Math.max(1, donor.lendable.memoryMib);
-  return Math.max(cpu, memory);
+  const cpu = (donor.free.cpuMillicores - demand.cpuMillicores) / Math.max(1, donor.lendable.cpuMillicores);
+  const memory = (donor.free.memoryMib - demand.memoryMib) / Math.max(1, donor.lendable.memoryMib);
+  return Math.min(cpu, memory);
 }
 
 export interface RankedRequest {
   readonly instance: Instance;
   readonly choice: Choice;
-  /** Must start now to meet its deadline, or has waited longer than the bound: it goes before all fairness. */
-  readonly pressing: boolean;
-  /** Share of the pile that its requester holds already. */
-  readonly requesterShare: number;
+  readonly need: Need;
+  /** Its class is inside its sub-pool, also with this grant; 1: it borrows. */
+  readonly borrows: 0 | 1;
+  /** How far its payer is above its fair share. */
+  readonly band: number;
+  /** It has waited for the bound. */
+  readonly isDue: boolean;
+  /** What is left of its time when the run is through. */
+  readonly laxityMs: number;
   /** How much of the donor's idle capacity it would use. */
   readonly fills: number;
 }
 
+/**
+ * Negative where `a` is the target requester before `b`: the higher priority; whose class is within its sub-pool; whose payer
+ * is further below its fair share; who has less time to spare, in steps of a fifth; what fills
+ * more of the donor; whose turn is earlier.
+ */
+export function compareRequests(a: RankedRequest, b: RankedRequest): number {
+  return (
+    b.need.priority - a.need.priority ||
+    a.borrows - b.borrows ||
+    a.band - b.band ||
+    laxityClassOf(a) - laxityClassOf(b) ||
+    b.fills - a.fills ||
+    compareTurns(a.instance, b.instance)
+  );
+}
+
+const LAXITY_CLASSES_PER_DOUBLING = 4;
+
+function laxityClassOf({ laxityMs }: RankedRequest): number {
+  return laxityMs < 1 ? -1 : Math.floor(Math.log2(laxityMs) * LAXITY_CLASSES_PER_DOUBLING);
+}
+
+/** The order in which turns come. */
+export function compareTurns(a: Instance, b: Instance): number {
+  return a.turnMonoMs - b.turnMonoMs || a.order - b.order;
+}
+
 export function rankRequest(
-  state: State,
   instance: Instance,
   donor: Donor,
   choice: Choice,
-  shares: ReadonlyMap<string, number>,
+  need: Need,
   now: Now,
 ): RankedRequest {
-  const slackMs = instance.task.deadlineMonoMs - now.monoMs - choice.runMs;
-  const waitedMs = now.monoMs - instance.queuedMonoMs;
   return {
     instance,
     choice,
-    pressing: slackMs < choice.runMs || waitedMs >= state.settings.ageBoundMs,
-    requesterShare: shares.get(instance.task.record.vehicleId) ?? 0,
+    need,
+    borrows: 0,
+    band: 0,
+    isDue: instance.turnMonoMs <= now.monoMs,
+    laxityMs: instance.turnMonoMs - now.monoMs - choice.runMs,
     fills: dominantShare(choice.placement.demand, donor.free),
   };
-}
-
-/**
- * Negative where `a` is the target requester before `b`: pressing ones first, by age; then who holds less; then the demand
- * that fills more of what is idle; then who has waited longer.
- */
-export function compareRequests(a: RankedRequest, b: RankedRequest): number {
-  const byAge = a.instance.queuedMonoMs - b.instance.queuedMonoMs;
-  if (a.pressing !== b.pressing) return a.pressing ? -1 : 1;
-  if (a.pressing && byAge !== 0) return byAge;
-  return (
-    a.requesterShare - b.requesterShare ||
-    b.fills - a.fills ||
-    byAge ||
-    (a.instance.instanceId < b.instance.instanceId ? -1 : 1)
-  );
 }

@@ -21,6 +21,7 @@ import {
 import type { TaskRecord } from './records.ts';
 import type { KnownRequest } from './known-requests.ts';
 import type { Client, Instance, State, Task } from './state.ts';
+import { watchGang } from './gang.ts';
 import { countInline, inlineBytesOf } from './inline-bytes.ts';
 import { deliverAgain } from './task-end.ts';
 import { log, queue, refuse, send, write, type Turn } from './turn.ts';
@@ -168,12 +169,14 @@ export function accept(turn: Turn, client: Client, heard: Heard<TaskRequest>): v
   const task = openTask(state, record, now.monoMs + deadlineMs);
   countInline(state, record, 1);
   state.counters.accepted += 1;
-  const instance = newInstance(task, 0, now.monoMs);
-  task.instances.push(instance);
+  const count = body.wants?.instances ?? 1;
+  for (let index = 0; index < count; index++)
+    task.instances.push(newInstance(state, task, index, now.monoMs));
+  watchGang(state, task);
   write(turn, { change: 'insertTask', task: record });
   send(turn, client.name.clientId, acceptedOf(turn, task), correlationId);
   log(turn, 'debug', 'accepted', { taskId: record.taskId, vehicleId: record.vehicleId });
-  queue(turn, instance);
+  for (const instance of task.instances) queue(turn, instance);
 }
 
 /** Short enough to type, unique over restarts. */
@@ -183,7 +186,8 @@ function nextTaskId(state: State): TaskId {
 }
 
 export function openTask(state: State, record: TaskRecord, deadlineMonoMs: number): Task {
-  const task: Task = { record, instances: [], deadlineMonoMs, end: undefined };
+  const payer = record.wants?.payer ?? record.vehicleId;
+  const task: Task = { record, instances: [], deadlineMonoMs, payer, hasStarted: false, end: undefined };
   state.tasks.set(record.taskId, task);
   state.requests.open(task);
   let ofVehicle = state.openTasksOf.get(record.vehicleId);
@@ -193,7 +197,8 @@ export function openTask(state: State, record: TaskRecord, deadlineMonoMs: numbe
   return task;
 }
 
-export function newInstance(task: Task, index: number, queuedMonoMs: number): Instance {
+export function newInstance(state: State, task: Task, index: number, queuedMonoMs: number): Instance {
+  state.orderCounter += 1;
   return {
     instanceId: `${task.record.taskId}_${index}` as InstanceId,
     task,
@@ -203,6 +208,11 @@ export function newInstance(task: Task, index: number, queuedMonoMs: number): In
     crashes: 0,
     lease: undefined,
     queuedMonoMs,
+    turnMonoMs: queuedMonoMs,
+    order: state.orderCounter,
+    preempted: false,
+    checkpoint: undefined,
+    result: undefined,
     avoided: new Map(),
     lastReason: '',
   };

@@ -2,7 +2,6 @@
 import type { Capacity } from '@plugpool/proto';
 import type { SessionState } from '@plugpool/firmware-bridge';
 import type { ReferenceMachine } from './feature.ts';
-import type { KnownVehicles } from './known-vehicles.ts';
 
 /** What the wire allows; the core tells its clients, and its surroundings hold them to it. */
 export interface WireLimits {
@@ -32,8 +31,20 @@ export interface Settings {
   readonly crashesMax: number;
   readonly deadlineDefaultMs: number;
   readonly deadlineMaxMs: number;
-  /** A request that has waited this long goes before all fairness. */
+  /** A request that has waited this long has its turn, however late its deadline. */
   readonly ageBoundMs: number;
+  /** One grant in this many goes to the one whose turn was first, whatever its rank: so nobody is passed over for ever. */
+  readonly dueEvery: number;
+  /** A latency need up to these has priority 3, 2 and 1. */
+  readonly latencyClassesMs: readonly [number, number, number];
+  /** As many parallel instances have priority 2; any more than one have 1. */
+  readonly manyInstances: number;
+  /** For each priority: a run is placed where its donor stays to its end with this probability, in thousandths. */
+  readonly stayBarMillis: readonly [number, number, number, number];
+  /** Of an image that a donor does not have yet. */
+  readonly transferBytesPerMs: number;
+  /** A lease is not pre-empted before it was held for this long. */
+  readonly preemptAfterMs: number;
   /** How long an upload that a request or a result waits for may take. */
   readonly blobWaitMs: number;
   /** Session states that lend: where there is supply. */
@@ -67,8 +78,6 @@ export interface Settings {
   readonly poolHalfLifeMs: number;
   /** Images that one vehicle is told to keep. */
   readonly deployImagesMax: number;
-  /** Make and fleet of vehicles, as the operator knows them. */
-  readonly vehicles: KnownVehicles;
 }
 
 export const DEFAULT_SETTINGS: Omit<Settings, 'wire'> = {
@@ -83,6 +92,12 @@ export const DEFAULT_SETTINGS: Omit<Settings, 'wire'> = {
   deadlineDefaultMs: 24 * 3600 * 1000,
   deadlineMaxMs: 7 * 24 * 3600 * 1000,
   ageBoundMs: 60_000,
+  dueEvery: 8,
+  latencyClassesMs: [1_000, 10_000, 60_000],
+  manyInstances: 4,
+  stayBarMillis: [600, 600, 700, 800],
+  transferBytesPerMs: 1_000,
+  preemptAfterMs: 60_000,
   blobWaitMs: 120_000,
   lendingStates: ['charging', 'suspendedEV'],
   operatorShareMillis: 100,
@@ -111,5 +126,4 @@ export const DEFAULT_SETTINGS: Omit<Settings, 'wire'> = {
   poolReserveMillis: 100,
   poolHalfLifeMs: 30 * 60_000,
   deployImagesMax: 16,
-  vehicles: { byId: new Map(), byPrefix: [] },
 };

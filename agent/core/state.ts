@@ -19,7 +19,17 @@ import type {
   VehicleId,
 } from '@plugpool/proto';
 import type { ConnectionNumber } from './events.ts';
-import type { AlgorithmRecord, AttemptOutcome, TaskEndRecord, TaskRecord } from './records.ts';
+import type {
+  AlgorithmRecord,
+  AttemptOutcome,
+  CheckpointRecord,
+  PartResultRecord,
+  TaskEndRecord,
+  TaskRecord,
+} from './records.ts';
+import { DonorIndex } from './donor-index.ts';
+import type { Priority } from './priority.ts';
+import type { Stay } from './stay.ts';
 import { KnownRequests } from './known-requests.ts';
 import type { Session } from './session.ts';
 import type { Settings } from './settings.ts';
@@ -45,6 +55,7 @@ export interface Donor {
   reportedMonoMs: number;
   departureMonoMs: number | undefined;
   cachedImages: ReadonlySet<Digest>;
+  stay: Stay;
   /** Instances that hold a lease here, those being revoked among them. */
   readonly leased: Map<InstanceId, Instance>;
   /** `lendable` less what the leases take. */
@@ -63,8 +74,12 @@ export interface Lease {
   /** Granted → held → revoking. Released and expired leases are no more. */
   phase: 'granted' | 'held' | 'revoking';
   progressPermille: number;
+  /** Of its request when it was granted. */
+  readonly priority: Priority;
   /** How the attempt ends when the revocation is through. */
   revocation?: { readonly outcome: AttemptOutcome; readonly reason: string };
+  /** The instance that it makes room for. */
+  revokedFor?: Instance;
 }
 
 /**
@@ -81,6 +96,15 @@ export interface Instance {
   lease: Lease | undefined;
   /** Since when it stands in the line; of a leased one, since when it stood. */
   queuedMonoMs: number;
+  /** Its deadline, or earlier when it has waited for the bound: then its turn has come. */
+  turnMonoMs: number;
+  /** Among equals, the one that was accepted first. */
+  readonly order: number;
+  /** It was pre-empted once, and never is again. */
+  preempted: boolean;
+  checkpoint: CheckpointRecord | undefined;
+  /** Of one part of several, whose result was accepted. */
+  result: PartResultRecord | undefined;
   /** Donors that it failed on: tried again only where the rest is over. */
   readonly avoided: Map<VehicleId, number>;
   /** Why it is not with its last donor any more; empty at first. */
@@ -92,6 +116,10 @@ export interface Task {
   record: TaskRecord;
   readonly instances: Instance[];
   readonly deadlineMonoMs: number;
+  /** Who is charged and takes its fair share. */
+  readonly payer: string;
+  /** Parts that start together did so: from then on each stands for itself. */
+  hasStarted: boolean;
   /** Without its inline output, which is on disk alone. */
   end: TaskEndRecord | undefined;
 }
@@ -115,7 +143,9 @@ export type TimerName =
   | `stale:${ConnectorId}`
   | `unverified:${VehicleId}`
   | `blob:${Digest}`
-  | `rest:${InstanceId}`;
+  | `rest:${InstanceId}`
+  | `report:${VehicleId}`
+  | `review:${VehicleId}`;
 
 export interface State {
   readonly settings: Settings;
@@ -140,6 +170,16 @@ export interface State {
   readonly inlineBytesOf: Map<VehicleId, number>;
   inlineBytes: number;
   readonly waiting: WaitingLine;
+  /** The donors that may be granted something now. */
+  readonly index: DonorIndex;
+  /** Tasks of which all parts wait to start together. */
+  readonly gangs: Set<Task>;
+  /** Of instances of the latency priority: how many leases are being taken back for them. */
+  readonly roomMadeFor: Map<Instance, number>;
+  /** Grants in a row that passed over the one whose turn was first. */
+  grantsSinceDue: number;
+  /** Counts accepted instances. */
+  orderCounter: number;
   readonly awaitedBlobs: Map<Digest, AwaitedBlob>;
   readonly timers: Timers<TimerName>;
   readonly counters: Counters;
@@ -179,6 +219,11 @@ export function emptyState(settings: Settings, generation: number): State {
     inlineBytesOf: new Map(),
     inlineBytes: 0,
     waiting: new WaitingLine(),
+    index: new DonorIndex(),
+    gangs: new Set(),
+    roomMadeFor: new Map(),
+    grantsSinceDue: 0,
+    orderCounter: 0,
     awaitedBlobs: new Map(),
     timers: new Timers(),
     counters: {

@@ -18,11 +18,13 @@ export function endTask(turn: Turn, task: Task, ending: Ending): void {
   for (const instance of task.instances) {
     state.waiting.remove(instance);
     turn.newcomers.delete(instance);
+    state.roomMadeFor.delete(instance);
     state.timers.clear(`rest:${instance.instanceId}`);
     if (ending.state === 'cancelled') revokeAtOnce(turn, instance, 'cancelled', 'cancelled');
     else revokeAtOnce(turn, instance, 'deadline_passed', 'expired');
     turn.changedInstances.set(instance.instanceId, instance);
   }
+  state.gangs.delete(task);
   state.timers.clear(`deadline:${task.record.taskId}`);
   state.counters[task.end.state] += 1;
   write(turn, { change: 'endTask', taskId: task.record.taskId, end: task.end });

@@ -47,6 +47,13 @@ export function onTimer(turn: Turn, name: TimerName): void {
       if (donor !== undefined) refreshDonor(turn, donor);
       return;
     }
+    case 'report':
+    case 'review': {
+      // Its last report is too old now, or its stay is to be looked at again.
+      const donor = state.donors.get(id as VehicleId);
+      if (donor !== undefined) refreshDonor(turn, donor);
+      return;
+    }
     case 'unverified': {
       const donor = state.donors.get(id as VehicleId);
       if (donor !== undefined) onUnverifiedTooLong(turn, donor);

@@ -2,14 +2,18 @@
 import type { ClientId, DownBody, InstanceId, Now, Reason, RequestId, VehicleId } from '@plugpool/proto';
 import { noEffects, type Effects, type LogLevel } from './effects.ts';
 import type { InstanceRecord, StoreChange, TaskRecord } from './records.ts';
+import { joinLine } from './line.ts';
 import type { Client, Donor, Instance, State } from './state.ts';
+import { NO_STAY } from './stay.ts';
 
 export interface Turn {
   readonly state: State;
   readonly now: Now;
   readonly effects: Effects;
-  /** Donors of which something changed: they choose among all who wait. */
+  /** Donors of which something changed for the better: they choose among all who wait. */
   readonly changedDonors: Set<Donor>;
+  /** Donors of which anything changed: they stand elsewhere in the index, or in it no more. */
+  readonly touchedDonors: Set<Donor>;
   /** Instances that joined the line in this step: they look for a donor. */
   readonly newcomers: Set<Instance>;
   /** Instances whose record differs from what is on disk. */
@@ -24,6 +28,7 @@ export function beginTurn(state: State, now: Now): Turn {
     now,
     effects: noEffects(),
     changedDonors: new Set(),
+    touchedDonors: new Set(),
     newcomers: new Set(),
     changedInstances: new Map(),
     heavyBodies: new Map(),
@@ -68,7 +73,7 @@ export function refuse(
 
 /** Puts an instance into the line of those who wait. */
 export function queue(turn: Turn, instance: Instance): void {
-  turn.state.waiting.add(instance);
+  joinLine(turn.state, instance);
   turn.newcomers.add(instance);
   turn.changedInstances.set(instance.instanceId, instance);
 }
@@ -89,6 +94,9 @@ function recordOf(instance: Instance): InstanceRecord {
     attempts: instance.attempts,
     departures: instance.departures,
     crashes: instance.crashes,
+    ...(instance.result === undefined ? {} : { result: instance.result }),
+    ...(instance.checkpoint === undefined ? {} : { checkpoint: instance.checkpoint }),
+    ...(instance.preempted ? { preempted: true } : {}),
   };
   if (lease === undefined) return base;
   return {
@@ -126,6 +134,7 @@ export function donorOf(state: State, vehicleId: VehicleId): Donor {
       reportedMonoMs: 0,
       departureMonoMs: undefined,
       cachedImages: new Set(),
+      stay: NO_STAY,
       leased: new Map(),
       free: { cpuMillicores: 0, memoryMib: 0, gpus: [] },
     };

@@ -1,12 +1,14 @@
-/** The instances that wait for a donor, grouped by what they ask for, so that equal requests share one verdict. */
-import type { Selector } from '@plugpool/proto';
+/** The instances that wait for a donor: those that need the same stand together, each payer's in the order of their turns. */
+import type { Need } from './need.ts';
 import type { Instance } from './state.ts';
+import { TurnQueue } from './turn-queue.ts';
 
-/** Instances of one requester that ask for the same, oldest first. */
+/** Those who need the same: what forbids one of them on a donor, by its program and demand, forbids all. */
 export interface WaitingGroup {
-  readonly key: string;
-  readonly selector: Selector;
-  readonly members: Set<Instance>;
+  readonly need: Need;
+  /** By who pays. */
+  readonly queues: Map<string, TurnQueue>;
+  size: number;
 }
 
 export class WaitingLine {
@@ -21,14 +23,22 @@ export class WaitingLine {
     return this.#groupOf.has(instance);
   }
 
-  add(instance: Instance): void {
-    const key = groupKey(instance);
-    let group = this.#groups.get(key);
-    if (group === undefined) {
-      group = { key, selector: instance.task.record.selector, members: new Set() };
-      this.#groups.set(key, group);
-    }
-    group.members.add(instance);
+  groupOf(instance: Instance): WaitingGroup | undefined {
+    return this.#groupOf.get(instance);
+  }
+
+  group(needKey: string): WaitingGroup | undefined {
+    return this.#groups.get(needKey);
+  }
+
+  add(instance: Instance, need: Need): void {
+    let group = this.#groups.get(need.key);
+    if (group === undefined) this.#groups.set(need.key, (group = { need, queues: new Map(), size: 0 }));
+    const { payer } = instance.task;
+    let queue = group.queues.get(payer);
+    if (queue === undefined) group.queues.set(payer, (queue = new TurnQueue()));
+    queue.add(instance);
+    group.size += 1;
     this.#groupOf.set(instance, group);
   }
 
@@ -36,8 +46,12 @@ export class WaitingLine {
     const group = this.#groupOf.get(instance);
     if (group === undefined) return;
     this.#groupOf.delete(instance);
-    group.members.delete(instance);
-    if (group.members.size === 0) this.#groups.delete(group.key);
+    const { payer } = instance.task;
+    const queue = group.queues.get(payer);
+    queue?.remove(instance);
+    if (queue?.size === 0) group.queues.delete(payer);
+    group.size -= 1;
+    if (group.size === 0) this.#groups.delete(group.need.key);
   }
 
   groups(): IterableIterator<WaitingGroup> {
@@ -47,22 +61,4 @@ export class WaitingLine {
   instances(): IterableIterator<Instance> {
     return this.#groupOf.keys();
   }
-}
-
-/** The oldest member, which stands for its group. */
-export function headOf(group: WaitingGroup): Instance {
-  const first = group.members.values().next();
-  if (first.done === true) throw new Error(`empty waiting group ${group.key}`);
-  return first.value;
-}
-
-/** An instance that failed somewhere has wishes of its own (donors it avoids), so it stands alone. */
-export function groupKey(instance: Instance): string {
-  if (instance.avoided.size > 0) return `alone/${instance.instanceId}`;
-  const { vehicleId, selector } = instance.task.record;
-  // One that lost its donor is older than those that never ran: behind them it would wait for all of them.
-  const whose = `${instance.attempts > 0 ? 'again/' : ''}${vehicleId}`;
-  return selector.by === 'type'
-    ? `${whose}/type/${selector.type}`
-    : `${whose}/algorithm/${selector.algorithmId}@${selector.version ?? ''}`;
 }

@@ -348,7 +348,9 @@ test('outputs that nobody acknowledged take no memory, and come from disk when t
 });
 
 test('a vehicle that lends may ask at the same time; its own request runs on another', () => {
-  const pile = pileWith('one', 'two');
+  const pile = pileWith('one');
+  pile.plug('two');
+  pile.lend('two', { cpu: 1000 });
   pile.ask('one');
   const own = pile.say('one.ask-1', request('r1', 'sum'));
   assert.equal(own.find(({ body }) => body.kind === 'offer')?.clientId, 'two.lend');

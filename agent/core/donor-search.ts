@@ -1,0 +1,74 @@
+/** Looks for the best donor of one instance: at those that may suit, in about the order in which they do. */
+import { choose, deadlineObstacle, pairObstacle, transferMsOf, type Choice } from './feasible.ts';
+import { wallMsFor } from './expected-run.ts';
+import { BELIEVED_SPEED_MILLIS_MAX, DONORS_COMPARED_MAX } from './limits.ts';
+import type { Need, Way } from './need.ts';
+import { compareDonors, type RankedDonor } from './rank.ts';
+import type { AtLeast } from './donor-index.ts';
+import type { Donor, Instance } from './state.ts';
+import type { Turn } from './turn.ts';
+
+/** Of the estimate: no quantile of a learned run time is below it. */
+const SHORTEST_RUN = 0.25;
+
+export class DonorSearch {
+  /** Some donor was passed over for what concerns this instance alone. */
+  metPersonalObstacle = false;
+  readonly #turn: Turn;
+  readonly #instance: Instance;
+  readonly #need: Need;
+  readonly #except: Donor | undefined;
+  #best: RankedDonor | undefined;
+  #compared = 0;
+
+  constructor(turn: Turn, instance: Instance, need: Need, except?: Donor) {
+    this.#turn = turn;
+    this.#instance = instance;
+    this.#need = need;
+    this.#except = except;
+  }
+
+  run(): RankedDonor | undefined {
+    const { state, now } = this.#turn;
+    for (const way of this.#need.ways) {
+      state.index.eachWithAtLeast(atLeast(way), now.monoMs, (donor) => this.#consider(donor));
+      // A later way is second choice, whatever the donor.
+      if (this.#best !== undefined) break;
+    }
+    return this.#best;
+  }
+
+  #consider(donor: Donor): boolean {
+    const { state, now } = this.#turn;
+    if (donor === this.#except) return true;
+    const choice = choose(state, this.#need, donor, now);
+    if (choice === undefined) return true;
+    if (!isPossible(this.#turn, this.#instance, donor, choice)) {
+      this.metPersonalObstacle = true;
+      return true;
+    }
+    this.#compared += 1;
+    const ranked = { donor, choice };
+    if (this.#best === undefined || compareDonors(ranked, this.#best) < 0) this.#best = ranked;
+    return this.#compared < DONORS_COMPARED_MAX;
+  }
+}
+
+/** Nothing of its own forbids the instance there, where `choice` is how its equals would run. */
+export function isPossible({ state, now }: Turn, instance: Instance, donor: Donor, choice: Choice): boolean {
+  if (deadlineObstacle(instance, choice, transferMsOf(state, choice.way, donor), now) !== undefined)
+    return false;
+  return pairObstacle(state, instance, donor, now) === undefined;
+}
+
+/** What no donor may lack, were it the fastest that is believed and the run shorter than was ever seen. */
+function atLeast({ demand, workMncs }: Way): AtLeast {
+  const { cpuMillicores, memoryMib, gpu } = demand;
+  return {
+    cpuMillicores,
+    memoryMib,
+    gpuMillis: gpu?.shareMillis ?? 0,
+    vramMib: gpu?.vramMib ?? 0,
+    stayMs: wallMsFor(workMncs, demand, BELIEVED_SPEED_MILLIS_MAX) * SHORTEST_RUN,
+  };
+}

@@ -1,0 +1,71 @@
+/**
+ * The grants of one step while they are still only planned: capacity is taken at once, so that each placement sees those before
+ * it; one may be moved to another donor to make room. Nothing has left the pile until the plan is carried out.
+ */
+import { freeOf } from './capacity.ts';
+import type { Choice } from './feasible.ts';
+import { grant } from './lease.ts';
+import type { Need } from './need.ts';
+import type { Donor, Instance } from './state.ts';
+import type { Turn } from './turn.ts';
+
+/** One step's matching. */
+export interface Matching {
+  readonly turn: Turn;
+  readonly plan: Plan;
+}
+
+export interface Placed {
+  readonly instance: Instance;
+  readonly need: Need;
+  readonly donor: Donor;
+  readonly choice: Choice;
+}
+
+export class Plan {
+  readonly #turn: Turn;
+  readonly #placed = new Map<Instance, Placed>();
+
+  constructor(turn: Turn) {
+    this.#turn = turn;
+  }
+
+  get size(): number {
+    return this.#placed.size;
+  }
+
+  placements(): IterableIterator<Placed> {
+    return this.#placed.values();
+  }
+
+  on(donor: Donor): Placed[] {
+    return [...this.#placed.values()].filter((placed) => placed.donor === donor);
+  }
+
+  place(placed: Placed): void {
+    const { instance, donor, choice } = placed;
+    this.#placed.set(instance, placed);
+    this.#setFree(donor, freeOf(donor.free, [choice.placement]));
+    this.#turn.state.waiting.remove(instance);
+    this.#turn.newcomers.delete(instance);
+  }
+
+  /** Takes a placement back: its instance waits again. */
+  lift({ instance, need, donor }: Placed): void {
+    this.#placed.delete(instance);
+    this.#turn.state.waiting.add(instance, need);
+    const leases = [...donor.leased.values()].flatMap(({ lease }) => (lease === undefined ? [] : [lease]));
+    const planned = this.on(donor).map(({ choice }) => choice.placement);
+    this.#setFree(donor, freeOf(donor.lendable, [...leases, ...planned]));
+  }
+
+  carryOut(): void {
+    for (const { instance, need, donor, choice } of this.#placed.values())
+      grant(this.#turn, instance, donor, choice, need.priority);
+  }
+
+  #setFree(donor: Donor, free: Donor['free']): void {
+    donor.free = free;
+    this.#turn.state.index.put(donor);
+  }
+}

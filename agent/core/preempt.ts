@@ -1,0 +1,94 @@
+/**
+ * Makes room for the latency priority by taking a lease back: of a lower priority, held for a minimum time, and never twice from
+ * the same instance. What is freed goes to the one that waits, since its priority comes first.
+ */
+import { freeOf } from './capacity.ts';
+import { choose, deadlineObstacle, pairObstacle, transferMsOf } from './feasible.ts';
+import { leasesOf, revoke } from './lease.ts';
+import { PREEMPTION_DONORS_MAX, PREEMPTIONS_PER_STEP_MAX } from './limits.ts';
+import { gangOf } from './gang.ts';
+import type { Need } from './need.ts';
+import type { Matching } from './plan.ts';
+import type { Donor, Instance, Lease } from './state.ts';
+import type { Turn } from './turn.ts';
+
+interface Held {
+  readonly instance: Instance;
+  readonly lease: Lease;
+}
+
+interface Eviction {
+  readonly donor: Donor;
+  readonly victims: readonly Held[];
+  readonly lostMs: number;
+}
+
+export function preempt({ turn }: Matching): void {
+  const { state } = turn;
+  let left = PREEMPTIONS_PER_STEP_MAX;
+  for (const { need, queues } of state.waiting.groups()) {
+    if (need.priority !== 3) continue;
+    for (const queue of queues.values())
+      for (const instance of queue) {
+        if (left-- <= 0) return;
+        if (gangOf(instance) === undefined && !state.roomMadeFor.has(instance))
+          evictFor(turn, instance, need);
+      }
+  }
+}
+
+function evictFor(turn: Turn, instance: Instance, need: Need): void {
+  const { state } = turn;
+  let best: Eviction | undefined;
+  let looked = 0;
+  for (const donor of state.index.donors()) {
+    if (looked++ >= PREEMPTION_DONORS_MAX) break;
+    const eviction = evictionOn(turn, donor, instance, need);
+    if (eviction !== undefined && (best === undefined || eviction.lostMs < best.lostMs)) best = eviction;
+  }
+  if (best === undefined) return;
+  state.roomMadeFor.set(instance, best.victims.length);
+  for (const { instance: victim, lease } of best.victims) {
+    revoke(turn, victim, 'preempted');
+    lease.revokedFor = instance;
+  }
+}
+
+/** The fewest that must go, those first that lose the least. */
+function evictionOn(turn: Turn, donor: Donor, instance: Instance, need: Need): Eviction | undefined {
+  const { state, now } = turn;
+  if (pairObstacle(state, instance, donor, now) !== undefined) return undefined;
+  const freeNow = donor.free;
+  const kept = leasesOf(donor);
+  const victims: Held[] = [];
+  let eviction: Eviction | undefined;
+  for (const held of mayGo(turn, donor, need)) {
+    victims.push(held);
+    kept.splice(kept.indexOf(held.lease), 1);
+    donor.free = freeOf(donor.lendable, kept);
+    const choice = choose(state, need, donor, now);
+    if (choice === undefined) continue;
+    const late = deadlineObstacle(instance, choice, transferMsOf(state, choice.way, donor), now);
+    if (late === undefined)
+      eviction = {
+        donor,
+        victims,
+        lostMs: victims.reduce((sum, { lease }) => sum + now.monoMs - lease.grantedMonoMs, 0),
+      };
+    break;
+  }
+  donor.free = freeNow;
+  return eviction;
+}
+
+function mayGo({ state, now }: Turn, donor: Donor, need: Need): Held[] {
+  const held: Held[] = [];
+  for (const instance of donor.leased.values()) {
+    const { lease } = instance;
+    if (lease === undefined || lease.phase === 'revoking' || instance.preempted) continue;
+    if (lease.priority >= need.priority) continue;
+    if (now.monoMs - lease.grantedMonoMs < state.settings.preemptAfterMs) continue;
+    held.push({ instance, lease });
+  }
+  return held.sort((a, b) => b.lease.grantedMonoMs - a.lease.grantedMonoMs);
+}
