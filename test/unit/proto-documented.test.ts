@@ -8,7 +8,7 @@ import * as proto from '@plugpool/proto';
 import { DOWN_READERS, UP_READERS } from '../../proto/codec/bodies.ts';
 import { FAILURE_CODES, REFUSAL_CODES, REVOKE_REASONS } from '../../proto/codec/values.ts';
 import { FIELDS } from '../../proto/generated/fields.ts';
-import { EXAMPLES, annotate } from './proto-examples.ts';
+import { EXAMPLES, annotate, titleOf } from './proto-examples.ts';
 
 const DOCUMENT = readFileSync(join(import.meta.dirname, '../../docs/protocol.md'), 'utf8');
 
@@ -28,13 +28,13 @@ function firstColumn(text: string): string[] {
 describe('the byte example of', () => {
   for (const example of EXAMPLES) {
     const { way, envelope } = example;
-    const block = /```hex\n([\s\S]*?)\n```/.exec(section(`### ${envelope.body.kind}`))?.[1] ?? '';
+    const block = /```hex\n([\s\S]*?)\n```/.exec(section(`### ${titleOf(example)}`))?.[1] ?? '';
 
-    test(`${envelope.body.kind} is what the codec writes`, () => {
+    test(`${titleOf(example)} is what the codec writes`, () => {
       assert.equal(block, annotate(example));
     });
 
-    test(`${envelope.body.kind} is decoded to what it says`, () => {
+    test(`${titleOf(example)} is decoded to what it says`, () => {
       const bytes = Buffer.from(block.replaceAll(/#.*$/gm, '').replaceAll(/\s/g, ''), 'hex');
       const decoded = way === 'up' ? decodeUpFrame(bytes) : decodeDownFrame(bytes);
       assert.deepEqual(decoded, { ok: true, envelopes: [envelope], rejected: [] });
@@ -56,7 +56,7 @@ test('every kind of body is listed, by its name in the schema', () => {
 });
 
 test('every limit is listed with its value, and no other stands there', () => {
-  const rows = section('## Limits').matchAll(/^\| `([A-Z_]+)` +\| ((?:[^|]|\\\|)*?) +\|/gm);
+  const rows = section('## Limits').matchAll(/^\| `([A-Z0-9_]+)` +\| ((?:[^|]|\\\|)*?) +\|/gm);
   const documented = [...rows].map(([, name, value]) => `${name ?? ''} ${value ?? ''}`);
   const limits = Object.entries(proto).flatMap(([name, value]) => {
     if (value instanceof RegExp) return [`${name} \`${value.source.replaceAll('|', String.raw`\|`)}\``];

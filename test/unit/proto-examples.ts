@@ -15,6 +15,8 @@ import type {
 import { FIELDS } from '../../proto/generated/fields.ts';
 
 export interface Example {
+  /** Its heading; absent: the kind of its body. */
+  readonly title?: string;
   readonly way: 'up' | 'down';
   readonly envelope: Envelope<UpBody | DownBody>;
 }
@@ -82,6 +84,31 @@ export const EXAMPLES: readonly Example[] = [
     },
   },
   {
+    title: 'request that wants more',
+    way: 'up',
+    envelope: {
+      correlationId: 5,
+      body: {
+        kind: 'request',
+        requestId: 'trip-43' as RequestId,
+        selector: { by: 'type', type: 'route' },
+        args: [],
+        input: inputOf('52.5,13.4'),
+        wants: {
+          place: { by: 'point', latitudeE7: -338_688_000, longitudeE7: 1_512_093_000 },
+          latencyMs: 2000,
+          instances: 4,
+          allAtOnce: true,
+          demand: { cpuMillicores: 2000 },
+          budgetMncs: 90_000,
+          payer: 'Taxi 24',
+          trust: { whom: 'makes', makes: ['Acme'] },
+          constraint: 'donor.cores >= 4',
+        },
+      },
+    },
+  },
+  {
     way: 'down',
     envelope: { correlationId: 2, body: { kind: 'accepted', requestId, taskId, deadlineMs: 60_000 } },
   },
@@ -108,6 +135,13 @@ export const EXAMPLES: readonly Example[] = [
     },
   },
   {
+    way: 'down',
+    envelope: {
+      correlationId: 0,
+      body: { kind: 'deploy', images: [{ algorithmId, version: '1.2.0', runtime: 'wasm', image }] },
+    },
+  },
+  {
     way: 'up',
     envelope: {
       correlationId: 3,
@@ -127,7 +161,42 @@ export const EXAMPLES: readonly Example[] = [
       },
     },
   },
+  {
+    title: 'status report with an explanation',
+    way: 'down',
+    envelope: {
+      correlationId: 6,
+      body: {
+        kind: 'statusReport',
+        tasks: [
+          {
+            taskId,
+            requestId,
+            algorithmId,
+            state: 'queued',
+            attempts: 0,
+            progressPermille: 0,
+            delivered: false,
+            reason: '',
+            explanation: {
+              summary: 'no donor is free',
+              place: 3,
+              startInMs: 40_000,
+              wouldRun: ['one more donor'],
+              obstacles: [{ test: 'cpu', donors: 2 }],
+            },
+          },
+        ],
+        truncated: false,
+      },
+    },
+  },
 ];
+
+/** How the page calls an example. */
+export function titleOf({ title, envelope }: Example): string {
+  return title ?? envelope.body.kind;
+}
 
 interface Row {
   readonly id: number;
@@ -154,7 +223,11 @@ function* linesOf(message: string, bytes: Buffer, indent: string): Generator<str
     const number = readVarint(bytes, tag.end);
     if (tag.value % 8 === 0) {
       at = number.end;
-      yield lineOf(bytes.subarray(start, at), indent, `${name}: ${number.value}`);
+      yield lineOf(
+        bytes.subarray(start, at),
+        indent,
+        `${name}: ${row.type === 'sint32' ? signedOf(number.value) : number.value}`,
+      );
       continue;
     }
     at = number.end + number.value;
@@ -167,6 +240,11 @@ function* linesOf(message: string, bytes: Buffer, indent: string): Generator<str
       yield* rawLines(content, `${indent}  `);
     }
   }
+}
+
+/** From zigzag: 0, −1, 1, −2 … */
+function signedOf(value: number): number {
+  return value % 2 === 0 ? value / 2 : -(value + 1) / 2;
 }
 
 function lineOf(bytes: Buffer, indent: string, comment: string): string {

@@ -1,0 +1,133 @@
+/** A store that an older version wrote opens in this one, with everything that was in it, and takes what is new. */
+import type { ConnectorId, Digest, InstanceId, TaskId, VehicleId } from '@plugpool/proto';
+import Database from 'better-sqlite3';
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test, type TestContext } from 'node:test';
+import { APPLICATION_ID, SCHEMA_VERSION } from '../../agent/adapters/store-sqlite/migrations.ts';
+import { firstSchema } from '../../agent/adapters/store-sqlite/migrations/001-first-schema.ts';
+import { createSqliteStore } from '../../agent/adapters/store-sqlite/store.ts';
+
+const INPUT = Buffer.from('where to');
+
+/** As version 1 wrote it: an open task that is granted, and one that has ended, with inline bytes. */
+function writeFirstStore(path: string): void {
+  const db = new Database(path);
+  db.exec(firstSchema);
+  db.pragma(`application_id = ${APPLICATION_ID}`);
+  db.pragma('user_version = 1');
+  const insert =
+    db.prepare(`INSERT INTO task (task_id, vehicle_id, slot, request_id, body_hash, selector, args,
+    input_size_bytes, accepted_wall_ms, deadline_wall_ms) VALUES (?, 'car', 'ask-1', ?, 'h', ?, '[]', 8, 1, 2)`);
+  const bytes = db.prepare('INSERT INTO task_bytes (task_key, part, bytes) VALUES (?, 0, ?)');
+  for (const taskId of ['t-1', 't-2']) {
+    const { lastInsertRowid } = insert.run(taskId, `r-of-${taskId}`, '{"by":"type","type":"route"}');
+    bytes.run(lastInsertRowid, INPUT);
+  }
+  db.exec(`UPDATE task SET state = 'completed', ended_wall_ms = 9, output_size_bytes = 0,
+    ending = '{"attempts":1,"chargedMncs":5}' WHERE task_id = 't-2'`);
+  db.exec(`INSERT INTO instance (task_id, instance_id, position, attempts, departures, crashes)
+    VALUES ('t-1', 't-1_0', 0, 1, 1, 0)`);
+  db.close();
+}
+
+function firstStore(context: TestContext): { readonly path: string; readonly dataDir: string } {
+  const dataDir = mkdtempSync(join(tmpdir(), 'plugpool-store-'));
+  context.after(() => rmSync(dataDir, { recursive: true }));
+  const path = join(dataDir, 'agent.db');
+  writeFirstStore(path);
+  return { path, dataDir };
+}
+
+function versionOf(path: string): unknown {
+  const db = new Database(path, { readonly: true });
+  try {
+    return db.pragma('user_version', { simple: true });
+  } finally {
+    db.close();
+  }
+}
+
+const task = (taskId: string) => ({
+  taskId: taskId as TaskId,
+  vehicleId: 'car' as VehicleId,
+  slot: 'ask-1',
+  requestId: `r-of-${taskId}`,
+  bodyHash: 'h',
+  selector: { by: 'type', type: 'route' },
+  args: [],
+  input: { where: 'inline', bytes: new Uint8Array(INPUT) },
+  acceptedWallMs: 1,
+  deadlineWallMs: 2,
+});
+const instance = {
+  instanceId: 't-1_0' as InstanceId,
+  taskId: 't-1' as TaskId,
+  index: 0,
+  attempts: 1,
+  departures: 1,
+  crashes: 0,
+};
+
+test('a store of version 1 is migrated once, and nothing of it is lost', async (context) => {
+  const { path, dataDir } = firstStore(context);
+  for (const generation of [1, 2]) {
+    const store = createSqliteStore({ dataDir, inProcess: true });
+    const state = await store.open();
+    await store.close();
+    assert.deepEqual(state, {
+      generation,
+      algorithms: [],
+      openTasks: [
+        { task: task('t-1'), instances: [instance] },
+        {
+          task: task('t-2'),
+          instances: [],
+          end: {
+            state: 'completed',
+            endedWallMs: 9,
+            output: { where: 'inline', bytes: new Uint8Array() },
+            attempts: 1,
+            chargedMncs: 5,
+          },
+        },
+      ],
+      stays: [],
+      learned: new Map(),
+      closedTasks: [],
+    });
+    assert.equal(versionOf(path), SCHEMA_VERSION);
+  }
+});
+
+test('an instance of version 1 takes a result, a checkpoint and a pre-emption', async (context) => {
+  const { dataDir } = firstStore(context);
+  const store = createSqliteStore({ dataDir, inProcess: true });
+  context.after(() => store.close());
+  await store.open();
+  const grown = {
+    ...instance,
+    result: {
+      output: { where: 'inline', bytes: Uint8Array.of(1, 2) },
+      donor: 'donor-1' as VehicleId,
+      used: { cpuMs: 1, wallMs: 2, memoryPeakMib: 3, gpuMs: 4 },
+      chargedMncs: 7,
+    },
+    checkpoint: { state: { digest: 'ab'.repeat(32) as Digest, sizeBytes: 10 }, doneMncs: 4 },
+    preempted: true,
+  } as const;
+  await store.commit([
+    { change: 'putInstance', instance: grown },
+    {
+      change: 'insertStay',
+      stay: { connectorId: 'north/1/1' as ConnectorId, pluggedWallMs: 1, unpluggedWallMs: 2 },
+    },
+    { change: 'putLearned', name: 'dwell', value: { curve: [1, 0.5] } },
+  ]);
+  const state = await store.reload();
+  assert.deepEqual(state.openTasks[0]?.instances, [grown]);
+  assert.equal(state.stays.length, 1);
+  assert.deepEqual(state.learned.get('dwell'), { curve: [1, 0.5] });
+});
