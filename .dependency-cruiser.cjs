@@ -6,8 +6,11 @@
 const WORKSPACES = '(proto|firmware-bridge|agent|vehicle-client)';
 const TYPES_ONLY = ['type-only'];
 
-/** The core of a workspace: from elsewhere it takes types alone, and of Node only `assert`. */
-function pureCore(name, core, typesFrom) {
+/**
+ * The core of a workspace: from elsewhere it takes types alone, of Node only `assert`, and packages only where they are pure:
+ * no I/O, no clock, no randomness in what is called of them.
+ */
+function pureCore(name, core, typesFrom, purePackages = []) {
   return [
     {
       name: `${name}-imports`,
@@ -15,7 +18,7 @@ function pureCore(name, core, typesFrom) {
         'The decisions have no I/O, no clock and no randomness of their own, so one seed replays any run.',
       severity: 'error',
       from: { path: core },
-      to: { pathNot: [core, '^(node:)?assert(/strict)?$', ...typesFrom] },
+      to: { pathNot: [core, '^(node:)?assert(/strict)?$', ...typesFrom, ...purePackages] },
     },
     {
       name: `${name}-types-only`,
@@ -29,7 +32,13 @@ function pureCore(name, core, typesFrom) {
 
 module.exports = {
   forbidden: [
-    ...pureCore('agent-core', '^agent/core/', ['^proto/index\\.ts$', '^firmware-bridge/index\\.ts$']),
+    ...pureCore(
+      'agent-core',
+      '^agent/core/',
+      ['^proto/index\\.ts$', '^firmware-bridge/index\\.ts$'],
+      // Constraints: an evaluator without dependencies; its functions of time are refused (docs/decisions/0014-…).
+      ['node_modules/@marcbachmann/cel-js/'],
+    ),
     ...pureCore('vehicle-client-core', '^vehicle-client/core/', [
       '^proto/index\\.ts$',
       '^vehicle-client/ports?\\.ts$',

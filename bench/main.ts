@@ -11,6 +11,10 @@ const BENCHES: Readonly<Record<string, Bench>> = {
     about: 'tasks a second and latency through one agent, every process its own',
     load: () => import('./broker.ts'),
   },
+  constraint: {
+    about: 'compiling and evaluating constraints, the dearest among them',
+    load: () => import('./constraint.ts'),
+  },
   footprint: {
     about: 'memory of the agent with 50 vehicles, memory and idle load of a vehicle client',
     load: () => import('./footprint.ts'),

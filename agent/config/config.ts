@@ -8,6 +8,7 @@ import {
 } from '@plugpool/proto';
 import { resolve } from 'node:path';
 import type { TokenMode } from '../adapters/vehicle-tokens.ts';
+import { knownVehicles } from '../core/known-vehicles.ts';
 import { DEFAULT_SETTINGS, type Settings } from '../core/settings.ts';
 import { defaultDataDir } from './data-dir.ts';
 import { parseDurationMs } from './duration.ts';
@@ -73,7 +74,7 @@ export function toConfig(file: ConfigFile, env: NodeJS.ProcessEnv = process.env)
   };
 }
 
-function toSettings({ station, policy, pools }: ConfigFile): Settings {
+function toSettings({ station, policy, pools, vehicles }: ConfigFile): Settings {
   const { largestDonor } = policy;
   return {
     ...DEFAULT_SETTINGS,
@@ -116,6 +117,7 @@ function toSettings({ station, policy, pools }: ConfigFile): Settings {
     poolReserveMillis: Math.round(pools.reservePercent * 10),
     poolHalfLifeMs: ms(pools.halfLife),
     deployImagesMax: pools.imagesPerVehicle,
+    vehicles: knownVehicles(vehicles),
   };
 }
 

@@ -10,7 +10,7 @@ import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { parseDocument } from 'yaml';
 import { toConfig, type Config } from './config.ts';
-import { nearestName } from './nearest-name.ts';
+import { nearestName } from '../core/nearest-name.ts';
 import { dotted, problemsOf, type ConfigProblem } from './problems.ts';
 import { configSchema, type ConfigFile } from './schema.ts';
 import { keysAt, settablePaths } from './schema-keys.ts';

@@ -1,6 +1,6 @@
 /** What is wrong with a configuration: every problem with its place and what to do, all of them at once. */
 import type { z } from 'zod';
-import { nearestName } from './nearest-name.ts';
+import { nearestName } from '../core/nearest-name.ts';
 
 export interface ConfigProblem {
   /** The key, with the file, variable or flag that set it. */

@@ -30,6 +30,13 @@ export const AVOIDED_DONORS_MAX = 16;
 export const EXPLAINED_DONORS_MAX = 100;
 /** Stays that are kept to learn from; the oldest are forgotten first. */
 export const STAYS_MAX = 20_000;
+/** That of the wire (proto/limits.ts), which the core takes no code from; a test holds them equal. */
+export const CONSTRAINT_TEXT_BYTES_MAX = 2 * 1024;
+/** What one evaluation may cost: without macros each node is evaluated once. */
+export const CONSTRAINT_NODES_MAX = 100;
+export const CONSTRAINT_DEPTH_MAX = 24;
+/** Constraints that are kept compiled. */
+export const CONSTRAINTS_MAX = 1_000;
 /** Donors that can run a request and are compared: beyond them, another would hardly be better. */
 export const DONORS_COMPARED_MAX = 32;
 /** Placements that one step tries to move. */

@@ -2,6 +2,7 @@
 import type { Capacity } from '@plugpool/proto';
 import type { SessionState } from '@plugpool/firmware-bridge';
 import type { ReferenceMachine } from './feature.ts';
+import type { KnownVehicles } from './known-vehicles.ts';
 
 /** What the wire allows; the core tells its clients, and its surroundings hold them to it. */
 export interface WireLimits {
@@ -78,6 +79,8 @@ export interface Settings {
   readonly poolHalfLifeMs: number;
   /** Images that one vehicle is told to keep. */
   readonly deployImagesMax: number;
+  /** Make and fleet of vehicles, as the operator knows them. */
+  readonly vehicles: KnownVehicles;
 }
 
 export const DEFAULT_SETTINGS: Omit<Settings, 'wire'> = {
@@ -126,4 +129,5 @@ export const DEFAULT_SETTINGS: Omit<Settings, 'wire'> = {
   poolReserveMillis: 100,
   poolHalfLifeMs: 30 * 60_000,
   deployImagesMax: 16,
+  vehicles: { byId: new Map(), byPrefix: [] },
 };

@@ -1,7 +1,7 @@
 /** How the commands write for people: numbers, tables, and texts that vehicles chose. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { nearestName } from '../../agent/config/nearest-name.ts';
+import { nearestName } from '../../agent/core/nearest-name.ts';
 import { printable } from '../../agent/cli/context.ts';
 import { facts, table } from '../../agent/cli/table.ts';
 import {

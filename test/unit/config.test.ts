@@ -7,6 +7,7 @@ import { test, type TestContext } from 'node:test';
 import fc from 'fast-check';
 import { parse, stringify } from 'yaml';
 import { configOf, ConfigError, type Config } from '@plugpool/agent';
+import { kindOf } from '../../agent/core/known-vehicles.ts';
 import { DEFAULT_SETTINGS } from '../../agent/core/settings.ts';
 import { formatDuration, parseDurationMs } from '../../agent/config/duration.ts';
 import { envName, loadConfig, type ConfigSources } from '../../agent/config/load-config.ts';
@@ -160,6 +161,28 @@ test('a station that no connector could belong to, a cron line that never comes,
       return true;
     },
   );
+});
+
+test('make and fleet of a vehicle are those of the nearest rule', () => {
+  const { vehicles } = configOf({
+    vehicles: [
+      { id: '*', fleet: 'all' },
+      { id: 'car-*', make: 'volta', fleet: 'north' },
+      { id: 'car-1*', make: 'ohm' },
+      { id: 'car-17' },
+    ],
+  }).settings;
+  assert.deepEqual(kindOf(vehicles, 'car-17'), { make: '', fleet: '' });
+  assert.deepEqual(kindOf(vehicles, 'car-2'), { make: 'volta', fleet: 'north' });
+  assert.equal(kindOf(vehicles, 'car-18').make, 'ohm');
+  assert.equal(kindOf(vehicles, 'bus').fleet, 'all');
+  assert.deepEqual(kindOf(configOf().settings.vehicles, 'bus'), { make: '', fleet: '' });
+});
+
+test('a vehicle that is named twice, or by what no id can be, is refused', () => {
+  const twice = [{ id: 'car-*' }, { id: 'car-*' }];
+  assert.throws(() => configOf({ vehicles: twice }), /names a vehicle twice/);
+  assert.throws(() => configOf({ vehicles: [{ id: 'c*r' }] }), /must be a vehicle id/);
 });
 
 test('what is in force, written to a file, is in force again', (t) => {
