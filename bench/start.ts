@@ -107,6 +107,7 @@ function jobOf(imagePath: string): Job {
     name: 'start',
     imagePath,
     args: [],
+    env: {},
     input: new Uint8Array(),
     limits: { cpuMs: 10_000, wallMs: 10_000, memoryMib: 64, outputBytes: 65_536 },
     seed: new Uint8Array(16),

@@ -298,6 +298,7 @@ export class LeasedJobs {
       name: `${offer.algorithmId}@${offer.algorithmVersion} ${job.key}`,
       imagePath,
       args: offer.args,
+      env: environmentOf(offer),
       input,
       limits: offer.limits,
       seed: offer.seed,
@@ -311,7 +312,10 @@ export class LeasedJobs {
 
   #ended(job: LeasedJob, outcome: JobOutcome): void {
     if (!this.#isLive(job)) return;
-    const inlineBytesMax = this.#options.conversation.welcome?.inlineBytesMax ?? INLINE_BYTES_MAX;
+    const inlineBytesMax = Math.min(
+      this.#options.conversation.welcome?.inlineBytesMax ?? INLINE_BYTES_MAX,
+      job.offer.limits.inlineBytes ?? Infinity,
+    );
     if (!outcome.ok) {
       this.#finish(job, outcome.used, { ok: false, failure: outcome.failure });
     } else if (outcome.output.length <= inlineBytesMax) {
@@ -430,6 +434,11 @@ const NOTHING_USED: Used = { cpuMs: 0, wallMs: 0, memoryPeakMib: 0, gpuMs: 0 };
 
 function nameOf({ taskId, algorithmId, algorithmVersion, attempt }: Offer): JobName {
   return { taskId, algorithmId, algorithmVersion, attempt };
+}
+
+/** An only instance is part 0 of 1, so that a program need not ask whether there are others. */
+function environmentOf({ part = { index: 0, count: 1 } }: Offer): Record<string, string> {
+  return { PLUGPOOL_PART: String(part.index), PLUGPOOL_PARTS: String(part.count) };
 }
 
 function renewalEntry(lease: LeaseId, progressPermille: number, cpuMs: number): RenewalEntry {

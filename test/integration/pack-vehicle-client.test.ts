@@ -58,7 +58,7 @@ test('the runtimes of the installed package run what they are given in child pro
      const options = { kinds: ['wasm', 'onnx'], sandbox: 'bwrap-else-process', executionProviders: ['cpu'] };
      const runtimes = createRuntimes({ ...options, warmChildren: { wasm: 1, onnx: 0 } });
      const limits = { cpuMs: 10_000, wallMs: 20_000, memoryMib: 64, outputBytes: 1024 };
-     const job = { name: 'packed', imagePath: 'image', args: [], input: Buffer.from('lent'), limits };
+     const job = { name: 'packed', imagePath: 'image', args: [], env: {}, input: Buffer.from('lent'), limits };
      for (const [kind, runtime] of runtimes) {
        await runtime.start(new AbortController().signal);
        const outcome = await runtime.run({ ...job, seed: new Uint8Array(16), threads: 1, gpu: false }).outcome;

@@ -35,6 +35,7 @@ function jobFor(model: Uint8Array, input: Uint8Array, limits: Partial<RunLimits>
     name: 'test',
     imagePath,
     args: [],
+    env: {},
     input,
     limits: { ...LIMITS, ...limits },
     seed: Buffer.alloc(16),

@@ -28,6 +28,7 @@ function jobFor(image: Uint8Array, over: Partial<Job> = {}): Job {
     name: 'test',
     imagePath,
     args: [],
+    env: {},
     input: new Uint8Array(),
     limits,
     seed,

@@ -35,6 +35,7 @@ function jobFor(module: Uint8Array, over: Partial<Job> = {}): Job {
     name: 'test',
     imagePath,
     args: [],
+    env: {},
     input: new Uint8Array(),
     limits: LIMITS,
     seed: Buffer.alloc(16, 7),
@@ -90,6 +91,14 @@ for (const kind of ['bwrap', 'process'] as const) {
       const args = ['Straße', '→', '', ...Array.from({ length: 1000 }, (_, index) => `argument ${index}`)];
       const printed = outputOf(await run(modules.printsArguments(), { args })).toString();
       assert.deepEqual(printed.split('\0'), ['plugpool-task', ...args, '']);
+    });
+
+    it('gives the environment of the job, and nothing of the vehicle', async () => {
+      const given = outputOf(
+        await run(modules.printsEnvironment(), { env: { PLUGPOOL_PART: '3', PLUGPOOL_PARTS: '16' } }),
+      );
+      assert.equal(given.toString(), 'PLUGPOOL_PART=3\0PLUGPOOL_PARTS=16\0');
+      assert.equal(outputOf(await run(modules.printsEnvironment())).toString(), '');
     });
 
     it('gives the same randomness for the same seed and another for another', async () => {

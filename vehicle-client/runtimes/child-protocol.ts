@@ -23,6 +23,8 @@ export interface ChildJob {
   readonly imageBytes: number;
   readonly inputBytes: number;
   readonly args: readonly string[];
+  /** `NAME=value` each; empty for onnx. */
+  readonly env: readonly string[];
   /** 32 hex digits. */
   readonly seedHex: string;
   readonly limits: RunLimits;

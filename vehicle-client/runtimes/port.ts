@@ -8,6 +8,8 @@ export interface Job {
   /** Path of the verified image in the cache (read-only for the runtime). */
   readonly imagePath: string;
   readonly args: readonly string[];
+  /** What the program finds as its environment, and all of it (wasm; a model has none). */
+  readonly env: Readonly<Record<string, string>>;
   /** What the program reads from standard input (wasm) or its input tensors (onnx; see runtimes/onnx). */
   readonly input: Uint8Array;
   readonly limits: RunLimits;

@@ -261,6 +261,7 @@ function childJob(job: Job, image: Uint8Array, executionProviders: readonly stri
     imageBytes: image.byteLength,
     inputBytes: job.input.byteLength,
     args: job.args,
+    env: Object.entries(job.env).map(([name, value]) => `${name}=${value}`),
     seedHex: Buffer.from(job.seed).toString('hex'),
     limits: job.limits,
     threads: job.threads,

@@ -53,6 +53,7 @@ run(receiveJob());
 function warmUp(): void {
   const { calls } = taskWasi({
     args: [],
+    env: [],
     seed: new Uint8Array(16),
     fds: [],
     exit: unreachable,
@@ -77,6 +78,7 @@ function run(received: ReceivedJob): never {
     finish({ ok: false, ...blameMemory({ code, detail }, program.current, end.exports) });
   const { shim, calls } = taskWasi({
     args: received.job.args,
+    env: received.job.env,
     seed: Buffer.from(received.job.seedHex, 'hex'),
     fds: streams.fds,
     exit: (code) =>

@@ -27,6 +27,8 @@ export type WasiCalls = Record<string, (...args: never[]) => unknown>;
 
 export interface TaskWasiOptions {
   readonly args: readonly string[];
+  /** `NAME=value` each. */
+  readonly env: readonly string[];
   /** 16 bytes. */
   readonly seed: Uint8Array;
   readonly fds: Fd[];
@@ -42,7 +44,8 @@ export function taskWasi(options: TaskWasiOptions): { readonly shim: WASI; reado
   const clock = new CallClock();
   const calls = shim.wasiImport;
   const own: WasiCalls = {
-    ...argumentCalls(options.args, memory),
+    ...textCalls('args', [PROGRAM_NAME, ...options.args], memory),
+    ...textCalls('environ', options.env, memory),
     ...clockCalls(clock, memory),
     poll_oneoff: (inPtr: number, outPtr: number, count: number, countPtr: number) =>
       poll({ inPtr, outPtr, count, countPtr }, memory(), clock),
@@ -86,25 +89,28 @@ function clockCalls(clock: CallClock, memory: () => DataView): WasiCalls {
   };
 }
 
-/** The shim counts characters where WASI wants bytes, so that an argument with an umlaut ran into its neighbour. */
-function argumentCalls(args: readonly string[], memory: () => DataView): WasiCalls {
+/**
+ * Arguments, and the environment, which WASI hands over in the same way. The shim counts characters where WASI wants bytes, so
+ * that an argument with an umlaut ran into its neighbour.
+ */
+function textCalls(name: 'args' | 'environ', texts: readonly string[], memory: () => DataView): WasiCalls {
   const encoder = new TextEncoder();
-  const encoded = [PROGRAM_NAME, ...args].map((arg) => encoder.encode(`${arg}\0`));
-  const totalBytes = encoded.reduce((sum, arg) => sum + arg.byteLength, 0);
+  const encoded = texts.map((text) => encoder.encode(`${text}\0`));
+  const totalBytes = encoded.reduce((sum, text) => sum + text.byteLength, 0);
   return {
-    args_sizes_get: (countPtr: number, bytesPtr: number) => {
+    [`${name}_sizes_get`]: (countPtr: number, bytesPtr: number) => {
       memory().setUint32(countPtr, encoded.length, true);
       memory().setUint32(bytesPtr, totalBytes, true);
       return wasi.ERRNO_SUCCESS;
     },
-    args_get: (argvPtr: number, bufferPtr: number) => {
+    [`${name}_get`]: (listPtr: number, bufferPtr: number) => {
       const view = memory();
       const bytes = new Uint8Array(view.buffer);
       let at = bufferPtr;
-      encoded.forEach((arg, index) => {
-        view.setUint32(argvPtr + 4 * index, at, true);
-        bytes.set(arg, at);
-        at += arg.byteLength;
+      encoded.forEach((text, index) => {
+        view.setUint32(listPtr + 4 * index, at, true);
+        bytes.set(text, at);
+        at += text.byteLength;
       });
       return wasi.ERRNO_SUCCESS;
     },
