@@ -5,7 +5,7 @@
 import { readFileSync } from 'node:fs';
 import { parse as parseYaml } from 'yaml';
 import { z } from 'zod';
-import { ID_PATTERN, NAME_PATTERN, type RuntimeKind } from '@plugpool/proto';
+import { CONSTRAINT_BYTES_MAX, ID_PATTERN, NAME_PATTERN, type RuntimeKind } from '@plugpool/proto';
 import {
   MINUTES_PER_DAY,
   WEEKDAYS,
@@ -67,6 +67,18 @@ const hourWindow = z.strictObject({
 });
 const dateTime = z.iso.datetime({ offset: true, local: true });
 
+/** Whether it is right CEL is for the pile to say, which evaluates it; what cannot even be sent is said here. */
+const constraint = z
+  .string()
+  .refine(
+    (text) => text.trim() !== '',
+    'an expression such as "request.fleet"; leave it out to allow every request',
+  )
+  .refine(
+    (text) => Buffer.byteLength(text) <= CONSTRAINT_BYTES_MAX,
+    `at most ${CONSTRAINT_BYTES_MAX} bytes; say it shorter, for instance with "in [..]"`,
+  );
+
 const policySchema = z.strictObject({
   cpuPercent: percent.default(80),
   memoryPercent: percent.default(50),
@@ -79,6 +91,7 @@ const policySchema = z.strictObject({
     .array(z.string().regex(NAME_PATTERN, 'an algorithm id such as "route-plan"'))
     .max(256)
     .default([]),
+  requestConstraint: constraint.optional(),
 });
 
 const signalValues = {
@@ -277,6 +290,7 @@ const TEXT_SETTINGS = new Set([
   'signals.username',
   'signals.password',
   'signals.readyBy',
+  'policy.requestConstraint',
 ]);
 const LIST_SETTINGS = new Set([
   'runtimes',

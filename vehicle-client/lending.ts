@@ -155,6 +155,7 @@ export class Lending {
         ? {}
         : { departureInMs: Math.max(0, Math.round(leavingAtWallMs - clock.wallMs())) }),
       chargingOnly: policy.chargingOnly,
+      ...(policy.requestConstraint === undefined ? {} : { constraint: policy.requestConstraint }),
     };
   }
 

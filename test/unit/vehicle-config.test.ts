@@ -59,8 +59,8 @@ test('a flag goes before the environment, that before the file, that before the 
 test('every setting of the environment has a name of its own and reaches the schema', () => {
   assert.equal(new Set(ENV_SETTINGS.map(envName)).size, ENV_SETTINGS.length);
   for (const path of ENV_SETTINGS) {
-    // A path is whatever text it is.
-    if (path === 'dataDir' || path === 'tokenFile') continue;
+    // A path is whatever text it is, and whether an expression is right only the pile can say.
+    if (['dataDir', 'tokenFile', 'policy.requestConstraint'].includes(path)) continue;
     const flags = Object.fromEntries(Object.entries(FLAGS).filter(([name]) => name !== path));
     const text = mistakesOf({ env: { [envName(path)]: '{"nonsense": 1}' }, flags });
     assert.ok(text.includes(envName(path)) || text.includes('signals'), `${path}: ${text}`);
@@ -118,6 +118,21 @@ signals:
     readyByWallMs: { topic: 'car/ready' },
   });
   assert.deepEqual(config.runtimes, ['wasm', 'echo']);
+});
+
+test("the owner's constraint is taken as it stands, and bounded", () => {
+  const env = { PLUGPOOL_VEHICLE_POLICY_REQUEST_CONSTRAINT: 'request.type in ["route-plan"] && true' };
+  assert.equal(
+    loadConfig({ env, flags: FLAGS }).policy.requestConstraint,
+    'request.type in ["route-plan"] && true',
+  );
+  assert.equal(loadConfig({ flags: FLAGS }).policy.requestConstraint, undefined);
+  const long = { 'policy.requestConstraint': `request.payer == "${'é'.repeat(1024)}"`, ...FLAGS };
+  assert.match(mistakesOf({ flags: long }), /--request-constraint: must be right: at most 2048 bytes/);
+  assert.match(
+    mistakesOf({ flags: { 'policy.requestConstraint': ' ', ...FLAGS } }),
+    /leave it out to allow every request/,
+  );
 });
 
 test('the commands for a running donor need to know which, and no pile', () => {

@@ -28,6 +28,8 @@ export interface OwnerPolicy {
   readonly chargingOnly: boolean;
   /** Empty: every algorithm. */
   readonly allowedAlgorithms: readonly string[];
+  /** A CEL expression over `request`, evaluated by the pile; absent: any request. */
+  readonly requestConstraint?: string | undefined;
 }
 
 /** What the owner said last, kept over a restart. */
