@@ -3,9 +3,10 @@ import { createHash, randomBytes } from 'node:crypto';
 import type { AlgorithmId, Digest, Payload, RequestId, Selector, TaskRequest } from '@plugpool/proto';
 import { BLOB_BYTES_MAX, INLINE_BYTES_MAX } from '@plugpool/proto';
 import { PlugpoolError } from './errors.ts';
+import { toWants, type WantOptions } from './wants.ts';
 
-/** What to run, on what. */
-export interface RequestOptions {
+/** What to run, on what, and how it is to be served. */
+export interface RequestOptions extends WantOptions {
   /** What the program must do; the pile chooses the program. One of `type` and `algorithm`. */
   readonly type?: string;
   /** Which program, by its id. */
@@ -45,6 +46,7 @@ export function toRequest(
       'give seconds above 0',
     );
   }
+  const wants = toWants(options);
   const body: TaskRequest = {
     kind: 'request',
     requestId: (options.requestId ?? newRequestId(nowWallMs)) as RequestId,
@@ -52,6 +54,7 @@ export function toRequest(
     args: options.args ?? [],
     input: toPayload(bytes),
     ...(deadlineS === undefined ? {} : { deadlineMs: Math.round(deadlineS * 1000) }),
+    ...(wants === undefined ? {} : { wants }),
   };
   return { body, bytes };
 }

@@ -1,5 +1,5 @@
 /** One request as its requester sees it: what was accepted, what happens to it, and what came of it. */
-import type { Delivery, RequestId, TaskId, TaskState, TaskUpdate, Used } from '@plugpool/proto';
+import type { Delivery, Payload, RequestId, TaskId, TaskState, TaskUpdate, Used } from '@plugpool/proto';
 import { PlugpoolError } from './errors.ts';
 
 /** Events that wait for a reader who is slow; beyond, the oldest updates go. */
@@ -27,6 +27,8 @@ export interface TaskResult {
   readonly taskId: TaskId;
   /** Verified against its digest where it was too large to travel in the message. */
   readonly output: Uint8Array;
+  /** Of every parallel instance, in their order; `output` is the first of them. */
+  readonly outputs: readonly Uint8Array[];
   readonly attempts: number;
   readonly donor: string;
   readonly used: Used | undefined;
@@ -110,13 +112,15 @@ export class RequestedTask implements AsyncIterable<TaskEvent> {
     this.#tell({ kind: 'update', taskId, state, attempt, progressPermille, donor, reason });
   }
 
-  /** For the requester alone: the output is here and verified. */
-  completed(delivery: Delivery, output: Uint8Array): void {
+  /** For the requester alone: all outputs are here and verified. */
+  completed(delivery: Delivery, outputs: readonly Uint8Array[]): void {
     const { taskId, attempts, donor, used, chargedMncs, algorithmId, algorithmVersion } = delivery;
     this.#end('completed');
     this.#settle.resolve({
       taskId,
-      output,
+      // There is always a first: without any, a task has not completed.
+      output: outputs[0] as Uint8Array,
+      outputs,
       attempts,
       donor,
       used,
@@ -146,6 +150,13 @@ export class RequestedTask implements AsyncIterable<TaskEvent> {
     this.#wake?.();
     this.#wake = undefined;
   }
+}
+
+/** What a completed task gave, of all instances; empty of one that ended otherwise. */
+export function payloadsOf({ state, output, outputs = [] }: Delivery): readonly Payload[] {
+  if (state !== 'completed') return [];
+  if (outputs.length > 0) return outputs;
+  return output === undefined ? [] : [output];
 }
 
 /** The error for a task that ended without an output. */

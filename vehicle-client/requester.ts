@@ -13,6 +13,7 @@ import type {
   Refused,
   RequestId,
   StatusEntry,
+  StatusQuery,
   StatusReport,
   TaskId,
   TaskRequest,
@@ -25,7 +26,7 @@ import { backoffDelaysMs } from './core/backoff.ts';
 import { PlugpoolError, refusalError } from './errors.ts';
 import type { Clock, Link, LinkDown, Log } from './ports.ts';
 import { toRequest, usageError, type RequestOptions } from './request-body.ts';
-import { RequestedTask, taskEndError, type TaskResult } from './requested-task.ts';
+import { RequestedTask, payloadsOf, taskEndError, type TaskResult } from './requested-task.ts';
 import { CLIENT_VERSION } from './version.ts';
 
 /** Requests and tasks that one client may have open. */
@@ -161,13 +162,22 @@ export class Requester {
 
   /** Every task of this vehicle that the pile still knows. */
   async tasks(): Promise<{ readonly tasks: readonly StatusEntry[]; readonly truncated: boolean }> {
-    const { tasks, truncated } = await this.#query(undefined, false);
+    const { tasks, truncated } = await this.#query({ deliver: false });
     return { tasks, truncated };
   }
 
   /** What the pile knows of one task; undefined where it knows none of that id. */
   async task(taskId: string): Promise<StatusEntry | undefined> {
-    const { tasks } = await this.#query(taskId as TaskId, false);
+    const { tasks } = await this.#query({ taskId: taskId as TaskId, deliver: false });
+    return tasks.find((entry) => entry.taskId === taskId);
+  }
+
+  /**
+   * Where a task stands, and why it waits where it does: `explanation` is absent of one that does not wait. Undefined where the
+   * pile knows none of that id.
+   */
+  async explain(taskId: string): Promise<StatusEntry | undefined> {
+    const { tasks } = await this.#query({ taskId: taskId as TaskId, deliver: false, explain: true });
     return tasks.find((entry) => entry.taskId === taskId);
   }
 
@@ -192,7 +202,7 @@ export class Requester {
     );
     for (;;) {
       try {
-        if ((await Promise.race([this.#query(taskId, true), settled])) === 'settled') return;
+        if ((await Promise.race([this.#query({ taskId, deliver: true }), settled])) === 'settled') return;
       } catch (error) {
         if (!this.#delivering.has(taskId)) awaited.reject(error);
       }
@@ -301,6 +311,7 @@ export class Requester {
       case 'blobRefused':
         return this.#pulls.refused(correlationId, body);
       case 'offer':
+      case 'deploy':
       case 'revoke':
       case 'renewed':
       case 'resultAck':
@@ -371,16 +382,18 @@ export class Requester {
       return;
     }
     if (this.#delivering.has(taskId)) return;
-    if (delivery.state !== 'completed' || delivery.output === undefined) {
+    const payloads = payloadsOf(delivery);
+    const inline = payloads.flatMap((payload) => (payload.where === 'inline' ? [payload.bytes] : []));
+    if (payloads.length === 0) {
       this.#tasks.delete(taskId);
       // There is nothing to store: whoever hears of it has all of it.
       this.#acknowledge(taskId);
       task.failed(delivery.state, taskEndError(delivery));
-    } else if (delivery.output.where === 'inline') {
-      this.#complete(task, delivery, delivery.output.bytes);
+    } else if (inline.length === payloads.length) {
+      this.#complete(task, delivery, inline);
     } else {
       this.#delivering.add(taskId);
-      void this.#pullOutput(task, delivery, delivery.output);
+      void this.#pullOutputs(task, delivery, payloads);
     }
   }
 
@@ -400,14 +413,10 @@ export class Requester {
     return task;
   }
 
-  async #pullOutput(
-    task: RequestedTask,
-    delivery: Delivery,
-    output: Extract<Payload, { where: 'blob' }>,
-  ): Promise<void> {
+  async #pullOutputs(task: RequestedTask, delivery: Delivery, payloads: readonly Payload[]): Promise<void> {
     try {
-      const bytes = await this.#pulls.pull(output.blob);
-      if (!this.#isClosed) this.#complete(task, delivery, bytes);
+      const outputs = await Promise.all(payloads.map((payload) => this.#bytesOf(payload)));
+      if (!this.#isClosed) this.#complete(task, delivery, outputs);
     } catch (error) {
       // Not acknowledged: the pile keeps it, and it can be asked for again by its task id.
       this.#tasks.delete(task.taskId);
@@ -417,10 +426,14 @@ export class Requester {
     }
   }
 
-  #complete(task: RequestedTask, delivery: Delivery, output: Uint8Array): void {
+  #bytesOf(payload: Payload): Promise<Uint8Array> {
+    return payload.where === 'inline' ? Promise.resolve(payload.bytes) : this.#pulls.pull(payload.blob);
+  }
+
+  #complete(task: RequestedTask, delivery: Delivery, outputs: readonly Uint8Array[]): void {
     this.#tasks.delete(task.taskId);
     if (this.#parts.autoAck) this.#acknowledge(task.taskId);
-    task.completed(delivery, output);
+    task.completed(delivery, outputs);
   }
 
   #acknowledge(taskId: TaskId): void {
@@ -433,7 +446,7 @@ export class Requester {
     this.#conversation.post({ kind: 'deliveryAck', taskId });
   }
 
-  #query(taskId: TaskId | undefined, deliver: boolean): Promise<StatusReport> {
+  #query(asked: Omit<StatusQuery, 'kind'>): Promise<StatusReport> {
     this.#assertOpen();
     const correlationId = this.#conversation.nextCorrelationId();
     const answer = Promise.withResolvers<StatusReport>();
@@ -442,10 +455,7 @@ export class Requester {
       answer.reject(connectError(this.#lastDown, QUERY_TIMEOUT_MS));
     });
     this.#queries.set(correlationId, { answer, cancelTimeout });
-    this.#conversation.post(
-      { kind: 'statusQuery', deliver, ...(taskId === undefined ? {} : { taskId }) },
-      correlationId,
-    );
+    this.#conversation.post({ kind: 'statusQuery', ...asked }, correlationId);
     return answer.promise;
   }
 

@@ -57,6 +57,7 @@ const USAGE_CODES: ReadonlySet<string> = new Set([
   'time_invalid',
   'usage',
   'vehicle_id_invalid',
+  'wants_invalid',
 ]);
 
 /** Says what went wrong, on standard error, and with `--json` on standard output too; gives the exit code. */
