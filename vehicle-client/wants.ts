@@ -57,12 +57,12 @@ const CORE_S_MAX = (CORES_MAX * DURATION_MS_MAX) / 1000;
 export function toWants(options: WantOptions): Wants | undefined {
   const wants = given({
     place: placeOf(options),
-    latencyMs: wholeNumber('latencyMs', options.latencyMs, 1, DURATION_MS_MAX),
-    instances: wholeNumber('instances', options.instances, 1, INSTANCES_MAX),
+    latencyMs: wholeNumber('the latency in milliseconds', options.latencyMs, 1, DURATION_MS_MAX),
+    instances: wholeNumber('the number of instances', options.instances, 1, INSTANCES_MAX),
     allAtOnce: options.allAtOnce === true ? true : undefined,
     demand: demandOf(options.demand ?? {}),
-    budgetMncs: coreSeconds('budgetCoreS', options.budgetCoreS),
-    payer: name('payer', options.payer),
+    budgetMncs: coreSeconds('the budget in core-seconds', options.budgetCoreS),
+    payer: name('the payer', options.payer),
     trust: trustOf(options.trust),
     constraint: constraintOf(options.constraint),
   });
@@ -71,12 +71,12 @@ export function toWants(options: WantOptions): Wants | undefined {
 
 function placeOf({ zone, at }: WantOptions): Place | undefined {
   if (zone !== undefined && at !== undefined)
-    throw wantsError('a request comes from a zone or from a point', 'give `zone` or `at`, not both');
+    throw wantsError('a request comes from a zone or from a point', 'give one of the two');
   if (at !== undefined) {
     const latitudeE7 = degreesE7('latitude', at.latitude, 90);
     return { by: 'point', latitudeE7, longitudeE7: degreesE7('longitude', at.longitude, 180) };
   }
-  const named = name('zone', zone);
+  const named = name('the zone', zone);
   return named === undefined ? undefined : { by: 'zone', zone: named };
 }
 
@@ -90,16 +90,16 @@ function degreesE7(what: string, degrees: number, degreesMax: number): number {
 
 function demandOf(demand: DemandOptions): DemandOverride | undefined {
   const gpu = given({
-    shareMillis: wholeNumber('demand.gpuMillis', demand.gpuMillis, 1, PERMILLE_MAX),
-    vramMib: wholeNumber('demand.vramMib', demand.vramMib, 1, MEMORY_MIB_MAX),
-    model: name('demand.gpuModel', demand.gpuModel),
+    shareMillis: wholeNumber('the thousandths of a GPU', demand.gpuMillis, 1, PERMILLE_MAX),
+    vramMib: wholeNumber('the MiB of VRAM', demand.vramMib, 1, MEMORY_MIB_MAX),
+    model: name('the model of the GPU', demand.gpuModel),
   });
   const override = given({
-    cpuMillicores: wholeNumber('demand.cpuMillicores', demand.cpuMillicores, 1, CPU_MILLICORES_MAX),
-    memoryMib: wholeNumber('demand.memoryMib', demand.memoryMib, 1, MEMORY_MIB_MAX),
-    threads: wholeNumber('demand.threads', demand.threads, 1, CORES_MAX),
+    cpuMillicores: wholeNumber('the millicores', demand.cpuMillicores, 1, CPU_MILLICORES_MAX),
+    memoryMib: wholeNumber('the MiB of memory', demand.memoryMib, 1, MEMORY_MIB_MAX),
+    threads: wholeNumber('the number of threads', demand.threads, 1, CORES_MAX),
     gpu: isEmpty(gpu) ? undefined : gpu,
-    workMncs: coreSeconds('demand.workCoreS', demand.workCoreS),
+    workMncs: coreSeconds('the work in core-seconds', demand.workCoreS),
   });
   return isEmpty(override) ? undefined : override;
 }
@@ -109,10 +109,10 @@ function trustOf(trust: WantOptions['trust']): Trust | undefined {
   if (trust === 'fleet') return { whom: 'fleet' };
   const { makes } = trust;
   if (makes.length === 0 || makes.length > TRUSTED_MAKES_MAX) {
-    const hint = 'leave `trust` out to trust any donor';
+    const hint = 'leave the trust out to trust any donor';
     throw wantsError(`1 to ${TRUSTED_MAKES_MAX} makes can be trusted, not ${makes.length}`, hint);
   }
-  return { whom: 'makes', makes: makes.map((make) => name('trust.makes', make) as string) };
+  return { whom: 'makes', makes: makes.map((make) => name('a trusted make', make) as string) };
 }
 
 function constraintOf(text: string | undefined): string | undefined {
@@ -132,19 +132,19 @@ function name(what: string, text: string | undefined): string | undefined {
   const isGiven = text.trim() !== '';
   if (isGiven && text.length <= NAME_CHARACTERS_MAX) return text;
   const wrong = isGiven ? `has ${text.length} characters` : 'is empty';
-  throw wantsError(`\`${what}\` ${wrong}`, `give a name of 1 to ${NAME_CHARACTERS_MAX} characters`);
+  throw wantsError(`${what} ${wrong}`, `give a name of 1 to ${NAME_CHARACTERS_MAX} characters`);
 }
 
 function wholeNumber(what: string, value: number | undefined, min: number, max: number): number | undefined {
   if (value === undefined || (Number.isInteger(value) && value >= min && value <= max)) return value;
-  throw wantsError(`\`${what}\` cannot be ${value}`, `give a whole number from ${min} to ${max}`);
+  throw wantsError(`${what} cannot be ${value}`, `give a whole number from ${min} to ${max}`);
 }
 
 /** In thousandths; what is less than one of them is none. */
 function coreSeconds(what: string, coreS: number | undefined): number | undefined {
   if (coreS === undefined) return undefined;
   if (coreS >= 0.001 && coreS <= CORE_S_MAX) return Math.round(coreS * 1000);
-  throw wantsError(`\`${what}\` cannot be ${coreS}`, `give core-seconds from 0.001 to ${CORE_S_MAX}`);
+  throw wantsError(`${what} cannot be ${coreS}`, `give core-seconds from 0.001 to ${CORE_S_MAX}`);
 }
 
 /** Without what was not given: a repeated request must have the same fields. */

@@ -1,8 +1,5 @@
 /** What the commands share that talk to a pile as a requester. */
-import { randomBytes } from 'node:crypto';
-import { constants } from 'node:fs';
-import { access, open, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { readFile } from 'node:fs/promises';
 import { buffer } from 'node:stream/consumers';
 import { BLOB_BYTES_MAX } from '@plugpool/proto';
 import { PlugpoolError } from '../errors.ts';
@@ -42,81 +39,5 @@ export async function readInput(context: CliContext, file: string): Promise<Uint
       retryable: false,
       cause: error,
     });
-  }
-}
-
-/** Said before anything is asked: work whose output has no place would be done and charged for nothing. */
-export async function checkOutput(file: string): Promise<void> {
-  if (file === '-') return;
-  try {
-    const known = await stat(file).catch(() => undefined);
-    if (known?.isDirectory() === true) throw new Error('it is a directory');
-    await access(known === undefined || known.isFile() ? dirname(file) : file, constants.W_OK);
-  } catch (error) {
-    throw unwritable(file, 'give --output a file in a directory that exists and may be written to', error);
-  }
-}
-
-/** Returns once the bytes are safe: synced in a file that appears whole, or taken by whoever reads standard output. */
-export async function writeOutput(
-  context: CliContext,
-  file: string,
-  { taskId, output }: { readonly taskId: string; readonly output: Uint8Array },
-): Promise<void> {
-  try {
-    if (file === '-') await writeTo(context.stdout, output);
-    else await writeFileWhole(file, output);
-  } catch (error) {
-    const hint = `the pile keeps the result: "plugpool-vehicle result ${taskId}" fetches it, with another --output`;
-    throw unwritable(file, hint, error);
-  }
-}
-
-function unwritable(file: string, hint: string, cause: unknown): PlugpoolError {
-  const why = cause instanceof Error ? cause.message : String(cause);
-  return new PlugpoolError({
-    code: 'output_unwritable',
-    message: `the output cannot be written to ${file}: ${why}`,
-    hint,
-    retryable: true,
-    cause,
-  });
-}
-
-function writeTo(stream: NodeJS.WritableStream, bytes: Uint8Array): Promise<void> {
-  return new Promise((resolve, reject) => {
-    stream.once('error', reject);
-    stream.write(bytes, (error) => {
-      stream.removeListener('error', reject);
-      if (error) reject(error);
-      else resolve();
-    });
-  });
-}
-
-async function writeFileWhole(path: string, bytes: Uint8Array): Promise<void> {
-  if (await isSpecial(path)) return writeFile(path, bytes);
-  const partial = `${path}.${randomBytes(4).toString('hex')}.part`;
-  try {
-    const file = await open(partial, 'wx');
-    try {
-      await file.writeFile(bytes);
-      await file.sync();
-    } finally {
-      await file.close();
-    }
-    await rename(partial, path);
-  } catch (error) {
-    await rm(partial, { force: true });
-    throw error;
-  }
-}
-
-/** A device or a pipe is written to, never replaced by a file. */
-async function isSpecial(path: string): Promise<boolean> {
-  try {
-    return !(await stat(path)).isFile();
-  } catch {
-    return false;
   }
 }

@@ -1,40 +1,45 @@
 /** `run`: asks for one task, watches it, stores its output. */
-import { createHash } from 'node:crypto';
 import { InvalidArgumentError, type Command } from 'commander';
 import { PlugpoolError } from '../errors.ts';
 import type { RequestOptions } from '../request-body.ts';
 import type { RequestedTask, TaskResult } from '../requested-task.ts';
-import { checkOutput, connect, readInput, writeOutput } from './asking.ts';
+import { connect, readInput } from './asking.ts';
 import { EXIT_DONE, EXIT_FAILED, sayError, sayJson, type CliContext } from './context.ts';
 import { withPile, type CommonFlags } from './options.ts';
 import { ProgressLine } from './progress-line.ts';
+import { checkOutputs, outputJson, outputPath, writeOutputs } from './task-outputs.ts';
+import { withWants, wantsOf, type WantFlags } from './want-flags.ts';
 import { describeDuration } from './words.ts';
 
 export interface OutputFlags extends CommonFlags {
   readonly output: string;
 }
 
-interface RunFlags extends OutputFlags {
+interface RunFlags extends OutputFlags, WantFlags {
   readonly input?: string;
   readonly deadlineS?: number;
   readonly type?: true;
 }
 
 export function addRun(program: Command, context: CliContext, finish: (code: number) => void): void {
-  withPile(program.command('run'))
+  const command = withPile(program.command('run'))
     .description('run an algorithm on a vehicle that lends, and store its output')
     .argument('<algorithm>', 'id, id@version, or with --type a type such as "route-plan"')
     .argument('[args...]', 'arguments for the program, after "--"')
+    .option('--type', 'the name is a type: the pile chooses the algorithm')
     .option(
       '--input <file>',
       'what the program reads from standard input; "-" is this one (default: nothing)',
     )
-    .option('--output <file>', 'where its standard output goes; "-" is this one', '-')
-    .option('--deadline-s <seconds>', 'give up after so long (default: what the pile allows)', parseSeconds)
-    .option('--type', 'the name is a type: the pile chooses the algorithm')
-    .action(async (name: string, args: string[], flags: RunFlags) =>
-      finish(await run(context, name, args, flags)),
-    );
+    .option(
+      '--output <file>',
+      'where its standard output goes; "-" is this one; of several instances FILE.0, FILE.1 …',
+      '-',
+    )
+    .option('--deadline-s <seconds>', 'give up after so long (default: what the pile allows)', parseSeconds);
+  withWants(command).action(async (name: string, args: string[], flags: RunFlags) =>
+    finish(await run(context, name, args, flags)),
+  );
 }
 
 async function run(
@@ -49,8 +54,9 @@ async function run(
     args,
     input,
     ...(flags.deadlineS === undefined ? {} : { deadlineS: flags.deadlineS }),
+    ...wantsOf(flags),
   };
-  await checkOutput(flags.output);
+  await checkPlace(flags);
   const startedMonoMs = performance.now();
   const client = await connect(context, flags);
   let isLeaving = false;
@@ -81,6 +87,16 @@ async function run(
   }
 }
 
+async function checkPlace({ output, instances = 1, json }: RunFlags): Promise<void> {
+  if (output !== '-' || instances === 1 || json === true) return checkOutputs(output, instances);
+  throw new PlugpoolError({
+    code: 'usage',
+    message: `${instances} instances give ${instances} outputs, and standard output takes one`,
+    hint: 'add --output FILE, which gives FILE.0, FILE.1 and so on, or --json',
+    retryable: false,
+  });
+}
+
 async function watch(context: CliContext, task: RequestedTask, isJson: boolean): Promise<TaskResult> {
   const line = new ProgressLine(context.stderr, !isJson && context.stderr.isTTY === true);
   try {
@@ -99,16 +115,20 @@ export async function store(
   ms?: number,
 ): Promise<void> {
   const isInDocument = flags.json === true && flags.output === '-';
-  if (!isInDocument) await writeOutput(context, flags.output, result);
+  if (!isInDocument) await writeOutputs(context, flags.output, result);
   if (flags.json === true) sayJson(context, resultJson(result, flags.output, ms));
   result.acknowledge();
   if (flags.json === true || context.stderr.isTTY !== true) return;
   const took = ms === undefined ? '' : `in ${describeDuration(ms)}, `;
-  context.stderr.write(`${result.taskId} done ${took}by ${result.donor}, ${result.output.length} bytes\n`);
+  const bytes = result.outputs.map((output) => output.length).join(' + ');
+  context.stderr.write(`${result.taskId} done ${took}by ${result.donor}, ${bytes} bytes\n`);
 }
 
 function resultJson(result: TaskResult, output: string, ms: number | undefined): object {
-  const { output: bytes, taskId, donor, attempts, algorithmId, algorithmVersion, used, chargedMncs } = result;
+  const { outputs, taskId, donor, attempts, algorithmId, algorithmVersion, used, chargedMncs } = result;
+  const told = outputs.map((bytes, index) =>
+    outputJson(bytes, output === '-' ? undefined : outputPath(output, index, outputs.length)),
+  );
   return {
     ok: true,
     taskId,
@@ -120,9 +140,8 @@ function resultJson(result: TaskResult, output: string, ms: number | undefined):
     ...(ms === undefined ? {} : { ms: Math.round(ms) }),
     used: used ?? null,
     chargedMncs,
-    outputBytes: bytes.length,
-    outputSha256: createHash('sha256').update(bytes).digest('hex'),
-    ...(output === '-' ? { outputBase64: Buffer.from(bytes).toString('base64') } : { outputFile: output }),
+    ...told[0],
+    outputs: told.length > 1 ? told : null,
   };
 }
 
