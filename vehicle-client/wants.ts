@@ -6,8 +6,12 @@ import {
   CPU_MILLICORES_MAX,
   DURATION_MS_MAX,
   INSTANCES_MAX,
+  LABEL_PATTERN,
+  LATITUDE_E7_MAX,
+  LONGITUDE_E7_MAX,
   MEMORY_MIB_MAX,
   PERMILLE_MAX,
+  TEXT_BYTES_MAX,
   TRUSTED_MAKES_MAX,
 } from '@plugpool/proto';
 import { PlugpoolError } from './errors.ts';
@@ -49,7 +53,6 @@ export interface DemandOptions {
 }
 
 const DEGREE_E7 = 10_000_000;
-const NAME_CHARACTERS_MAX = 64;
 /** Every core of the largest machine for the longest time. */
 const CORE_S_MAX = (CORES_MAX * DURATION_MS_MAX) / 1000;
 
@@ -62,7 +65,7 @@ export function toWants(options: WantOptions): Wants | undefined {
     allAtOnce: options.allAtOnce === true ? true : undefined,
     demand: demandOf(options.demand ?? {}),
     budgetMncs: coreSeconds('the budget in core-seconds', options.budgetCoreS),
-    payer: name('the payer', options.payer),
+    payer: label('the payer', options.payer),
     trust: trustOf(options.trust),
     constraint: constraintOf(options.constraint),
   });
@@ -73,26 +76,24 @@ function placeOf({ zone, at }: WantOptions): Place | undefined {
   if (zone !== undefined && at !== undefined)
     throw wantsError('a request comes from a zone or from a point', 'give one of the two');
   if (at !== undefined) {
-    const latitudeE7 = degreesE7('latitude', at.latitude, 90);
-    return { by: 'point', latitudeE7, longitudeE7: degreesE7('longitude', at.longitude, 180) };
+    const latitudeE7 = degreesE7('latitude', at.latitude, LATITUDE_E7_MAX);
+    return { by: 'point', latitudeE7, longitudeE7: degreesE7('longitude', at.longitude, LONGITUDE_E7_MAX) };
   }
-  const named = name('the zone', zone);
+  const named = label('the zone', zone);
   return named === undefined ? undefined : { by: 'zone', zone: named };
 }
 
-function degreesE7(what: string, degrees: number, degreesMax: number): number {
-  if (Math.abs(degrees) <= degreesMax) return Math.round(degrees * DEGREE_E7);
-  throw wantsError(
-    `a ${what} of ${degrees} is nowhere`,
-    `give degrees from -${degreesMax} to ${degreesMax}, the latitude first`,
-  );
+function degreesE7(what: string, degrees: number, e7Max: number): number {
+  if (Math.abs(degrees) * DEGREE_E7 <= e7Max) return Math.round(degrees * DEGREE_E7);
+  const hint = `give degrees from -${e7Max / DEGREE_E7} to ${e7Max / DEGREE_E7}, the latitude first`;
+  throw wantsError(`a ${what} of ${degrees} is nowhere`, hint);
 }
 
 function demandOf(demand: DemandOptions): DemandOverride | undefined {
   const gpu = given({
     shareMillis: wholeNumber('the thousandths of a GPU', demand.gpuMillis, 1, PERMILLE_MAX),
     vramMib: wholeNumber('the MiB of VRAM', demand.vramMib, 1, MEMORY_MIB_MAX),
-    model: name('the model of the GPU', demand.gpuModel),
+    model: modelOf(demand.gpuModel),
   });
   const override = given({
     cpuMillicores: wholeNumber('the millicores', demand.cpuMillicores, 1, CPU_MILLICORES_MAX),
@@ -112,7 +113,7 @@ function trustOf(trust: WantOptions['trust']): Trust | undefined {
     const hint = 'leave the trust out to trust any donor';
     throw wantsError(`1 to ${TRUSTED_MAKES_MAX} makes can be trusted, not ${makes.length}`, hint);
   }
-  return { whom: 'makes', makes: makes.map((make) => name('a trusted make', make) as string) };
+  return { whom: 'makes', makes: makes.map((make) => label('a trusted make', make) as string) };
 }
 
 function constraintOf(text: string | undefined): string | undefined {
@@ -127,12 +128,18 @@ function constraintOf(text: string | undefined): string | undefined {
   );
 }
 
-function name(what: string, text: string | undefined): string | undefined {
-  if (text === undefined) return undefined;
-  const isGiven = text.trim() !== '';
-  if (isGiven && text.length <= NAME_CHARACTERS_MAX) return text;
-  const wrong = isGiven ? `has ${text.length} characters` : 'is empty';
-  throw wantsError(`${what} ${wrong}`, `give a name of 1 to ${NAME_CHARACTERS_MAX} characters`);
+function label(what: string, text: string | undefined): string | undefined {
+  if (text === undefined || LABEL_PATTERN.test(text)) return text;
+  const hint = 'give 1 to 64 letters, digits, spaces, ".", "_" and "-", a letter or digit first';
+  throw wantsError(`${what} cannot be ${JSON.stringify(text.slice(0, 100))}`, hint);
+}
+
+function modelOf(text: string | undefined): string | undefined {
+  if (text === undefined || (text.trim() !== '' && Buffer.byteLength(text) <= TEXT_BYTES_MAX)) return text;
+  throw wantsError(
+    'the model of the GPU is empty or too long',
+    `give it as "plugpool vehicles" shows it, at most ${TEXT_BYTES_MAX} bytes`,
+  );
 }
 
 function wholeNumber(what: string, value: number | undefined, min: number, max: number): number | undefined {

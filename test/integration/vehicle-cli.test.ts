@@ -65,6 +65,8 @@ function delivery({ body }: Heard<'request'>, over: Partial<Delivery>): Delivery
   };
 }
 
+const WHO = ['--vehicle', 'v', '--agent', 'mqtt://127.0.0.1:1'];
+
 test('wrong usage ends with 2, says what is wrong and what to do, and prints nothing else', async (t) => {
   const cases: readonly (readonly [readonly string[], RegExp])[] = [
     [[], /Usage: plugpool-vehicle/],
@@ -74,6 +76,16 @@ test('wrong usage ends with 2, says what is wrong and what to do, and prints not
     [['run', 'x', '--vehicle', 'v', '--agent', 'http://x'], /--agent: .*address of a pile/],
     [['run', 'x', '--vehicle', 'v', '--deadline-s', 'soon'], /number of seconds/],
     [['run', 'x@1', '--type', '--vehicle', 'v', '--agent', 'mqtt://127.0.0.1:1'], /a type has no version/],
+    [['run', 'x', ...WHO, '--latency', '200'], /time above 0 with its unit, such as 200ms/],
+    [['run', 'x', ...WHO, '--at', '57.7'], /latitude and longitude in degrees, such as/],
+    [['run', 'x', ...WHO, '--at', '157.7,0'], /latitude of 157.7 is nowhere.*\n.*-90 to 90/],
+    [['run', 'x', ...WHO, '--zone', 'a', '--at', '1,1'], /'--zone <name>' cannot be used with .*'--at/],
+    [['run', 'x', ...WHO, '--instances', '17'], /number of instances cannot be 17.*\n.*from 1 to 16/],
+    [['run', 'x', ...WHO, '--instances', '2'], /2 instances give 2 outputs.*\n.*--output FILE/],
+    [['run', 'x', ...WHO, '--trust', 'everybody'], /fleet, or make: and one or more names/],
+    [['run', 'x', ...WHO, '--cpu', '1.5'], /a whole number above 0/],
+    [['run', 'x', ...WHO, '--budget', '-1'], /a number above 0/],
+    [['run', 'x', ...WHO, '--constraint', ''], /the constraint is empty/],
     [['donate', '--vehicle', 'a b', '--agent', 'mqtt://127.0.0.1:1'], /--vehicle: /],
     [['leaving', '--vehicle', 'v', '--at', 'yesterday'], /"yesterday" is no time/],
     [['leaving', '--vehicle', 'v'], /--at <time>/],
@@ -181,6 +193,119 @@ test('run with --json gives one document with the output in it, or the file that
     if (more.length === 0) assert.equal(Buffer.from(document.outputBase64 ?? '', 'base64').toString(), 'out');
     else assert.equal(readFileSync(document.outputFile ?? '', 'utf8'), 'out');
   }
+});
+
+test('run says what the request wants, and stores one file for each instance', async (t) => {
+  const pile = await pileFor(t);
+  const file = join(temporaryDirectory(t), 'OUT');
+  const flags =
+    '--at -31.9523,115.8613 --latency 0.2s --instances 2 --all-at-once --cpu 500 --memory 64 --gpu 250 --vram 1024 ' +
+    '--threads 2 --work 1.5 --budget 30 --payer couriers --trust make:Volta,Ohm';
+  const models = ['--gpu-model', 'RTX 2080', '--constraint', 'donor.make != "Ampere"'];
+  const who = ['--agent', pile.url, '--vehicle', 'v', '--json', '--output', file];
+  const { ended } = start(t, ['run', 'echo', ...who, ...flags.split(' '), ...models]);
+  const request = await pile.next('request');
+  assert.deepEqual(request.body.wants, {
+    place: { by: 'point', latitudeE7: -319_523_000, longitudeE7: 1_158_613_000 },
+    latencyMs: 200,
+    instances: 2,
+    allAtOnce: true,
+    demand: {
+      cpuMillicores: 500,
+      memoryMib: 64,
+      threads: 2,
+      gpu: { shareMillis: 250, vramMib: 1024, model: 'RTX 2080' },
+      workMncs: 1500,
+    },
+    budgetMncs: 30_000,
+    payer: 'couriers',
+    trust: { whom: 'makes', makes: ['Volta', 'Ohm'] },
+    constraint: 'donor.make != "Ampere"',
+  });
+  const outputs = ['part 0', 'part 1'].map(
+    (text) => ({ where: 'inline', bytes: Buffer.from(text) }) as const,
+  );
+  pile.send(request.clientId, accepted(request), delivery(request, { output: outputs[0] as never, outputs }));
+  await pile.next('deliveryAck');
+  const { code, stdout } = await ended;
+  assert.equal(code, 0);
+  const told = JSON.parse(stdout) as { outputFile: string; outputs: { outputFile: string }[] };
+  assert.equal(told.outputFile, `${file}.0`);
+  assert.deepEqual(
+    told.outputs.map(({ outputFile }) => readFileSync(outputFile, 'utf8')),
+    ['part 0', 'part 1'],
+  );
+  assert.equal(existsSync(file), false);
+});
+
+test('several outputs do not run together on standard output, and stay at the pile', async (t) => {
+  const pile = await pileFor(t);
+  const { ended } = start(t, ['result', 'task-1', '--agent', pile.url, '--vehicle', 'v']);
+  const query = await pile.next('statusQuery');
+  const outputs = ['part 0', 'part 1'].map(
+    (text) => ({ where: 'inline', bytes: Buffer.from(text) }) as const,
+  );
+  const asked = { ...query, body: { requestId: 'r1' } } as unknown as Heard<'request'>;
+  pile.send(query.clientId, delivery(asked, { output: outputs[0] as never, outputs }));
+  const { code, stdout, stderr } = await ended;
+  assert.deepEqual([code, stdout], [1, '']);
+  assert.match(stderr, /there are 2 outputs, and nothing would tell them apart/);
+  assert.match(stderr, /FILE\.0, FILE\.1/);
+  assert.equal(pile.unread('deliveryAck').length, 0);
+});
+
+test('explain says why a task waits, for a person and as JSON', async (t) => {
+  const pile = await pileFor(t);
+  const explanation = {
+    summary: 'two vehicles lend, and both leave too soon',
+    place: 1,
+    wouldRun: ['a vehicle that stays for 20 minutes'],
+    obstacles: [{ test: 'leaving_too_soon', donors: 2 }],
+  };
+  const entry = {
+    taskId: 'task-1' as TaskId,
+    requestId: 'r1' as Heard<'request'>['body']['requestId'],
+    algorithmId: 'echo',
+    state: 'queued',
+    attempts: 0,
+    progressPermille: 0,
+    delivered: false,
+    reason: '',
+    explanation,
+  } as const;
+  const answer = async (args: readonly string[]): Promise<Ended> => {
+    const { ended } = start(t, ['explain', 'task-1', '--agent', pile.url, '--vehicle', 'v', ...args]);
+    const { clientId, correlationId, body } = await pile.next('statusQuery');
+    assert.equal(body.explain, true);
+    const report = { kind: 'statusReport', tasks: [entry], truncated: false } as const;
+    pile.send(clientId, { correlationId, body: report });
+    return ended;
+  };
+  const plain = await answer([]);
+  assert.equal(plain.code, 0);
+  assert.equal(
+    plain.stdout,
+    [
+      'task-1  echo  queued: two vehicles lend, and both leave too soon',
+      'place in the line: 1, the next',
+      'may start: not to be estimated',
+      'what would make it run:',
+      '  - a vehicle that stays for 20 minutes',
+      '',
+      'WHAT STANDS IN THE WAY  DONORS',
+      'leaving too soon        2',
+      '',
+    ].join('\n'),
+  );
+  const json = JSON.parse((await answer(['--json'])).stdout) as object;
+  assert.deepEqual(json, {
+    ok: true,
+    taskId: 'task-1',
+    algorithm: 'echo',
+    state: 'queued',
+    reason: '',
+    explanation: { ...explanation, startInMs: null },
+  });
 });
 
 test('an output that has no place is told before anybody is asked', async (t) => {

@@ -284,6 +284,43 @@ test('an input that the pile refuses ends the attempt with the reason', async (t
   assert.ok(!result.body.outcome.ok && result.body.outcome.failure.code === 'input_unavailable');
 });
 
+test('a program learns which of how many parts it is, and an only one that it is part 0 of 1', async (t) => {
+  const { pile, held } = await scene(t);
+  pile.send(LENDER, heldOffer('part', { part: { index: 2, count: 4 } }), heldOffer('only'));
+  await held.started(2);
+  assert.deepEqual(
+    held.jobs.map(({ job }) => job.env),
+    [
+      { PLUGPOOL_PART: '2', PLUGPOOL_PARTS: '4' },
+      { PLUGPOOL_PART: '0', PLUGPOOL_PARTS: '1' },
+    ],
+  );
+});
+
+test('an output above what its offer lets travel inline goes by digest', async (t) => {
+  const { pile } = await scene(t);
+  const limits = { ...echoOffer('a', new Uint8Array()).limits, inlineBytes: 100 };
+  const wheres = [];
+  for (const length of [100, 101]) {
+    pile.send(LENDER, echoOffer(`of-${length}`, randomBytes(length), { limits }));
+    const { outcome, lease } = (await pile.next('result')).body;
+    assert.ok(outcome.ok);
+    wheres.push(outcome.output.where);
+    pile.send(LENDER, { kind: 'resultAck', lease, accepted: true, reason: '' });
+  }
+  assert.deepEqual(wheres, ['inline', 'blob']);
+});
+
+test("the owner's constraint stands in every report, and an owner without one says none", async (t) => {
+  const policy = { ...donorOptions('', '').policy, requestConstraint: 'request.priority > 1' };
+  const bound = await scene(t, {}, { policy });
+  bound.pile.cut();
+  assert.equal((await bound.pile.next('capacity')).body.constraint, 'request.priority > 1');
+  const free = await scene(t);
+  free.pile.cut();
+  assert.equal('constraint' in (await free.pile.next('capacity')).body, false);
+});
+
 test('a large output waits for the pile to pull it, over a lost connection and a restart', async (t) => {
   const { pile, held, donor, options } = await scene(t);
   const output = randomBytes(900_000);

@@ -191,6 +191,102 @@ test('a large output is pulled over a lost connection, verified, and only then a
   await pile.next('deliveryAck');
 });
 
+test('several instances give several outputs in their order, large and small, and one acknowledgement', async (t) => {
+  const { pile, client } = await scene(t);
+  const large = pile.put(randomBytes(300_000));
+  const asking = client.request({ type: 'echo', instances: 3, allAtOnce: true });
+  const request = await pile.next('request');
+  assert.deepEqual(request.body.wants, { instances: 3, allAtOnce: true });
+  const first = { where: 'inline', bytes: Buffer.from('part 0') } as const;
+  const outputs = [
+    first,
+    { where: 'blob', blob: large },
+    { where: 'inline', bytes: Buffer.from('part 2') },
+  ] as const;
+  pile.send(request.clientId, accepted(request), {
+    ...delivered(request.body.requestId, first),
+    outputs,
+  });
+  const result = await (await asking).result;
+  assert.deepEqual(
+    result.outputs.map((output) => Buffer.from(output)),
+    [Buffer.from('part 0'), pile.blobs.get(large.digest), Buffer.from('part 2')],
+  );
+  assert.equal(Buffer.from(result.output).toString(), 'part 0');
+  await pile.next('deliveryAck');
+  assert.equal(pile.unread('deliveryAck').length, 0);
+});
+
+test('parts of which one cannot be fetched are not acknowledged', async (t) => {
+  const { pile, client } = await scene(t);
+  const asking = client.request({ type: 'echo', instances: 2 });
+  const request = await pile.next('request');
+  const first = { where: 'inline', bytes: Buffer.from('part 0') } as const;
+  const outputs = [first, { where: 'blob', blob: refOf(randomBytes(100_000)) }] as const;
+  pile.send(request.clientId, accepted(request), {
+    ...delivered(request.body.requestId, first),
+    outputs,
+  });
+  await assert.rejects((await asking).result, codeOf('blob_unknown'));
+  assert.equal(pile.unread('deliveryAck').length, 0);
+});
+
+test('a repeated request wants the very same', async (t) => {
+  const { pile, client } = await scene(t);
+  const asking = client.request({
+    type: 'echo',
+    at: { latitude: 57.7089, longitude: 11.9746 },
+    latencyMs: 250,
+    demand: { cpuMillicores: 500, workCoreS: 2 },
+    trust: { makes: ['Volta'] },
+    constraint: 'donor.cpuMillicores > 1000',
+  });
+  const first = await pile.next('request');
+  assert.equal(first.body.wants?.latencyMs, 250);
+  pile.cut();
+  const again = await pile.next('request');
+  assert.deepEqual(again.body, first.body);
+  const busy = [{ code: 'rate_limited', detail: 'too fast', hint: 'slower' }] as const;
+  const { requestId } = first.body;
+  pile.send(again.clientId, { kind: 'refused', requestId, reasons: busy, retryable: true });
+  const third = await pile.next('request');
+  assert.deepEqual(third.body, first.body);
+  pile.send(third.clientId, accepted(third));
+  await asking;
+});
+
+test('a wait is explained, and what does not wait has no explanation', async (t) => {
+  const { pile, client } = await scene(t);
+  const explanation = {
+    summary: 'two vehicles lend, and both leave too soon',
+    place: 2,
+    startInMs: 90_000,
+    wouldRun: ['a vehicle that stays for 20 minutes'],
+    obstacles: [{ test: 'leaving_too_soon', donors: 2 }],
+  };
+  const entry = {
+    taskId: 'task-r1' as TaskId,
+    requestId: 'r1' as RequestId,
+    algorithmId: 'echo',
+    state: 'queued',
+    attempts: 0,
+    progressPermille: 0,
+    delivered: false,
+    reason: '',
+  } as const;
+  for (const told of [
+    { ...entry, explanation },
+    { ...entry, state: 'running' as const },
+  ]) {
+    const asking = client.explain('task-r1');
+    const query = await pile.next('statusQuery');
+    assert.deepEqual(query.body, { kind: 'statusQuery', taskId: 'task-r1', deliver: false, explain: true });
+    const body = { kind: 'statusReport', tasks: [told], truncated: false } as const;
+    pile.send(query.clientId, { correlationId: query.correlationId, body });
+    assert.deepEqual(await asking, told);
+  }
+});
+
 test('an output with other bytes than its digest is not acknowledged', async (t) => {
   const { pile, client } = await scene(t);
   const output = pile.put(randomBytes(100_000));
@@ -325,6 +421,7 @@ test('requests that cannot be right are refused before anything is sent', async 
   await assert.rejects(client.request({ type: 'a', algorithm: 'b' }), codeOf('selector_invalid'));
   await assert.rejects(client.request({ type: 'a', version: '1' }), codeOf('selector_invalid'));
   await assert.rejects(client.request({ type: 'a', deadlineS: -1 }), codeOf('deadline_invalid'));
+  await assert.rejects(client.request({ type: 'a', instances: 0 }), codeOf('wants_invalid'));
 });
 
 test('a wrong token, nobody listening and a bad address each say what to do', async (t) => {
