@@ -46,3 +46,7 @@ export const GANGS_TRIED_MAX = 16;
 /** Requests of the latency priority for which one step looks for room, and donors that it looks at for each. */
 export const PREEMPTIONS_PER_STEP_MAX = 16;
 export const PREEMPTION_DONORS_MAX = 256;
+/** Connectors (and stations) whose own habits the dwell model learns; a further one is taken to be as all are. */
+export const DWELL_STRATA_MAX = 2_000;
+/** Values of stated durations that are counted, to find a form's default among them. */
+export const DWELL_STATED_DURATIONS_MAX = 1_024;
