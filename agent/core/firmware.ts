@@ -4,9 +4,10 @@ import type { VehicleId } from '@plugpool/proto';
 import { departureOf, forgetIdleDonors } from './connections.ts';
 import { refreshDonor } from './donor.ts';
 import { CONNECTORS_MAX } from './limits.ts';
+import { stayThatEnded } from './session-stay.ts';
 import { isPlugged, newSession, transition, type Session } from './session.ts';
 import type { State } from './state.ts';
-import { donorOf, log, type Turn } from './turn.ts';
+import { donorOf, log, writeLazily, type Turn } from './turn.ts';
 
 export function onFirmware(turn: Turn, event: FirmwareEvent, staleAfterMs: number): void {
   const { state, now } = turn;
@@ -28,7 +29,16 @@ export function onFirmware(turn: Turn, event: FirmwareEvent, staleAfterMs: numbe
       state: after.state,
       vehicleId: after.identity?.vehicleId,
     });
+  if (before !== undefined && !isPlugged(after.state)) learnStay(turn, before);
   moveVehicle(turn, event, before, after);
+}
+
+/** Nobody is owed a stay: lost with the power, it is one less to learn from. */
+function learnStay(turn: Turn, before: Session): void {
+  const stay = stayThatEnded(before, turn.now);
+  if (stay === undefined) return;
+  turn.state.dwell.learn(stay);
+  writeLazily(turn, { change: 'insertStay', stay });
 }
 
 /** Wakes the agent when the last sample is too old, where the source is not silent by nature. */

@@ -23,6 +23,7 @@ export function loadState(stored: StoredState, settings: Settings, now: Now, bef
     state.requests.close(vehicleId, requestId, rest);
   }
   if (before !== undefined) carryOver(state, before);
+  else for (const stay of stored.stays) state.dwell.learn(stay);
   for (const open of stored.openTasks) loadTask(state, open, now);
   for (const donor of state.donors.values()) donor.free = freeOf(donor.lendable, leasesOf(donor));
   return state;
@@ -43,6 +44,7 @@ function carryOver(state: State, before: State): void {
     state.timers.set(`blob:${digest}`, awaited.untilMonoMs);
   }
   Object.assign(state.counters, before.counters);
+  state.dwell = before.dwell;
   state.stopping = before.stopping;
   state.taskCounter = before.taskCounter;
   state.grantCounter = before.grantCounter;

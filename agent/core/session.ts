@@ -13,6 +13,7 @@
 import type { FirmwareEvent, IdentityAssurance, SessionState } from '@plugpool/firmware-bridge';
 import type { ConnectorId, Now, VehicleId } from '@plugpool/proto';
 import { assertNever } from './assert-never.ts';
+import { withStay, type SessionStay } from './session-stay.ts';
 
 export interface Session {
   readonly connectorId: ConnectorId;
@@ -30,6 +31,8 @@ export interface Session {
   readonly energyMwh?: number;
   readonly estimatedFullMonoMs?: number;
   readonly departureMonoMs?: number;
+  /** While somebody is plugged in. */
+  readonly stay?: SessionStay;
 }
 
 export function newSession(connectorId: ConnectorId, staleAfterMs: number, now: Now): Session {
@@ -46,6 +49,10 @@ export function newSession(connectorId: ConnectorId, staleAfterMs: number, now: 
 /** The session after `event`. Only `linkLost` leaves it unheard. */
 export function transition(session: Session, event: FirmwareEvent, now: Now): Session {
   if (event.kind === 'linkLost') return { ...session, link: 'lost' };
+  return withStay(session, told(session, event, now), event, now);
+}
+
+function told(session: Session, event: Exclude<FirmwareEvent, { kind: 'linkLost' }>, now: Now): Session {
   const heard: Session = { ...session, link: 'up', heardMonoMs: now.monoMs };
   switch (event.kind) {
     case 'linkUp':

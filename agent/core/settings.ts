@@ -1,6 +1,7 @@
 /** The numbers of policy that an operator may set; their defaults, and why each is what it is. */
 import type { Capacity } from '@plugpool/proto';
 import type { SessionState } from '@plugpool/firmware-bridge';
+import { DEFAULT_DWELL, type DwellSettings } from './dwell/dwell-model.ts';
 import type { ReferenceMachine } from './feature.ts';
 import type { KnownVehicles } from './known-vehicles.ts';
 
@@ -60,6 +61,8 @@ export interface Settings {
   readonly runTimeFactor: number;
   /** … and never less than this. */
   readonly runTimeFloorMs: number;
+  /** How departures are learned. */
+  readonly dwell: DwellSettings;
   /** What features and classes of algorithms are relative to. */
   readonly referenceMachine: ReferenceMachine;
   /** Whether capacity is planned into sub-pools; without, everything is lent to whoever is first in the order. */
@@ -112,6 +115,7 @@ export const DEFAULT_SETTINGS: Omit<Settings, 'wire'> = {
   retentionMs: 7 * 24 * 3600 * 1000,
   runTimeFactor: 20,
   runTimeFloorMs: 60_000,
+  dwell: DEFAULT_DWELL,
   // Ample in every dimension, so that no vehicle's program is above it; the GPU computes what an NVIDIA V100 PCIe does.
   referenceMachine: {
     cpuMillicores: 32_000,

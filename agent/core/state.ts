@@ -30,6 +30,7 @@ import type {
 import { DonorIndex } from './donor-index.ts';
 import type { Priority } from './priority.ts';
 import type { Stay } from './stay.ts';
+import { DwellModel } from './dwell/dwell-model.ts';
 import { KnownRequests } from './known-requests.ts';
 import type { Session } from './session.ts';
 import type { Settings } from './settings.ts';
@@ -182,6 +183,8 @@ export interface State {
   orderCounter: number;
   readonly awaitedBlobs: Map<Digest, AwaitedBlob>;
   readonly timers: Timers<TimerName>;
+  /** What past stays tell of those that go on. */
+  dwell: DwellModel;
   readonly counters: Counters;
 }
 
@@ -226,6 +229,7 @@ export function emptyState(settings: Settings, generation: number): State {
     orderCounter: 0,
     awaitedBlobs: new Map(),
     timers: new Timers(),
+    dwell: new DwellModel(settings.dwell),
     counters: {
       accepted: 0,
       refused: 0,
