@@ -4,7 +4,7 @@ import type { Now } from '@plugpool/proto';
 import type { StaySoFar } from './dwell/stay-so-far.ts';
 import { STAY_MAX_MS } from './dwell/time-bins.ts';
 import type { StayRecord } from './records.ts';
-import { isPlugged, type Session } from './session.ts';
+import type { Session } from './session.ts';
 
 export interface SessionStay {
   readonly pluggedWallMs: number;
@@ -22,15 +22,10 @@ const SWAP_MS = 2 * 60_000;
 /** A wall clock that went by so much faster or slower was set meanwhile. */
 const CLOCK_SLACK_MS = 60_000;
 
-/** `after` with what is remembered of its stay; `before` is the session as it was before the event. */
+/** `after`, where somebody is plugged in, with what is remembered of the stay; `before` is the session before the event. */
 export function withStay(before: Session, after: Session, event: FirmwareEvent, now: Now): Session {
-  if (!isPlugged(after.state)) return withoutStay(after);
   const stay = before.stay === undefined || isUnseen(before, event, now) ? begun(before, now) : before.stay;
   return { ...after, stay: stated(charged(stay, before, after, now), after, now) };
-}
-
-function withoutStay({ stay: _over, ...session }: Session): Session {
-  return session;
 }
 
 /** Whoever is there may have come while nobody looked. */

@@ -49,7 +49,8 @@ export function newSession(connectorId: ConnectorId, staleAfterMs: number, now: 
 /** The session after `event`. Only `linkLost` leaves it unheard. */
 export function transition(session: Session, event: FirmwareEvent, now: Now): Session {
   if (event.kind === 'linkLost') return { ...session, link: 'lost' };
-  return withStay(session, told(session, event, now), event, now);
+  const after = told(session, event, now);
+  return isPlugged(after.state) ? withStay(session, after, event, now) : after;
 }
 
 function told(session: Session, event: Exclude<FirmwareEvent, { kind: 'linkLost' }>, now: Now): Session {
