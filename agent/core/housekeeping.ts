@@ -1,11 +1,16 @@
 /** Forgets what is older than the retention: closed tasks, and ends that no requester came back for. */
 import type { TaskId } from '@plugpool/proto';
+import { deployAnew } from './deploy.ts';
 import { FORGOTTEN_MAX } from './limits.ts';
+import { keepPools } from './pools/replan.ts';
 import { forgetOpen } from './task-end.ts';
 import { log, writeLazily, type Turn } from './turn.ts';
 
 export function forgetOld(turn: Turn): void {
   const { state, now } = turn;
+  keepPools(turn);
+  // What is most asked for may be another program by now.
+  deployAnew(state);
   const beforeWallMs = now.wallMs - state.settings.retentionMs;
   const taskIds: TaskId[] = [];
   for (const request of state.requests.all()) {

@@ -12,7 +12,9 @@ import type { FencingToken, RevokeReason } from '@plugpool/proto';
 import { freeOf } from './capacity.ts';
 import type { Choice } from './feasible.ts';
 import { offerFor } from './offer.ts';
+import { countLease } from './pools/pools.ts';
 import type { Priority } from './priority.ts';
+import { classOfAlgorithm } from './profile.ts';
 import type { AttemptOutcome } from './records.ts';
 import type { Donor, Instance, Lease, State } from './state.ts';
 import { log, send, write, type Turn } from './turn.ts';
@@ -20,7 +22,7 @@ import { log, send, write, type Turn } from './turn.ts';
 /** Fencing tokens of later starts are above all earlier ones. */
 const TOKENS_PER_GENERATION = 2 ** 32;
 
-/** Of a plan that has taken the donor's capacity and the instance from the line already. */
+/** Of a plan that has taken the donor's capacity, and that of the sub-pool, and the instance from the line already. */
 export function grant(
   turn: Turn,
   instance: Instance,
@@ -40,6 +42,7 @@ export function grant(
     algorithm: way.algorithm,
     ...placement,
     priority,
+    pool: classOfAlgorithm(state, way.algorithm),
     fencingToken: (state.generation * TOKENS_PER_GENERATION + state.grantCounter) as FencingToken,
     grantedWallMs: now.wallMs,
     grantedMonoMs: now.monoMs,
@@ -135,6 +138,7 @@ export function closeLease(turn: Turn, instance: Instance, outcome: AttemptOutco
     },
   });
   turn.changedInstances.set(instance.instanceId, instance);
+  countLease(state.pools, lease.pool, lease.demand, -1);
   const donor = state.donors.get(lease.vehicleId);
   if (donor !== undefined) {
     donor.leased.delete(instance.instanceId);

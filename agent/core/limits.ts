@@ -28,6 +28,12 @@ export const BELIEVED_SPEED_MILLIS_MAX = 10_000;
 export const AVOIDED_DONORS_MAX = 16;
 /** Donors that an explanation lists. */
 export const EXPLAINED_DONORS_MAX = 100;
+/** The last changes of sub-pools that are remembered. */
+export const POOL_CHANGES_MAX = 50;
+/** Vehicles that one step tells which images to keep: a new plan reaches the others in the steps after. */
+export const DEPLOYS_PER_STEP_MAX = 64;
+/** A vehicle is told another list of images no more often than this. */
+export const DEPLOY_EVERY_MS = 10_000;
 /** Stays that are kept to learn from; the oldest are forgotten first. */
 export const STAYS_MAX = 20_000;
 /** That of the wire (proto/limits.ts), which the core takes no code from; a test holds them equal. */

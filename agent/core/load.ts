@@ -3,7 +3,10 @@ import type { Now } from '@plugpool/proto';
 import type { AlgorithmRecord, InstanceRecord, LeaseRecord, StoredState } from './records.ts';
 import { joinLine } from './line.ts';
 import { watchGang } from './gang.ts';
+import { loadPools } from './pools/load-pools.ts';
+import { countLease } from './pools/pools.ts';
 import { priorityOf } from './priority.ts';
+import { classOfAlgorithm } from './profile.ts';
 import { newInstance, openTask } from './requests.ts';
 import type { Settings } from './settings.ts';
 import { algorithmKey, emptyState, type Instance, type Lease, type State, type Task } from './state.ts';
@@ -18,6 +21,7 @@ export function loadState(stored: StoredState, settings: Settings, now: Now, bef
   const state = emptyState(settings, before?.generation ?? stored.generation);
   for (const algorithm of stored.algorithms)
     state.algorithms.set(algorithmKey(algorithm.id, algorithm.version), algorithm);
+  loadPools(state, stored.learned, now);
   for (const closed of stored.closedTasks) {
     const { vehicleId, requestId, ...rest } = closed;
     state.requests.close(vehicleId, requestId, rest);
@@ -84,16 +88,19 @@ function loadInstance(state: State, task: Task, stored: InstanceRecord, now: Now
     return instance;
   }
   const { lease } = stored;
-  const algorithm = state.algorithms.get(algorithmKey(lease.algorithmId, lease.algorithmVersion));
+  const key = algorithmKey(lease.algorithmId, lease.algorithmVersion);
+  const algorithm = state.algorithms.get(key) ?? goneAlgorithm(lease);
   const held: Lease = {
     ...lease,
-    algorithm: algorithm ?? goneAlgorithm(lease),
+    algorithm,
     grantedMonoMs: now.monoMs - heldFor(lease, task, now),
     phase: 'held',
     priority: priorityOf(task.record.wants, state.settings),
+    pool: classOfAlgorithm(state, algorithm),
     progressPermille: 0,
   };
   instance.lease = held;
+  countLease(state.pools, held.pool, held.demand, 1);
   donorOf(state, lease.vehicleId).leased.set(instance.instanceId, instance);
   // One grace: the donor could not renew while we were away.
   state.timers.set(`lease:${instance.instanceId}`, now.monoMs + state.settings.leaseMs);

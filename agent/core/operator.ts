@@ -3,8 +3,11 @@ import type { AlgorithmId } from '@plugpool/proto';
 import { fit } from './capacity.ts';
 import { rebuildLine } from './line.ts';
 import { candidates } from './catalogue.ts';
+import { deployAnew } from './deploy.ts';
 import type { OperatorAnswer, OperatorCommand } from './events.ts';
 import { ALGORITHMS_MAX } from './limits.ts';
+import { alignPools } from './pools/replan.ts';
+import { forgetProfile } from './profile.ts';
 import type { AlgorithmRecord } from './records.ts';
 import { algorithmKey, type State } from './state.ts';
 import { endOrphan, endTask } from './task-end.ts';
@@ -118,6 +121,7 @@ function removeAlgorithm(turn: Turn, id: AlgorithmId, version: string | undefine
     );
   for (const { version: each } of found) {
     turn.state.algorithms.delete(algorithmKey(id, each));
+    forgetProfile(turn, { id, version: each });
     write(turn, { change: 'removeAlgorithm', id, version: each });
   }
   lookAgain(turn);
@@ -140,5 +144,7 @@ function lookAgain(turn: Turn): void {
   for (const instance of [...turn.state.waiting.instances()])
     if (candidates(turn.state, instance.task.record.selector).length === 0) endOrphan(turn, instance.task);
   rebuildLine(turn.state);
+  alignPools(turn);
+  deployAnew(turn.state);
   for (const donor of turn.state.index.donors()) turn.changedDonors.add(donor);
 }

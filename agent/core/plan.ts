@@ -6,6 +6,8 @@ import { freeOf } from './capacity.ts';
 import type { Choice } from './feasible.ts';
 import { grant } from './lease.ts';
 import type { Need } from './need.ts';
+import { countLease } from './pools/pools.ts';
+import { classOfAlgorithm } from './profile.ts';
 import type { Donor, Instance } from './state.ts';
 import type { Turn } from './turn.ts';
 
@@ -46,13 +48,15 @@ export class Plan {
     const { instance, donor, choice } = placed;
     this.#placed.set(instance, placed);
     this.#setFree(donor, freeOf(donor.free, [choice.placement]));
+    this.#countInPool(choice, 1);
     this.#turn.state.waiting.remove(instance);
     this.#turn.newcomers.delete(instance);
   }
 
   /** Takes a placement back: its instance waits again. */
-  lift({ instance, need, donor }: Placed): void {
+  lift({ instance, need, donor, choice }: Placed): void {
     this.#placed.delete(instance);
+    this.#countInPool(choice, -1);
     this.#turn.state.waiting.add(instance, need);
     const leases = [...donor.leased.values()].flatMap(({ lease }) => (lease === undefined ? [] : [lease]));
     const planned = this.on(donor).map(({ choice }) => choice.placement);
@@ -62,6 +66,12 @@ export class Plan {
   carryOut(): void {
     for (const { instance, need, donor, choice } of this.#placed.values())
       grant(this.#turn, instance, donor, choice, need.priority);
+  }
+
+  /** What is planned is used already: the next placement sees whether its class still is within its sub-pool. */
+  #countInPool({ way, placement }: Choice, sign: 1 | -1): void {
+    const { state } = this.#turn;
+    countLease(state.pools, classOfAlgorithm(state, way.algorithm), placement.demand, sign);
   }
 
   #setFree(donor: Donor, free: Donor['free']): void {

@@ -22,6 +22,7 @@ import type { TaskRecord } from './records.ts';
 import type { KnownRequest } from './known-requests.ts';
 import type { Client, Instance, State, Task } from './state.ts';
 import { watchGang } from './gang.ts';
+import { foresee } from './pools/foresee.ts';
 import { countInline, inlineBytesOf } from './inline-bytes.ts';
 import { deliverAgain } from './task-end.ts';
 import { log, queue, refuse, send, write, type Turn } from './turn.ts';
@@ -173,6 +174,7 @@ export function accept(turn: Turn, client: Client, heard: Heard<TaskRequest>): v
   for (let index = 0; index < count; index++)
     task.instances.push(newInstance(state, task, index, now.monoMs));
   watchGang(state, task);
+  foresee(turn, task);
   write(turn, { change: 'insertTask', task: record });
   send(turn, client.name.clientId, acceptedOf(turn, task), correlationId);
   log(turn, 'debug', 'accepted', { taskId: record.taskId, vehicleId: record.vehicleId });

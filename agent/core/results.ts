@@ -5,6 +5,8 @@ import { bookingFor, workMncs } from './ledger.ts';
 import { closeLease, renew } from './lease.ts';
 import { loseLease } from './lost-lease.ts';
 import { cpuLimitMs, heldMsMax } from './offer.ts';
+import { alignPools } from './pools/replan.ts';
+import { learnFromRun } from './profile.ts';
 import { instanceOf, type Heard } from './requests.ts';
 import type { Client, Instance, Lease, State } from './state.ts';
 import { endTask } from './task-end.ts';
@@ -137,6 +139,7 @@ function finish(turn: Turn, { instance, lease }: Holding, result: Result): void 
     algorithmVersion: lease.algorithm.version,
   };
   closeLease(turn, instance, outcome.ok ? 'completed' : 'failed', outcome.ok ? '' : outcome.failure.code);
+  if (outcome.ok && learnFromRun(turn, lease, used)) alignPools(turn);
   if (!outcome.ok) {
     // The program's own doing: it would fail the same way anywhere, and nobody is charged for it.
     endTask(turn, task, { ...ran, state: 'failed', failure: outcome.failure });

@@ -31,7 +31,11 @@ import { DonorIndex } from './donor-index.ts';
 import type { Priority } from './priority.ts';
 import type { Stay } from './stay.ts';
 import { DwellModel } from './dwell/dwell-model.ts';
+import { noDeployments, type Deployments } from './deployments.ts';
+import type { AlgorithmClass } from './feature.ts';
 import { KnownRequests } from './known-requests.ts';
+import { emptyPools, type Pools } from './pools/pools.ts';
+import type { AlgorithmProfile } from './profile.ts';
 import type { Session } from './session.ts';
 import type { Settings } from './settings.ts';
 import { Timers } from './timers.ts';
@@ -77,6 +81,8 @@ export interface Lease {
   progressPermille: number;
   /** Of its request when it was granted. */
   readonly priority: Priority;
+  /** Whose sub-pool it is counted in: its algorithm's when it was granted. */
+  readonly pool: AlgorithmClass;
   /** How the attempt ends when the revocation is through. */
   revocation?: { readonly outcome: AttemptOutcome; readonly reason: string };
   /** The instance that it makes room for. */
@@ -146,7 +152,9 @@ export type TimerName =
   | `blob:${Digest}`
   | `rest:${InstanceId}`
   | `report:${VehicleId}`
-  | `review:${VehicleId}`;
+  | `review:${VehicleId}`
+  | `pool:${AlgorithmClass}`
+  | 'deploy:pending';
 
 export interface State {
   readonly settings: Settings;
@@ -164,6 +172,12 @@ export interface State {
   readonly donors: Map<VehicleId, Donor>;
   /** By `id@version`. */
   readonly algorithms: Map<string, AlgorithmRecord>;
+  /** By `id@version`; made when they are first looked at. */
+  readonly profiles: Map<string, AlgorithmProfile>;
+  readonly pools: Pools;
+  readonly deployments: Deployments;
+  /** Names of what was learned and could not be read; said in the first step. */
+  readonly damaged: string[];
   readonly tasks: Map<TaskId, Task>;
   readonly openTasksOf: Map<VehicleId, Set<TaskId>>;
   readonly requests: KnownRequests;
@@ -216,6 +230,10 @@ export function emptyState(settings: Settings, generation: number): State {
     clients: new Map(),
     donors: new Map(),
     algorithms: new Map(),
+    profiles: new Map(),
+    pools: emptyPools(),
+    deployments: noDeployments(),
+    damaged: [],
     tasks: new Map(),
     openTasksOf: new Map(),
     requests: new KnownRequests(),

@@ -29,8 +29,12 @@ import { onRequest } from './requests.ts';
 import { onDecline, onRenewal, onResult } from './results.ts';
 import type { Client, State } from './state.ts';
 import { onCancel } from './cancel.ts';
+import { deployImages } from './deploy.ts';
+import { countDonor } from './pools/pools.ts';
+import { alignPools } from './pools/replan.ts';
+import { watchPools } from './pools/watch.ts';
 import { onTimer } from './time.ts';
-import { beginTurn, refuse, writeInstances, type Turn } from './turn.ts';
+import { beginTurn, log, refuse, writeInstances, type Turn } from './turn.ts';
 
 export function step(state: State, events: readonly Event[], now: Now): Effects {
   const turn = beginTurn(state, now);
@@ -39,6 +43,9 @@ export function step(state: State, events: readonly Event[], now: Now): Effects 
   for (const event of events) apply(turn, event);
   if (state.fresh) lookAtAll(turn);
   match(turn);
+  countWhole(turn);
+  watchPools(turn);
+  deployImages(turn);
   writeInstances(turn);
   return turn.effects;
 }
@@ -46,7 +53,18 @@ export function step(state: State, events: readonly Event[], now: Now): Effects 
 /** After a load nobody was tried against anybody: every donor looks at every request once. */
 function lookAtAll(turn: Turn): void {
   turn.state.fresh = false;
+  for (const name of turn.state.damaged.splice(0))
+    log(turn, 'warn', 'what was learned is damaged and forgotten', { name });
+  alignPools(turn);
   for (const donor of turn.state.donors.values()) refreshDonor(turn, donor);
+}
+
+/** The index says who may be granted something: that is what sub-pools are parts of. */
+function countWhole({ state, touchedDonors }: Turn): void {
+  for (const donor of touchedDonors) {
+    const isEligible = state.index.has(donor);
+    countDonor(state.pools, donor.vehicleId, isEligible ? donor.lendable : undefined);
+  }
 }
 
 /** When the next step is due even if nothing arrives, on the monotonic clock. */

@@ -3,6 +3,8 @@ import type { ConnectorId, Digest, InstanceId, TaskId, VehicleId } from '@plugpo
 import { refuseAwaited } from './blobs.ts';
 import { onUnverifiedTooLong, refreshDonor } from './donor.ts';
 import { loseLease, wakeAfterRest } from './lost-lease.ts';
+import type { AlgorithmClass } from './feature.ts';
+import { onPoolTimer } from './pools/watch.ts';
 import { instanceOf } from './requests.ts';
 import type { TimerName } from './state.ts';
 import { endTask } from './task-end.ts';
@@ -66,6 +68,11 @@ export function onTimer(turn: Turn, name: TimerName): void {
         code: 'input_unavailable',
         detail: 'the bytes did not arrive in time',
       });
+    case 'deploy':
+      // The step that it wakes goes on with them at its end.
+      return;
+    case 'pool':
+      return onPoolTimer(turn, id as AlgorithmClass);
     case 'rest': {
       const instance = instanceOf(state, id as InstanceId);
       if (instance === undefined) return;

@@ -2,13 +2,17 @@
 import assert from 'node:assert/strict';
 import { freeOf, isWithin } from '../../agent/core/capacity.ts';
 import { obstaclesOf } from '../../agent/core/explain.ts';
+import { ALGORITHM_CLASSES } from '../../agent/core/feature.ts';
+import { reserveSize } from '../../agent/core/pools/pools.ts';
+import { DIMENSIONS, mapVector, vectorOf, type Vector } from '../../agent/core/pools/vector.ts';
 import type { Lease } from '../../agent/core/state.ts';
-import type { Capacity, ClientId, VehicleId } from '@plugpool/proto';
+import type { Capacity, ClientId, Demand, VehicleId } from '@plugpool/proto';
 import type { SentBody, SimulatedPile } from './simulated-pile.ts';
 
 export function checkLaws(pile: SimulatedPile, sent: readonly SentBody[]): void {
   chargedAtMostOnce(pile);
   leasesFit(pile, sent);
+  subPoolsAddUp(pile);
   grantsAreVerified(pile, sent);
   debitsEqualCredits(pile);
   bookingsFitTheirLeases(pile);
@@ -46,6 +50,34 @@ function leasesFit(pile: SimulatedPile, sent: readonly SentBody[]): void {
       `law 2: ${donor.vehicleId} is overdrawn and not revoked`,
     );
   }
+}
+
+/** Law 2: sub-pools and reserve are the whole, the whole is what the donors that may be granted something lend. */
+function subPoolsAddUp({ state }: SimulatedPile): void {
+  const { pools } = state;
+  const lent = [...state.index.donors()].map(({ lendable }) => vectorOf(lendable));
+  assert.deepEqual(pools.whole, sumOf(lent), 'law 2: the whole is what eligible donors lend');
+  const reserve = reserveSize(pools);
+  const sizes = [...pools.subPools.values()].map(({ size }) => size);
+  assert.deepEqual(sumOf([reserve, ...sizes]), pools.whole, 'law 2: sub-pools and reserve are the whole');
+  for (const part of [reserve, ...sizes])
+    for (const dimension of DIMENSIONS) assert.ok(part[dimension] >= 0, `law 2: less than no ${dimension}`);
+  const leases = [...state.donors.values()].flatMap(({ leased }) =>
+    [...leased.values()].flatMap(({ lease }) => lease ?? []),
+  );
+  for (const one of ALGORITHM_CLASSES) {
+    const own = leases.filter(({ pool }) => pool === one).map(({ demand }) => demandVector(demand));
+    assert.deepEqual(pools.used[one], sumOf(own), `law 2: what ${one} has in use`);
+  }
+}
+
+/** By sums of their own, and not by the arithmetic of the core. */
+function sumOf(vectors: readonly Vector[]): Vector {
+  return mapVector((dimension) => vectors.reduce((sum, vector) => sum + vector[dimension], 0));
+}
+
+function demandVector({ cpuMillicores, memoryMib, gpu }: Demand): Vector {
+  return { cpuMillicores, memoryMib, gpuMillis: gpu?.shareMillis ?? 0, vramMib: gpu?.vramMib ?? 0 };
 }
 
 /** By sums of its own, and not by the arithmetic of the core. A device that is named twice is there once. */
@@ -145,7 +177,7 @@ function everyWaitIsExplained(pile: SimulatedPile): void {
 function everythingIsBounded(pile: SimulatedPile): void {
   const { state } = pile;
   const things =
-    4 * state.tasks.size + 2 * state.donors.size + state.sessions.size + state.awaitedBlobs.size + 1;
+    4 * state.tasks.size + 2 * state.donors.size + state.sessions.size + state.awaitedBlobs.size + 5;
   assert.ok(state.timers.size <= things, `law 7: ${state.timers.size} timers for ${things} things`);
   for (const digest of state.awaitedBlobs.keys())
     assert.ok(state.timers.has(`blob:${digest}`), `law 7: ${digest} is awaited for ever`);
