@@ -268,8 +268,8 @@ export class Agent {
       const history = await this.parts.store.readTask(taskId);
       if (history?.end === undefined || history.task.vehicleId !== vehicleId)
         return this.#sayUnknown(clientId, correlationId, taskId);
-      if (history.end.output?.where === 'blob')
-        this.#allowPull(`${vehicleId}/${history.end.output.blob.digest}`);
+      for (const output of [history.end.output, ...(history.end.outputs ?? [])])
+        if (output?.where === 'blob') this.#allowPull(`${vehicleId}/${output.blob.digest}`);
       const body = deliveryOf(history.task, history.end);
       this.#send(clientId, 'frame', [{ correlationId, body }]);
     } catch (error) {

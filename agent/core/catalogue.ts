@@ -1,6 +1,5 @@
 /** Which programs a request may mean, and which of them could ever run at this pile. */
 import type { Selector } from '@plugpool/proto';
-import { fit, type ShortOf } from './capacity.ts';
 import type { AlgorithmRecord } from './records.ts';
 import type { State } from './state.ts';
 
@@ -53,16 +52,4 @@ function compareParts(a: string, b: string): number {
     } else if (byNumber !== 0) return byNumber;
   }
   return 0;
-}
-
-/** Undefined where some alternative fits the largest donor there could be; else what each alternative is short of. */
-export function neverFits(state: State, algorithms: readonly AlgorithmRecord[]): ShortOf[] | undefined {
-  const shortOf: ShortOf[] = [];
-  for (const algorithm of algorithms)
-    for (const demand of algorithm.demands) {
-      const verdict = fit(state.settings.largestDonor, demand);
-      if (verdict.ok) return undefined;
-      shortOf.push(...verdict.shortOf);
-    }
-  return shortOf;
 }

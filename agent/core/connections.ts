@@ -140,9 +140,10 @@ function believed(hardware: HardwareProfile | undefined): HardwareProfile | unde
   return { ...hardware, speedMillis: BELIEVED_SPEED_MILLIS_MAX };
 }
 
-export function onCapacity(turn: Turn, client: Client, report: CapacityReport): void {
+export function onCapacity(turn: Turn, client: Client, report: CapacityReport, correlationId: number): void {
   const { state, now } = turn;
   const donor = donorOf(state, client.name.vehicleId);
+  if (report.constraint !== donor.report?.constraint) refuseConstraint(turn, client, report, correlationId);
   donor.report = report;
   donor.lendable = believe(turn, donor, report.lendable);
   donor.reportedMonoMs = now.monoMs;
@@ -150,6 +151,21 @@ export function onCapacity(turn: Turn, client: Client, report: CapacityReport): 
   donor.departureMonoMs = departureOf(state, donor);
   state.timers.set(`report:${donor.vehicleId}`, now.monoMs + state.settings.capacityStaleMs + 1);
   refreshDonor(turn, donor);
+}
+
+/** The report counts; but nothing meets a constraint that cannot be read. */
+function refuseConstraint(
+  turn: Turn,
+  client: Client,
+  { constraint }: CapacityReport,
+  correlationId: number,
+): void {
+  if (constraint === undefined) return;
+  const compiled = turn.state.constraints.compile(constraint, 'request');
+  if (compiled.ok) return;
+  refuse(turn, { clientId: client.name.clientId, correlationId }, [
+    { code: 'constraint_invalid', detail: compiled.why, hint: compiled.hint },
+  ]);
 }
 
 /** The earlier of what the driver told the vehicle and what was told to the station. */
@@ -182,18 +198,28 @@ export function onStatusQuery(turn: Turn, client: Client, query: StatusQuery, co
 }
 
 export function statusOf(task: Task): StatusEntry {
-  const [instance] = task.instances;
-  const lease = instance?.lease;
+  const { instances, end } = task;
+  const running = instances.find(({ lease }) => lease !== undefined)?.lease;
   return {
     taskId: task.record.taskId,
     requestId: task.record.requestId,
-    algorithmId: lease?.algorithm.id ?? task.end?.algorithmId ?? nameOf(task),
-    state: task.end?.state ?? (lease === undefined ? 'queued' : 'running'),
-    attempts: instance?.attempts ?? 0,
-    progressPermille: lease?.progressPermille ?? (task.end?.state === 'completed' ? 1000 : 0),
+    algorithmId: running?.algorithm.id ?? end?.algorithmId ?? nameOf(task),
+    state: end?.state ?? (running === undefined ? 'queued' : 'running'),
+    attempts: Math.max(0, ...instances.map(({ attempts }) => attempts)),
+    progressPermille: progressOf(task),
     delivered: false,
-    reason: task.end?.failure?.code ?? instance?.lastReason ?? '',
+    reason: end?.failure?.code ?? instances.find(({ lastReason }) => lastReason !== '')?.lastReason ?? '',
   };
+}
+
+/** Of all its parts. */
+function progressOf({ instances, end }: Task): number {
+  if (end !== undefined) return end.state === 'completed' ? 1000 : 0;
+  const sum = instances.reduce(
+    (total, { lease, result }) => total + (result === undefined ? (lease?.progressPermille ?? 0) : 1000),
+    0,
+  );
+  return Math.floor(sum / Math.max(1, instances.length));
 }
 
 /** What was asked for, where no algorithm is chosen yet. */

@@ -1,5 +1,5 @@
 /** Looks for the best donor of one instance: at those that may suit, in about the order in which they do. */
-import { choose, deadlineObstacle, pairObstacle, transferMsOf, type Choice } from './feasible.ts';
+import { choose, pairObstacle, runObstacle, type Choice } from './feasible.ts';
 import { wallMsFor } from './expected-run.ts';
 import { BELIEVED_SPEED_MILLIS_MAX, DONORS_COMPARED_MAX } from './limits.ts';
 import type { Need, Way } from './need.ts';
@@ -56,9 +56,8 @@ export class DonorSearch {
 
 /** Nothing of its own forbids the instance there, where `choice` is how its equals would run. */
 export function isPossible({ state, now }: Turn, instance: Instance, donor: Donor, choice: Choice): boolean {
-  if (deadlineObstacle(instance, choice, transferMsOf(state, choice.way, donor), now) !== undefined)
-    return false;
-  return pairObstacle(state, instance, donor, now) === undefined;
+  if (pairObstacle(instance, donor, now) !== undefined) return false;
+  return runObstacle(state, instance, donor, choice, now) === undefined;
 }
 
 /** What no donor may lack, were it the fastest that is believed and the run shorter than was ever seen. */

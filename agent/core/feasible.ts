@@ -48,28 +48,30 @@ export function donorObstacle(
   now: Now,
 ): Obstacle | undefined {
   const ineligible = whyNotEligible(state, donor, now);
-  return ineligible === undefined ? pairObstacle(state, instance, donor, now) : { test: ineligible };
+  return ineligible === undefined ? pairObstacle(instance, donor, now) : { test: ineligible };
 }
 
 /** What forbids this instance, and not necessarily its equals, on a donor that is eligible. */
-export function pairObstacle(state: State, instance: Instance, donor: Donor, now: Now): Obstacle | undefined {
+export function pairObstacle(instance: Instance, donor: Donor, now: Now): Obstacle | undefined {
   if (donor.vehicleId === instance.task.record.vehicleId) return { test: 'own_request' };
   const restUntilMs = instance.avoided.get(donor.vehicleId);
   if (restUntilMs !== undefined && restUntilMs > now.monoMs)
     return { test: 'resting', forMs: Math.round(restUntilMs - now.monoMs) };
-  const constraint = donor.report?.constraint;
-  if (constraint !== undefined && !ownerAllows(state, constraint, instance))
-    return { test: 'owner_constraint_not_met', constraint };
   return undefined;
 }
 
-/** The run would end after the deadline. */
-export function deadlineObstacle(
+/** What forbids this instance, and not necessarily its equals, to run there in the way that was chosen. */
+export function runObstacle(
+  state: State,
   instance: Instance,
+  donor: Donor,
   choice: Choice,
-  transferMs: number,
   now: Now,
 ): Obstacle | undefined {
+  const constraint = donor.report?.constraint;
+  if (constraint !== undefined && !ownerAllows(state, constraint, instance, choice.way))
+    return { test: 'owner_constraint_not_met', constraint };
+  const transferMs = transferMsOf(state, choice.way, donor);
   const haveMs = instance.task.deadlineMonoMs - now.monoMs;
   const needMs = choice.runMs + transferMs;
   if (needMs <= haveMs) return undefined;
@@ -106,7 +108,7 @@ function mayFit({ least }: Need, { free }: Donor): boolean {
 
 /** What the requester will not have, whatever the program. */
 function whyStranger(state: State, need: Need, donor: Donor): Obstacle | undefined {
-  if (need.trust !== undefined && !isTrusted(state, need, donor)) return { test: 'not_trusted' };
+  if (need.trust !== undefined && !isTrusted(state.settings, need, donor)) return { test: 'not_trusted' };
   if (need.constraint !== undefined && !constraintHolds(state, need.constraint, donor))
     return { test: 'constraint_not_met', constraint: need.constraint };
   return undefined;
@@ -156,7 +158,7 @@ function programObstacle({ algorithm }: Way, donor: Donor): Obstacle | undefined
 }
 
 /** Until the program runs there: its image may have to be fetched first. */
-export function transferMsOf(state: State, { algorithm }: Way, donor: Donor): number {
+function transferMsOf(state: State, { algorithm }: Way, donor: Donor): number {
   if (donor.cachedImages.has(algorithm.image.digest)) return 0;
   return algorithm.image.sizeBytes / state.settings.transferBytesPerMs;
 }

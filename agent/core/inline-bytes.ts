@@ -3,9 +3,13 @@ import type { Payload } from '@plugpool/proto';
 import type { TaskRecord } from './records.ts';
 import type { State, Task } from './state.ts';
 
-export function inlineBytesOf({ input, args }: Pick<TaskRecord, 'input' | 'args'>): number {
+type InlineBytes = Pick<TaskRecord, 'input' | 'args' | 'wants'>;
+
+export function inlineBytesOf({ input, args, wants }: InlineBytes): number {
   const argsLength = args.reduce((sum, arg) => sum + arg.length, 0);
-  return argsLength + (input.where === 'inline' ? input.bytes.length : 0);
+  const { constraint = '', trust } = wants ?? {};
+  const makes = trust?.whom === 'makes' ? trust.makes.join() : '';
+  return argsLength + constraint.length + makes.length + (input.where === 'inline' ? input.bytes.length : 0);
 }
 
 /** `by` 1 counts the input of a task in, -1 out. */
@@ -24,8 +28,13 @@ const FORGOTTEN: Payload = { where: 'inline', bytes: new Uint8Array(0) };
 export function forgetPayloads(state: State, task: Task): void {
   countInline(state, task.record, -1);
   const input = task.record.input.where === 'inline' ? FORGOTTEN : task.record.input;
-  task.record = { ...task.record, input, args: [] };
-  if (task.end?.output?.where !== 'inline') return;
-  const { output: _onDisk, ...end } = task.end;
-  task.end = end;
+  const { wants: _wanted, ...record } = task.record;
+  task.record = { ...record, input, args: [] };
+  if (task.end === undefined) return;
+  const { output, outputs, ...end } = task.end;
+  task.end = {
+    ...end,
+    ...(output?.where === 'blob' ? { output } : {}),
+    ...(outputs === undefined ? {} : { outputs: outputs.filter(({ where }) => where === 'blob') }),
+  };
 }

@@ -16,7 +16,7 @@ import { countLease } from './pools/pools.ts';
 import type { Priority } from './priority.ts';
 import { classOfAlgorithm } from './profile.ts';
 import type { AttemptOutcome } from './records.ts';
-import type { Donor, Instance, Lease, State } from './state.ts';
+import type { Donor, Instance, Lease, State, Task } from './state.ts';
 import { log, send, write, type Turn } from './turn.ts';
 
 /** Fencing tokens of later starts are above all earlier ones. */
@@ -43,6 +43,8 @@ export function grant(
     ...placement,
     priority,
     pool: classOfAlgorithm(state, way.algorithm),
+    workMncs: way.workMncs,
+    ...budgetOf(instance.task),
     fencingToken: (state.generation * TOKENS_PER_GENERATION + state.grantCounter) as FencingToken,
     grantedWallMs: now.wallMs,
     grantedMonoMs: now.monoMs,
@@ -63,6 +65,12 @@ export function grant(
     attempt: instance.attempts,
     algorithm: way.algorithm.id,
   });
+}
+
+/** Each part may take its share of what the request may cost. */
+export function budgetOf({ record, instances }: Task): Pick<Lease, 'budgetMncs'> {
+  const budgetMncs = record.wants?.budgetMncs;
+  return budgetMncs === undefined ? {} : { budgetMncs: Math.floor(budgetMncs / instances.length) };
 }
 
 /** The donor says that the attempt runs. */

@@ -56,3 +56,5 @@ export const PREEMPTION_DONORS_MAX = 256;
 export const DWELL_STRATA_MAX = 2_000;
 /** Values of stated durations that are counted, to find a form's default among them. */
 export const DWELL_STATED_DURATIONS_MAX = 1_024;
+/** Verdicts of owners' constraints that one instance remembers. */
+export const OWNER_VERDICTS_MAX = 16;

@@ -14,7 +14,8 @@ import { countInline, forgetPayloads } from './inline-bytes.ts';
 import { donorOf } from './turn.ts';
 import { freeOf } from './capacity.ts';
 import { watchSession } from './firmware.ts';
-import { leasesOf } from './lease.ts';
+import { budgetOf, leasesOf } from './lease.ts';
+import { askedMncs } from './need.ts';
 
 export function loadState(stored: StoredState, settings: Settings, now: Now, before?: State): State {
   // A load in the same process goes on counting: generations are for starts, and each gives only so many tokens.
@@ -95,6 +96,8 @@ function loadInstance(state: State, task: Task, stored: InstanceRecord, now: Now
     algorithm,
     grantedMonoMs: now.monoMs - heldFor(lease, task, now),
     phase: 'held',
+    workMncs: askedMncs(task, algorithm ?? goneAlgorithm(lease)),
+    ...budgetOf(task),
     priority: priorityOf(task.record.wants, state.settings),
     pool: classOfAlgorithm(state, algorithm),
     progressPermille: 0,

@@ -4,9 +4,11 @@
  */
 import type { Demand, DemandOverride, Trust, Wants } from '@plugpool/proto';
 import { candidates } from './catalogue.ts';
+import { classOf, featureOf, type AlgorithmClass } from './feature.ts';
+import { kindOf } from './known-vehicles.ts';
 import { priorityOf, type Priority } from './priority.ts';
 import type { AlgorithmRecord } from './records.ts';
-import type { Instance, State } from './state.ts';
+import type { Instance, State, Task } from './state.ts';
 
 /** One program with one of its demands. */
 export interface Way {
@@ -16,6 +18,7 @@ export interface Way {
   readonly alternative: number;
   /** What is left to do, in milli-normalised-core-seconds; rounded up to its work class. */
   readonly workMncs: number;
+  readonly class: AlgorithmClass;
 }
 
 export interface Need {
@@ -42,7 +45,8 @@ export function needKey(state: State, instance: Instance): string {
 
 function wantsKey(state: State, { task }: Instance, wants: Wants): string {
   const { demand, trust, constraint } = wants;
-  const fleet = trust?.whom === 'fleet' ? fleetOf(state, task.record.vehicleId) : undefined;
+  const fleet =
+    trust?.whom === 'fleet' ? kindOf(state.settings.vehicles, task.record.vehicleId).fleet : undefined;
   return JSON.stringify([
     priorityOf(wants, state.settings),
     demand === undefined ? 0 : { ...demand, workMncs: workClass(demand.workMncs ?? 0) },
@@ -54,7 +58,7 @@ function wantsKey(state: State, { task }: Instance, wants: Wants): string {
 
 export function needOf(state: State, instance: Instance, key: string): Need {
   const { selector, wants, vehicleId } = instance.task.record;
-  const ways = candidates(state, selector).flatMap((algorithm) => waysOf(algorithm, instance));
+  const ways = candidates(state, selector).flatMap((algorithm) => waysOf(state, algorithm, instance));
   const least = {
     cpuMillicores: leastOf(ways, (demand) => demand.cpuMillicores),
     memoryMib: leastOf(ways, (demand) => demand.memoryMib),
@@ -68,7 +72,7 @@ export function needOf(state: State, instance: Instance, key: string): Need {
     priority: priorityOf(wants, state.settings),
     ...(wants?.constraint === undefined ? {} : { constraint: wants.constraint }),
     ...(trust === undefined ? {} : { trust }),
-    ...(trust?.whom === 'fleet' ? { fleet: fleetOf(state, vehicleId) ?? '' } : {}),
+    ...(trust?.whom === 'fleet' ? { fleet: kindOf(state.settings.vehicles, vehicleId).fleet } : {}),
   };
 }
 
@@ -76,17 +80,22 @@ function leastOf(ways: readonly Way[], of: (demand: Demand) => number): number {
   return ways.reduce((least, { demand }) => Math.min(least, of(demand)), Infinity);
 }
 
-function waysOf(algorithm: AlgorithmRecord, instance: Instance): Way[] {
+function waysOf(state: State, algorithm: AlgorithmRecord, instance: Instance): Way[] {
   const override = instance.task.record.wants?.demand;
-  const askedMncs = override?.workMncs ?? algorithm.workCoreS * 1000;
-  const leftMncs = Math.max(1, askedMncs - (instance.checkpoint?.doneMncs ?? 0));
+  const leftMncs = Math.max(1, askedMncs(instance.task, algorithm) - (instance.checkpoint?.doneMncs ?? 0));
   const workMncs = workOfClass(workClass(leftMncs));
   return overridden(algorithm.demands, override).map((demand, alternative) => ({
     algorithm,
     demand,
     alternative,
     workMncs,
+    class: classOf(featureOf(demand, state.settings.referenceMachine)),
   }));
+}
+
+/** Of one instance, before anything of it was done. */
+export function askedMncs({ record }: Task, algorithm: AlgorithmRecord): number {
+  return record.wants?.demand?.workMncs ?? algorithm.workCoreS * 1000;
 }
 
 /** An override of the GPU is of those alternatives that have one; where none has, it gives one to the preferred. */
@@ -118,9 +127,4 @@ function workClass(workMncs: number): number {
 
 function workOfClass(cls: number): number {
   return 2 ** (cls / CLASSES_PER_DOUBLING);
-}
-
-/** By what the operator says of its vehicles. */
-export function fleetOf(_state: State, _vehicleId: string): string | undefined {
-  return undefined;
 }

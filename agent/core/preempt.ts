@@ -3,7 +3,7 @@
  * the same instance. What is freed goes to the one that waits, since its priority comes first.
  */
 import { freeOf } from './capacity.ts';
-import { choose, deadlineObstacle, pairObstacle, transferMsOf } from './feasible.ts';
+import { choose, pairObstacle, runObstacle } from './feasible.ts';
 import { leasesOf, revoke } from './lease.ts';
 import { PREEMPTION_DONORS_MAX, PREEMPTIONS_PER_STEP_MAX } from './limits.ts';
 import { gangOf } from './gang.ts';
@@ -57,7 +57,7 @@ function evictFor(turn: Turn, instance: Instance, need: Need): void {
 /** The fewest that must go, those first that lose the least. */
 function evictionOn(turn: Turn, donor: Donor, instance: Instance, need: Need): Eviction | undefined {
   const { state, now } = turn;
-  if (pairObstacle(state, instance, donor, now) !== undefined) return undefined;
+  if (pairObstacle(instance, donor, now) !== undefined) return undefined;
   const freeNow = donor.free;
   const kept = leasesOf(donor);
   const victims: Held[] = [];
@@ -68,8 +68,7 @@ function evictionOn(turn: Turn, donor: Donor, instance: Instance, need: Need): E
     donor.free = freeOf(donor.lendable, kept);
     const choice = choose(state, need, donor, now);
     if (choice === undefined) continue;
-    const late = deadlineObstacle(instance, choice, transferMsOf(state, choice.way, donor), now);
-    if (late === undefined)
+    if (runObstacle(state, instance, donor, choice, now) === undefined)
       eviction = {
         donor,
         victims,

@@ -11,7 +11,7 @@ import type {
   VehicleId,
 } from '@plugpool/proto';
 import { awaitBlob, TOO_MANY_UPLOADS } from './blobs.ts';
-import { candidates, neverFits } from './catalogue.ts';
+import { candidates } from './catalogue.ts';
 import {
   INLINE_BYTES_PER_VEHICLE_MAX,
   INLINE_BYTES_TOTAL_MAX,
@@ -25,6 +25,7 @@ import { watchGang } from './gang.ts';
 import { foresee } from './pools/foresee.ts';
 import { countInline, inlineBytesOf } from './inline-bytes.ts';
 import { deliverAgain } from './task-end.ts';
+import { neverFits, whyUnwanted } from './wants.ts';
 import { log, queue, refuse, send, write, type Turn } from './turn.ts';
 
 export interface Heard<Body> {
@@ -88,14 +89,15 @@ function whyRefused(state: State, vehicleId: VehicleId, body: TaskRequest): Reas
   const algorithms = candidates(state, body.selector);
   if (algorithms.length === 0) reasons.push(unknownProgram(state, body.selector));
   else {
-    const shortOf = neverFits(state, algorithms);
+    const shortOf = neverFits(state, algorithms, body.wants);
     if (shortOf !== undefined)
       reasons.push({
         code: 'never_feasible',
         detail: `no vehicle could ever run it: ${shortOf.map((s) => `${s.what} needs ${s.need}, at most ${s.have}`).join('; ')}`,
-        hint: 'ask for an algorithm with a smaller demand',
+        hint: 'ask for less, or for an algorithm with a smaller demand',
       });
   }
+  if (body.wants !== undefined) reasons.push(...whyUnwanted(state, vehicleId, body.wants, algorithms));
   const { deadlineMaxMs } = state.settings;
   if (body.deadlineMs !== undefined && body.deadlineMs > deadlineMaxMs)
     reasons.push({
@@ -216,6 +218,7 @@ export function newInstance(state: State, task: Task, index: number, queuedMonoM
     checkpoint: undefined,
     result: undefined,
     avoided: new Map(),
+    ownerVerdicts: new Map(),
     lastReason: '',
   };
 }

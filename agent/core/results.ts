@@ -1,12 +1,14 @@
 /** What donors say of their attempts: renewals, declines, results. Only the holder of the live fencing token is heard. */
-import type { Decline, FailureCode, LeaseId, Renewal, Result, VehicleId } from '@plugpool/proto';
+import type { Decline, FailureCode, LeaseId, Renewal, Result, Used, VehicleId } from '@plugpool/proto';
 import { awaitBlob, TOO_MANY_UPLOADS } from './blobs.ts';
 import { bookingFor, workMncs } from './ledger.ts';
 import { closeLease, renew } from './lease.ts';
+import { speedMillisOf } from './expected-run.ts';
 import { loseLease } from './lost-lease.ts';
 import { cpuLimitMs, heldMsMax } from './offer.ts';
 import { alignPools } from './pools/replan.ts';
 import { learnFromRun } from './profile.ts';
+import { acceptPart, ranBy } from './parts.ts';
 import { instanceOf, type Heard } from './requests.ts';
 import type { Client, Instance, Lease, State } from './state.ts';
 import { endTask } from './task-end.ts';
@@ -130,28 +132,37 @@ function answer(turn: Turn, client: Client, lease: LeaseId, correlationId: numbe
 
 /** The one accepted result of its instance: booked, written and delivered in the same transaction. */
 function finish(turn: Turn, { instance, lease }: Holding, result: Result): void {
-  const { task } = instance;
   const { outcome, used } = result;
-  const ran = {
-    donor: lease.vehicleId,
-    used,
-    algorithmId: lease.algorithm.id,
-    algorithmVersion: lease.algorithm.version,
-  };
-  closeLease(turn, instance, outcome.ok ? 'completed' : 'failed', outcome.ok ? '' : outcome.failure.code);
-  if (outcome.ok && learnFromRun(turn, lease, used)) alignPools(turn);
   if (!outcome.ok) {
+    closeLease(turn, instance, 'failed', outcome.failure.code);
     // The program's own doing: it would fail the same way anywhere, and nobody is charged for it.
-    endTask(turn, task, { ...ran, state: 'failed', failure: outcome.failure });
-    return;
+    return endTask(turn, instance.task, { ...ranBy(lease, used), state: 'failed', failure: outcome.failure });
   }
-  const speedMillis = turn.state.donors.get(lease.vehicleId)?.hardware?.speedMillis ?? 1000;
-  const chargedMncs = workMncs(used, {
-    heldMs: turn.now.monoMs - lease.grantedMonoMs,
+  closeLease(turn, instance, 'completed', '');
+  if (learnFromRun(turn, lease, used)) alignPools(turn);
+  const chargedMncs = chargeFor(turn, lease, used);
+  write(turn, { change: 'book', booking: bookingFor(turn, instance, lease, chargedMncs) });
+  if (instance.task.instances.length > 1)
+    return acceptPart(turn, instance, lease, {
+      output: outcome.output,
+      donor: lease.vehicleId,
+      used,
+      chargedMncs,
+    });
+  endTask(turn, instance.task, {
+    ...ranBy(lease, used),
+    state: 'completed',
+    output: outcome.output,
+    chargedMncs,
+  });
+}
+
+function chargeFor({ state, now }: Turn, lease: Lease, used: Used): number {
+  const speedMillis = speedMillisOf(state.donors.get(lease.vehicleId));
+  return workMncs(used, {
+    heldMs: now.monoMs - lease.grantedMonoMs,
     threads: lease.demand.threads,
-    cpuLimitMs: cpuLimitMs(turn.state.settings, lease.algorithm, speedMillis),
+    cpuLimitMs: cpuLimitMs(state.settings, lease, speedMillis),
     speedMillis,
   });
-  write(turn, { change: 'book', booking: bookingFor(turn, instance, lease, chargedMncs) });
-  endTask(turn, task, { ...ran, state: 'completed', output: outcome.output, chargedMncs });
 }

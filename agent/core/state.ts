@@ -27,6 +27,7 @@ import type {
   TaskEndRecord,
   TaskRecord,
 } from './records.ts';
+import { Constraints } from './constraint.ts';
 import { DonorIndex } from './donor-index.ts';
 import type { Priority } from './priority.ts';
 import type { Stay } from './stay.ts';
@@ -61,6 +62,8 @@ export interface Donor {
   departureMonoMs: number | undefined;
   cachedImages: ReadonlySet<Digest>;
   stay: Stay;
+  /** Of requesters' constraints, by their text; until anything about the donor changes. */
+  readonly verdicts: Map<string, boolean>;
   /** Instances that hold a lease here, those being revoked among them. */
   readonly leased: Map<InstanceId, Instance>;
   /** `lendable` less what the leases take. */
@@ -79,6 +82,11 @@ export interface Lease {
   /** Granted → held → revoking. Released and expired leases are no more. */
   phase: 'granted' | 'held' | 'revoking';
   progressPermille: number;
+  /** What it is expected to take, in milli-normalised-core-seconds. */
+  readonly workMncs: number;
+  /** The most that may be charged for it, where its request has a budget. */
+  readonly budgetMncs?: number;
+  readonly checkpointEveryMs?: number;
   /** Of its request when it was granted. */
   readonly priority: Priority;
   /** Whose sub-pool it is counted in: its algorithm's when it was granted. */
@@ -114,6 +122,8 @@ export interface Instance {
   result: PartResultRecord | undefined;
   /** Donors that it failed on: tried again only where the rest is over. */
   readonly avoided: Map<VehicleId, number>;
+  /** Of owners' constraints on it. */
+  readonly ownerVerdicts: Map<string, boolean>;
   /** Why it is not with its last donor any more; empty at first. */
   lastReason: string;
 }
@@ -189,6 +199,7 @@ export interface State {
   readonly index: DonorIndex;
   /** Tasks of which all parts wait to start together. */
   readonly gangs: Set<Task>;
+  readonly constraints: Constraints;
   /** Of instances of the latency priority: how many leases are being taken back for them. */
   readonly roomMadeFor: Map<Instance, number>;
   /** Grants in a row that passed over the one whose turn was first. */
@@ -242,6 +253,7 @@ export function emptyState(settings: Settings, generation: number): State {
     waiting: new WaitingLine(),
     index: new DonorIndex(),
     gangs: new Set(),
+    constraints: new Constraints(),
     roomMadeFor: new Map(),
     grantsSinceDue: 0,
     orderCounter: 0,

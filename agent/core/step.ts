@@ -154,7 +154,7 @@ function dispatch(turn: Turn, client: Client, message: Message): void {
     case 'hello':
       return onHello(turn, client, body, correlationId);
     case 'capacity':
-      return onCapacity(turn, client, body);
+      return onCapacity(turn, client, body, correlationId);
     case 'request':
       return onRequest(turn, client, { envelope: { correlationId, body }, bodyHash, blobHeld });
     case 'cancel':

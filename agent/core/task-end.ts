@@ -14,13 +14,18 @@ type Ending = Pick<TaskEndRecord, 'state'> &
 export function endTask(turn: Turn, task: Task, ending: Ending): void {
   const { state, now } = turn;
   const attempts = task.instances.reduce((sum, instance) => sum + instance.attempts, 0);
-  task.end = { chargedMncs: 0, ...ending, endedWallMs: now.wallMs, attempts };
+  // Parts whose results were accepted are paid for, whatever became of the others.
+  const chargedMncs = task.instances.reduce((sum, { result }) => sum + (result?.chargedMncs ?? 0), 0);
+  task.end = { chargedMncs, ...ending, endedWallMs: now.wallMs, attempts };
   for (const instance of task.instances) {
     state.waiting.remove(instance);
     turn.newcomers.delete(instance);
     state.roomMadeFor.delete(instance);
     state.timers.clear(`rest:${instance.instanceId}`);
+    instance.result = undefined;
+    instance.checkpoint = undefined;
     if (ending.state === 'cancelled') revokeAtOnce(turn, instance, 'cancelled', 'cancelled');
+    else if (ending.state === 'failed') revokeAtOnce(turn, instance, 'superseded', 'cancelled');
     else revokeAtOnce(turn, instance, 'deadline_passed', 'expired');
     turn.changedInstances.set(instance.instanceId, instance);
   }
@@ -61,6 +66,7 @@ export function deliveryOf(record: TaskRecord, end: TaskEndRecord): Delivery {
     taskId: record.taskId,
     state: end.state,
     ...(end.output === undefined ? {} : { output: end.output }),
+    ...(end.outputs === undefined ? {} : { outputs: end.outputs }),
     ...(end.failure === undefined ? {} : { failure: end.failure }),
     attempts: end.attempts,
     donor: end.donor ?? '',

@@ -1,7 +1,12 @@
-/** Whom a requester trusts with its data, by what the operator says of the vehicles. */
+/** Whom a requester trusts with its data, by what the operator says of the vehicles and never by their own word. Pure. */
+import { kindOf } from './known-vehicles.ts';
 import type { Need } from './need.ts';
-import type { Donor, State } from './state.ts';
+import type { Settings } from './settings.ts';
+import type { Donor } from './state.ts';
 
-export function isTrusted(_state: State, _need: Need, _donor: Donor): boolean {
-  return false;
+export function isTrusted({ vehicles }: Settings, { trust, fleet }: Need, { vehicleId }: Donor): boolean {
+  if (trust === undefined) return true;
+  const kind = kindOf(vehicles, vehicleId);
+  if (trust.whom === 'fleet') return kind.fleet !== '' && kind.fleet === fleet;
+  return kind.make !== '' && trust.makes.includes(kind.make);
 }

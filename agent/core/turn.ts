@@ -135,6 +135,7 @@ export function donorOf(state: State, vehicleId: VehicleId): Donor {
       departureMonoMs: undefined,
       cachedImages: new Set(),
       stay: NO_STAY,
+      verdicts: new Map(),
       leased: new Map(),
       free: { cpuMillicores: 0, memoryMib: 0, gpus: [] },
     };

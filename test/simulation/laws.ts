@@ -26,11 +26,15 @@ export function checkLaws(pile: SimulatedPile, sent: readonly SentBody[]): void 
 function chargedAtMostOnce(pile: SimulatedPile): void {
   const charged = new Map<string, number>();
   for (const booking of pile.disk.bookings.values())
-    charged.set(booking.taskId, (charged.get(booking.taskId) ?? 0) + 1);
-  for (const [taskId, times] of charged) assert.equal(times, 1, `law 1: ${taskId} is charged ${times} times`);
+    charged.set(booking.instanceId, (charged.get(booking.instanceId) ?? 0) + 1);
+  for (const [part, times] of charged) assert.equal(times, 1, `law 1: ${part} is charged ${times} times`);
   for (const { task, end } of pile.disk.tasks.values())
-    if (end?.state === 'completed')
-      assert.equal(charged.get(task.taskId), 1, `law 1: ${task.taskId} completed and was not charged`);
+    for (let part = 0; end?.state === 'completed' && part < (task.wants?.instances ?? 1); part += 1)
+      assert.equal(
+        charged.get(`${task.taskId}_${part}`),
+        1,
+        `law 1: part ${part} of ${task.taskId} completed and was not charged`,
+      );
 }
 
 /** Law 2. */
@@ -147,11 +151,16 @@ function everyInstanceStandsSomewhere({ state }: SimulatedPile): void {
     if (task.end === undefined) assert.ok(state.timers.has(`deadline:${task.record.taskId}`));
     for (const instance of task.instances) {
       const { instanceId, lease } = instance;
-      const places = [state.waiting.has(instance), lease !== undefined, task.end !== undefined];
+      const places = [
+        state.waiting.has(instance),
+        lease !== undefined,
+        task.end !== undefined,
+        instance.result !== undefined,
+      ];
       assert.equal(
         places.filter(Boolean).length,
         1,
-        `${instanceId} waits, runs, has ended: ${places.join()}`,
+        `${instanceId} waits, runs, has ended, its part is done: ${places.join()}`,
       );
       if (lease === undefined) continue;
       assert.equal(state.donors.get(lease.vehicleId)?.leased.get(instanceId), instance);
@@ -176,12 +185,19 @@ function everyWaitIsExplained(pile: SimulatedPile): void {
 /** Law 7. Timers are named, so there are at most as many as things that can have one. */
 function everythingIsBounded(pile: SimulatedPile): void {
   const { state } = pile;
+  const instances = [...state.tasks.values()].reduce((sum, task) => sum + task.instances.length, 0);
   const things =
-    4 * state.tasks.size + 2 * state.donors.size + state.sessions.size + state.awaitedBlobs.size + 5;
+    state.tasks.size +
+    3 * instances +
+    3 * state.donors.size +
+    state.sessions.size +
+    state.awaitedBlobs.size +
+    5;
   assert.ok(state.timers.size <= things, `law 7: ${state.timers.size} timers for ${things} things`);
   for (const digest of state.awaitedBlobs.keys())
     assert.ok(state.timers.has(`blob:${digest}`), `law 7: ${digest} is awaited for ever`);
-  assert.ok(state.waiting.size <= state.tasks.size, 'law 7: more wait than there are');
+  assert.ok(state.waiting.size <= instances, 'law 7: more wait than there are');
+  assert.ok(state.gangs.size <= state.tasks.size && state.roomMadeFor.size <= instances);
 }
 
 /** Rule 2 of the design: what memory says of tasks and leases is what was committed. */
