@@ -13,7 +13,8 @@ import { clampTo, freeOf, isWithin, NOTHING } from './capacity.ts';
 import { revoke } from './lease.ts';
 import { isPlugged, isVerified, type Session } from './session.ts';
 import type { Donor, Lease, State } from './state.ts';
-import { certainStay, stayOf } from './stay.ts';
+import { staySoFar } from './session-stay.ts';
+import { leavingSoon, nextReviewInMs, stayOf } from './stay.ts';
 import { log, type Turn } from './turn.ts';
 
 export type DonorPhase = 'absent' | 'announced' | 'eligible' | 'draining' | 'gone';
@@ -77,9 +78,13 @@ export function refreshDonor(turn: Turn, donor: Donor, plug: 'there' | 'left' = 
 
 /** Looks again at how long it will stay, and says when that is to be done again. */
 function reviewStay({ state, now }: Turn, donor: Donor): void {
-  const { departureMonoMs } = donor;
-  const untilMs = departureMonoMs === undefined ? undefined : departureMonoMs - now.monoMs;
-  donor.stay = stayOf(certainStay(untilMs), state.settings, now);
+  const session = sessionOf(state, donor.vehicleId);
+  const name = `review:${donor.vehicleId}` as const;
+  if (session === undefined || donor.clientId === undefined) return state.timers.clear(name);
+  const stay = staySoFar(session, donor.departureMonoMs, now);
+  const residual = leavingSoon(state.dwell.residual(stay), stay.statedInMs);
+  donor.stay = stayOf(residual, state.settings, now);
+  state.timers.set(name, now.monoMs + nextReviewInMs(stay.elapsedMs));
 }
 
 function revokeForSession(turn: Turn, donor: Donor): void {

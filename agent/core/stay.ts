@@ -3,16 +3,9 @@
  * that the past says something else. Between reviews nothing becomes possible that was not, so nobody need look again.
  */
 import type { Now } from '@plugpool/proto';
+import { StepResidual, type Residual } from './dwell/residual.ts';
 import { PRIORITIES } from './priority.ts';
 import type { Settings } from './settings.ts';
-
-/** The distribution of what is left of a stay, as the dwell model gives it. */
-export interface Residual {
-  /** P(residual dwell ≥ ms): 1 at 0, never rises. */
-  survives(ms: number): number;
-  /** The largest ms with `survives(ms)` ≥ p. */
-  longestMs(p: number): number;
-}
 
 export interface Stay {
   readonly residual: Residual;
@@ -23,7 +16,7 @@ export interface Stay {
 
 /** Of a donor whose client has said nothing yet. */
 export const NO_STAY: Stay = {
-  residual: { survives: (ms) => (ms <= 0 ? 1 : 0), longestMs: () => 0 },
+  residual: new StepResidual(0),
   reviewedMonoMs: 0,
   mayStayMs: 0,
 };
@@ -46,8 +39,23 @@ export function probabilityToFinish(
   return sum / runMs.length;
 }
 
-/** Whoever leaves at a known time, or never. */
-export function certainStay(untilMs: number | undefined): Residual {
-  const ms = untilMs === undefined ? Infinity : Math.max(0, untilMs);
-  return { survives: (forMs) => (forMs <= ms ? 1 : 0), longestMs: () => ms };
+/** A departure that is stated for so soon is taken at its word: habit tells when a stay ends, a driver who packs up knows. */
+const LEAVING_SOON_MS = 30 * 60_000;
+
+export function leavingSoon(residual: Residual, statedInMs: number | undefined): Residual {
+  if (statedInMs === undefined || statedInMs <= 0 || statedInMs > LEAVING_SOON_MS) return residual;
+  return {
+    survives: (ms) => (ms <= statedInMs ? residual.survives(ms) : 0),
+    longestMs: (p) => (p > 0 ? Math.min(statedInMs, residual.longestMs(p)) : Infinity),
+    meanUntilMs: (ms) => residual.meanUntilMs(Math.min(statedInMs, ms)),
+    hazardPerMs: (ms) => (ms < statedInMs ? residual.hazardPerMs(ms) : Infinity),
+  };
+}
+
+const REVIEW_MIN_MS = 60_000;
+const REVIEW_MAX_MS = 900_000;
+
+/** Who has been there for long is judged anew less often: what the past says of him changes more slowly. */
+export function nextReviewInMs(elapsedMs: number): number {
+  return Math.min(REVIEW_MAX_MS, Math.max(REVIEW_MIN_MS, elapsedMs / 8));
 }
