@@ -90,7 +90,7 @@ function frontOf(turn: Turn, group: WaitingGroup, donor: Donor, choice: Choice):
   for (const queue of group.queues.values()) {
     const instance = queue.find(suits);
     if (instance === undefined) continue;
-    const ranked = rankRequest(instance, donor, choice, group.need, turn.now);
+    const ranked = rankRequest(turn.state, instance, donor, choice, group.need, turn.now);
     if (best === undefined || compareRequests(ranked, best) < 0) best = ranked;
   }
   return best;

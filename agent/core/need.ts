@@ -4,9 +4,10 @@
  */
 import type { Demand, DemandOverride, Trust, Wants } from '@plugpool/proto';
 import { candidates } from './catalogue.ts';
-import { classOf, featureOf, type AlgorithmClass } from './feature.ts';
+import type { AlgorithmClass } from './feature.ts';
 import { kindOf } from './known-vehicles.ts';
 import { priorityOf, type Priority } from './priority.ts';
+import { classOfAlgorithm } from './profile.ts';
 import type { AlgorithmRecord } from './records.ts';
 import type { Instance, State, Task } from './state.ts';
 
@@ -89,7 +90,7 @@ function waysOf(state: State, algorithm: AlgorithmRecord, instance: Instance): W
     demand,
     alternative,
     workMncs,
-    class: classOf(featureOf(demand, state.settings.referenceMachine)),
+    class: classOfAlgorithm(state, algorithm),
   }));
 }
 

@@ -3,7 +3,8 @@ import type { Now } from '@plugpool/proto';
 import { dominantShare } from './capacity.ts';
 import type { Choice } from './feasible.ts';
 import type { Need } from './need.ts';
-import type { Donor, Instance } from './state.ts';
+import { standing } from './pools/pools.ts';
+import type { Donor, Instance, State } from './state.ts';
 
 export interface RankedDonor {
   readonly donor: Donor;
@@ -93,6 +94,7 @@ export function compareTurns(a: Instance, b: Instance): number {
 }
 
 export function rankRequest(
+  state: State,
   instance: Instance,
   donor: Donor,
   choice: Choice,
@@ -103,7 +105,7 @@ export function rankRequest(
     instance,
     choice,
     need,
-    borrows: 0,
+    borrows: standing(state.pools, choice.way.class, choice.placement.demand) === 'within' ? 0 : 1,
     band: 0,
     isDue: instance.turnMonoMs <= now.monoMs,
     laxityMs: instance.turnMonoMs - now.monoMs - choice.runMs,
