@@ -25,6 +25,8 @@ import {
 import type { VehicleTokens } from './adapters/vehicle-tokens.ts';
 import type { OperatorAnswer, OperatorCommand } from './core/events.ts';
 import { explain, howItEnded } from './core/explain.ts';
+import { ALGORITHM_CLASSES } from './core/feature.ts';
+import { poolsView } from './core/pools/view.ts';
 import type { State } from './core/state.ts';
 import { algorithmsView, connectorsView, openTasksView, statusView, vehiclesView } from './core/views.ts';
 import type { BlobStore, Clock, Store } from './ports.ts';
@@ -120,6 +122,17 @@ const stepArgs = z.strictObject({
   departureInMs: z.int().positive().max(DURATION_MS_MAX).optional(),
 });
 
+const shareMillis = z.int().min(0).max(1000).optional();
+const poolArgs = z.strictObject({
+  algorithmClass: z.enum(ALGORITHM_CLASSES),
+  shareMillis: z.strictObject({
+    cpuMillicores: shareMillis,
+    memoryMib: shareMillis,
+    gpuMillis: shareMillis,
+    vramMib: shareMillis,
+  }),
+});
+
 const VERBS: Readonly<Record<string, Verb>> = {
   status: verb(nothing, status),
   vehicles: verb(nothing, ({ agent, clock }) => vehiclesView(agent.state, clock.now())),
@@ -140,6 +153,11 @@ const VERBS: Readonly<Record<string, Verb>> = {
     z.strictObject({ id: algorithmId, version: version.optional() }),
     (controlled, args) => operate(controlled, { verb: 'removeAlgorithm', ...named(args) }),
   ),
+  pools: verb(nothing, ({ agent, clock }) => poolsView(agent.state, clock.now())),
+  setPool: verb(poolArgs, (controlled, { algorithmClass, shareMillis }) =>
+    operate(controlled, { verb: 'setPool', algorithmClass, shareMillis: defined(shareMillis) }),
+  ),
+  planPools: verb(nothing, (controlled) => operate(controlled, { verb: 'planPools' })),
   firmware: verb(stepArgs, takeStep),
   unbindToken: verb(z.strictObject({ vehicleId }), unbindToken),
 };
@@ -186,6 +204,13 @@ async function operate({ agent }: Controlled, command: OperatorCommand): Promise
   const answer = await agent.operate(command);
   if (answer.ok) return answer.value;
   throw new Refusal(answer.code, answer.detail, answer.hint);
+}
+
+/** Without what was not given. */
+function defined<Value>(fields: Readonly<Record<string, Value | undefined>>): Record<string, Value> {
+  return Object.fromEntries(
+    Object.entries(fields).filter((entry): entry is [string, Value] => entry[1] !== undefined),
+  );
 }
 
 function named(args: { readonly id: string; readonly version?: string | undefined }) {

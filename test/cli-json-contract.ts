@@ -194,6 +194,56 @@ const algorithm = z.strictObject({
   addedWallMs: wallMs,
 });
 
+/** As the catalogue shows it, with what is known beside the record. */
+const algorithmKnown = algorithm.extend({
+  algorithmClass: z.enum(['cpu', 'gpu', 'memory']),
+  feature: z.strictObject({ cpuPpm: count, gpuPpm: count, memoryPpm: count }),
+  learnedRuns: count,
+});
+
+const vector = z.strictObject({ cpuMillicores: count, memoryMib: count, gpuMillis: count, vramMib: count });
+const ppm = z.int().min(0).max(1_000_000);
+const shares = z.strictObject({ cpuPpm: ppm, memoryPpm: ppm, gpuPpm: ppm, vramPpm: ppm });
+const poolName = z.enum(['cpu', 'gpu', 'memory']);
+
+const subPool = z.strictObject({
+  subPool: poolName,
+  algorithms: count,
+  shares,
+  size: vector,
+  used: vector,
+  usePermille: count.nullable(),
+  borrowed: vector,
+  lent: vector,
+  expected: vector,
+  level: z.enum(['low', 'even', 'high']),
+  levelForMs: count,
+  byHand: z.boolean(),
+  wantsMore: z.boolean(),
+});
+
+const pools = z.strictObject({
+  ok: z.literal(true),
+  enabled: z.boolean(),
+  whole: vector,
+  reserve: z.strictObject({ shares, size: vector }),
+  subPools: z.array(subPool),
+  changes: z.array(
+    z.strictObject({
+      wallMs,
+      subPool: poolName,
+      cause: z.enum(
+        'planned classes_changed by_hand low high served_first reserve_empty'.split(' ') as [
+          string,
+          ...string[],
+        ],
+      ),
+      before: shares,
+      after: shares,
+    }),
+  ),
+});
+
 const keys = z.array(z.string().regex(/^[^@]+@[^@]+$/)).min(1);
 
 /** By the words of the command. */
@@ -210,11 +260,14 @@ export const CLI_CONTRACT: Readonly<Record<string, z.ZodType>> = {
   cancel: z.strictObject({ ok: z.literal(true), taskId: id, state: z.literal('cancelled') }),
   explain,
   ledger,
-  'algorithms list': z.strictObject({ ok: z.literal(true), algorithms: z.array(algorithm) }),
-  'algorithms show': z.strictObject({ ok: z.literal(true), algorithms: z.array(algorithm).min(1) }),
+  'algorithms list': z.strictObject({ ok: z.literal(true), algorithms: z.array(algorithmKnown) }),
+  'algorithms show': z.strictObject({ ok: z.literal(true), algorithms: z.array(algorithmKnown).min(1) }),
   'algorithms add': z.strictObject({ ok: z.literal(true), algorithm }),
   'algorithms retire': z.strictObject({ ok: z.literal(true), retired: keys }),
   'algorithms remove': z.strictObject({ ok: z.literal(true), removed: keys }),
+  pools,
+  'pools set': z.strictObject({ ok: z.literal(true), subPool }),
+  'pools plan': z.strictObject({ ok: z.literal(true), subPools: z.array(subPool) }),
   firmware: z.strictObject({
     ok: z.literal(true),
     connectorId: id,

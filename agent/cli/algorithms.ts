@@ -1,6 +1,7 @@
 /** `plugpool algorithms list | show | retire | remove`: the catalogue of what may run here. */
 import type { Command } from 'commander';
-import type { AlgorithmRecord } from '../core/records.ts';
+import { ALGORITHM_CLASSES, shareOf } from '../core/feature.ts';
+import type { AlgorithmView } from '../core/views.ts';
 import { CliError, type Paint } from './context.ts';
 import { addAlgorithmAdd } from './algorithm-add.ts';
 import { algorithmName, algorithmVersion } from './options.ts';
@@ -26,7 +27,7 @@ function addList(group: Command, cli: CliProgram): void {
   const command = withCommon(group.command('list')).description('all of them');
   showUsageOnError(command).action((flags: CommonFlags) =>
     answerFrom(cli, flags, async (agent) => {
-      const algorithms = (await agent.ask('algorithms')) as AlgorithmRecord[];
+      const algorithms = (await agent.ask('algorithms')) as AlgorithmView[];
       const none = 'no algorithm is catalogued; "plugpool algorithms add --help" says how to add one';
       const page = algorithms.length === 0 ? () => none : undefined;
       return { document: { algorithms }, page: page ?? ((paint) => table(COLUMNS, algorithms, paint)) };
@@ -34,10 +35,11 @@ function addList(group: Command, cli: CliProgram): void {
   );
 }
 
-const COLUMNS: readonly Column<AlgorithmRecord>[] = [
+const COLUMNS: readonly Column<AlgorithmView>[] = [
   { heading: 'ALGORITHM', cell: ({ id }) => id },
   { heading: 'VERSION', cell: ({ version }) => version },
   { heading: 'TYPE', cell: ({ type }) => type },
+  { heading: 'CLASS', cell: ({ algorithmClass }) => algorithmClass },
   { heading: 'RUNS AS', cell: ({ runtime }) => runtime },
   { heading: 'NEEDS', cell: ({ demands }) => demands.map(demandInWords).join(' or ') },
   { heading: 'WORK', align: 'right', cell: ({ workCoreS }) => `${workCoreS} core-s` },
@@ -55,7 +57,7 @@ function addShow(group: Command, cli: CliProgram): void {
     .argument('<id>', 'the algorithm', algorithmName);
   showUsageOnError(command).action((id: string, flags: CommonFlags) =>
     answerFrom(cli, flags, async (agent) => {
-      const all = (await agent.ask('algorithms')) as AlgorithmRecord[];
+      const all = (await agent.ask('algorithms')) as AlgorithmView[];
       const algorithms = all.filter((algorithm) => algorithm.id === id);
       if (algorithms.length === 0)
         throw new CliError(
@@ -71,7 +73,7 @@ function addShow(group: Command, cli: CliProgram): void {
   );
 }
 
-function onePage(algorithm: AlgorithmRecord, paint: Paint): string {
+function onePage(algorithm: AlgorithmView, paint: Paint): string {
   const needs = algorithm.demands.map((demand, index): [string, string] => [
     index === 0 ? 'needs' : 'or',
     `${demandInWords(demand)}, ${counted(demand.threads, 'thread')}`,
@@ -82,6 +84,8 @@ function onePage(algorithm: AlgorithmRecord, paint: Paint): string {
       ['type', algorithm.type],
       ['runs as', algorithm.runtime],
       ...needs,
+      ['class', algorithm.algorithmClass],
+      ['leans on', leaningInWords(algorithm)],
       ['work', `${algorithm.workCoreS} core-seconds`],
       ['image', `${bytesInWords(algorithm.image.sizeBytes)}, sha256 ${algorithm.image.digest}`],
       ['state', algorithm.state === 'active' ? 'in use' : 'retired: runs to its end, takes no new request'],
@@ -89,6 +93,13 @@ function onePage(algorithm: AlgorithmRecord, paint: Paint): string {
     ],
     paint,
   );
+}
+
+/** Shares of the reference machine. */
+function leaningInWords({ feature, learnedRuns }: AlgorithmView): string {
+  const shares = ALGORITHM_CLASSES.map((one) => `${one} ${(shareOf(feature, one) / 10_000).toFixed(1)} %`);
+  const learned = learnedRuns === 0 ? '' : `, with what ${counted(learnedRuns, 'run')} used`;
+  return `${shares.join(', ')} of the reference machine${learned}`;
 }
 
 interface Ending {

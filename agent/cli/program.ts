@@ -9,6 +9,7 @@ import { EXIT_DONE, EXIT_USAGE, sayError, sayJson, type CliContext } from './con
 import { addExplain } from './explain.ts';
 import { addFirmware } from './firmware.ts';
 import { addLedger } from './ledger.ts';
+import { addPools } from './pools.ts';
 import { addStatus } from './status.ts';
 import { addTask } from './task.ts';
 import { addTasks } from './tasks.ts';
@@ -26,6 +27,7 @@ const VERBS: readonly ((program: Command, cli: CliProgram) => void)[] = [
   addExplain,
   addLedger,
   addAlgorithms,
+  addPools,
   addFirmware,
   addTokens,
   addConfig,

@@ -1,6 +1,8 @@
 /** Everything that can happen to an agent, as data; types only. */
 import type { AlgorithmId, ClientName, Digest, Envelope, RefusalCode, TaskId, UpBody } from '@plugpool/proto';
 import type { FirmwareEvent } from '@plugpool/firmware-bridge';
+import type { AlgorithmClass } from './feature.ts';
+import type { Vector } from './pools/vector.ts';
 import type { AlgorithmRecord } from './records.ts';
 
 /** Counts the connections of one process; tells a client's old connection from its new one. */
@@ -44,7 +46,14 @@ export type OperatorCommand =
   | { readonly verb: 'cancel'; readonly taskId: TaskId }
   | { readonly verb: 'addAlgorithm'; readonly algorithm: Omit<AlgorithmRecord, 'state' | 'addedWallMs'> }
   | { readonly verb: 'retireAlgorithm'; readonly id: AlgorithmId; readonly version?: string }
-  | { readonly verb: 'removeAlgorithm'; readonly id: AlgorithmId; readonly version?: string };
+  | { readonly verb: 'removeAlgorithm'; readonly id: AlgorithmId; readonly version?: string }
+  /** In thousandths of the whole; what is not named stays as it is. */
+  | {
+      readonly verb: 'setPool';
+      readonly algorithmClass: AlgorithmClass;
+      readonly shareMillis: Readonly<Partial<Vector>>;
+    }
+  | { readonly verb: 'planPools' };
 
 export type OperatorAnswer =
   | { readonly ok: true; readonly value: unknown }

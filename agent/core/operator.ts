@@ -1,4 +1,4 @@
-/** What an operator may change: cancel a task; add, retire, remove an algorithm. */
+/** What an operator may change: cancel a task; add, retire, remove an algorithm; sub-pools (pools/operate.ts). */
 import type { AlgorithmId } from '@plugpool/proto';
 import { fit } from './capacity.ts';
 import { rebuildLine } from './line.ts';
@@ -6,6 +6,7 @@ import { candidates } from './catalogue.ts';
 import { deployAnew } from './deploy.ts';
 import type { OperatorAnswer, OperatorCommand } from './events.ts';
 import { ALGORITHMS_MAX } from './limits.ts';
+import { planPoolsAnew, setPool } from './pools/operate.ts';
 import { alignPools } from './pools/replan.ts';
 import { forgetProfile } from './profile.ts';
 import type { AlgorithmRecord } from './records.ts';
@@ -48,6 +49,10 @@ function carryOut(turn: Turn, command: OperatorCommand): OperatorAnswer {
       return retireAlgorithm(turn, command.id, command.version);
     case 'removeAlgorithm':
       return removeAlgorithm(turn, command.id, command.version);
+    case 'setPool':
+      return setPool(turn, command);
+    case 'planPools':
+      return planPoolsAnew(turn);
     default:
       return assertNever(command);
   }

@@ -1,6 +1,8 @@
 /** What an operator sees, as plain data; computed from the state, changes nothing. docs/cli-json.md is the contract. */
 import type { Capacity, Now, TaskId, VehicleId } from '@plugpool/proto';
 import { phaseOf, sessionOf, whyNotEligible, type DonorPhase, type Ineligible } from './donor.ts';
+import type { AlgorithmClass, Feature } from './feature.ts';
+import { profileOf } from './profile.ts';
 import type { AlgorithmRecord } from './records.ts';
 import { isVerified } from './session.ts';
 import type { Counters, State, Task } from './state.ts';
@@ -183,6 +185,19 @@ export function openTasksView(state: State): TaskView[] {
   });
 }
 
-export function algorithmsView(state: State): AlgorithmRecord[] {
-  return [...state.algorithms.values()].sort((a, b) => (a.id < b.id ? -1 : a.id > b.id ? 1 : 0));
+export interface AlgorithmView extends AlgorithmRecord {
+  readonly algorithmClass: AlgorithmClass;
+  /** Millionths of the reference machine. */
+  readonly feature: Feature;
+  /** Accepted results that the feature was learned from. */
+  readonly learnedRuns: number;
+}
+
+export function algorithmsView(state: State): AlgorithmView[] {
+  return [...state.algorithms.values()]
+    .sort((a, b) => (a.id < b.id ? -1 : a.id > b.id ? 1 : 0))
+    .map((algorithm) => {
+      const { algorithmClass, feature, learned } = profileOf(state, algorithm);
+      return { ...algorithm, algorithmClass, feature, learnedRuns: learned.runs };
+    });
 }

@@ -122,6 +122,14 @@ test('every verb tells of a pile at work what the contract promises', async (t) 
   assert.equal((await promised('task', pile, 'task', waits.taskId))['state'], 'running');
   assert.equal((await promised('explain', pile, 'explain', waits.taskId))['donors'] instanceof Array, true);
 
+  const pools = await promised('pools', pile, 'pools');
+  const names = (pools['subPools'] as Document[]).map(({ subPool }) => subPool);
+  assert.deepEqual(new Set(names), new Set(['cpu', 'gpu']));
+  const changed = await promised('pools set', pile, 'pools', 'set', 'gpu', '--gpu', '40%');
+  assert.deepEqual(((changed['subPool'] as Document)['shares'] as Document)['vramPpm'], 400_000);
+  const replanned = await promised('pools plan', pile, 'pools', 'plan');
+  assert.equal((replanned['subPools'] as Document[]).length, 2);
+
   await promised('cancel', pile, 'cancel', seer.taskId);
   await assert.rejects(seer.result, { code: 'cancelled' });
   runtime.jobs.find(({ job }) => Buffer.from(job.input).toString() === 'x')?.end(Buffer.from('done'));
@@ -196,6 +204,7 @@ test('a person reads tables, with nothing in them that commands a terminal', asy
     ['ledger'],
     ['algorithms', 'list'],
     ['algorithms', 'show', 'slow'],
+    ['pools'],
   ]) {
     const { code, stdout, stderr } = await plugpool(pile.dataDir, ...argv);
     assert.deepEqual([code, stderr], [0, ''], argv.join(' '));
@@ -207,6 +216,33 @@ test('a person reads tables, with nothing in them that commands a terminal', asy
     (await plugpool(pile.dataDir, 'tasks')).stdout,
     /^TASK +ALGORITHM +STATE .*\n\S+ +slow +waiting +asker/,
   );
+});
+
+test('sub-pools are shown with their last changes, and changed by hand as far as the reserve reaches', async (t) => {
+  const pile = await startPile(t);
+  await plugpool(pile.dataDir, ...algorithmArgs(imageIn(t), 'slow'));
+  assert.match((await plugpool(pile.dataDir, 'algorithms', 'list')).stdout, /\n\S+ +1\.0 +slow +cpu +wasm/);
+  assert.match(
+    (await plugpool(pile.dataDir, 'algorithms', 'show', 'slow')).stdout,
+    /\nleans on +gpu 0\.0 %, memory 0\.0 %, cpu 3\.1 % of the reference machine/,
+  );
+  const set = await plugpool(pile.dataDir, 'pools', 'set', 'cpu', '--cpu', '40%', '--memory', '30.5');
+  assert.equal(set.code, 0, set.stderr);
+  assert.match(set.stdout, /^the sub-pool cpu has cpu 40 %, memory 30\.5 %, gpu 0 %, vram 0 % now/);
+  const { stdout } = await plugpool(pile.dataDir, 'pools');
+  assert.match(
+    stdout,
+    /^SUB-POOL +SIZE +USE +BORROWED +LENT +STATE\ncpu .*set by hand, 1 algorithm\nreserve/,
+  );
+  assert.match(stdout, /ago +cpu +set by hand +cpu 90 % → 40 %, memory 90 % → 30\.5 %/);
+
+  const twice = await plugpool(pile.dataDir, 'pools', 'set', 'gpu', '--gpu', '10');
+  assert.deepEqual([twice.code, /there are sub-pools of cpu/.test(twice.stderr)], [1, true]);
+  for (const argv of [['cpu'], ['cpu', '--cpu', '101'], ['disk', '--cpu', '1'], ['cpu', '--cpu', 'much']])
+    assert.equal((await plugpool(pile.dataDir, 'pools', 'set', ...argv)).code, 2, argv.join(' '));
+  const off = await startPile(t, { pools: { enabled: false } });
+  assert.match((await plugpool(off.dataDir, 'pools')).stdout, /^sub-pools are off; /);
+  assert.match((await plugpool(off.dataDir, 'pools', 'plan')).stderr, /set pools\.enabled to true/);
 });
 
 test('an image comes in parts, is refused where it is none, and is not sent twice', async (t) => {
