@@ -117,6 +117,12 @@ function toSettings({ station, policy, pools, vehicles }: ConfigFile): Settings 
     poolReserveMillis: Math.round(pools.reservePercent * 10),
     poolHalfLifeMs: ms(pools.halfLife),
     deployImagesMax: pools.imagesPerVehicle,
+    usageHalfLifeMs: ms(policy.usageHalfLife),
+    healthHalfLifeMs: ms(policy.health.halfLife),
+    healthFaultsMax: policy.health.faultsMax,
+    healthSlowFactor: policy.health.slowFactor,
+    healthRestMs: ms(policy.health.rest),
+    healthRestMaxMs: ms(policy.health.restMax),
     vehicles: knownVehicles(vehicles),
   };
 }

@@ -164,6 +164,27 @@ const poolsSchema = z.strictObject({
   ),
 });
 
+const healthSchema = z.strictObject({
+  halfLife: duration(DEFAULT_SETTINGS.healthHalfLifeMs, 60_000, 90 * 86_400_000).describe(
+    'What a vehicle did well or badly counts half after this long.',
+  ),
+  faultsMax: count(DEFAULT_SETTINGS.healthFaultsMax, 1, 1_000).describe(
+    'As many faults within about a half-life make a vehicle rest, for one class of algorithms.',
+  ),
+  slowFactor: z
+    .number()
+    .min(1.1)
+    .max(1_000)
+    .default(DEFAULT_SETTINGS.healthSlowFactor)
+    .describe('A run that takes this many times as long as such runs take is a fault.'),
+  rest: duration(DEFAULT_SETTINGS.healthRestMs, 1_000, 86_400_000).describe(
+    'The first rest, after which a single task is tried; each that follows is twice as long …',
+  ),
+  restMax: duration(DEFAULT_SETTINGS.healthRestMaxMs, 1_000, 30 * 86_400_000).describe(
+    '… and none is longer than this.',
+  ),
+});
+
 const policySchema = z.strictObject({
   lease: duration(DEFAULT_SETTINGS.leaseMs, 100, 3_600_000).describe(
     'A donor that falls silent holds a run back for this long at most.',
@@ -222,6 +243,10 @@ const policySchema = z.strictObject({
   runTimeFloor: duration(DEFAULT_SETTINGS.runTimeFloorMs, 1_000, 86_400_000).describe(
     '… and never sooner than this.',
   ),
+  usageHalfLife: duration(DEFAULT_SETTINGS.usageHalfLifeMs, 60_000, 30 * 86_400_000).describe(
+    'What a payer had counts half after this long, where those who pay share fairly.',
+  ),
+  health: healthSchema.prefault({}).describe('Vehicles that are always slow or fail where others succeed.'),
   largestDonor: largestDonorSchema
     .prefault({})
     .describe('The most that one vehicle could ever lend here: a demand above it is refused at once.'),

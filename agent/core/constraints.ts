@@ -1,6 +1,6 @@
 /** What the two sides require of each other, in CEL: the requester of the donor, the donor's owner of the request. */
 import { isMatch } from './constraint.ts';
-import { donorFacts, requestFacts } from './constraint-facts.ts';
+import { donorFacts, requestFacts } from './facts.ts';
 import { wallMsFor } from './expected-run.ts';
 import { OWNER_VERDICTS_MAX } from './limits.ts';
 import type { Way } from './need.ts';

@@ -11,6 +11,7 @@
 import type { FencingToken, RevokeReason } from '@plugpool/proto';
 import { freeOf } from './capacity.ts';
 import type { Choice } from './feasible.ts';
+import { learnFromGrant } from './learn.ts';
 import { offerFor } from './offer.ts';
 import { countLease } from './pools/pools.ts';
 import type { Priority } from './priority.ts';
@@ -52,6 +53,7 @@ export function grant(
     progressPermille: 0,
   };
   instance.lease = lease;
+  learnFromGrant(turn, instance, lease);
   instance.attempts += 1;
   donor.leased.set(instance.instanceId, instance);
   state.roomMadeFor.delete(instance);
@@ -78,6 +80,7 @@ export function renew(turn: Turn, instance: Instance, lease: Lease): void {
   // A renewal does not prolong what is being taken away.
   if (lease.phase === 'revoking') return;
   lease.phase = 'held';
+  turn.state.usage.settle(instance.task.payer, turn.now);
   turn.state.timers.set(`lease:${instance.instanceId}`, turn.now.monoMs + turn.state.settings.leaseMs);
 }
 
@@ -127,6 +130,7 @@ export function closeLease(turn: Turn, instance: Instance, outcome: AttemptOutco
   const { lease } = instance;
   if (lease === undefined) throw new Error(`${instance.instanceId} has no lease to close`);
   instance.lease = undefined;
+  state.usage.stop(instance.task.payer, lease.demand, now);
   state.timers.clear(`lease:${instance.instanceId}`);
   state.timers.clear(`revoke:${instance.instanceId}`);
   write(turn, {

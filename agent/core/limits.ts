@@ -58,3 +58,9 @@ export const DWELL_STRATA_MAX = 2_000;
 export const DWELL_STATED_DURATIONS_MAX = 1_024;
 /** Verdicts of owners' constraints that one instance remembers. */
 export const OWNER_VERDICTS_MAX = 16;
+/** Algorithms whose run-times are learned: as many as the catalogue holds. */
+export const RUN_TIMES_MAX = ALGORITHMS_MAX;
+/** Vehicles × classes whose health is known; the one that was heard of longest ago is forgotten first. */
+export const HEALTH_RECORDS_MAX = 10_000;
+/** Who pays, of whom the use is remembered: above the leases there can be, so that none who holds one is forgotten. */
+export const PAYERS_MAX = 2 * OPEN_TASKS_MAX;

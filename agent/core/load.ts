@@ -1,6 +1,7 @@
 /** The state that a start, or a failed commit, finds on disk; what was only observed is carried over from before. */
 import type { Now } from '@plugpool/proto';
 import type { AlgorithmRecord, InstanceRecord, LeaseRecord, StoredState } from './records.ts';
+import { keepLearned, loadLearned } from './learn.ts';
 import { joinLine } from './line.ts';
 import { watchGang } from './gang.ts';
 import { loadPools } from './pools/load-pools.ts';
@@ -27,15 +28,16 @@ export function loadState(stored: StoredState, settings: Settings, now: Now, bef
     const { vehicleId, requestId, ...rest } = closed;
     state.requests.close(vehicleId, requestId, rest);
   }
-  if (before !== undefined) carryOver(state, before);
-  else for (const stay of stored.stays) state.dwell.learn(stay);
+  if (before === undefined) loadLearned(state, stored, now);
+  else carryOver(state, before, now);
   for (const open of stored.openTasks) loadTask(state, open, now);
   for (const donor of state.donors.values()) donor.free = freeOf(donor.lendable, leasesOf(donor));
   return state;
 }
 
 /** What the world said is true whatever became of our decisions: connections, sessions, what vehicles have and lend. */
-function carryOver(state: State, before: State): void {
+function carryOver(state: State, before: State, now: Now): void {
+  keepLearned(state, before, now);
   for (const [id, client] of before.clients) state.clients.set(id, client);
   for (const [id, session] of before.sessions) {
     state.sessions.set(id, session);
@@ -49,7 +51,6 @@ function carryOver(state: State, before: State): void {
     state.timers.set(`blob:${digest}`, awaited.untilMonoMs);
   }
   Object.assign(state.counters, before.counters);
-  state.dwell = before.dwell;
   state.stopping = before.stopping;
   state.taskCounter = before.taskCounter;
   state.grantCounter = before.grantCounter;
@@ -104,6 +105,7 @@ function loadInstance(state: State, task: Task, stored: InstanceRecord, now: Now
   };
   instance.lease = held;
   countLease(state.pools, held.pool, held.demand, 1);
+  state.usage.start(task.payer, held.demand, now);
   donorOf(state, lease.vehicleId).leased.set(instance.instanceId, instance);
   // One grace: the donor could not renew while we were away.
   state.timers.set(`lease:${instance.instanceId}`, now.monoMs + state.settings.leaseMs);

@@ -4,6 +4,7 @@ import { awaitBlob, TOO_MANY_UPLOADS } from './blobs.ts';
 import { bookingFor, workMncs } from './ledger.ts';
 import { closeLease, renew } from './lease.ts';
 import { speedMillisOf } from './expected-run.ts';
+import { learnFromCrash, learnFromResult } from './learn.ts';
 import { loseLease } from './lost-lease.ts';
 import { cpuLimitMs, heldMsMax } from './offer.ts';
 import { alignPools } from './pools/replan.ts';
@@ -116,6 +117,7 @@ function endAttempt(
   reason: string,
 ): void {
   const { revocation } = lease;
+  if (outcome === 'crashed') learnFromCrash(turn, lease);
   loseLease(turn, instance, revocation?.outcome ?? outcome, revocation?.reason ?? reason);
 }
 
@@ -139,6 +141,7 @@ function finish(turn: Turn, { instance, lease }: Holding, result: Result): void 
     return endTask(turn, instance.task, { ...ranBy(lease, used), state: 'failed', failure: outcome.failure });
   }
   closeLease(turn, instance, 'completed', '');
+  learnFromResult(turn, instance, lease, used);
   if (learnFromRun(turn, lease, used)) alignPools(turn);
   const chargedMncs = chargeFor(turn, lease, used);
   write(turn, { change: 'book', booking: bookingFor(turn, instance, lease, chargedMncs) });

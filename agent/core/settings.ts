@@ -82,6 +82,18 @@ export interface Settings {
   readonly poolHalfLifeMs: number;
   /** Images that one vehicle is told to keep. */
   readonly deployImagesMax: number;
+  /** Of what a payer had, half counts after this long. */
+  readonly usageHalfLifeMs: number;
+  /** Of what a donor did well or badly, half counts after this long. */
+  readonly healthHalfLifeMs: number;
+  /** As many faults within about a half-life make a donor rest, for one class of algorithms. */
+  readonly healthFaultsMax: number;
+  /** A run that takes this many times as long as such runs take is a fault. */
+  readonly healthSlowFactor: number;
+  /** The first rest; each that follows is twice as long … */
+  readonly healthRestMs: number;
+  /** … and none is longer than this. */
+  readonly healthRestMaxMs: number;
   /** Make and fleet of vehicles, as the operator knows them. */
   readonly vehicles: KnownVehicles;
 }
@@ -133,5 +145,11 @@ export const DEFAULT_SETTINGS: Omit<Settings, 'wire'> = {
   poolReserveMillis: 100,
   poolHalfLifeMs: 30 * 60_000,
   deployImagesMax: 16,
+  usageHalfLifeMs: 3_600_000,
+  healthHalfLifeMs: 6 * 3_600_000,
+  healthFaultsMax: 3,
+  healthSlowFactor: 4,
+  healthRestMs: 5 * 60_000,
+  healthRestMaxMs: 12 * 3_600_000,
   vehicles: { byId: new Map(), byPrefix: [] },
 };

@@ -36,9 +36,13 @@ import { noDeployments, type Deployments } from './deployments.ts';
 import type { AlgorithmClass } from './feature.ts';
 import { KnownRequests } from './known-requests.ts';
 import { emptyPools, type Pools } from './pools/pools.ts';
+import { vectorOf } from './pools/vector.ts';
 import type { AlgorithmProfile } from './profile.ts';
+import { Health } from './health.ts';
+import { RunTimes } from './run-time.ts';
 import type { Session } from './session.ts';
 import type { Settings } from './settings.ts';
+import { Usage } from './usage.ts';
 import { Timers } from './timers.ts';
 import { WaitingLine } from './waiting.ts';
 
@@ -211,6 +215,9 @@ export interface State {
   /** What past stays tell of those that go on. */
   dwell: DwellModel;
   readonly counters: Counters;
+  runTimes: RunTimes;
+  health: Health;
+  readonly usage: Usage;
 }
 
 export interface Counters {
@@ -228,6 +235,7 @@ export interface Counters {
 }
 
 export function emptyState(settings: Settings, generation: number): State {
+  const pools = emptyPools();
   return {
     settings,
     generation,
@@ -242,7 +250,7 @@ export function emptyState(settings: Settings, generation: number): State {
     donors: new Map(),
     algorithms: new Map(),
     profiles: new Map(),
-    pools: emptyPools(),
+    pools,
     deployments: noDeployments(),
     damaged: [],
     tasks: new Map(),
@@ -272,6 +280,9 @@ export function emptyState(settings: Settings, generation: number): State {
       departures: 0,
       staleMessages: 0,
     },
+    runTimes: new RunTimes(),
+    health: new Health(settings),
+    usage: new Usage(settings, pools.whole, vectorOf(settings.largestDonor)),
   };
 }
 

@@ -23,6 +23,7 @@ import type { Effects } from './effects.ts';
 import type { Event } from './events.ts';
 import { onFirmware } from './firmware.ts';
 import { forgetOld } from './housekeeping.ts';
+import { writeLearned } from './learn.ts';
 import { match } from './match.ts';
 import { onOperator } from './operator.ts';
 import { onRequest } from './requests.ts';
@@ -100,6 +101,7 @@ function apply(turn: Turn, event: Event): void {
     case 'tick':
       return;
     case 'housekeeping':
+      writeLearned(turn);
       return forgetOld(turn);
     case 'stopping':
       turn.state.stopping = true;
