@@ -97,7 +97,7 @@ function loadInstance(state: State, task: Task, stored: InstanceRecord, now: Now
     algorithm,
     grantedMonoMs: now.monoMs - heldFor(lease, task, now),
     phase: 'held',
-    workMncs: askedMncs(task, algorithm ?? goneAlgorithm(lease)),
+    workMncs: askedMncs(task, algorithm),
     ...budgetOf(task),
     priority: priorityOf(task.record.wants, state.settings),
     pool: classOfAlgorithm(state, algorithm),
