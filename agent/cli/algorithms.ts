@@ -1,6 +1,5 @@
 /** `plugpool algorithms list | show | retire | remove`: the catalogue of what may run here. */
 import type { Command } from 'commander';
-import { ALGORITHM_CLASSES, shareOf } from '../core/feature.ts';
 import type { AlgorithmView } from '../core/views.ts';
 import { CliError, type Paint } from './context.ts';
 import { addAlgorithmAdd } from './algorithm-add.ts';
@@ -97,7 +96,10 @@ function onePage(algorithm: AlgorithmView, paint: Paint): string {
 
 /** Shares of the reference machine. */
 function leaningInWords({ feature, learnedRuns }: AlgorithmView): string {
-  const shares = ALGORITHM_CLASSES.map((one) => `${one} ${(shareOf(feature, one) / 10_000).toFixed(1)} %`);
+  const { cpuPpm, gpuPpm, memoryPpm } = feature;
+  const shares = Object.entries({ cpu: cpuPpm, memory: memoryPpm, gpu: gpuPpm }).map(
+    ([name, ppm]) => `${name} ${(ppm / 10_000).toFixed(1)} %`,
+  );
   const learned = learnedRuns === 0 ? '' : `, with what ${counted(learnedRuns, 'run')} used`;
   return `${shares.join(', ')} of the reference machine${learned}`;
 }

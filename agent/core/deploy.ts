@@ -13,7 +13,8 @@ import { DEPLOY_EVERY_MS, DEPLOYS_PER_STEP_MAX } from './limits.ts';
 import { DIMENSIONS } from './pools/vector.ts';
 import { askedLately, profileOf } from './profile.ts';
 import type { AlgorithmRecord } from './records.ts';
-import { algorithmKey, type Donor, type State } from './state.ts';
+import { algorithmKey } from './algorithm-key.ts';
+import type { Donor, State } from './state.ts';
 import { send, type Turn } from './turn.ts';
 
 /** Sub-pools or the catalogue changed: every donor's list may be another. */

@@ -5,7 +5,8 @@ import { classOf, featureOf, type AlgorithmClass } from './feature.ts';
 import type { StoredState } from './records.ts';
 import { RunTimes } from './run-time.ts';
 import type { Settings } from './settings.ts';
-import { algorithmKey, type Instance, type Lease, type State } from './state.ts';
+import { algorithmKey } from './algorithm-key.ts';
+import type { Instance, Lease, State } from './state.ts';
 import { writeLazily, type Turn } from './turn.ts';
 
 /** To start a program takes what it takes, and makes nobody slow. */

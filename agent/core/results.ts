@@ -8,7 +8,7 @@ import { learnFromCrash, learnFromResult } from './learn.ts';
 import { loseLease } from './lost-lease.ts';
 import { cpuLimitMs, heldMsMax } from './offer.ts';
 import { alignPools } from './pools/replan.ts';
-import { learnFromRun } from './profile.ts';
+import { learnFromRun } from './learn-use.ts';
 import { acceptPart, ranBy } from './parts.ts';
 import { instanceOf, type Heard } from './requests.ts';
 import type { Client, Instance, Lease, State } from './state.ts';

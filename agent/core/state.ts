@@ -285,7 +285,3 @@ export function emptyState(settings: Settings, generation: number): State {
     usage: new Usage(settings, pools.whole, vectorOf(settings.largestDonor)),
   };
 }
-
-export function algorithmKey(id: string, version: string): string {
-  return `${id}@${version}`;
-}

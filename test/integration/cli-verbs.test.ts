@@ -224,7 +224,7 @@ test('sub-pools are shown with their last changes, and changed by hand as far as
   assert.match((await plugpool(pile.dataDir, 'algorithms', 'list')).stdout, /\n\S+ +1\.0 +slow +cpu +wasm/);
   assert.match(
     (await plugpool(pile.dataDir, 'algorithms', 'show', 'slow')).stdout,
-    /\nleans on +gpu 0\.0 %, memory 0\.0 %, cpu 3\.1 % of the reference machine/,
+    /\nleans on +cpu 3\.1 %, memory 0\.0 %, gpu 0\.0 % of the reference machine/,
   );
   const set = await plugpool(pile.dataDir, 'pools', 'set', 'cpu', '--cpu', '40%', '--memory', '30.5');
   assert.equal(set.code, 0, set.stderr);
