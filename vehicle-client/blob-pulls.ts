@@ -1,6 +1,7 @@
 /**
  * Pulls large bytes from the pile in chunks: a window of them asked for at a time, taken up again where a lost connection cut
- * them, verified against the digest before anybody sees them.
+ * them, verified against the digest before anybody sees them. A pull for later pauses while anything is pulled that somebody
+ * waits for.
  */
 import { createHash, type Hash } from 'node:crypto';
 import { CHUNK_WINDOW, type BlobChunk, type BlobRef, type BlobRefused, type Digest } from '@plugpool/proto';
@@ -8,7 +9,7 @@ import { PlugpoolError } from './errors.ts';
 import type { Conversation } from './conversation.ts';
 import type { Clock } from './ports.ts';
 
-/** Bytes of all pulls that run at once; the others wait their turn. */
+/** Bytes of all awaited pulls that run at once, and of one for later beside them; the others wait their turn. */
 export const PULLING_BYTES_MAX = 128 * 1024 * 1024;
 /** Pulls that run or wait. */
 export const PULLS_MAX = 1024;
@@ -16,6 +17,12 @@ export const PULLS_MAX = 1024;
 export const CHUNK_TIMEOUT_MS = 10_000;
 /** … so many times while connected, then the pull fails. */
 export const CHUNK_TRIES_MAX = 3;
+
+/** Whether somebody waits for the bytes, or only may want them later. */
+export type PullUrgency = 'awaited' | 'ahead';
+
+/** What pulls need of a conversation. */
+export type PullingConversation = Pick<Conversation, 'welcome' | 'nextCorrelationId' | 'post'>;
 
 interface AskedChunk {
   readonly offset: number;
@@ -26,6 +33,7 @@ interface AskedChunk {
 
 interface Pull {
   readonly blob: BlobRef;
+  urgency: PullUrgency;
   readonly hash: Hash;
   /** Allocated when its turn comes. */
   bytes: Buffer | undefined;
@@ -41,23 +49,28 @@ interface Pull {
 }
 
 export class BlobPulls {
-  readonly #conversation: Conversation;
+  readonly #conversation: PullingConversation;
   readonly #clock: Clock;
   readonly #running = new Map<Digest, Pull>();
   readonly #waiting = new Map<Digest, Pull>();
   readonly #byCorrelation = new Map<number, Pull>();
+  /** Of awaited pulls, as the next. */
   #runningBytes = 0;
+  #awaitedCount = 0;
   #cancelTick: (() => void) | undefined;
 
-  constructor(conversation: Conversation, clock: Clock) {
+  constructor(conversation: PullingConversation, clock: Clock) {
     this.#conversation = conversation;
     this.#clock = clock;
   }
 
   /** The verified bytes. Whoever asks for the same blob meanwhile shares the pull. */
-  pull(blob: BlobRef): Promise<Uint8Array> {
+  pull(blob: BlobRef, urgency: PullUrgency = 'awaited'): Promise<Uint8Array> {
     const known = this.#running.get(blob.digest) ?? this.#waiting.get(blob.digest);
-    if (known !== undefined) return known.done.promise;
+    if (known !== undefined) {
+      if (urgency === 'awaited') this.hurry(blob.digest);
+      return known.done.promise;
+    }
     const bytesMax = this.#conversation.welcome?.blobBytesMax ?? PULLING_BYTES_MAX;
     if (blob.sizeBytes > bytesMax) {
       return Promise.reject(
@@ -71,6 +84,7 @@ export class BlobPulls {
     }
     const pull: Pull = {
       blob,
+      urgency,
       hash: createHash('sha256'),
       bytes: undefined,
       hashedTo: 0,
@@ -80,8 +94,21 @@ export class BlobPulls {
       done: Promise.withResolvers(),
     };
     this.#waiting.set(blob.digest, pull);
+    if (urgency === 'awaited') this.#awaitedCount += 1;
     this.#startWaiting();
     return pull.done.promise;
+  }
+
+  /** Somebody waits now for what was pulled for later; nothing where it is not being pulled. */
+  hurry(digest: Digest): void {
+    const running = this.#running.get(digest);
+    const pull = running ?? this.#waiting.get(digest);
+    if (pull === undefined || pull.urgency === 'awaited') return;
+    pull.urgency = 'awaited';
+    this.#awaitedCount += 1;
+    if (running === undefined) return this.#startWaiting();
+    this.#runningBytes += running.blob.sizeBytes;
+    this.#askMore(running);
   }
 
   chunk(correlationId: number, chunk: BlobChunk): void {
@@ -132,20 +159,36 @@ export class BlobPulls {
   }
 
   #startWaiting(): void {
-    for (const [digest, pull] of this.#waiting) {
-      if (this.#running.size > 0 && this.#runningBytes + pull.blob.sizeBytes > PULLING_BYTES_MAX) return;
-      this.#waiting.delete(digest);
-      this.#running.set(digest, pull);
+    for (const pull of this.#waiting.values()) {
+      if (pull.urgency === 'ahead') continue;
+      if (this.#runningBytes > 0 && this.#runningBytes + pull.blob.sizeBytes > PULLING_BYTES_MAX) return;
       this.#runningBytes += pull.blob.sizeBytes;
-      pull.bytes = Buffer.allocUnsafe(pull.blob.sizeBytes);
-      if (pull.blob.sizeBytes === 0) this.#finish(pull);
-      else this.#askMore(pull);
+      this.#start(pull);
     }
+    if (this.#awaitedCount === 0) this.#goOnAhead();
+  }
+
+  /** One at a time: what is fetched for later is not worth the memory of several. */
+  #goOnAhead(): void {
+    const isAhead = (pull: Pull): boolean => pull.urgency === 'ahead';
+    const running = [...this.#running.values()].find(isAhead);
+    if (running !== undefined) return this.#askMore(running);
+    const next = [...this.#waiting.values()].find(isAhead);
+    if (next !== undefined) this.#start(next);
+  }
+
+  #start(pull: Pull): void {
+    const { digest, sizeBytes } = pull.blob;
+    this.#waiting.delete(digest);
+    this.#running.set(digest, pull);
+    pull.bytes = Buffer.allocUnsafe(sizeBytes);
+    if (sizeBytes === 0) this.#finish(pull);
+    else this.#askMore(pull);
   }
 
   #askMore(pull: Pull): void {
     const welcome = this.#conversation.welcome;
-    if (welcome === undefined) return;
+    if (welcome === undefined || (pull.urgency === 'ahead' && this.#awaitedCount > 0)) return;
     while (pull.asked.size < CHUNK_WINDOW && pull.askedTo < pull.blob.sizeBytes) {
       const length = Math.min(welcome.chunkBytesMax, pull.blob.sizeBytes - pull.askedTo);
       this.#ask(pull, pull.askedTo, length, 1);
@@ -197,9 +240,14 @@ export class BlobPulls {
 
   #end(pull: Pull): void {
     for (const correlationId of [...pull.asked.keys()]) this.#forgetAsked(pull, correlationId);
-    this.#waiting.delete(pull.blob.digest);
-    if (this.#running.delete(pull.blob.digest)) this.#runningBytes -= pull.blob.sizeBytes;
+    const { digest, sizeBytes } = pull.blob;
+    const wasKnown = this.#waiting.has(digest) || this.#running.has(digest);
+    const wasRunning = this.#running.delete(digest);
+    this.#waiting.delete(digest);
     pull.bytes = undefined;
+    if (pull.urgency === 'ahead' || !wasKnown) return;
+    this.#awaitedCount -= 1;
+    if (wasRunning) this.#runningBytes -= sizeBytes;
   }
 
   #tick(): void {

@@ -13,6 +13,7 @@ import { BlobPulls } from './blob-pulls.ts';
 import { BlobShelf } from './blob-shelf.ts';
 import type { OutputFiles } from './adapters/output-files.ts';
 import { Conversation } from './conversation.ts';
+import { DeployedImages } from './deployed-images.ts';
 import type { OwnerPolicy, OwnerState, PolicyDecision } from './core/policy.ts';
 import { PlugpoolError } from './errors.ts';
 import { LeasedJobs } from './leased-jobs.ts';
@@ -60,6 +61,8 @@ export interface DonorStatus {
   readonly hardware: HardwareProfile | undefined;
   readonly jobs: readonly { readonly offer: Offer; readonly state: string; readonly cpuMs: number }[];
   readonly unacknowledgedResults: number;
+  /** What the pile wants kept here, and how much of it is here. */
+  readonly images: { readonly deployed: number; readonly kept: number };
 }
 
 export class Donor {
@@ -70,6 +73,7 @@ export class Donor {
   readonly #results: UnackedResults;
   readonly #jobs: LeasedJobs;
   readonly #lending: Lending;
+  readonly #deployed: DeployedImages;
   readonly #abort = new AbortController();
   #hardware: HardwareProfile | undefined;
   #down: LinkDown | undefined;
@@ -112,7 +116,20 @@ export class Donor {
       cachedImages: () => cache.digests(),
       report: (report) => conversation.post(report),
       mustEnd: (graceMs) => this.#jobs.endAllWithin(graceMs),
-      onEvent: parts.onEvent,
+      onEvent: (event) => {
+        parts.onEvent?.(event);
+        if (event.kind === 'lending') this.#deployed.wake();
+      },
+    });
+    this.#deployed = new DeployedImages({
+      cache,
+      pulls: this.#pulls,
+      runtimes,
+      clock,
+      log,
+      lending: () => this.#lending.now(),
+      isAwaited: (digest) => this.#jobs.isFetching(digest),
+      fetched: () => this.#lending.imagesChanged(),
     });
   }
 
@@ -151,6 +168,7 @@ export class Donor {
       hardware: this.#hardware,
       jobs: this.#jobs.list(),
       unacknowledgedResults: this.#results.size,
+      images: this.#deployed.counts,
     };
   }
 
@@ -175,8 +193,11 @@ export class Donor {
 
   async #stop(): Promise<void> {
     this.#abort.abort(new Error('the donor was stopped'));
+    this.#lending.stop();
+    const fetchesEnded = this.#deployed.stop();
     await this.#jobs.stop();
     this.#pulls.stop();
+    await fetchesEnded;
     await this.#conversation.stop();
     await this.#parts.probe.stop();
     await this.#parts.signals.stop();
@@ -223,6 +244,8 @@ export class Donor {
     switch (body.kind) {
       case 'offer':
         return this.#jobs.offered(body);
+      case 'deploy':
+        return this.#deployed.deployed(body);
       case 'resultAck':
         return this.#acknowledged(body);
       case 'renewed':

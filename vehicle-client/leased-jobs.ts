@@ -11,6 +11,7 @@ import {
   INLINE_BYTES_MAX,
   type Capacity,
   type Demand,
+  type Digest,
   type Failure,
   type FailureCode,
   type InstanceId,
@@ -126,6 +127,13 @@ export class LeasedJobs {
 
   leases(): readonly LeaseId[] {
     return [...this.#jobs.values()].map(({ offer }) => offer.lease);
+  }
+
+  /** True while a lease waits for this image. */
+  isFetching(digest: Digest): boolean {
+    return [...this.#jobs.values()].some(
+      ({ stage, offer }) => stage.state === 'fetching' && offer.image.digest === digest,
+    );
   }
 
   offered(offer: Offer): void {
@@ -257,6 +265,8 @@ export class LeasedJobs {
 
   async #fetchImage(job: LeasedJob): Promise<string | undefined> {
     const { image } = job.offer;
+    // It may be on its way already, for later.
+    this.#options.pulls.hurry(image.digest);
     try {
       const path = await this.#options.cache.pin(image, () => this.#options.pulls.pull(image));
       if (this.#isLive(job)) job.isImagePinned = true;

@@ -1,7 +1,7 @@
 /** What this vehicle lends now, and when the pile must hear of it. */
 import { CACHED_IMAGES_MAX, type Capacity, type CapacityReport, type Digest } from '@plugpool/proto';
 import { ownGraceMs } from './core/eviction.ts';
-import { decideReport, type Reported, type ReportState } from './core/hysteresis.ts';
+import { REPORT_EVERY_MIN_MS, decideReport, type Reported, type ReportState } from './core/hysteresis.ts';
 import {
   NO_LATCHES,
   decideLending,
@@ -37,6 +37,8 @@ export class Lending {
   #owner: OwnerState = { paused: false };
   #decision: PolicyDecision;
   #reportState: ReportState = {};
+  #cancelReport: (() => void) | undefined;
+  #isStopped = false;
 
   constructor(options: LendingOptions) {
     this.#options = options;
@@ -91,6 +93,25 @@ export class Lending {
   /** The connection is lost: nothing counts as told. */
   lost(): void {
     this.#reportState = {};
+  }
+
+  /** What must not wait for the next sample of the machine: told now, or as soon as the last report is old enough. */
+  imagesChanged(): void {
+    this.#reportIfNews();
+    const { last } = this.#reportState;
+    const dueInMs =
+      last === undefined ? 0 : last.atMonoMs + REPORT_EVERY_MIN_MS - this.#options.clock.monoMs();
+    if (dueInMs <= 0 || this.#isStopped) return;
+    this.#cancelReport ??= this.#options.clock.setTimer(dueInMs, () => {
+      this.#cancelReport = undefined;
+      this.#reportIfNews();
+    });
+  }
+
+  stop(): void {
+    this.#isStopped = true;
+    this.#cancelReport?.();
+    this.#cancelReport = undefined;
   }
 
   update(): void {

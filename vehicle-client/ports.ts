@@ -86,7 +86,7 @@ export interface Outbox {
   close(): void;
 }
 
-/** Verified files by their digest; bounded in bytes. */
+/** Verified files by their digest; bounded in bytes and in number, least recently used out first. */
 export interface BlobCache {
   start(): Promise<void>;
   /** Path of a blob that is here and verified, pinned until `unpin`; undefined where it must be fetched or checked first. */
@@ -94,5 +94,11 @@ export interface BlobCache {
   /** Pins what is here after hashing it, or what `fetch` brings. Rejects where the bytes hash to something else. */
   pin(blob: BlobRef, fetch: () => Promise<Uint8Array>): Promise<string>;
   unpin(digest: Digest): void;
+  isVerified(digest: Digest): boolean;
+  /**
+   * These go last when something must go, and `evicted` is told where one of them did; replaces what was preferred before.
+   * Returns those that the cache's bounds have room for together, in their order; the others are not preferred.
+   */
+  prefer(blobs: readonly BlobRef[], evicted: (digest: Digest) => void): readonly BlobRef[];
   digests(): readonly Digest[];
 }

@@ -56,7 +56,7 @@ export async function startDonor(options: DonorOptions, signal?: AbortSignal): P
     signals: options.signalsSource ?? (await signalsOf(options, clock, log)),
     outbox: new SqliteOutbox(dataDir, log),
     outputs: new OutputFiles(paths.outputs),
-    cache: new FileBlobCache(paths.blobs, options.cacheBytesMax),
+    cache: new FileBlobCache(paths.blobs, { bytesMax: options.cacheBytesMax }),
     runtimes: options.runtimesInstead ?? (await runtimesOf(options, log)),
   });
   await donor.start(signal);

@@ -5,7 +5,7 @@ import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import Database from 'better-sqlite3';
-import type { Result } from '@plugpool/proto';
+import type { Digest, Result } from '@plugpool/proto';
 import { FileBlobCache } from '../../vehicle-client/adapters/blob-cache.ts';
 import { SqliteOutbox } from '../../vehicle-client/adapters/outbox-sqlite.ts';
 import { loadOrCreateToken, loadToken } from '../../vehicle-client/adapters/token-file.ts';
@@ -72,7 +72,7 @@ test('bytes that hash to something else are refused and leave no file', async (t
 });
 
 test('the least recently used goes first, and never what is in use', async (t) => {
-  const cache = new FileBlobCache(temporaryDirectory(t), 3000);
+  const cache = new FileBlobCache(temporaryDirectory(t), { bytesMax: 3000 });
   await cache.start();
   const blobs = Array.from({ length: 4 }, () => randomBytes(1000));
   const [a, b, c, d] = blobs.map(refOf) as [
@@ -90,6 +90,50 @@ test('the least recently used goes first, and never what is in use', async (t) =
   cache.unpin(b.digest);
   await cache.pin(d, () => Promise.resolve(blobs[3] as Buffer));
   assert.deepEqual(new Set(cache.digests()), new Set([a.digest, b.digest, d.digest]));
+});
+
+test('what is preferred goes last, and whoever prefers it hears that it went', async (t) => {
+  const cache = new FileBlobCache(temporaryDirectory(t), { bytesMax: 3000, filesMax: 3 });
+  await cache.start();
+  const take = async (bytes: Buffer): Promise<Digest> => {
+    const blob = refOf(bytes);
+    await cache.pin(blob, () => Promise.resolve(bytes));
+    cache.unpin(blob.digest);
+    return blob.digest;
+  };
+  const [wished, other, wishedToo] = [randomBytes(1000), randomBytes(1000), randomBytes(1000)];
+  const gone: Digest[] = [];
+  const large = refOf(randomBytes(3001));
+  assert.deepEqual(
+    cache.prefer([large, refOf(wished), refOf(wishedToo)], (digest) => gone.push(digest)),
+    [refOf(wished), refOf(wishedToo)],
+    'what has no room is not preferred, and does not keep the rest out',
+  );
+  for (const bytes of [wished, other, wishedToo]) await take(bytes);
+  await take(randomBytes(1000));
+  assert.equal(
+    cache.isVerified(refOf(other).digest),
+    false,
+    'it was used after the wished one, and went before it',
+  );
+  assert.deepEqual(gone, []);
+  await take(randomBytes(2500));
+  assert.deepEqual(gone, [refOf(wished).digest, refOf(wishedToo).digest]);
+});
+
+test('files are bounded in number too', async (t) => {
+  const cache = new FileBlobCache(temporaryDirectory(t), { filesMax: 2 });
+  await cache.start();
+  const blobs = Array.from({ length: 3 }, () => randomBytes(10));
+  for (const bytes of blobs) {
+    await cache.pin(refOf(bytes), () => Promise.resolve(bytes));
+    cache.unpin(refOf(bytes).digest);
+  }
+  assert.deepEqual(
+    cache.digests(),
+    blobs.slice(1).map((bytes) => refOf(bytes).digest),
+  );
+  assert.equal(cache.prefer(blobs.map(refOf), () => undefined).length, 2);
 });
 
 test('results and the word of the owner outlive the process, and are forgotten when told', (t) => {

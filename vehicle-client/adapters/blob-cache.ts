@@ -1,5 +1,6 @@
 /**
- * Images and large inputs by their digest, as files in the data directory; bounded in bytes, least recently used out first.
+ * Images and large inputs by their digest, as files in the data directory; bounded in bytes and in number. When something must
+ * go, the least recently used goes first, what is preferred goes last, and what is in use never.
  *
  * A file is trusted only after it was hashed once in this process's life, so that nothing needs to be synced when it is
  * written: what a power cut left half written is found out and fetched again.
@@ -9,7 +10,7 @@ import { createReadStream } from 'node:fs';
 import { mkdir, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
-import type { BlobRef, Digest } from '@plugpool/proto';
+import { CACHED_IMAGES_MAX, type BlobRef, type Digest } from '@plugpool/proto';
 import { PlugpoolError } from '../errors.ts';
 import type { BlobCache } from '../ports.ts';
 
@@ -22,17 +23,27 @@ interface Entry {
   pins: number;
 }
 
+export interface CacheBounds {
+  readonly bytesMax: number;
+  readonly filesMax: number;
+}
+
+/** More than the pile could be told of is of no use. */
+const BOUNDS_DEFAULT: CacheBounds = { bytesMax: CACHE_BYTES_DEFAULT, filesMax: CACHED_IMAGES_MAX };
+
 export class FileBlobCache implements BlobCache {
   readonly #directory: string;
-  readonly #bytesMax: number;
+  readonly #bounds: CacheBounds;
   /** In order of use: the first is the least recently used. */
   readonly #entries = new Map<Digest, Entry>();
   readonly #arriving = new Map<Digest, Promise<void>>();
   #bytes = 0;
+  #preferred: ReadonlySet<Digest> = new Set();
+  #tellEvicted: (digest: Digest) => void = () => undefined;
 
-  constructor(directory: string, bytesMax: number = CACHE_BYTES_DEFAULT) {
+  constructor(directory: string, bounds: Partial<CacheBounds> = {}) {
     this.#directory = directory;
-    this.#bytesMax = bytesMax;
+    this.#bounds = { ...BOUNDS_DEFAULT, ...bounds };
   }
 
   async start(): Promise<void> {
@@ -66,6 +77,24 @@ export class FileBlobCache implements BlobCache {
   unpin(digest: Digest): void {
     const entry = this.#entries.get(digest);
     if (entry !== undefined && entry.pins > 0) entry.pins -= 1;
+  }
+
+  isVerified(digest: Digest): boolean {
+    return this.#entries.get(digest)?.verified === true;
+  }
+
+  prefer(blobs: readonly BlobRef[], evicted: (digest: Digest) => void): readonly BlobRef[] {
+    let bytesLeft = this.#bounds.bytesMax;
+    let filesLeft = this.#bounds.filesMax;
+    const fitting = blobs.filter(({ sizeBytes }) => {
+      if (sizeBytes > bytesLeft || filesLeft === 0) return false;
+      bytesLeft -= sizeBytes;
+      filesLeft -= 1;
+      return true;
+    });
+    this.#preferred = new Set(fitting.map(({ digest }) => digest));
+    this.#tellEvicted = evicted;
+    return fitting;
   }
 
   digests(): readonly Digest[] {
@@ -117,10 +146,20 @@ export class FileBlobCache implements BlobCache {
 
   /** What cannot be thrown out because it is in use stays, over the bound if need be. */
   async #evict(): Promise<void> {
-    for (const [digest, entry] of [...this.#entries]) {
-      if (this.#bytes <= this.#bytesMax) return;
-      if (entry.pins === 0) await this.#remove(digest, entry);
+    for (const [digest, entry] of this.#leavingFirst()) {
+      if (this.#bytes <= this.#bounds.bytesMax && this.#entries.size <= this.#bounds.filesMax) return;
+      if (entry.pins > 0 || this.#entries.get(digest) !== entry) continue;
+      await this.#remove(digest, entry);
+      if (this.#preferred.has(digest)) this.#tellEvicted(digest);
     }
+  }
+
+  #leavingFirst(): readonly (readonly [Digest, Entry])[] {
+    const byUse = [...this.#entries];
+    return [
+      ...byUse.filter(([digest]) => !this.#preferred.has(digest)),
+      ...byUse.filter(([digest]) => this.#preferred.has(digest)),
+    ];
   }
 
   #add(digest: Digest, entry: Entry): void {

@@ -26,6 +26,7 @@ export interface StatusJson {
     readonly cpuMs: number;
   }[];
   readonly unacknowledgedResults: number;
+  readonly images: { readonly deployed: number; readonly kept: number };
 }
 
 export function statusJson(status: DonorStatus): StatusJson {
@@ -51,6 +52,7 @@ export function statusJson(status: DonorStatus): StatusJson {
       cpuMs: Math.round(cpuMs),
     })),
     unacknowledgedResults: status.unacknowledgedResults,
+    images: status.images,
   };
 }
 
@@ -62,6 +64,7 @@ export function describeStatus(status: StatusJson): string {
     ...(status.leavingAt === null ? [] : [['leaving', describeTime(new Date(status.leavingAt))]]),
     ...(status.hardware === null ? [] : [['machine', describeHardware(status.hardware)]]),
     ['results kept', String(status.unacknowledgedResults)],
+    ['images kept', `${status.images.kept} of ${status.images.deployed} that the pile wants here`],
   ].map(([name = '', value = '']) => `${name.padEnd(13)} ${value}`);
   if (status.jobs.length === 0) return lines.join('\n');
   const rows = status.jobs.map((job) => [
