@@ -97,15 +97,17 @@ export class Lending {
 
   /** What must not wait for the next sample of the machine: told now, or as soon as the last report is old enough. */
   imagesChanged(): void {
-    this.#reportIfNews();
-    const { last } = this.#reportState;
-    const dueInMs =
-      last === undefined ? 0 : last.atMonoMs + REPORT_EVERY_MIN_MS - this.#options.clock.monoMs();
-    if (dueInMs <= 0 || this.#isStopped) return;
-    this.#cancelReport ??= this.#options.clock.setTimer(dueInMs, () => {
+    if (this.#reportIfNews() === 'told' || this.#isStopped) return;
+    this.#cancelReport ??= this.#options.clock.setTimer(this.#reportDueInMs(), () => {
       this.#cancelReport = undefined;
-      this.#reportIfNews();
+      // A timer may come a moment early: then it is planned again.
+      this.imagesChanged();
     });
+  }
+
+  #reportDueInMs(): number {
+    const lastMonoMs = this.#reportState.last?.atMonoMs ?? -Infinity;
+    return Math.max(1, Math.ceil(lastMonoMs + REPORT_EVERY_MIN_MS - this.#options.clock.monoMs()));
   }
 
   stop(): void {
@@ -142,7 +144,8 @@ export class Lending {
     this.#options.mustEnd(ownGraceMs(cause));
   }
 
-  #reportIfNews(): void {
+  /** `owed`: there is something to tell that is no capacity, and the last report is too fresh. */
+  #reportIfNews(): 'told' | 'owed' {
     const cachedImages = this.#options.cachedImages().slice(-CACHED_IMAGES_MAX);
     const leavingAtWallMs = this.#leavingAtWallMs();
     const reported: Reported = {
@@ -153,6 +156,7 @@ export class Lending {
     const decision = decideReport(this.#reportState, reported, this.#options.clock.monoMs());
     this.#reportState = decision.state;
     if (decision.report) this.#options.report(this.#capacityReport(reported, cachedImages, leavingAtWallMs));
+    return decision.state.last?.reported.rest === reported.rest ? 'told' : 'owed';
   }
 
   #capacityReport(

@@ -257,7 +257,7 @@ test('several outputs do not run together on standard output, and stay at the pi
 test('explain says why a task waits, for a person and as JSON', async (t) => {
   const pile = await pileFor(t);
   const explanation = {
-    summary: 'two vehicles lend, and both leave too soon',
+    summary: 'two vehicles lend, and both \u001b[31mleave\u009b too soon',
     place: 1,
     wouldRun: ['a vehicle that stays for 20 minutes'],
     obstacles: [{ test: 'leaving_too_soon', donors: 2 }],
@@ -270,7 +270,7 @@ test('explain says why a task waits, for a person and as JSON', async (t) => {
     attempts: 0,
     progressPermille: 0,
     delivered: false,
-    reason: '',
+    reason: 'preempted',
     explanation,
   } as const;
   const answer = async (args: readonly string[]): Promise<Ended> => {
@@ -286,7 +286,7 @@ test('explain says why a task waits, for a person and as JSON', async (t) => {
   assert.equal(
     plain.stdout,
     [
-      'task-1  echo  queued: two vehicles lend, and both leave too soon',
+      'task-1  echo  queued: two vehicles lend, and both \ufffd[31mleave\ufffd too soon',
       'place in the line: 1, the next',
       'may start: not to be estimated',
       'what would make it run:',
@@ -303,9 +303,14 @@ test('explain says why a task waits, for a person and as JSON', async (t) => {
     taskId: 'task-1',
     algorithm: 'echo',
     state: 'queued',
-    reason: '',
+    reason: 'preempted',
     explanation: { ...explanation, startInMs: null },
   });
+  const list = start(t, ['tasks', '--agent', pile.url, '--vehicle', 'v']);
+  const { clientId, correlationId } = await pile.next('statusQuery');
+  const body = { kind: 'statusReport', tasks: [entry], truncated: false } as const;
+  pile.send(clientId, { correlationId, body });
+  assert.match((await list.ended).stdout, /a request with the highest priority took its place/);
 });
 
 test('an output that has no place is told before anybody is asked', async (t) => {

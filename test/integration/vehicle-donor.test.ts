@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { createHash, randomBytes } from 'node:crypto';
 import { test, type TestContext } from 'node:test';
-import type { Offer } from '@plugpool/proto';
+import type { AlgorithmId, BlobRef, Deploy, Digest, Offer, RuntimeKind } from '@plugpool/proto';
 import type { Donor } from '../../vehicle-client/donor.ts';
 import { PlugpoolError } from '../../vehicle-client/errors.ts';
 import { EchoRuntime } from '../../vehicle-client/runtimes/echo/runtime.ts';
@@ -15,7 +15,14 @@ import {
   runtimesOf,
   temporaryDirectory,
 } from './vehicle-fixtures.ts';
-import { ScriptedPile, echoOffer, leaseOf, refOf, type PileOptions } from './vehicle-scripted-pile.ts';
+import {
+  ScriptedPile,
+  echoOffer,
+  leaseOf,
+  refOf,
+  type Heard,
+  type PileOptions,
+} from './vehicle-scripted-pile.ts';
 
 const LENDER = 'lender.lend';
 
@@ -52,6 +59,18 @@ async function scene(
 
 function heldOffer(instanceId: string, over: Partial<Offer> = {}): Offer {
   return echoOffer(instanceId, new Uint8Array([1]), { runtime: 'wasm', ...over });
+}
+
+function deployOf(...images: readonly (readonly [RuntimeKind, BlobRef])[]): Deploy {
+  return {
+    kind: 'deploy',
+    images: images.map(([runtime, image], i) => ({
+      algorithmId: `algorithm-${i}` as AlgorithmId,
+      version: '1',
+      runtime,
+      image,
+    })),
+  };
 }
 
 test('hello names the hardware and the runtimes, and a capacity report follows the welcome', async (t) => {
@@ -263,6 +282,66 @@ test('image and large input are pulled in chunks, taken up again after a cut, an
   await held.started(2);
   assert.equal(pile.chunksServed, servedOnce, 'the second attempt pulled nothing');
   assert.ok(servedOnce < 60, `${servedOnce} chunks for 28: little was pulled twice`);
+});
+
+test('a deployed image is fetched ahead and reported, and its run then waits for nothing', async (t) => {
+  const { pile, held } = await scene(t);
+  const images = [pile.put(randomBytes(200_000)), pile.put(randomBytes(100_000))] as const;
+  const elsewhere = pile.put(randomBytes(100));
+  pile.send(LENDER, deployOf(['onnx', elsewhere], ['wasm', images[0]], ['wasm', images[1]]));
+  const isTold = (digest: Digest) => (heard: Heard<'capacity'>) => heard.body.cachedImages.includes(digest);
+  const report = await pile.next('capacity', isTold(images[1].digest));
+  assert.ok(isTold(images[0].digest)(report));
+  assert.equal(isTold(elsewhere.digest)(report), false, 'there is no runtime for it here');
+  const chunks = pile.chunksServed;
+  pile.send(LENDER, heldOffer('a', { image: images[0] }));
+  await held.started(1);
+  assert.equal(pile.chunksServed, chunks);
+});
+
+test('an image that is fetched ahead makes way for the image of a lease', async (t) => {
+  const { pile, held } = await scene(t);
+  const [ahead, leased] = [pile.put(randomBytes(1_500_000)), pile.put(randomBytes(1_000_000))];
+  pile.servesBlobs = false;
+  pile.send(LENDER, deployOf(['wasm', ahead]));
+  for (let i = 0; i < 8; i++) await pile.next('blobPull', ({ body }) => body.digest === ahead.digest);
+  pile.send(LENDER, heldOffer('a', { image: leased }));
+  for (let i = 0; i < 8; i++) await pile.next('blobPull', ({ body }) => body.digest === leased.digest);
+  pile.servesBlobs = true;
+  pile.cut();
+  await held.started(1);
+  await pile.next('capacity', ({ body }) => body.cachedImages.includes(ahead.digest));
+  const asked = pile.unread('blobPull').map(({ body }) => body);
+  const lastLeased = asked.findLastIndex(({ digest }) => digest === leased.digest);
+  const firstNew = asked.findIndex(
+    ({ digest, offset }) => digest === ahead.digest && offset >= 8 * 64 * 1024,
+  );
+  assert.ok(lastLeased < firstNew, `${lastLeased} < ${firstNew}`);
+});
+
+test('a lease for the image that is being fetched ahead takes over what is here of it', async (t) => {
+  const { pile, held } = await scene(t);
+  const image = pile.put(randomBytes(1_500_000));
+  pile.servesBlobs = false;
+  pile.send(LENDER, deployOf(['wasm', image]));
+  for (let i = 0; i < 8; i++) await pile.next('blobPull');
+  pile.send(LENDER, heldOffer('a', { image }), heldOffer('b'));
+  // It was heard in one frame with the first.
+  await held.started(1);
+  pile.servesBlobs = true;
+  pile.cut();
+  await held.started(2);
+  assert.equal(pile.chunksServed, Math.ceil(1_500_000 / (64 * 1024)));
+});
+
+test('a pile that does not have what it deploys is asked once, and the donor goes on', async (t) => {
+  const { pile, donor } = await scene(t);
+  pile.send(LENDER, deployOf(['wasm', refOf(randomBytes(100_000))], ['wasm', pile.put(randomBytes(1000))]));
+  await pile.next('capacity', ({ body }) => body.cachedImages.length === 1);
+  assert.deepEqual(donor.status().images, { deployed: 2, kept: 1 });
+  pile.send(LENDER, echoOffer('a', new Uint8Array()));
+  await pile.next('result');
+  assert.equal(pile.unread('blobPull').filter(({ body }) => body.offset === 0).length, 2);
 });
 
 test('an image that hashes to something else is not run', async (t) => {

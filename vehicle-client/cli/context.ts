@@ -1,6 +1,7 @@
 /** What every command shares: where it writes, how it says a result or an error, and how it ends. */
 import type { Readable, Writable } from 'node:stream';
 import { PlugpoolError } from '../errors.ts';
+import { printable } from './words.ts';
 
 export const EXIT_DONE = 0;
 export const EXIT_FAILED = 1;
@@ -64,8 +65,8 @@ const USAGE_CODES: ReadonlySet<string> = new Set([
 export function sayError(context: CliContext, error: unknown, isJson: boolean, about: object = {}): number {
   const told = asPlugpoolError(error);
   if (isJson) sayJson(context, { ok: false, ...about, error: errorJson(told) });
-  context.stderr.write(`plugpool-vehicle: ${told.message}\n`);
-  if (told.hint !== '') context.stderr.write(`  what to do: ${told.hint}\n`);
+  context.stderr.write(`plugpool-vehicle: ${printable(told.message)}\n`);
+  if (told.hint !== '') context.stderr.write(`  what to do: ${printable(told.hint)}\n`);
   return USAGE_CODES.has(told.code) ? EXIT_USAGE : EXIT_FAILED;
 }
 

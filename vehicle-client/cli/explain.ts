@@ -5,7 +5,7 @@ import { PlugpoolError } from '../errors.ts';
 import { connect } from './asking.ts';
 import { EXIT_DONE, sayError, sayJson, table, type CliContext } from './context.ts';
 import { withPile, type CommonFlags } from './options.ts';
-import { describeDuration } from './words.ts';
+import { describeDuration, describeReason, printable } from './words.ts';
 
 export function addExplain(program: Command, context: CliContext, finish: (code: number) => void): void {
   withPile(program.command('explain'))
@@ -20,7 +20,7 @@ async function explain(context: CliContext, taskId: string, flags: CommonFlags):
     const entry = await client.explain(taskId);
     if (entry === undefined) throw unknownTask(taskId);
     if (flags.json === true) sayJson(context, explainJson(entry));
-    else context.stdout.write(`${describeEntry(entry)}\n`);
+    else context.stdout.write(`${printable(describeEntry(entry))}\n`);
     return EXIT_DONE;
   } catch (error) {
     return sayError(context, error, flags.json === true, { taskId });
@@ -45,7 +45,7 @@ function explainJson({ taskId, algorithmId, state, reason, explanation }: Status
 export function describeEntry({ taskId, algorithmId, state, reason, explanation }: StatusEntry): string {
   const title = `${taskId}  ${algorithmId}  ${state}`;
   if (explanation !== undefined) return `${title}: ${describeWait(explanation)}`;
-  return `${title}${reason === '' ? '' : ` (${reason})`}: it does not wait`;
+  return `${title}${reason === '' ? '' : ` (${describeReason(reason)})`}: it does not wait`;
 }
 
 function describeWait({ summary, place, startInMs, wouldRun, obstacles }: WaitExplanation): string {

@@ -1,6 +1,6 @@
 /** One line on a terminal that shows how a task goes on, drawn over itself. */
 import type { TaskEvent } from '../requested-task.ts';
-import { describeDuration } from './words.ts';
+import { describeDuration, describeReason } from './words.ts';
 
 const BAR_CHARS = 20;
 const DRAW_EVERY_MS = 200;
@@ -25,7 +25,7 @@ export class ProgressLine {
         break;
       case 'update': {
         const moved = event.attempt > 1 ? `, attempt ${event.attempt}` : '';
-        const why = event.reason === '' ? '' : ` (${event.reason})`;
+        const why = event.reason === '' ? '' : ` (${describeReason(event.reason)})`;
         this.#words =
           event.donor === '' ? `${event.state}${why}` : `${event.state} on ${event.donor}${moved}${why}`;
         this.#progressPermille = event.progressPermille;

@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import { connect } from './asking.ts';
 import { EXIT_DONE, sayJson, table, type CliContext } from './context.ts';
 import { withPile, type CommonFlags } from './options.ts';
+import { describeReason } from './words.ts';
 
 export function addTasks(program: Command, context: CliContext, finish: (code: number) => void): void {
   withPile(program.command('tasks'))
@@ -24,7 +25,7 @@ async function tasks(context: CliContext, flags: CommonFlags): Promise<number> {
       task.state,
       String(task.attempts),
       `${Math.round(task.progressPermille / 10)} %`,
-      task.reason,
+      describeReason(task.reason),
     ]);
     const text =
       rows.length === 0

@@ -1,5 +1,5 @@
-/** Numbers as a person reads them. */
-import type { Capacity } from '@plugpool/proto';
+/** Numbers, times and codes as a person reads them. */
+import type { Capacity, RevokeReason } from '@plugpool/proto';
 
 export function describeCapacity({ cpuMillicores, memoryMib, gpus }: Capacity): string {
   const parts = [`${(cpuMillicores / 1000).toFixed(1)} cores`, `${memoryMib} MiB`];
@@ -18,4 +18,31 @@ export function describeTime(time: Date): string {
   const two = (value: number): string => String(value).padStart(2, '0');
   const day = [time.getFullYear(), two(time.getMonth() + 1), two(time.getDate())].join('-');
   return `${day} ${two(time.getHours())}:${two(time.getMinutes())}`;
+}
+
+const REVOKED: Readonly<Record<RevokeReason, string>> = {
+  unplugged: 'its vehicle was unplugged',
+  session_not_lending: "its vehicle's charging no longer allows it",
+  session_unverified: "its vehicle's charging could no longer be seen",
+  capacity_fell: 'its vehicle lends less than before',
+  cancelled: 'it was cancelled',
+  deadline_passed: 'its deadline passed',
+  policy_paused: 'the owner of its vehicle stopped lending',
+  preempted: 'a request with the highest priority took its place',
+  lease_expired: 'its vehicle was not heard any more',
+  superseded: 'another try took its place',
+  shutting_down: 'the pile is stopping',
+};
+
+/** Why a task waits or moved; a code that has no words here stays a code. */
+export function describeReason(reason: string): string {
+  return Object.hasOwn(REVOKED, reason) ? REVOKED[reason as RevokeReason] : reason;
+}
+
+/** Strangers choose some of the texts: nothing in them may command the terminal. Tabs and line breaks stay. */
+export function printable(text: string): string {
+  return text.replace(
+    /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069]/g,
+    '\ufffd',
+  );
 }
