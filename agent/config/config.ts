@@ -13,6 +13,7 @@ import { DEFAULT_SETTINGS, type Settings } from '../core/settings.ts';
 import { defaultDataDir } from './data-dir.ts';
 import { parseDurationMs } from './duration.ts';
 import { ConfigError, problemsOf } from './problems.ts';
+import { toZone } from './site-schema.ts';
 import { configSchema, type LogLevel, type ConfigFile, type ConfigInput } from './schema.ts';
 import { keysAt } from './schema-keys.ts';
 
@@ -74,7 +75,7 @@ export function toConfig(file: ConfigFile, env: NodeJS.ProcessEnv = process.env)
   };
 }
 
-function toSettings({ station, policy, pools, vehicles }: ConfigFile): Settings {
+function toSettings({ station, policy, pools, vehicles, zones }: ConfigFile): Settings {
   const { largestDonor } = policy;
   return {
     ...DEFAULT_SETTINGS,
@@ -124,6 +125,7 @@ function toSettings({ station, policy, pools, vehicles }: ConfigFile): Settings 
     healthRestMs: ms(policy.health.rest),
     healthRestMaxMs: ms(policy.health.restMax),
     vehicles: knownVehicles(vehicles),
+    zones: zones.map(toZone),
   };
 }
 

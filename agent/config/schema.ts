@@ -15,6 +15,7 @@ import {
 import { mayListen } from '../adapters/vehicle-tokens.ts';
 import { DEFAULT_SETTINGS } from '../core/settings.ts';
 import { formatDuration, parseDurationMs } from './duration.ts';
+import { vehiclesSchema, zonesSchema } from './site-schema.ts';
 
 export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'silent'] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
@@ -255,22 +256,6 @@ const policySchema = z.strictObject({
     .describe('What an algorithm’s class is relative to (docs/pools.md).'),
 });
 
-const VEHICLE_PATTERN = /^[A-Za-z0-9_-]{1,64}$|^[A-Za-z0-9_-]{0,63}\*$/;
-const KIND_PATTERN = /^[A-Za-z0-9][A-Za-z0-9._ -]{0,63}$|^$/;
-const kindName = z
-  .string()
-  .regex(KIND_PATTERN, 'must be up to 64 letters, digits, spaces, . _ and -')
-  .default('');
-
-const vehicleSchema = z.strictObject({
-  id: z
-    .string()
-    .regex(VEHICLE_PATTERN, 'must be a vehicle id, or how ids begin with a * after it')
-    .describe('A vehicle id, or how ids begin with a `*` after it; the nearest rule holds.'),
-  make: kindName.describe('Who built it.'),
-  fleet: kindName.describe('Whom it belongs to: requests may be paid by its fleet, and trust it.'),
-});
-
 const manualSchema = z.strictObject({
   kind: z
     .literal('manual')
@@ -357,15 +342,8 @@ export const configSchema = z
     storage: storageSchema.prefault({}).describe('What the disk may hold.'),
     policy: policySchema.prefault({}).describe('The numbers by which requests and vehicles are matched.'),
     pools: poolsSchema.prefault({}).describe('How capacity is divided among classes (docs/pools.md).'),
-    vehicles: z
-      .array(vehicleSchema)
-      .max(10_000)
-      .default([])
-      .refine(
-        (list) => new Set(list.map(({ id }) => id)).size === list.length,
-        'names a vehicle twice; keep one entry for each id',
-      )
-      .describe('What the operator knows of vehicles: a list of id, make and fleet.'),
+    vehicles: vehiclesSchema,
+    zones: zonesSchema,
     firmware: z
       .array(z.discriminatedUnion('kind', [manualSchema, replaySchema]))
       .min(1)

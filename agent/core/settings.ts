@@ -4,6 +4,7 @@ import type { SessionState } from '@plugpool/firmware-bridge';
 import { DEFAULT_DWELL, type DwellSettings } from './dwell/dwell-model.ts';
 import type { ReferenceMachine } from './feature.ts';
 import type { KnownVehicles } from './known-vehicles.ts';
+import type { Zone } from './zones.ts';
 
 /** What the wire allows; the core tells its clients, and its surroundings hold them to it. */
 export interface WireLimits {
@@ -96,6 +97,8 @@ export interface Settings {
   readonly healthRestMaxMs: number;
   /** Make and fleet of vehicles, as the operator knows them. */
   readonly vehicles: KnownVehicles;
+  /** None: one that is named after the station and holds everything. */
+  readonly zones: readonly Zone[];
 }
 
 export const DEFAULT_SETTINGS: Omit<Settings, 'wire'> = {
@@ -152,4 +155,5 @@ export const DEFAULT_SETTINGS: Omit<Settings, 'wire'> = {
   healthRestMs: 5 * 60_000,
   healthRestMaxMs: 12 * 3_600_000,
   vehicles: { byId: new Map(), byPrefix: [] },
+  zones: [],
 };
