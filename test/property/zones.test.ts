@@ -19,7 +19,6 @@ const ELL = polygon(at(0, 0), at(0, 2), at(1, 2), at(1, 1), at(2, 1), at(2, 0));
 
 const { settings } = configOf({
   zones: [
-    { name: 'harbour', circle: { latitude: 53.5436, longitude: 9.9884, radiusM: 1_500 } },
     {
       name: 'town',
       served: false,
@@ -30,6 +29,7 @@ const { settings } = configOf({
         [53.5, 10.1],
       ],
     },
+    { name: 'harbour', circle: { latitude: 53.5436, longitude: 9.9884, radiusM: 1_500 } },
   ],
 });
 
@@ -136,7 +136,7 @@ test('distances are those along the ground', () => {
 const degree = fc.integer({ min: -900, max: 2_899 }).map((millis) => (millis + 0.5) / 1_000);
 
 test('a point is in a polygon as its parts say, wherever on the map that lies and whichever corner is the first', () => {
-  const shift = fc.integer({ min: -180, max: 180 });
+  const shift = fc.oneof(fc.integer({ min: -180, max: 180 }), fc.constantFrom(178, 179, -181));
   fc.assert(
     fc.property(degree, degree, shift, fc.nat(5), fc.boolean(), (north, east, by, turn, isReversed) => {
       const inEll = north > 0 && east > 0 && north < 2 && east < 2 && !(north > 1 && east > 1);
