@@ -28,6 +28,10 @@ const BENCHES: Readonly<Record<string, Bench>> = {
     about: 'synced commits by batch size, beside what a sync alone takes on this disk',
     load: () => import('./store.ts'),
   },
+  dwell: {
+    about: 'how well departures are foretold, on a file of real stays or on made-up ones',
+    load: () => import('./dwell.ts'),
+  },
   codec: { about: 'encoding and decoding of each body', load: () => import('./codec.ts') },
 };
 

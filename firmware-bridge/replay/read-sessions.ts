@@ -6,13 +6,15 @@ import { FirmwareError } from '../firmware-error.ts';
 import type { ReportIssue } from '../firmware-error.ts';
 import { formatLocalTime } from './local-time.ts';
 import { SESSION_COLUMNS, byStart, parseSessionRow } from './session-row.ts';
-import type { RowFault, SessionCells, SessionColumn, SessionRow } from './session-row.ts';
+import type { ParsedRow, RowFault, SessionCells, SessionColumn, SessionRow } from './session-row.ts';
 
 /** 28 times the largest public set that we know; a row takes about 300 bytes of memory. */
 export const SESSIONS_FILE_BYTES_MAX = 64 * 1024 * 1024;
 export const SESSION_ROWS_MAX = 1_000_000;
 /** A line of the form has about 100 bytes; a longer record means that a quote was never closed. */
 const RECORD_CHARS_MAX = 4096;
+/** Of one row: each mends one cell. */
+const REPAIRS_MAX = 8;
 /** Faults told one by one; the rest are only counted. */
 const FAULTS_TOLD_MAX = 20;
 
@@ -22,8 +24,12 @@ export interface ReadSessionsOptions {
   /** True: the first row that cannot be true refuses the file. Default false: such rows are skipped and reported. */
   readonly strict?: boolean | undefined;
   readonly report?: ReportIssue | undefined;
+  /** Other cells for a row that cannot be true, or undefined where it is to be skipped; asked again of what it gave. */
+  readonly repair?: RepairRow | undefined;
   readonly signal?: AbortSignal | undefined;
 }
+
+export type RepairRow = (cells: SessionCells, fault: RowFault) => SessionCells | undefined;
 
 export interface Sessions {
   /** By time of plugging in, then connector. No two of one connector overlap. */
@@ -48,7 +54,7 @@ export async function readSessions(file: string, options: ReadSessionsOptions): 
       continue;
     }
     if (faults.rowsSkipped + rows.length >= SESSION_ROWS_MAX) throw tooManyRows(file);
-    const parsed = parseSessionRow(columns.cellsOf(record), info.lines, options.station);
+    const parsed = parseRepaired(columns.cellsOf(record), info.lines, options);
     if (parsed.ok) rows.push(parsed.row);
     else faults.add(info.lines, parsed.fault);
   }
@@ -56,6 +62,17 @@ export async function readSessions(file: string, options: ReadSessionsOptions): 
   const kept = withoutOverlaps(rows, faults);
   faults.summarise(kept.length);
   return { rows: kept, rowsSkipped: faults.rowsSkipped };
+}
+
+function parseRepaired(cells: SessionCells, line: number, options: ReadSessionsOptions): ParsedRow {
+  let parsed = parseSessionRow(cells, line, options.station);
+  for (let repairs = 0; !parsed.ok && repairs < REPAIRS_MAX; repairs++) {
+    const repaired = options.repair?.(cells, parsed.fault);
+    if (repaired === undefined) break;
+    cells = repaired;
+    parsed = parseSessionRow(cells, line, options.station);
+  }
+  return parsed;
 }
 
 const HEADER_HINT = `The first line must be ${SESSION_COLUMNS.join(',')}`;

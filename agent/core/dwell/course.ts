@@ -21,14 +21,6 @@ export interface Course {
   readonly statedMs?: number;
 }
 
-/** One slice of a course. Changed in place, since there are hundreds in each. */
-export interface Moment {
-  elapsedMs: number;
-  elapsed: number;
-  band: number;
-  halfHour: number;
-}
-
 const ARRIVAL_MS = 4 * HOUR_MS;
 export const ARRIVALS = (2 * DAY_MS) / ARRIVAL_MS;
 /** Of a working day, then of another. */
@@ -44,10 +36,13 @@ const BANDS = new TimeBins(
 export const ELAPSED_CELLS = ELAPSED.count;
 export const BAND_CELLS = BANDS.count;
 
-const SLICES = Array.from(SLICE_EDGES_MS, (fromMs, slice) => {
-  const elapsedMs = (fromMs + (SLICE_EDGES_MS[slice + 1] ?? fromMs)) / 2;
-  return { elapsedMs, elapsed: ELAPSED.of(elapsedMs), band: BANDS.of(elapsedMs) };
-});
+export const SLICES = SLICE_EDGES_MS.length - 1;
+/** The middle of each slice, from plugging in. */
+export const SLICE_MID_MS = SLICE_EDGES_MS.subarray(1).map(
+  (untilMs, slice) => (untilMs + startOf(slice)) / 2,
+);
+export const ELAPSED_CELL = Uint16Array.from(SLICE_MID_MS, (ms) => ELAPSED.of(ms));
+export const BAND_CELL = Uint16Array.from(SLICE_MID_MS, (ms) => BANDS.of(ms));
 const SLICE_OF = new TimeBins(SLICE_EDGES_MS);
 
 function widestSliceMs(atMs: number): number {
@@ -60,12 +55,13 @@ function widestElapsedMs(atMs: number): number {
   return atMs < 36 * HOUR_MS ? HOUR_MS : 6 * HOUR_MS;
 }
 
-export function midOf(slice: number): number {
-  return SLICES[Math.min(slice, SLICES.length - 1)]?.elapsedMs ?? Infinity;
+/** When a slice begins, from plugging in; the one after the last ends. */
+export function startOf(slice: number): number {
+  return SLICE_EDGES_MS[Math.min(slice, SLICES)] ?? 0;
 }
 
 export function sliceOf(elapsedMs: number): number {
-  return SLICE_OF.of(elapsedMs);
+  return Math.min(SLICES - 1, SLICE_OF.of(elapsedMs));
 }
 
 export function courseOf(
@@ -83,19 +79,11 @@ export function courseOf(
   };
 }
 
-export function newMoment(): Moment {
-  return { elapsedMs: 0, elapsed: 0, band: 0, halfHour: 0 };
-}
-
-export function moveTo(moment: Moment, course: Course, slice: number): void {
-  const found = SLICES[Math.min(slice, SLICES.length - 1)];
-  if (found === undefined) return;
-  const localMs = course.pluggedLocalMs + found.elapsedMs;
-  moment.elapsedMs = found.elapsedMs;
-  moment.elapsed = found.elapsed;
-  moment.band = found.band;
-  moment.halfHour =
-    Math.floor(timeOfDayMs(localMs) / (HOUR_MS / 2)) + (isWeekend(localMs) ? HALF_HOURS / 2 : 0);
+/** Which half hour of a working day, or of another, the middle of a slice lies in. */
+export function halfHourOf({ pluggedLocalMs }: Course, slice: number): number {
+  const localMs = pluggedLocalMs + (SLICE_MID_MS[slice] ?? 0);
+  const ofDay = Math.floor(timeOfDayMs(localMs) / (HOUR_MS / 2));
+  return isWeekend(localMs) ? ofDay + HALF_HOURS / 2 : ofDay;
 }
 
 function timeOfDayMs(localMs: number): number {

@@ -2,8 +2,25 @@
  * The strata that correct one another, from the widest to the narrowest: each counts departures against what the ones before
  * it expect, so that a thin one changes little, and one without any history nothing.
  */
-import { ARRIVALS, BAND_CELLS, ELAPSED_CELLS, HALF_HOURS, type Course, type Moment } from './course.ts';
+import {
+  ARRIVALS,
+  BAND_CELL,
+  BAND_CELLS,
+  ELAPSED_CELL,
+  ELAPSED_CELLS,
+  HALF_HOURS,
+  halfHourOf,
+  SLICE_MID_MS,
+  SLICES,
+  type Course,
+} from './course.ts';
 import { HOUR_MS, MINUTE_MS } from './time-bins.ts';
+
+/** In which cell each slice of a course is counted, to which `plus` is added. */
+export interface Cells {
+  readonly ofSlice: Uint16Array;
+  readonly plus: number;
+}
 
 export interface Stratum {
   readonly name: string;
@@ -12,32 +29,46 @@ export interface Stratum {
   readonly cells: number;
   /** Which of its rows a stay belongs to; undefined: it says nothing of such a stay. */
   rowOf(course: Course): string | undefined;
-  /** -1: it says nothing of that moment. */
-  cellOf(moment: Moment, course: Course): number;
+  /** Good until the next call. */
+  cellsOf(course: Course): Cells;
   /** What it is pulled towards where that is not 1. */
   priorOf?(cell: number): number;
 }
 
 const ALL = '';
-const HOURS = HALF_HOURS / 2;
-
-function arrivalBand(moment: Moment, course: Course): number {
-  return course.arrival * BAND_CELLS + moment.band;
-}
 
 /** From far before the stated departure to long after it. */
 const STATED_EDGES_MS = [-480, -240, -120, -60, -30, -15, 0, 15, 30, 60, 120, 240].map(
   (min) => min * MINUTE_MS,
 );
 const STATED_CELLS = STATED_EDGES_MS.length + 1;
-function cellAmong(edgesMs: readonly number[], ms: number): number {
-  let cell = 0;
-  while (cell < edgesMs.length && ms >= (edgesMs[cell] ?? 0)) cell += 1;
-  return cell;
+
+const byElapsed: Cells = { ofSlice: ELAPSED_CELL, plus: 0 };
+const byBand: Cells = { ofSlice: BAND_CELL, plus: 0 };
+const scratch = new Uint16Array(SLICES);
+
+function byArrivalAndBand({ arrival }: Course): Cells {
+  return { ofSlice: BAND_CELL, plus: arrival * BAND_CELLS };
 }
 
-function statedCell(moment: Moment, { statedMs }: Course): number {
-  return statedMs === undefined ? -1 : cellAmong(STATED_EDGES_MS, moment.elapsedMs - statedMs);
+function byHalfHour(course: Course): Cells {
+  for (let slice = 0; slice < SLICES; slice += 1) scratch[slice] = halfHourOf(course, slice);
+  return { ofSlice: scratch, plus: 0 };
+}
+
+function byHour(course: Course): Cells {
+  for (let slice = 0; slice < SLICES; slice += 1) scratch[slice] = halfHourOf(course, slice) >> 1;
+  return { ofSlice: scratch, plus: 0 };
+}
+
+function byStated({ statedMs = 0 }: Course): Cells {
+  let cell = 0;
+  for (let slice = 0; slice < SLICES; slice += 1) {
+    const fromStatedMs = (SLICE_MID_MS[slice] ?? 0) - statedMs;
+    while (fromStatedMs >= (STATED_EDGES_MS[cell] ?? Infinity)) cell += 1;
+    scratch[slice] = cell;
+  }
+  return { ofSlice: scratch, plus: 0 };
 }
 
 /**
@@ -56,63 +87,63 @@ export const STRATA: readonly Stratum[] = [
     pull: 2,
     cells: ELAPSED_CELLS,
     rowOf: () => ALL,
-    cellOf: (moment) => moment.elapsed,
+    cellsOf: () => byElapsed,
   },
   {
     name: 'all stays, by when they began and elapsed time',
     pull: 4,
     cells: ARRIVALS * BAND_CELLS,
     rowOf: () => ALL,
-    cellOf: arrivalBand,
+    cellsOf: byArrivalAndBand,
   },
   {
     name: 'all stays, by time of day',
     pull: 4,
     cells: HALF_HOURS,
     rowOf: () => ALL,
-    cellOf: (moment) => moment.halfHour,
+    cellsOf: byHalfHour,
   },
   {
     name: 'station, by elapsed time',
-    pull: 4,
+    pull: 2,
     cells: BAND_CELLS,
     rowOf: (course) => course.station,
-    cellOf: (moment) => moment.band,
+    cellsOf: () => byBand,
   },
   {
     name: 'connector, by elapsed time (coarse)',
-    pull: 2,
+    pull: 0.5,
     cells: BAND_CELLS,
     rowOf: (course) => course.connector,
-    cellOf: (moment) => moment.band,
+    cellsOf: () => byBand,
   },
   {
     name: 'connector, by elapsed time',
-    pull: 3,
+    pull: 5,
     cells: ELAPSED_CELLS,
     rowOf: (course) => course.connector,
-    cellOf: (moment) => moment.elapsed,
+    cellsOf: () => byElapsed,
   },
   {
     name: 'connector, by time of day',
-    pull: 3,
-    cells: HOURS,
+    pull: 6,
+    cells: HALF_HOURS / 2,
     rowOf: (course) => course.connector,
-    cellOf: (moment) => moment.halfHour >> 1,
+    cellsOf: byHour,
   },
   {
     name: 'connector, by when it began and elapsed time',
-    pull: 4,
+    pull: 7,
     cells: ARRIVALS * BAND_CELLS,
     rowOf: (course) => course.connector,
-    cellOf: arrivalBand,
+    cellsOf: byArrivalAndBand,
   },
   {
     name: 'departure stated, by how far it is',
     pull: 5,
     cells: STATED_CELLS,
     rowOf: (course) => (course.statedMs === undefined ? undefined : ALL),
-    cellOf: statedCell,
+    cellsOf: byStated,
     priorOf: statedPrior,
   },
   {
@@ -120,6 +151,6 @@ export const STRATA: readonly Stratum[] = [
     pull: 5,
     cells: STATED_CELLS,
     rowOf: (course) => (course.statedMs === undefined ? undefined : course.connector),
-    cellOf: statedCell,
+    cellsOf: byStated,
   },
 ];
