@@ -5,6 +5,7 @@ import { kindOf } from './known-vehicles.ts';
 import { overridden } from './need.ts';
 import type { AlgorithmRecord } from './records.ts';
 import type { State } from './state.ts';
+import { zoneOf } from './zones.ts';
 
 export function whyUnwanted(
   state: State,
@@ -13,10 +14,17 @@ export function whyUnwanted(
   algorithms: readonly AlgorithmRecord[],
 ): Reason[] {
   return [
+    ...wrongZone(state, wants),
     ...wrongConstraint(state, wants),
     ...wrongFleet(state, vehicleId, wants),
     ...overBudget(wants, algorithms),
   ];
+}
+
+/** A request for another zone is that of another pile. */
+function wrongZone({ settings }: State, { place }: Wants): Reason[] {
+  const found = zoneOf(place, settings);
+  return found.ok ? [] : [found.reason];
 }
 
 function wrongConstraint(state: State, { constraint }: Wants): Reason[] {
