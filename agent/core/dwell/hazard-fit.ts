@@ -26,7 +26,7 @@ export interface GoingOn {
   readonly chargedMs: number | undefined;
 }
 
-const PRIOR_PER_MS = SLICE_MID_MS.map(priorHazardPerMs);
+const PRIOR_PER_MS = SLICE_MID_MS.map((_, slice) => priorHazardPerMs(startOf(slice), startOf(slice + 1)));
 /** How long ago charging ended. */
 const SINCE_CHARGED = new TimeBins([0, 15, 30, 60, 120, 240, 480, 720].map(ofMinutes));
 const SINCE_CHARGED_PULL = 5;
@@ -52,8 +52,8 @@ export class HazardFit {
   /** Counts a stay against what `known` expects of it: this fit itself, or an earlier one that it is to better. */
   count(stay: Lasted, known: HazardFit = this): void {
     this.#age(stay.aging);
-    this.#expectByPrior(stay.lastedMs);
     const last = sliceOf(stay.lastedMs);
+    this.#expectByPrior(last);
     for (const [index, stratum] of STRATA.entries()) this.#countIn(index, stratum, stay.course, last, known);
     if (stay.chargedMs === undefined) return;
     this.#countSinceCharged(stay.chargedMs, last);
@@ -77,11 +77,13 @@ export class HazardFit {
   }
 
   /** Departures that the prior expects in each slice of a stay, in units. */
-  #expectByPrior(lastedMs: number): void {
-    const last = sliceOf(lastedMs);
+  #expectByPrior(last: number): void {
     for (let slice = 0; slice <= last; slice += 1) {
-      const untilMs = slice === last ? lastedMs : startOf(slice + 1);
-      this.#slices[slice] = (PRIOR_PER_MS[slice] ?? 0) * (untilMs - startOf(slice)) * this.#unit;
+      const durationMs = startOf(slice + 1) - startOf(slice);
+      // Who left within a slice was there for half of it: taken exactly, those who leave right at its beginning, as after a
+      // round half hour, would be departures that nothing was expected of.
+      const thereMs = slice === last ? durationMs / 2 : durationMs;
+      this.#slices[slice] = (PRIOR_PER_MS[slice] ?? 0) * thereMs * this.#unit;
     }
   }
 
@@ -105,9 +107,10 @@ export class HazardFit {
   #countSinceCharged(chargedMs: number, last: number): void {
     const row = this.#charging.rowToLearn('since');
     for (let slice = sliceOf(chargedMs); slice <= last; slice += 1) {
-      const sinceMs = (SLICE_MID_MS[slice] ?? 0) - chargedMs;
-      if (row === undefined || sinceMs < 0) continue;
-      count(row, SINCE_CHARGED.of(sinceMs), this.#slices[slice] ?? 0, slice === last ? this.#unit : 0);
+      const sinceMs = midFrom(chargedMs, slice) - chargedMs;
+      if (row === undefined) return;
+      const expected = (this.#slices[slice] ?? 0) * shareFrom(chargedMs, slice);
+      count(row, SINCE_CHARGED.of(sinceMs), expected, slice === last ? this.#unit : 0);
     }
   }
 
@@ -138,7 +141,7 @@ export class HazardFit {
     const since = this.#charging.row('since');
     const during = isCharging ? this.#charging.row('while') : undefined;
     for (let slice = first; slice < SLICES; slice += 1) {
-      const midMs = SLICE_MID_MS[slice] ?? 0;
+      const midMs = midFrom(elapsedMs, slice);
       if (midMs >= chargedMs && since !== undefined)
         this.#scale(
           slice,
@@ -159,6 +162,16 @@ export class HazardFit {
   #rowOf(index: number, stratum: Stratum, name: string): RatioRow | undefined {
     return this.#strata[index]?.row(name) ?? (stratum.priorOf === undefined ? undefined : NOTHING_SEEN);
   }
+}
+
+/** The middle of what of a slice lies after `fromMs`, where any of it does. */
+function midFrom(fromMs: number, slice: number): number {
+  return (Math.max(fromMs, startOf(slice)) + Math.max(fromMs, startOf(slice + 1))) / 2;
+}
+
+function shareFrom(fromMs: number, slice: number): number {
+  const [startMs, endMs] = [startOf(slice), startOf(slice + 1)];
+  return Math.min(1, Math.max(0, (endMs - fromMs) / (endMs - startMs)));
 }
 
 /** Hazards of slices of a stay, summed up from `elapsedMs` on; the last slice goes on for ever. */

@@ -43,8 +43,12 @@ export class RatioTable {
   }
 }
 
+/** No stratum alone makes anything impossible or certain, whatever accident it saw first. */
+const RATIO_MAX = 100;
+
 export function ratio(row: RatioRow, cell: number, pull: number, prior: number): number {
-  return ((row.observed[cell] ?? 0) + pull * prior) / ((row.expected[cell] ?? 0) + pull);
+  const mean = ((row.observed[cell] ?? 0) + pull * prior) / ((row.expected[cell] ?? 0) + pull);
+  return Math.min(RATIO_MAX, Math.max(1 / RATIO_MAX, mean));
 }
 
 export function count(row: RatioRow, cell: number, expected: number, observed: number): void {
