@@ -65,15 +65,33 @@ test('whoever is expected to need more gets no less', () => {
   );
 });
 
+/** Fractions of up to three sub-pools, often without any reserve. */
+const split: fc.Arbitrary<Vector[]> = fc
+  .array(fc.constantFrom(0, 1, 250_000, 333_333, 499_999, 500_000, 500_001, 1_000_000), {
+    minLength: 3,
+    maxLength: 3,
+  })
+  .map((wishes) => {
+    let left = 1_000_000;
+    return wishes.map((wish) => {
+      const ppm = Math.min(left, wish);
+      left -= ppm;
+      return mapVector(() => ppm);
+    });
+  });
+
 test('law 2: sub-pools and reserve are the whole to the last unit, however large it is', () => {
   fc.assert(
-    fc.property(planInput, vector, fc.nat(1_000_000), (input, whole, factor) => {
-      const large = mapVector((dimension) => whole[dimension] * (factor % 1000));
-      const sizes = [...planPools(input).values()].map((ppm) => sizeOf(ppm, large));
-      const reserve = remainder(large, sizes);
+    fc.property(split, vector, fc.nat(1000), (parts, small, factor) => {
+      const whole = mapVector((dimension) => small[dimension] * factor + (small[dimension] % 7));
+      const sizes = parts.map((ppm) => sizeOf(ppm, whole));
+      const reserve = remainder(whole, sizes);
       for (const dimension of DIMENSIONS) {
-        assert.ok(reserve[dimension] >= 0);
-        for (const size of sizes) assert.ok(size[dimension] >= 0 && Number.isSafeInteger(size[dimension]));
+        assert.ok(reserve[dimension] >= 0, `${dimension}: ${reserve[dimension]} of ${whole[dimension]}`);
+        for (const [nth, size] of sizes.entries()) {
+          const exact = (BigInt((parts[nth] as Vector)[dimension]) * BigInt(whole[dimension])) / 1_000_000n;
+          assert.equal(size[dimension], Number(exact));
+        }
       }
     }),
   );
@@ -124,30 +142,57 @@ function poolsOf(planned: ReadonlyMap<AlgorithmClass, Vector>): Pools {
   return pools;
 }
 
-const thresholds = { poolLowMillis: 50, poolHighMillis: 950, poolMinimumMillis: 20 };
+/** Uses around both thresholds, in millionths of the whole. */
+const usePpm = fc.constantFrom(
+  0,
+  1,
+  10_000,
+  30_000,
+  49_000,
+  51_000,
+  400_000,
+  940_000,
+  960_000,
+  1_000_000,
+  1_500_000,
+);
+const sizePpm = fc.constantFrom(0, 1, 20_000, 200_000, 400_000, 990_000, 1_000_000);
+const fractions = (of: fc.Arbitrary<number>): fc.Arbitrary<Vector> =>
+  fc.record({ cpuMillicores: of, memoryMib: of, gpuMillis: of, vramMib: of });
 
 test('what gave back or drew is even under the same use: one move, and never back', () => {
   fc.assert(
-    fc.property(vector, vector, vector, (whole, used, ppmSeed) => {
-      const ppm = mapVector((dimension) => ppmSeed[dimension] % 1_000_001);
-      const measured = { ppm, size: sizeOf(ppm, whole), used, whole };
-      const level = levelOf(measured, thresholds);
-      if (level === 'even') return;
-      const after =
-        level === 'low'
-          ? afterGiving(measured, thresholds)
-          : afterDrawing(ppm, wanted(measured, thresholds), ALL_PPM);
-      const again = { ...measured, ppm: after, size: sizeOf(after, whole) };
-      const then = levelOf(again, thresholds);
-      // It may be low at the minimum, or high where all of the whole is used; what moved does not move back.
-      const next =
-        then === 'low' ? afterGiving(again, thresholds) : then === 'high' ? wanted(again, thresholds) : after;
-      for (const dimension of DIMENSIONS) {
-        const moved = Math.sign(after[dimension] - ppm[dimension]);
-        const movesThen = Math.sign(next[dimension] - after[dimension]);
-        assert.ok(moved === 0 || movesThen === 0, `${dimension}: ${level} became ${then}`);
-      }
-    }),
+    fc.property(
+      vector,
+      fractions(usePpm),
+      fractions(sizePpm),
+      fc.constantFrom(0, 20),
+      (whole, use, ppm, minimum) => {
+        const thresholds = { poolLowMillis: 50, poolHighMillis: 950, poolMinimumMillis: minimum };
+        const used = mapVector((dimension) => Math.round((use[dimension] * whole[dimension]) / 1e6));
+        const measured = { ppm, size: sizeOf(ppm, whole), used, whole };
+        const level = levelOf(measured, thresholds);
+        if (level === 'even') return;
+        const after =
+          level === 'low'
+            ? afterGiving(measured, thresholds)
+            : afterDrawing(ppm, wanted(measured, thresholds), ALL_PPM);
+        const again = { ...measured, ppm: after, size: sizeOf(after, whole) };
+        const then = levelOf(again, thresholds);
+        // It may be low at the minimum, or high where all of the whole is used; what moved does not move back.
+        const next =
+          then === 'low'
+            ? afterGiving(again, thresholds)
+            : then === 'high'
+              ? wanted(again, thresholds)
+              : after;
+        for (const dimension of DIMENSIONS) {
+          const moved = Math.sign(after[dimension] - ppm[dimension]);
+          const movesThen = Math.sign(next[dimension] - after[dimension]);
+          assert.ok(moved === 0 || movesThen === 0, `${dimension}: ${level} became ${then}`);
+        }
+      },
+    ),
     { numRuns: 2_000 },
   );
 });

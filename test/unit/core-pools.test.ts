@@ -141,6 +141,17 @@ test('S2-low: a short run in between begins the window anew', () => {
   assert.equal(causes(pile, 'cpu').includes('low'), true);
 });
 
+test('S2-low: a sub-pool that was planned anew rests for the cooldown, however long its use was low before', () => {
+  const pile = pileOfTwo();
+  const { poolWindowMs, poolCooldownMs } = pile.settings;
+  pile.pass(poolWindowMs - 1000);
+  operate(pile, { verb: 'planPools' });
+  pile.pass(poolCooldownMs - 1);
+  assert.equal(causes(pile, 'cpu').includes('low'), false);
+  pile.pass(1);
+  assert.equal(causes(pile, 'cpu').at(-1), 'low');
+});
+
 test('S2-high: a sub-pool that is nearly used up for the whole window draws from the reserve, with its images', () => {
   const pile = pileOfTwo({ deployImagesMax: 3 });
   pile.addAlgorithm('sort', [{ cpuMillicores: 1000, memoryMib: 256 }]);
