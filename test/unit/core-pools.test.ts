@@ -401,3 +401,28 @@ test('S2-203: the list is bounded, and shared out by the sizes of the sub-pools'
   assert.equal(list?.[1].length, 6);
   assert.equal(list[1].filter((id) => id.startsWith('see')).length, 3);
 });
+
+test('the worked example of docs/pools.md', () => {
+  const pile = pileOfTwo();
+  assert.deepEqual(poolOf(pile, 'cpu').ppm, ppm(736_666, 497_777, 0, 0));
+  assert.deepEqual(poolOf(pile, 'gpu').ppm, ppm(163_333, 402_222, 900_000, 900_000));
+  assert.deepEqual(poolOf(pile, 'cpu').size, ppm(5893, 8155, 0, 0));
+  assert.deepEqual(poolOf(pile, 'gpu').size, ppm(1306, 6590, 900, 7372));
+  run(pile, 'sum', 8);
+  assert.deepEqual(borrowedBy(pile.state.pools, 'cpu'), ppm(2107, 0, 0, 0));
+  assert.deepEqual(lentBy(pile.state.pools, 'gpu'), ppm(1306, 0, 0, 0));
+  pile.pass(60_000);
+  const last = pile.state.pools.changes.slice(-4).map(({ algorithmClass, cause }) => [algorithmClass, cause]);
+  assert.deepEqual(last, [
+    ['cpu', 'high'],
+    ['cpu', 'reserve_empty'],
+    ['gpu', 'low'],
+    ['cpu', 'served_first'],
+  ]);
+  assert.deepEqual(poolOf(pile, 'gpu').ppm, ppm(20_000, 20_000, 20_000, 20_000));
+  assert.deepEqual(poolOf(pile, 'cpu').ppm, ppm(980_000, 497_777, 0, 0));
+});
+
+function ppm(cpuMillicores: number, memoryMib: number, gpuMillis: number, vramMib: number): Vector {
+  return { cpuMillicores, memoryMib, gpuMillis, vramMib };
+}

@@ -49,13 +49,12 @@ export function addCapacity(sum: Vector, capacity: Capacity, sign: 1 | -1): void
 }
 
 export function mapVector(from: (dimension: Dimension) => number): Vector {
-  const [cpuMillicores, memoryMib, gpuMillis, vramMib] = DIMENSIONS.map(from) as [
-    number,
-    number,
-    number,
-    number,
-  ];
-  return { cpuMillicores, memoryMib, gpuMillis, vramMib };
+  return {
+    cpuMillicores: from('cpuMillicores'),
+    memoryMib: from('memoryMib'),
+    gpuMillis: from('gpuMillis'),
+    vramMib: from('vramMib'),
+  };
 }
 
 export function isSame(a: Readonly<Vector>, b: Readonly<Vector>): boolean {
