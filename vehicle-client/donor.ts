@@ -4,6 +4,7 @@ import type {
   HardwareProfile,
   Hello,
   Offer,
+  Refused,
   RuntimeKind,
   Slot,
   VehicleId,
@@ -47,6 +48,7 @@ export interface DonorParts {
 export type DonorEvent =
   | { readonly kind: 'connected'; readonly stationId: string }
   | ({ readonly kind: 'disconnected' } & LinkDown)
+  | ({ readonly kind: 'constraintRefused' } & ConstraintProblem)
   | LendingEvent
   | JobEvent;
 
@@ -63,6 +65,13 @@ export interface DonorStatus {
   readonly unacknowledgedResults: number;
   /** What the pile wants kept here, and how much of it is here. */
   readonly images: { readonly deployed: number; readonly kept: number };
+  /** Why the pile cannot take the owner's constraint; until it can, it offers nothing here. */
+  readonly constraintProblem: ConstraintProblem | undefined;
+}
+
+export interface ConstraintProblem {
+  readonly detail: string;
+  readonly hint: string;
 }
 
 export class Donor {
@@ -77,6 +86,7 @@ export class Donor {
   readonly #abort = new AbortController();
   #hardware: HardwareProfile | undefined;
   #down: LinkDown | undefined;
+  #constraintProblem: ConstraintProblem | undefined;
   #stopping: Promise<void> | undefined;
 
   constructor(parts: DonorParts) {
@@ -169,6 +179,7 @@ export class Donor {
       jobs: this.#jobs.list(),
       unacknowledgedResults: this.#results.size,
       images: this.#deployed.counts,
+      constraintProblem: this.#constraintProblem,
     };
   }
 
@@ -218,6 +229,7 @@ export class Donor {
 
   #welcomed(welcome: Welcome): void {
     this.#down = undefined;
+    this.#constraintProblem = undefined;
     this.#parts.log.info(
       { stationId: welcome.stationId, epoch: welcome.epoch, leaseMs: welcome.leaseMs },
       'welcomed',
@@ -259,16 +271,31 @@ export class Donor {
       case 'blobPull':
         return void this.#shelf.answer(body, correlationId);
       case 'refused':
-        if (!this.#results.refused(correlationId, body.retryable)) {
-          this.#parts.log.warn({ reasons: body.reasons }, 'the pile refused something');
-        }
-        return;
+        return this.#refused(body, correlationId);
       case 'accepted':
       case 'delivery':
       case 'taskUpdate':
       case 'statusReport':
         this.#parts.log.warn({ kind: body.kind }, 'the pile sent a donor what only requesters hear');
     }
+  }
+
+  #refused({ reasons, retryable }: Refused, correlationId: number): void {
+    if (this.#results.refused(correlationId, retryable)) return;
+    const problem = reasons.find(({ code }) => code === 'constraint_invalid');
+    if (problem === undefined) {
+      this.#parts.log.warn({ reasons }, 'the pile refused something');
+      return;
+    }
+    // Every report carries the constraint, and is answered so.
+    if (this.#constraintProblem?.detail === problem.detail) return;
+    const { detail, hint } = problem;
+    this.#constraintProblem = { detail, hint };
+    this.#parts.log.warn(
+      { detail, hint },
+      "the pile cannot take the owner's constraint, and offers nothing here",
+    );
+    this.#parts.onEvent?.({ kind: 'constraintRefused', detail, hint });
   }
 
   #acknowledged(ack: Extract<DownBody, { kind: 'resultAck' }>): void {

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { createHash, randomBytes } from 'node:crypto';
 import { test, type TestContext } from 'node:test';
 import type { AlgorithmId, BlobRef, Deploy, Digest, Offer, RuntimeKind } from '@plugpool/proto';
-import type { Donor } from '../../vehicle-client/donor.ts';
+import type { Donor, DonorEvent } from '../../vehicle-client/donor.ts';
 import { PlugpoolError } from '../../vehicle-client/errors.ts';
 import { EchoRuntime } from '../../vehicle-client/runtimes/echo/runtime.ts';
 import { startDonor, type DonorOptions } from '../../vehicle-client/start-donor.ts';
@@ -398,6 +398,28 @@ test("the owner's constraint stands in every report, and an owner without one sa
   const free = await scene(t);
   free.pile.cut();
   assert.equal('constraint' in (await free.pile.next('capacity')).body, false);
+});
+
+test('a constraint that the pile cannot take is told once, for as long as the connection lasts', async (t) => {
+  const events: DonorEvent[] = [];
+  const policy = { ...donorOptions('', '').policy, requestConstraint: 'request.cors > 1' };
+  const { pile, donor } = await scene(t, {}, { policy, onEvent: (event) => events.push(event) });
+  const reason = {
+    code: 'constraint_invalid',
+    detail: 'no field cors',
+    hint: 'did you mean cores?',
+  } as const;
+  const refused = { kind: 'refused', reasons: [reason], retryable: false } as const;
+  pile.send(LENDER, refused, refused, echoOffer('a', new Uint8Array()));
+  await pile.next('result');
+  assert.deepEqual(
+    events.filter(({ kind }) => kind === 'constraintRefused'),
+    [{ kind: 'constraintRefused', detail: 'no field cors', hint: 'did you mean cores?' }],
+  );
+  assert.equal(donor.status().constraintProblem?.detail, 'no field cors');
+  pile.cut();
+  await pile.next('capacity');
+  assert.equal(donor.status().constraintProblem, undefined);
 });
 
 test('a large output waits for the pile to pull it, over a lost connection and a restart', async (t) => {

@@ -130,6 +130,8 @@ function describe(event: DonorEvent | Said): string {
       return `connected to ${event.stationId}`;
     case 'disconnected':
       return `no connection: ${event.detail}; trying again`;
+    case 'constraintRefused':
+      return `the pile cannot take the constraint, and offers nothing here: ${event.detail} (${event.hint})`;
     case 'lending':
       return `lending ${describeCapacity(event.lendable)}`;
     case 'notLending':

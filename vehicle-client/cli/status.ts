@@ -27,6 +27,7 @@ export interface StatusJson {
   }[];
   readonly unacknowledgedResults: number;
   readonly images: { readonly deployed: number; readonly kept: number };
+  readonly constraintProblem: { readonly detail: string; readonly hint: string } | null;
 }
 
 export function statusJson(status: DonorStatus): StatusJson {
@@ -53,6 +54,7 @@ export function statusJson(status: DonorStatus): StatusJson {
     })),
     unacknowledgedResults: status.unacknowledgedResults,
     images: status.images,
+    constraintProblem: status.constraintProblem ?? null,
   };
 }
 
@@ -61,6 +63,9 @@ export function describeStatus(status: StatusJson): string {
     ['vehicle', status.vehicle],
     ['pile', describePile(status)],
     ['lends', status.lendable === null ? `nothing: ${status.reason}` : describeCapacity(status.lendable)],
+    ...(status.constraintProblem === null
+      ? []
+      : [['constraint', `the pile cannot take it: ${describeProblem(status.constraintProblem)}`]]),
     ...(status.leavingAt === null ? [] : [['leaving', describeTime(new Date(status.leavingAt))]]),
     ...(status.hardware === null ? [] : [['machine', describeHardware(status.hardware)]]),
     ['results kept', String(status.unacknowledgedResults)],
@@ -75,6 +80,10 @@ export function describeStatus(status: StatusJson): string {
     describeDuration(job.cpuMs),
   ]);
   return `${lines.join('\n')}\n\n${table(['TASK', 'ALGORITHM', 'ATTEMPT', 'STATE', 'CPU'], rows)}`;
+}
+
+function describeProblem({ detail, hint }: NonNullable<StatusJson['constraintProblem']>): string {
+  return `${detail} (${hint}); until then it offers nothing here`;
 }
 
 function describePile({ connected, stationId, connectionProblem }: StatusJson): string {
