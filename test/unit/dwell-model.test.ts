@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import type { ConnectorId } from '@plugpool/proto';
 import { DEFAULT_DWELL, DwellModel } from '../../agent/core/dwell/dwell-model.ts';
+import { ratio, type RatioRow } from '../../agent/core/dwell/ratio-table.ts';
 import type { StaySoFar } from '../../agent/core/dwell/stay-so-far.ts';
 import type { StayRecord } from '../../agent/core/records.ts';
 import { Chance } from '../../bench/sessions/chance.ts';
@@ -200,4 +201,19 @@ test('a wall clock that jumps twenty years ahead makes nobody forget what was le
   const before = daily(200, (day) => stay(day, 12, 240));
   const model = taught([...before, stay(200 + 365 * 20, 12, 5)]);
   assert.ok(model.residual(soFar(201, 12, 30)).survives(2 * HOUR_MS) > 0.8);
+});
+
+test('the example of docs/dwell.md can be checked by hand', () => {
+  const perStay = -Math.log(0.5 / 0.9) / 20 + (8 * Math.log(5)) / 223;
+  assert.ok(Math.abs(perStay - 0.0871) < 1e-4);
+  const row = (observed: number, expected: number): RatioRow => ({
+    observed: Float64Array.of(observed),
+    expected: Float64Array.of(expected),
+  });
+  const all = ratio(row(8, 16 * perStay), 0, 2, 1);
+  const hazardPerMin = (perStay / 9) * all;
+  const connector = ratio(row(0, 6 * 9 * hazardPerMin), 0, 0.5, 1);
+  assert.ok(Math.abs(all - 2.95) < 0.01 && Math.abs(connector - 0.245) < 0.001);
+  assert.ok(Math.abs(Math.exp(-9 * hazardPerMin * connector) - 0.94) < 0.005);
+  assert.ok(Math.abs(Math.exp(-9 * hazardPerMin) - 0.77) < 0.005);
 });
