@@ -11,6 +11,8 @@ import type { Clock } from './ports.ts';
 
 /** Bytes of all awaited pulls that run at once, and of one for later beside them; the others wait their turn. */
 export const PULLING_BYTES_MAX = 128 * 1024 * 1024;
+/** Chunks asked for of a pull for later: a lease that comes meanwhile has no more than these before its own. */
+export const CHUNK_WINDOW_AHEAD = 2;
 /** Pulls that run or wait. */
 export const PULLS_MAX = 1024;
 /** A chunk that does not come in this time is asked for again … */
@@ -189,7 +191,8 @@ export class BlobPulls {
   #askMore(pull: Pull): void {
     const welcome = this.#conversation.welcome;
     if (welcome === undefined || (pull.urgency === 'ahead' && this.#awaitedCount > 0)) return;
-    while (pull.asked.size < CHUNK_WINDOW && pull.askedTo < pull.blob.sizeBytes) {
+    const window = pull.urgency === 'ahead' ? CHUNK_WINDOW_AHEAD : CHUNK_WINDOW;
+    while (pull.asked.size < window && pull.askedTo < pull.blob.sizeBytes) {
       const length = Math.min(welcome.chunkBytesMax, pull.blob.sizeBytes - pull.askedTo);
       this.#ask(pull, pull.askedTo, length, 1);
       pull.askedTo += length;

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { createHash, randomBytes } from 'node:crypto';
 import { test, type TestContext } from 'node:test';
 import type { AlgorithmId, BlobRef, Deploy, Digest, Offer, RuntimeKind } from '@plugpool/proto';
+import { CHUNK_WINDOW_AHEAD } from '../../vehicle-client/blob-pulls.ts';
 import type { Donor, DonorEvent } from '../../vehicle-client/donor.ts';
 import { PlugpoolError } from '../../vehicle-client/errors.ts';
 import { EchoRuntime } from '../../vehicle-client/runtimes/echo/runtime.ts';
@@ -304,7 +305,8 @@ test('an image that is fetched ahead makes way for the image of a lease', async 
   const [ahead, leased] = [pile.put(randomBytes(1_500_000)), pile.put(randomBytes(1_000_000))];
   pile.servesBlobs = false;
   pile.send(LENDER, deployOf(['wasm', ahead]));
-  for (let i = 0; i < 8; i++) await pile.next('blobPull', ({ body }) => body.digest === ahead.digest);
+  for (let i = 0; i < CHUNK_WINDOW_AHEAD; i++)
+    await pile.next('blobPull', ({ body }) => body.digest === ahead.digest);
   pile.send(LENDER, heldOffer('a', { image: leased }));
   for (let i = 0; i < 8; i++) await pile.next('blobPull', ({ body }) => body.digest === leased.digest);
   pile.servesBlobs = true;
@@ -314,7 +316,7 @@ test('an image that is fetched ahead makes way for the image of a lease', async 
   const asked = pile.unread('blobPull').map(({ body }) => body);
   const lastLeased = asked.findLastIndex(({ digest }) => digest === leased.digest);
   const firstNew = asked.findIndex(
-    ({ digest, offset }) => digest === ahead.digest && offset >= 8 * 64 * 1024,
+    ({ digest, offset }) => digest === ahead.digest && offset >= CHUNK_WINDOW_AHEAD * 64 * 1024,
   );
   assert.ok(lastLeased < firstNew, `${lastLeased} < ${firstNew}`);
 });
@@ -324,7 +326,7 @@ test('a lease for the image that is being fetched ahead takes over what is here 
   const image = pile.put(randomBytes(1_500_000));
   pile.servesBlobs = false;
   pile.send(LENDER, deployOf(['wasm', image]));
-  for (let i = 0; i < 8; i++) await pile.next('blobPull');
+  for (let i = 0; i < CHUNK_WINDOW_AHEAD; i++) await pile.next('blobPull');
   pile.send(LENDER, heldOffer('a', { image }), heldOffer('b'));
   // It was heard in one frame with the first.
   await held.started(1);

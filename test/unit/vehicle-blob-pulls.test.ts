@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import type { BlobPull, BlobRef, Digest, Epoch, Welcome } from '@plugpool/proto';
 import { CHUNK_WINDOW } from '@plugpool/proto';
-import { BlobPulls, PULLING_BYTES_MAX } from '../../vehicle-client/blob-pulls.ts';
+import { BlobPulls, CHUNK_WINDOW_AHEAD, PULLING_BYTES_MAX } from '../../vehicle-client/blob-pulls.ts';
 import type { Clock } from '../../vehicle-client/ports.ts';
 import { refOf } from '../integration/vehicle-scripted-pile.ts';
 
@@ -78,7 +78,7 @@ test('what is pulled for later pauses while somebody waits for anything, and the
   assert.equal(askedOf(later), 0, 'what was asked for is taken, no more is asked for');
   while (answer(now));
   assert.equal((await nowCame).length, now.sizeBytes);
-  assert.equal(askedOf(later), CHUNK_WINDOW);
+  assert.equal(askedOf(later), CHUNK_WINDOW_AHEAD);
   while (answer());
   assert.equal((await laterCame).length, later.sizeBytes);
 });
