@@ -93,6 +93,8 @@ function addAlgorithm(turn: Turn, added: Omit<AlgorithmRecord, 'state' | 'addedW
     );
   const algorithm: AlgorithmRecord = { ...added, state: 'active', addedWallMs: now.wallMs };
   state.algorithms.set(key, algorithm);
+  // Its demand may be another than the one that its runs were measured against.
+  if (known !== undefined) forgetProfile(turn, algorithm);
   write(turn, { change: 'putAlgorithm', algorithm });
   lookAgain(turn);
   return { ok: true, value: algorithm };

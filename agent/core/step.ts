@@ -32,7 +32,7 @@ import type { Client, State } from './state.ts';
 import { onCancel } from './cancel.ts';
 import { deployImages } from './deploy.ts';
 import { countDonor } from './pools/pools.ts';
-import { alignPools } from './pools/replan.ts';
+import { alignPools, keepPools } from './pools/replan.ts';
 import { watchPools } from './pools/watch.ts';
 import { onTimer } from './time.ts';
 import { beginTurn, log, refuse, writeInstances, type Turn } from './turn.ts';
@@ -105,7 +105,8 @@ function apply(turn: Turn, event: Event): void {
       return forgetOld(turn);
     case 'stopping':
       turn.state.stopping = true;
-      return;
+      // The forecast of the day is not learned again after a restart.
+      return keepPools(turn);
     default:
       return assertNever(event);
   }

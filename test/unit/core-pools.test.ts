@@ -10,6 +10,7 @@ import { POOLS_NAME } from '../../agent/core/pools/learned.ts';
 import { borrowedBy, lentBy, reservePpm, standing, type SubPool } from '../../agent/core/pools/pools.ts';
 import { poolsView } from '../../agent/core/pools/view.ts';
 import { DIMENSIONS, mapVector, type Vector } from '../../agent/core/pools/vector.ts';
+import { profileOf } from '../../agent/core/profile.ts';
 import type { Settings } from '../../agent/core/settings.ts';
 import { step } from '../../agent/core/step.ts';
 import { checkLaws } from '../simulation/laws.ts';
@@ -316,6 +317,34 @@ test('what runs used moves a class, after a restart too, and the sub-pools with 
   pile.restart();
   pile.step({ kind: 'tick' });
   assert.deepEqual([...pile.state.pools.subPools.keys()], ['cpu']);
+});
+
+test('an agent that stops keeps its forecast, and time without an agent counts', () => {
+  const pile = pileOfTwo({ poolHalfLifeMs: 3_600_000 });
+  run(pile, 'sum', 100);
+  const time = { nowMs: pile.nowMs, halfLifeMs: 3_600_000 };
+  const before = expectedDemand(pile.state.pools.forecast, time).cpu.cpuMillicores;
+  pile.step({ kind: 'stopping' });
+  // What may wait is written with the next commit, or by the engine when it stops.
+  pile.addAlgorithm('sort');
+  pile.jump(3_600_000);
+  pile.restart();
+  const after = expectedDemand(pile.state.pools.forecast, { ...time, nowMs: pile.nowMs }).cpu.cpuMillicores;
+  assert.ok(Math.abs(after - before / 2) < before / 100, `${before} became ${after}`);
+});
+
+test('an algorithm that is catalogued again with another demand is learned anew', () => {
+  const pile = newPile();
+  pile.addAlgorithm('guess', [{ cpuMillicores: 500, memoryMib: 6000 }]);
+  const [algorithm] = pile.state.algorithms.values();
+  assert.ok(algorithm);
+  profileOf(pile.state, algorithm).learned = { runs: 50, cpuMillicores: 1, memoryMib: 1, gpuMillis: 0 };
+  pile.addAlgorithm('guess', [{ cpuMillicores: 8000, memoryMib: 10 }]);
+  assert.equal(pile.disk.learned.get('use:guess@1'), 'null');
+  pile.restart();
+  pile.step({ kind: 'tick' });
+  assert.deepEqual([...pile.state.pools.subPools.keys()], ['cpu']);
+  assert.deepEqual(pile.state.damaged, []);
 });
 
 test('a steady load is forecast as what it is, and half of it is forgotten in a half-life', () => {

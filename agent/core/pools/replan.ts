@@ -84,6 +84,7 @@ function expectedOf(
 
 /** May be lost without breaking a promise: the next start would plan again. */
 export function keepPools(turn: Turn): void {
+  if (!turn.state.settings.subPools) return;
   writeLazily(turn, {
     change: 'putLearned',
     name: POOLS_NAME,
