@@ -19,6 +19,10 @@ const BENCHES: Readonly<Record<string, Bench>> = {
     about: 'memory of the agent with 50 vehicles, memory and idle load of a vehicle client',
     load: () => import('./footprint.ts'),
   },
+  match: {
+    about: 'decisions of the matcher: how many a second, how long one takes, how much memory',
+    load: () => import('./match.ts'),
+  },
   start: {
     about: 'from grant to the first instruction of a module, with a warm and a cold child',
     load: () => import('./start.ts'),

@@ -1,8 +1,5 @@
 /** Every bound of the agent's memory and patience, in one place (law 7). Those of the wire are in proto/limits.ts. */
 
-/** Tasks that are accepted and not yet delivered. */
-export const OPEN_TASKS_MAX = 20_000;
-export const OPEN_TASKS_PER_VEHICLE_MAX = 5_000;
 /** Bytes of inline inputs and arguments of tasks that have not ended; outputs are on disk alone. */
 export const INLINE_BYTES_TOTAL_MAX = 64 * 1024 * 1024;
 export const INLINE_BYTES_PER_VEHICLE_MAX = 16 * 1024 * 1024;

@@ -9,7 +9,8 @@
  * together: before anything is granted, placements are moved where that makes room for one more (make-room.ts).
  */
 import { whyNotEligible } from './donor.ts';
-import { DonorSearch, isPossible } from './donor-search.ts';
+import { DonorSearch } from './donor-search.ts';
+import { frontOf, type FrontOrder } from './front.ts';
 import { choose, type Choice } from './feasible.ts';
 import { gangOf, placeGangs } from './gang.ts';
 import { makeRoom } from './make-room.ts';
@@ -69,11 +70,12 @@ function chooseTargetRequester(turn: Turn, donor: Donor): RankedRequest | undefi
   for (const group of state.waiting.groups()) {
     const choice = choose(state, group.need, donor, turn.now);
     if (choice === undefined) continue;
-    const ranked = frontOf(turn, group, donor, choice);
+    const ranked = rankFront(turn, group, 'fair', donor, choice);
     if (ranked === undefined) continue;
     if (best === undefined || compareRequests(ranked, best) < 0) best = ranked;
-    if (!ranked.isDue) continue;
-    if (due === undefined || compareTurns(ranked.instance, due.instance) < 0) due = ranked;
+    const first = rankFront(turn, group, 'due', donor, choice);
+    if (first?.isDue !== true) continue;
+    if (due === undefined || compareTurns(first.instance, due.instance) < 0) due = first;
   }
   const isFair = due === undefined || best?.instance === due.instance;
   if (!isFair) state.grantsSinceDue += 1;
@@ -82,18 +84,15 @@ function chooseTargetRequester(turn: Turn, donor: Donor): RankedRequest | undefi
   return due ?? best;
 }
 
-/** Of those who need the same, the one whose turn it is on that donor. */
-function frontOf(turn: Turn, group: WaitingGroup, donor: Donor, choice: Choice): RankedRequest | undefined {
-  let best: RankedRequest | undefined;
-  const suits = (instance: Instance): boolean =>
-    gangOf(instance) === undefined && isPossible(turn, instance, donor, choice);
-  for (const queue of group.queues.values()) {
-    const instance = queue.find(suits);
-    if (instance === undefined) continue;
-    const ranked = rankRequest(turn.state, instance, donor, choice, group.need, turn.now);
-    if (best === undefined || compareRequests(ranked, best) < 0) best = ranked;
-  }
-  return best;
+function rankFront(
+  turn: Turn,
+  group: WaitingGroup,
+  order: FrontOrder,
+  donor: Donor,
+  choice: Choice,
+): RankedRequest | undefined {
+  const front = frontOf(turn, group, order, donor, choice);
+  return front && rankRequest(turn.state, front, donor, choice, group.need, turn.now);
 }
 
 /** Largest first, since small ones still find a place when the large ones have theirs. */

@@ -2,6 +2,7 @@
 import type { Now } from '@plugpool/proto';
 import { dominantShare } from './capacity.ts';
 import type { Choice } from './feasible.ts';
+import type { Front } from './front.ts';
 import type { Need } from './need.ts';
 import { standing } from './pools/pools.ts';
 import type { Donor, Instance, State } from './state.ts';
@@ -95,7 +96,7 @@ export function compareTurns(a: Instance, b: Instance): number {
 
 export function rankRequest(
   state: State,
-  instance: Instance,
+  { instance, band }: Front,
   donor: Donor,
   choice: Choice,
   need: Need,
@@ -106,7 +107,7 @@ export function rankRequest(
     choice,
     need,
     borrows: standing(state.pools, choice.way.class, choice.placement.demand) === 'within' ? 0 : 1,
-    band: 0,
+    band,
     isDue: instance.turnMonoMs <= now.monoMs,
     laxityMs: instance.turnMonoMs - now.monoMs - choice.runMs,
     fills: dominantShare(choice.placement.demand, donor.free),

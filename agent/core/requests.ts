@@ -15,8 +15,6 @@ import { candidates } from './catalogue.ts';
 import {
   INLINE_BYTES_PER_VEHICLE_MAX,
   INLINE_BYTES_TOTAL_MAX,
-  OPEN_TASKS_MAX,
-  OPEN_TASKS_PER_VEHICLE_MAX,
 } from './limits.ts';
 import type { TaskRecord } from './records.ts';
 import type { KnownRequest } from './known-requests.ts';
@@ -126,10 +124,10 @@ function whyFull(state: State, vehicleId: VehicleId, body: TaskRequest): Reason[
   const hint = 'acknowledge deliveries, and ask again when some tasks have ended';
   if (state.stopping)
     reasons.push({ code: 'shutting_down', detail: 'the pile is stopping', hint: 'ask again in a minute' });
-  if (state.tasks.size >= OPEN_TASKS_MAX)
+  if (state.tasks.size >= state.settings.openTasksMax)
     reasons.push({ code: 'too_many_tasks', detail: `the pile holds ${state.tasks.size} open tasks`, hint });
   const own = state.openTasksOf.get(vehicleId)?.size ?? 0;
-  if (own >= OPEN_TASKS_PER_VEHICLE_MAX)
+  if (own >= state.settings.openTasksPerVehicleMax)
     reasons.push({ code: 'too_many_tasks', detail: `${vehicleId} has ${own} open tasks`, hint });
   const bytes = inlineBytesOf(body);
   if (state.inlineBytes + bytes > INLINE_BYTES_TOTAL_MAX)

@@ -32,6 +32,9 @@ export interface Settings {
   readonly departuresMax: number;
   /** Failures of donors' own doing after which a task is given up. */
   readonly crashesMax: number;
+  /** Tasks that are accepted and not yet delivered, in all and of one vehicle. */
+  readonly openTasksMax: number;
+  readonly openTasksPerVehicleMax: number;
   readonly deadlineDefaultMs: number;
   readonly deadlineMaxMs: number;
   /** A request that has waited this long has its turn, however late its deadline. */
@@ -110,6 +113,8 @@ export const DEFAULT_SETTINGS: Omit<Settings, 'wire'> = {
   restMs: 10_000,
   departuresMax: 20,
   crashesMax: 3,
+  openTasksMax: 20_000,
+  openTasksPerVehicleMax: 5_000,
   deadlineDefaultMs: 24 * 3600 * 1000,
   deadlineMaxMs: 7 * 24 * 3600 * 1000,
   ageBoundMs: 60_000,

@@ -2,16 +2,25 @@
 import type { Instance } from './state.ts';
 
 export class TurnQueue {
+  /** Whose instances they are. */
+  readonly payer: string;
   #members: Instance[] = [];
   /** Those before it were taken. */
   #front = 0;
+
+  constructor(payer: string) {
+    this.payer = payer;
+  }
 
   get size(): number {
     return this.#members.length - this.#front;
   }
 
-  first(): Instance | undefined {
-    return this.#members[this.#front];
+  /** Of a queue that is not empty. */
+  first(): Instance {
+    const first = this.#members[this.#front];
+    if (first === undefined) throw new Error('nobody stands in this queue');
+    return first;
   }
 
   /** The first that `suits`, in the order of turns. */
@@ -59,7 +68,7 @@ export class TurnQueue {
   }
 }
 
-function isBefore(a: Instance, b: Instance): boolean {
+export function isBefore(a: Instance, b: Instance): boolean {
   if (a.turnMonoMs !== b.turnMonoMs) return a.turnMonoMs < b.turnMonoMs;
   return a.order < b.order;
 }
