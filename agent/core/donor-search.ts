@@ -1,15 +1,12 @@
 /** Looks for the best donor of one instance: at those that may suit, in about the order in which they do. */
 import { choose, pairObstacle, runObstacle, type Choice } from './feasible.ts';
-import { wallMsFor } from './expected-run.ts';
+import { shortestRunMs } from './expected-run.ts';
 import { BELIEVED_SPEED_MILLIS_MAX, DONORS_COMPARED_MAX } from './limits.ts';
 import type { Need, Way } from './need.ts';
 import { compareDonors, type RankedDonor } from './rank.ts';
 import type { AtLeast } from './donor-index.ts';
-import type { Donor, Instance } from './state.ts';
+import type { Donor, Instance, State } from './state.ts';
 import type { Turn } from './turn.ts';
-
-/** Of the estimate: no quantile of a learned run time is below it. */
-const SHORTEST_RUN = 0.25;
 
 export class DonorSearch {
   /** Some donor was passed over for what concerns this instance alone. */
@@ -31,7 +28,7 @@ export class DonorSearch {
   run(): RankedDonor | undefined {
     const { state, now } = this.#turn;
     for (const way of this.#need.ways) {
-      state.index.eachWithAtLeast(atLeast(way), now.monoMs, (donor) => this.#consider(donor));
+      state.index.eachWithAtLeast(atLeast(state, way), now.monoMs, (donor) => this.#consider(donor));
       // A later way is second choice, whatever the donor.
       if (this.#best !== undefined) break;
     }
@@ -60,14 +57,14 @@ export function isPossible({ state, now }: Turn, instance: Instance, donor: Dono
   return runObstacle(state, instance, donor, choice, now) === undefined;
 }
 
-/** What no donor may lack, were it the fastest that is believed and the run shorter than was ever seen. */
-function atLeast({ demand, workMncs }: Way): AtLeast {
-  const { cpuMillicores, memoryMib, gpu } = demand;
+/** What no donor may lack, were it the fastest that is believed. */
+function atLeast(state: State, way: Way): AtLeast {
+  const { cpuMillicores, memoryMib, gpu } = way.demand;
   return {
     cpuMillicores,
     memoryMib,
     gpuMillis: gpu?.shareMillis ?? 0,
     vramMib: gpu?.vramMib ?? 0,
-    stayMs: wallMsFor(workMncs, demand, BELIEVED_SPEED_MILLIS_MAX) * SHORTEST_RUN,
+    stayMs: shortestRunMs(state, way, BELIEVED_SPEED_MILLIS_MAX),
   };
 }

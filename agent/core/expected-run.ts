@@ -1,13 +1,9 @@
 /** How long a run takes on a donor: its work, by the donor's speed and the cores that the demand takes. Pure. */
 import type { Demand } from '@plugpool/proto';
+import { algorithmKey } from './algorithm-key.ts';
 import type { Way } from './need.ts';
+import type { RunTime } from './run-time.ts';
 import type { Donor, State } from './state.ts';
-
-export interface RunTime {
-  readonly medianMs: number;
-  /** Equally likely each. */
-  readonly quantilesMs: readonly number[];
-}
 
 export function speedMillisOf(donor: Donor | undefined): number {
   return donor?.hardware?.speedMillis ?? 1000;
@@ -24,7 +20,20 @@ export function wallMsFor(workMncs: number, demand: Demand, speedMillis: number)
   return cpuMsFor(workMncs, speedMillis) / Math.min(cores, Math.max(1, demand.threads));
 }
 
-export function runTimeOf(_state: State, way: Way, donor: Donor): RunTime {
-  const medianMs = wallMsFor(way.workMncs, way.demand, speedMillisOf(donor));
-  return { medianMs, quantilesMs: [medianMs] };
+/** By the estimate, and by how estimates of that program and runs of its class on that donor have held. */
+export function runTimeOf(state: State, way: Way, donor: Donor): RunTime {
+  const estimateMs = wallMsFor(way.workMncs, way.demand, speedMillisOf(donor));
+  const slowness = state.health.slowness(donor.vehicleId, way.class);
+  const quantilesMs = state.runTimes.settledRatios(keyOf(way)).map((ratio) => ratio * estimateMs * slowness);
+  return { medianMs: quantilesMs[2] ?? estimateMs, quantilesMs };
+}
+
+/** The shortest that a run of that way may take on a core of that speed, of the five points that are reckoned with. */
+export function shortestRunMs(state: State, way: Way, speedMillis: number): number {
+  const [shortest = 1] = state.runTimes.settledRatios(keyOf(way));
+  return shortest * wallMsFor(way.workMncs, way.demand, speedMillis);
+}
+
+function keyOf({ algorithm }: Way): string {
+  return algorithmKey(algorithm.id, algorithm.version);
 }

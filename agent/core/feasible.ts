@@ -4,7 +4,8 @@ import { fit, type Placement, type ShortOf } from './capacity.ts';
 import { constraintHolds, ownerAllows } from './constraints.ts';
 import { whyNotEligible, type Ineligible } from './donor.ts';
 import type { Need, Way } from './need.ts';
-import { runTimeOf, type RunTime } from './expected-run.ts';
+import { runTimeOf } from './expected-run.ts';
+import type { RunTime } from './run-time.ts';
 import type { Donor, Instance, State } from './state.ts';
 import { probabilityToFinish } from './stay.ts';
 import { isTrusted } from './trust.ts';
@@ -122,7 +123,7 @@ function tryWay(
   now: Now,
   obstacles: Obstacle[] | undefined,
 ): Choice | undefined {
-  const program = programObstacle(way, donor);
+  const program = programObstacle(way, donor) ?? restObstacle(state, way, donor, now);
   const verdict = fit(donor.free, way.demand);
   if (program !== undefined || !verdict.ok) {
     if (obstacles === undefined) return undefined;
@@ -155,6 +156,13 @@ function programObstacle({ algorithm }: Way, donor: Donor): Obstacle | undefined
   if (allowed.length > 0 && !allowed.includes(algorithm.id))
     return { test: 'algorithm_not_allowed', algorithm: algorithm.id };
   return undefined;
+}
+
+/** It failed, or was slow, where others were not. After the rest a single task is tried. */
+function restObstacle(state: State, way: Way, { vehicleId }: Donor, now: Now): Obstacle | undefined {
+  const verdict = state.health.verdict(vehicleId, way.class, now);
+  if (verdict.state !== 'resting') return undefined;
+  return { test: 'donor_resting', forMs: Math.round(verdict.untilMonoMs - now.monoMs) };
 }
 
 /** Until the program runs there: its image may have to be fetched first. */

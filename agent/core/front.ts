@@ -36,7 +36,7 @@ export function frontOf(
   for (const queue of group.inTurn) {
     const comesLater = best !== undefined && compareTurns(queue.first(), best.instance) > 0;
     if (comesLater && best?.band === 0) break;
-    const band = order === 'due' ? 0 : 0 * turn.now.monoMs;
+    const band = order === 'due' ? 0 : turn.state.usage.band(queue.payer, turn.now);
     if (best !== undefined && (band > best.band || (comesLater && band === best.band))) continue;
     const instance = queue.find(suits);
     if (instance === undefined) continue;

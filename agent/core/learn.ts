@@ -1,5 +1,5 @@
 /** What an attempt that ended teaches, and what a lease takes of its payer's share: where results and leases meet what is learned. */
-import type { Now, Used } from '@plugpool/proto';
+import type { Now, Used, VehicleId } from '@plugpool/proto';
 import { speedMillisOf, wallMsFor } from './expected-run.ts';
 import { classOf, featureOf, type AlgorithmClass } from './feature.ts';
 import type { StoredState } from './records.ts';
@@ -63,6 +63,16 @@ export function learnFromResult(turn: Turn, instance: Instance, lease: Lease, us
   const seen = isComparable ? slownessOf(runMs, medianMs) : 1;
   state.health.learn(vehicleId, of, { kind: 'succeeded', slowness: seen }, now);
   state.runTimes.learn({ algorithmKey: key, runMs, expectedMs: expectedMs * slowness });
+  if (state.runTimes.settle(key)) tryAgain(turn, key);
+  wakeAfterRest(turn, vehicleId, of);
+}
+
+/** Its runs take longer, or not as long, as was thought: who waits for it looks for a donor as if it were new. */
+function tryAgain({ state, newcomers }: Turn, key: string): void {
+  for (const { need, queues } of state.waiting.groups()) {
+    if (!need.ways.some(({ algorithm }) => algorithmKey(algorithm.id, algorithm.version) === key)) continue;
+    for (const queue of queues.values()) for (const instance of queue) newcomers.add(instance);
+  }
 }
 
 function slownessOf(runMs: number, medianMs: number): number {
@@ -79,11 +89,17 @@ export function learnFromCrash(turn: Turn, lease: Lease): void {
   const othersSucceed = state.runTimes.runs(algorithmKey(algorithm.id, algorithm.version)) > 0;
   const of = healthClassOf(state.settings, demand);
   state.health.learn(vehicleId, of, { kind: 'failed', othersSucceed }, now);
+  wakeAfterRest(turn, vehicleId, of);
+}
+
+/** When its rest is over the donor may be tried again, though nothing about it changed. */
+function wakeAfterRest({ state, now }: Turn, vehicleId: VehicleId, of: AlgorithmClass): void {
+  const verdict = state.health.verdict(vehicleId, of, now);
+  if (verdict.state === 'resting') state.timers.set(`rested:${vehicleId}/${of}`, verdict.untilMonoMs);
 }
 
 export function learnFromGrant({ state, now }: Turn, instance: Instance, lease: Lease): void {
   state.usage.start(instance.task.payer, lease.demand, now);
-  state.health.granted(lease.vehicleId, healthClassOf(state.settings, lease.demand), now);
 }
 
 function expectedMsOf(state: State, { task }: Instance, { algorithm, demand, vehicleId }: Lease): number {

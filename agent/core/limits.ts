@@ -60,4 +60,4 @@ export const RUN_TIMES_MAX = ALGORITHMS_MAX;
 /** Vehicles × classes whose health is known; the one that was heard of longest ago is forgotten first. */
 export const HEALTH_RECORDS_MAX = 10_000;
 /** Who pays, of whom the use is remembered: above the leases there can be, so that none who holds one is forgotten. */
-export const PAYERS_MAX = 2 * OPEN_TASKS_MAX;
+export const PAYERS_MAX = 40_000;

@@ -49,6 +49,7 @@ export class Plan {
     this.#placed.set(instance, placed);
     this.#setFree(donor, freeOf(donor.free, [choice.placement]));
     this.#countInPool(choice, 1);
+    this.#turn.state.health.granted(donor.vehicleId, choice.way.class, this.#turn.now);
     this.#turn.state.waiting.remove(instance);
     this.#turn.newcomers.delete(instance);
   }

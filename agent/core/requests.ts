@@ -12,10 +12,7 @@ import type {
 } from '@plugpool/proto';
 import { awaitBlob, TOO_MANY_UPLOADS } from './blobs.ts';
 import { candidates } from './catalogue.ts';
-import {
-  INLINE_BYTES_PER_VEHICLE_MAX,
-  INLINE_BYTES_TOTAL_MAX,
-} from './limits.ts';
+import { INLINE_BYTES_PER_VEHICLE_MAX, INLINE_BYTES_TOTAL_MAX } from './limits.ts';
 import type { TaskRecord } from './records.ts';
 import type { KnownRequest } from './known-requests.ts';
 import type { Client, Instance, State, Task } from './state.ts';

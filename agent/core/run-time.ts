@@ -37,6 +37,9 @@ const RATIO_MAX = 1_000;
 /** Standard normal deviates of 10, 30, 50, 70 and 90 %. */
 const DEVIATES = [-1.2815515655446004, -0.5244005127080409, 0, 0.5244005127080409, 1.2815515655446004];
 
+/** An estimate that moved by less moves no verdict. */
+const SETTLED_WITHIN = 0.1;
+
 interface Learned {
   /** Of the runs and what is left of the prior. */
   weight: number;
@@ -59,6 +62,7 @@ const UNLEARNED = withRatios({
 
 export class RunTimes {
   readonly #learned = new Map<string, Learned>();
+  readonly #settled = new Map<string, readonly number[]>();
   /** Since it was last written. */
   #changed = false;
 
@@ -89,12 +93,30 @@ export class RunTimes {
     return (this.#learned.get(algorithmKey) ?? UNLEARNED).ratios;
   }
 
+  /**
+   * The five points by which matching goes: those of when they were last settled, so that a verdict of this moment is one of
+   * the next, and who waits need not be tried everywhere again after each result.
+   */
+  settledRatios(algorithmKey: string): readonly number[] {
+    return this.#settled.get(algorithmKey) ?? this.ratios(algorithmKey);
+  }
+
+  /** Settles them where they have moved by a tenth; whether they did. */
+  settle(algorithmKey: string): boolean {
+    const before = this.#settled.get(algorithmKey) ?? UNLEARNED.ratios;
+    const ratios = this.ratios(algorithmKey);
+    const isSame = ratios.every((ratio, i) => Math.abs(ratio / (before[i] ?? 1) - 1) < SETTLED_WITHIN);
+    this.#settled.set(algorithmKey, isSame ? before : ratios);
+    return !isSame;
+  }
+
   /** Successful runs that were seen. */
   runs(algorithmKey: string): number {
     return this.#learned.get(algorithmKey)?.runs ?? 0;
   }
 
   forget(algorithmKey: string): void {
+    this.#settled.delete(algorithmKey);
     this.#changed = this.#learned.delete(algorithmKey) || this.#changed;
   }
 
@@ -129,7 +151,9 @@ export class RunTimes {
   /** The one that has been known longest; algorithms are as few, and it is learned again. */
   #forgetOne(): void {
     const [oldest] = this.#learned.keys();
-    if (oldest !== undefined) this.#learned.delete(oldest);
+    if (oldest === undefined) return;
+    this.#learned.delete(oldest);
+    this.#settled.delete(oldest);
   }
 }
 

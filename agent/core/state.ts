@@ -167,6 +167,7 @@ export type TimerName =
   | `rest:${InstanceId}`
   | `report:${VehicleId}`
   | `review:${VehicleId}`
+  | `rested:${VehicleId}/${AlgorithmClass}`
   | `pool:${AlgorithmClass}`
   | 'deploy:pending';
 

@@ -49,10 +49,12 @@ export function onTimer(turn: Turn, name: TimerName): void {
       if (donor !== undefined) refreshDonor(turn, donor);
       return;
     }
+    case 'rested':
     case 'report':
     case 'review': {
-      // Its last report is too old now, or its stay is to be looked at again.
-      const donor = state.donors.get(id as VehicleId);
+      // It may be tried again, its last report is too old now, or its stay is to be looked at again.
+      const [vehicleId] = id.split('/');
+      const donor = state.donors.get(vehicleId as VehicleId);
       if (donor !== undefined) refreshDonor(turn, donor);
       return;
     }

@@ -189,7 +189,7 @@ function everythingIsBounded(pile: SimulatedPile): void {
   const things =
     state.tasks.size +
     3 * instances +
-    3 * state.donors.size +
+    6 * state.donors.size +
     state.sessions.size +
     state.awaitedBlobs.size +
     5;
