@@ -75,7 +75,7 @@ export function toConfig(file: ConfigFile, env: NodeJS.ProcessEnv = process.env)
   };
 }
 
-function toSettings({ station, policy, pools, vehicles, zones }: ConfigFile): Settings {
+function toSettings({ station, policy, pools, dwell, vehicles, zones }: ConfigFile): Settings {
   const { largestDonor } = policy;
   return {
     ...DEFAULT_SETTINGS,
@@ -109,6 +109,11 @@ function toSettings({ station, policy, pools, vehicles, zones }: ConfigFile): Se
     runTimeFactor: policy.runTimeFactor,
     runTimeFloorMs: ms(policy.runTimeFloor),
     referenceMachine: policy.referenceMachine,
+    dwell: {
+      mode: 'learned',
+      utcOffsetMs: dwell.utcOffsetMinutes * 60_000,
+      halfLifeMs: ms(dwell.halfLife),
+    },
     subPools: pools.enabled,
     poolLowMillis: Math.round(pools.lowPercent * 10),
     poolHighMillis: Math.round(pools.highPercent * 10),

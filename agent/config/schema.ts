@@ -133,6 +133,20 @@ function percent(defaultMillis: number, min: number, max: number) {
     .default(defaultMillis / 10);
 }
 
+const DAY_MS = 86_400_000;
+const dwellSchema = z.strictObject({
+  utcOffsetMinutes: z
+    .number()
+    .int()
+    .min(-720)
+    .max(840)
+    .default(DEFAULT_SETTINGS.dwell.utcOffsetMs / 60_000)
+    .describe('Local time where the pile stands, less UTC: by it hours of the day and weekends are told.'),
+  halfLife: duration(DEFAULT_SETTINGS.dwell.halfLifeMs, DAY_MS, 3_650 * DAY_MS).describe(
+    'A stay weighs half as much once stays are learned that ended so much later.',
+  ),
+});
+
 const poolsSchema = z.strictObject({
   enabled: z
     .boolean()
@@ -342,6 +356,7 @@ export const configSchema = z
     storage: storageSchema.prefault({}).describe('What the disk may hold.'),
     policy: policySchema.prefault({}).describe('The numbers by which requests and vehicles are matched.'),
     pools: poolsSchema.prefault({}).describe('How capacity is divided among classes (docs/pools.md).'),
+    dwell: dwellSchema.prefault({}).describe('How departures are learned (docs/dwell.md).'),
     vehicles: vehiclesSchema,
     zones: zonesSchema,
     firmware: z
