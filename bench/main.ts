@@ -23,6 +23,10 @@ const BENCHES: Readonly<Record<string, Bench>> = {
     about: 'decisions of the matcher: how many a second, how long one takes, how much memory',
     load: () => import('./match.ts'),
   },
+  harvest: {
+    about: 'idle power harvested and work lost on real sessions, beside the known schemes',
+    load: () => import('./harvest/bench.ts'),
+  },
   start: {
     about: 'from grant to the first instruction of a module, with a warm and a cold child',
     load: () => import('./start.ts'),
