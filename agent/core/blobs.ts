@@ -1,6 +1,7 @@
 /** Requests and results whose bytes are not on the pile yet: they wait, bounded in number and time, for the upload. */
 import type {
   BlobRef,
+  Checkpoint,
   Digest,
   Envelope,
   Reason,
@@ -20,7 +21,7 @@ import type { AwaitedBlob, Client, State } from './state.ts';
 import { refuse, type Turn } from './turn.ts';
 
 interface Waiting {
-  readonly envelope: Envelope<TaskRequest | Result>;
+  readonly envelope: Envelope<TaskRequest | Result | Checkpoint>;
   readonly bodyHash: string;
 }
 

@@ -86,7 +86,7 @@ export function onHello(turn: Turn, client: Client, hello: Hello, correlationId:
       ...wire,
       keep,
       drop,
-      checkpoints: false,
+      checkpoints: state.settings.checkpoints,
       stationId: state.settings.stationId,
     },
     correlationId,

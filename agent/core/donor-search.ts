@@ -65,6 +65,6 @@ function atLeast(state: State, way: Way): AtLeast {
     memoryMib,
     gpuMillis: gpu?.shareMillis ?? 0,
     vramMib: gpu?.vramMib ?? 0,
-    stayMs: shortestRunMs(state, way, BELIEVED_SPEED_MILLIS_MAX),
+    stayMs: way.checkpoints ? 0 : shortestRunMs(state, way, BELIEVED_SPEED_MILLIS_MAX),
   };
 }

@@ -128,6 +128,8 @@ function inWords(obstacle: Obstacle, { lendable, report }: Donor): string {
       return `it has no ${obstacle.runtime} runtime`;
     case 'leaving_too_soon':
       return `leaving too soon: P = ${(obstacle.millis / 1000).toFixed(2)} < ${(obstacle.barMillis / 1000).toFixed(2)} that it stays for the ${Math.round(obstacle.needMs / 1000)} s of the run`;
+    case 'too_little_progress':
+      return `it is expected to leave after ${Math.round(obstacle.expectMs / 1000)} s, too soon to get on (${Math.round(obstacle.needMs / 1000)} s)`;
     case 'deadline_too_close':
       return `the run takes ${Math.round(obstacle.needMs / 1000)} s there, the deadline is in ${Math.round(obstacle.haveMs / 1000)} s`;
     case 'waits_for_all':

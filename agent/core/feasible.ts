@@ -7,7 +7,7 @@ import type { Need, Way } from './need.ts';
 import { runTimeOf } from './expected-run.ts';
 import type { RunTime } from './run-time.ts';
 import type { Donor, Instance, State } from './state.ts';
-import { probabilityToFinish } from './stay.ts';
+import { expectedProgressMs, probabilityToFinish } from './stay.ts';
 import { isTrusted } from './trust.ts';
 
 /** A way to run an instance on a donor. */
@@ -37,6 +37,7 @@ export type Obstacle =
       readonly millis: number;
       readonly barMillis: number;
     }
+  | { readonly test: 'too_little_progress'; readonly expectMs: number; readonly needMs: number }
   | { readonly test: 'deadline_too_close'; readonly needMs: number; readonly haveMs: number }
   | { readonly test: 'waits_for_all'; readonly need: number; readonly have: number }
   | { readonly test: ShortOf['what']; readonly need: number | string; readonly have: number | string };
@@ -134,19 +135,37 @@ function tryWay(
     return undefined;
   }
   const run = runTimeOf(state, way, donor);
-  const finishes = probabilityToFinish(donor.stay, run.quantilesMs, transferMsOf(state, way, donor), now);
-  const barMillis = state.settings.stayBarMillis[need.priority];
-  if (finishes * 1000 < barMillis) {
-    obstacles?.push(leavingTooSoon(run, finishes, barMillis));
+  const transferMs = transferMsOf(state, way, donor);
+  const finishes = probabilityToFinish(donor.stay, run.quantilesMs, transferMs, now);
+  const leaves = stayObstacle(state, need, way, { donor, run, finishes, transferMs, now });
+  if (leaves !== undefined) {
+    obstacles?.push(leaves);
     return undefined;
   }
   const imageCached = donor.cachedImages.has(way.algorithm.image.digest);
   return { way, placement: verdict.placement, runMs: run.medianMs, finishes, imageCached };
 }
 
-function leavingTooSoon(run: RunTime, finishes: number, barMillis: number): Obstacle {
-  const millis = Math.floor(finishes * 1000);
-  return { test: 'leaving_too_soon', needMs: Math.round(run.medianMs), millis, barMillis };
+interface Prospect {
+  readonly donor: Donor;
+  readonly run: RunTime;
+  readonly finishes: number;
+  readonly transferMs: number;
+  readonly now: Now;
+}
+
+/** A run that would be lost must probably end there; one that keeps its state must get on. */
+function stayObstacle({ settings }: State, need: Need, way: Way, prospect: Prospect): Obstacle | undefined {
+  const { donor, run, finishes, transferMs, now } = prospect;
+  const barMillis = settings.stayBarMillis[need.priority];
+  if (finishes * 1000 >= barMillis) return undefined;
+  if (!way.checkpoints) {
+    const millis = Math.floor(finishes * 1000);
+    return { test: 'leaving_too_soon', needMs: Math.round(run.medianMs), millis, barMillis };
+  }
+  const expectMs = expectedProgressMs(donor.stay, run.medianMs, transferMs, now);
+  if (expectMs >= settings.progressMinMs) return undefined;
+  return { test: 'too_little_progress', expectMs: Math.round(expectMs), needMs: settings.progressMinMs };
 }
 
 function programObstacle({ algorithm }: Way, donor: Donor): Obstacle | undefined {

@@ -10,6 +10,7 @@
  */
 import type { FencingToken, RevokeReason } from '@plugpool/proto';
 import { freeOf } from './capacity.ts';
+import { checkpointEveryMs, graceMsOf } from './checkpoint-interval.ts';
 import type { Choice } from './feasible.ts';
 import { learnFromGrant } from './learn.ts';
 import { offerFor } from './offer.ts';
@@ -37,6 +38,7 @@ export function grant(
   if (connectorId === undefined || clientId === undefined)
     throw new Error(`grant to ${donor.vehicleId}, which is not plugged in and connected`);
   state.grantCounter += 1;
+  const everyMs = checkpointEveryMs(state.settings, way, donor, now.monoMs);
   const lease: Lease = {
     vehicleId: donor.vehicleId,
     connectorId,
@@ -46,6 +48,8 @@ export function grant(
     pool: classOfAlgorithm(state, way.algorithm),
     workMncs: way.workMncs,
     ...budgetOf(instance.task),
+    beganAtMncs: instance.checkpoint?.doneMncs ?? 0,
+    ...(everyMs === undefined ? {} : { checkpointEveryMs: everyMs }),
     fencingToken: (state.generation * TOKENS_PER_GENERATION + state.grantCounter) as FencingToken,
     grantedWallMs: now.wallMs,
     grantedMonoMs: now.monoMs,
@@ -89,7 +93,7 @@ export function revoke(turn: Turn, instance: Instance, reason: RevokeReason): vo
   const { state, now } = turn;
   const { lease } = instance;
   if (lease === undefined) return;
-  const graceMs = state.settings.revokeGraceMs;
+  const graceMs = graceMsOf(state.settings, lease);
   lease.phase = 'revoking';
   lease.revocation = { outcome: 'departed', reason };
   state.timers.set(`revoke:${instance.instanceId}`, now.monoMs + graceMs);

@@ -100,6 +100,7 @@ function loadInstance(state: State, task: Task, stored: InstanceRecord, now: Now
     phase: 'held',
     workMncs: askedMncs(task, algorithm),
     ...budgetOf(task),
+    beganAtMncs: stored.checkpoint?.doneMncs ?? 0,
     priority: priorityOf(task.record.wants, state.settings),
     pool: classOfAlgorithm(state, algorithm),
     progressPermille: 0,

@@ -21,7 +21,8 @@ export function loseLease(turn: Turn, instance: Instance, outcome: AttemptOutcom
   if (instance.task.end !== undefined) return;
   if (lease.revocation?.reason === 'preempted') instance.preempted = true;
   else if (outcome === 'departed' || outcome === 'expired') {
-    instance.departures += 1;
+    // A donor that left what it had done behind cost the task nothing.
+    if ((instance.checkpoint?.doneMncs ?? 0) <= lease.beganAtMncs) instance.departures += 1;
     state.counters.departures += 1;
   }
   if (outcome === 'crashed') instance.crashes += 1;

@@ -20,6 +20,8 @@ export interface Way {
   /** What is left to do, in milli-normalised-core-seconds; rounded up to its work class. */
   readonly workMncs: number;
   readonly class: AlgorithmClass;
+  /** What was done of it is not lost with its donor. */
+  readonly checkpoints: boolean;
 }
 
 export interface Need {
@@ -91,6 +93,7 @@ function waysOf(state: State, algorithm: AlgorithmRecord, instance: Instance): W
     alternative,
     workMncs,
     class: classOfAlgorithm(state, algorithm),
+    checkpoints: state.settings.checkpoints && algorithm.checkpoints === true,
   }));
 }
 

@@ -2,6 +2,7 @@
  * Makes room for the latency priority by taking a lease back: of a lower priority, held for a minimum time, and never twice from
  * the same instance. What is freed goes to the one that waits, since its priority comes first.
  */
+import type { Now } from '@plugpool/proto';
 import { freeOf } from './capacity.ts';
 import { choose, pairObstacle, runObstacle } from './feasible.ts';
 import { leasesOf, revoke } from './lease.ts';
@@ -72,12 +73,16 @@ function evictionOn(turn: Turn, donor: Donor, instance: Instance, need: Need): E
       eviction = {
         donor,
         victims,
-        lostMs: victims.reduce((sum, { lease }) => sum + now.monoMs - lease.grantedMonoMs, 0),
+        lostMs: victims.reduce((sum, { lease }) => sum + lostBy(lease, now), 0),
       };
     break;
   }
   donor.free = freeNow;
   return eviction;
+}
+
+function lostBy({ checkpointEveryMs, grantedMonoMs }: Lease, now: Now): number {
+  return checkpointEveryMs === undefined ? now.monoMs - grantedMonoMs : 0;
 }
 
 function mayGo({ state, now }: Turn, donor: Donor, need: Need): Held[] {
@@ -89,5 +94,5 @@ function mayGo({ state, now }: Turn, donor: Donor, need: Need): Held[] {
     if (now.monoMs - lease.grantedMonoMs < state.settings.preemptAfterMs) continue;
     held.push({ instance, lease });
   }
-  return held.sort((a, b) => b.lease.grantedMonoMs - a.lease.grantedMonoMs);
+  return held.sort((a, b) => lostBy(a.lease, now) - lostBy(b.lease, now));
 }

@@ -33,6 +33,8 @@ export interface AlgorithmRecord {
   /** `retired`: runs to its end, takes no new request. */
   readonly state: 'active' | 'retired';
   readonly addedWallMs: number;
+  /** It can keep its state, and go on from there elsewhere. */
+  readonly checkpoints?: boolean;
 }
 
 /** What was asked; never changes after acceptance. */

@@ -47,6 +47,16 @@ export interface Settings {
   readonly manyInstances: number;
   /** For each priority: a run is placed where its donor stays to its end with this probability, in thousandths. */
   readonly stayBarMillis: readonly [number, number, number, number];
+  /** The pile keeps checkpoints, and tells its donors so. */
+  readonly checkpoints: boolean;
+  /** From a revocation until the lease of a run that checkpoints is void. */
+  readonly checkpointGraceMs: number;
+  /** What one checkpoint costs its run. */
+  readonly checkpointCostMs: number;
+  /** Of the donors that leave, how many do so without a last checkpoint, in thousandths. */
+  readonly graceFailsMillis: number;
+  /** A run that checkpoints is placed where it is expected to get on by so much before its donor leaves, or to its end. */
+  readonly progressMinMs: number;
   /** Of an image that a donor does not have yet. */
   readonly transferBytesPerMs: number;
   /** A lease is not pre-empted before it was held for this long. */
@@ -122,6 +132,11 @@ export const DEFAULT_SETTINGS: Omit<Settings, 'wire'> = {
   latencyClassesMs: [1_000, 10_000, 60_000],
   manyInstances: 4,
   stayBarMillis: [600, 600, 700, 800],
+  checkpoints: false,
+  checkpointGraceMs: 10_000,
+  checkpointCostMs: 2_000,
+  graceFailsMillis: 50,
+  progressMinMs: 120_000,
   transferBytesPerMs: 1_000,
   preemptAfterMs: 60_000,
   blobWaitMs: 120_000,

@@ -2,6 +2,7 @@
 import type {
   Capacity,
   CapacityReport,
+  Checkpoint,
   ClientId,
   ClientName,
   ConnectorId,
@@ -90,7 +91,9 @@ export interface Lease {
   readonly workMncs: number;
   /** The most that may be charged for it, where its request has a budget. */
   readonly budgetMncs?: number;
+  /** Of a run that checkpoints; what had been done before it. */
   readonly checkpointEveryMs?: number;
+  readonly beganAtMncs: number;
   /** Of its request when it was granted. */
   readonly priority: Priority;
   /** Whose sub-pool it is counted in: its algorithm's when it was granted. */
@@ -152,7 +155,7 @@ export interface AwaitedBlob {
   readonly waiting: {
     readonly client: ClientName;
     readonly connection: ConnectionNumber;
-    readonly envelope: Envelope<TaskRequest | Result>;
+    readonly envelope: Envelope<TaskRequest | Result | Checkpoint>;
     readonly bodyHash: string;
   }[];
 }

@@ -21,8 +21,13 @@ export const NO_STAY: Stay = {
   mayStayMs: 0,
 };
 
+/** A run that checkpoints may be longer than the stay probably is. */
+function lowestBarMillis({ checkpoints, stayBarMillis }: Settings): number {
+  return checkpoints ? 1 : Math.min(...PRIORITIES.map((priority) => stayBarMillis[priority]));
+}
+
 export function stayOf(residual: Residual, settings: Settings, now: Now): Stay {
-  const lowestBar = Math.min(...PRIORITIES.map((priority) => settings.stayBarMillis[priority])) / 1000;
+  const lowestBar = lowestBarMillis(settings) / 1000;
   return { residual, reviewedMonoMs: now.monoMs, mayStayMs: residual.longestMs(lowestBar) };
 }
 
@@ -37,6 +42,17 @@ export function probabilityToFinish(
   let sum = 0;
   for (const each of runMs) sum += stay.residual.survives(sinceMs + transferMs + each);
   return sum / runMs.length;
+}
+
+/** How much of a run that starts now is expected to be done before its donor leaves. */
+export function expectedProgressMs(
+  { residual, reviewedMonoMs }: Stay,
+  runMs: number,
+  transferMs: number,
+  now: Now,
+): number {
+  const fromMs = now.monoMs - reviewedMonoMs + transferMs;
+  return residual.meanUntilMs(fromMs + runMs) - residual.meanUntilMs(fromMs);
 }
 
 /** A departure that is stated for so soon is taken at its word: habit tells when a stay ends, a driver who packs up knows. */

@@ -18,6 +18,7 @@ import {
   onHello,
   onStatusQuery,
 } from './connections.ts';
+import { onCheckpoint } from './checkpoints.ts';
 import { refreshDonor } from './donor.ts';
 import type { Effects } from './effects.ts';
 import type { Event } from './events.ts';
@@ -173,13 +174,7 @@ function dispatch(turn: Turn, client: Client, message: Message): void {
     case 'statusQuery':
       return onStatusQuery(turn, client, body, correlationId);
     case 'checkpoint':
-      return refuse(turn, { clientId: client.name.clientId, correlationId }, [
-        {
-          code: 'not_supported',
-          detail: 'this pile keeps no checkpoints (its welcome says so)',
-          hint: 'go on without',
-        },
-      ]);
+      return onCheckpoint(turn, client, { envelope: { correlationId, body }, bodyHash, blobHeld });
     case 'blobPull':
     case 'blobChunk':
     case 'blobRefused':

@@ -14,12 +14,13 @@ interface AlgorithmRow {
   readonly work_core_s: number;
   readonly state: string;
   readonly added_wall_ms: number;
+  readonly checkpoints: number;
 }
 
 export function prepareAlgorithms(db: Database) {
   const put =
     db.prepare(`INSERT OR REPLACE INTO algorithm (id, version, type, runtime, image_digest, image_size_bytes,
-    demands, work_core_s, state, added_wall_ms) VALUES (?,?,?,?,?,?,?,?,?,?)`);
+    demands, work_core_s, state, added_wall_ms, checkpoints) VALUES (?,?,?,?,?,?,?,?,?,?,?)`);
   const remove = db.prepare('DELETE FROM algorithm WHERE id = ? AND version = ?');
   const selectAll = db.prepare<[], AlgorithmRow>('SELECT * FROM algorithm ORDER BY id, version');
 
@@ -36,6 +37,7 @@ export function prepareAlgorithms(db: Database) {
         algorithm.workCoreS,
         algorithm.state,
         algorithm.addedWallMs,
+        algorithm.checkpoints === true ? 1 : 0,
       );
     },
     removeAlgorithm: (id: AlgorithmId, version: string): void => {
@@ -56,5 +58,6 @@ function algorithmOf(row: AlgorithmRow): AlgorithmRecord {
     workCoreS: row.work_core_s,
     state: row.state as AlgorithmRecord['state'],
     addedWallMs: row.added_wall_ms,
+    ...(row.checkpoints === 1 ? { checkpoints: true } : {}),
   };
 }

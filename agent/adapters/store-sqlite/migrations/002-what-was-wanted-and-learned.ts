@@ -34,6 +34,9 @@ ALTER TABLE instance ADD COLUMN preempted INTEGER NOT NULL DEFAULT 0 CHECK (pree
 CREATE INDEX instance_result_blob ON instance (result_digest) WHERE result_digest IS NOT NULL;
 CREATE INDEX instance_checkpoint_blob ON instance (checkpoint_digest) WHERE checkpoint_digest IS NOT NULL;
 
+-- It can keep its state and go on from there.
+ALTER TABLE algorithm ADD COLUMN checkpoints INTEGER NOT NULL DEFAULT 0 CHECK (checkpoints IN (0, 1));
+
 -- Stays that are over, in the order in which they ended; the oldest leave as new ones come.
 CREATE TABLE stay (
   stay_key INTEGER PRIMARY KEY,
