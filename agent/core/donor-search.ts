@@ -58,7 +58,7 @@ export function isPossible({ state, now }: Turn, instance: Instance, donor: Dono
 }
 
 /** What no donor may lack, were it the fastest that is believed. */
-function atLeast(state: State, way: Way): AtLeast {
+export function atLeast(state: State, way: Way): AtLeast {
   const { cpuMillicores, memoryMib, gpu } = way.demand;
   return {
     cpuMillicores,

@@ -102,6 +102,23 @@ export function choose(
   return best;
 }
 
+/** Every way to meet `need` there, on each GPU that it could take. */
+export function choicesOn(state: State, need: Need, donor: Donor, now: Now): Choice[] {
+  if (!mayFit(need, donor) || whyStranger(state, need, donor) !== undefined) return [];
+  const { free } = donor;
+  const choices: Choice[] = [];
+  for (const way of need.ways) {
+    const devices = way.demand.gpu === undefined ? [free.gpus] : free.gpus.map((gpu) => [gpu]);
+    for (const gpus of devices) {
+      donor.free = { ...free, gpus };
+      const choice = tryWay(state, need, way, donor, now, undefined);
+      if (choice !== undefined) choices.push(choice);
+    }
+    donor.free = free;
+  }
+  return choices;
+}
+
 /** Cheap, and right where it says no. */
 function mayFit({ least }: Need, { free }: Donor): boolean {
   if (free.cpuMillicores < least.cpuMillicores || free.memoryMib < least.memoryMib) return false;

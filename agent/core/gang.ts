@@ -44,10 +44,11 @@ function placeGang({ turn, plan }: Matching, task: Task): void {
     plan.place(one);
     placed.push(one);
   }
-  if (placed.length < task.instances.length) {
-    for (const one of placed) plan.lift(one);
-    return;
-  }
+  if (placed.length < task.instances.length) for (const one of placed) plan.lift(one);
+}
+
+/** From now on each part stands for itself. */
+export function startGang(state: State, task: Task): void {
   task.hasStarted = true;
   state.gangs.delete(task);
 }

@@ -42,8 +42,14 @@ export const CONSTRAINT_DEPTH_MAX = 24;
 export const CONSTRAINTS_MAX = 1_000;
 /** Donors that can run a request and are compared: beyond them, another would hardly be better. */
 export const DONORS_COMPARED_MAX = 32;
-/** Placements that one step tries to move. */
-export const MAKE_ROOM_TRIALS_MAX = 256;
+/** Of what one step has planned, and of those who arrived in it and found no place: how much is planned again together. */
+export const REPLANNED_PLACED_MAX = 32;
+export const REPLANNED_WAITING_MAX = 32;
+export const REPLANNED_DONORS_MAX = 48;
+/** Donors with room that a placement could be moved to, for each need. */
+export const REPLAN_DONORS_PER_NEED_MAX = 16;
+/** Moves that are tried then. */
+export const REPLAN_TRIALS_MAX = 1_000;
 /** Requests for parts that start together, tried in one step. */
 export const GANGS_TRIED_MAX = 16;
 /** Requests of the latency priority for which one step looks for room, and donors that it looks at for each. */

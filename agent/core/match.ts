@@ -6,21 +6,22 @@
  *
  * Nothing else can have become possible since the last step: a request that waited already and a donor that did not change
  * were tried against each other before. So a step costs what changed, not what waits. What arrived together is planned
- * together: before anything is granted, placements are moved where that makes room for one more (make-room.ts).
+ * together: before anything is granted, what is placed moves, or steps back, where more is served by it (replan.ts).
  */
 import { whyNotEligible } from './donor.ts';
 import { DonorSearch } from './donor-search.ts';
 import { frontOf, type FrontOrder } from './front.ts';
 import { choose, type Choice } from './feasible.ts';
 import { gangOf, placeGangs } from './gang.ts';
-import { makeRoom } from './make-room.ts';
 import type { Need } from './need.ts';
 import { Plan, type Matching } from './plan.ts';
 import { preempt } from './preempt.ts';
 import { compareRequests, compareTurns, rankRequest, type RankedRequest } from './rank.ts';
-import type { Donor, Instance, State } from './state.ts';
+import { replan } from './replan.ts';
+import type { Donor, Instance } from './state.ts';
 import type { Turn } from './turn.ts';
 import type { WaitingGroup } from './waiting.ts';
+import { worthOf } from './worth.ts';
 
 export function match(turn: Turn): void {
   const { state, changedDonors, newcomers } = turn;
@@ -31,7 +32,7 @@ export function match(turn: Turn): void {
   placeGangs(matching);
   fillChangedDonors(matching);
   placeNewcomers(matching);
-  for (const donor of makeRoom(matching)) fillDonor(matching, donor);
+  for (const donor of replan(matching)) fillDonor(matching, donor);
   matching.plan.carryOut();
   preempt(matching);
 }
@@ -109,28 +110,13 @@ function placeNewcomers({ turn, plan }: Matching): void {
   }
 }
 
-function inOrder({ state, newcomers }: Turn): { instance: Instance; need: Need; size: number }[] {
+function inOrder({ state, newcomers }: Turn): { instance: Instance; need: Need; worth: number }[] {
   const all = [];
   for (const instance of newcomers) {
     const need = state.waiting.groupOf(instance)?.need;
-    if (need !== undefined) all.push({ instance, need, size: sizeOf(state, need) });
+    if (need !== undefined) all.push({ instance, need, worth: worthOf(state, need) });
   }
   return all.sort(
-    (a, b) => b.need.priority - a.need.priority || b.size - a.size || compareTurns(a.instance, b.instance),
-  );
-}
-
-/** Share of the largest vehicle there could be, times work. */
-function sizeOf({ settings: { largestDonor } }: State, { ways }: Need): number {
-  const [way] = ways;
-  if (way === undefined) return 0;
-  const { demand, workMncs } = way;
-  const gpuMillis = demand.gpu?.shareMillis ?? 0;
-  return (
-    Math.max(
-      demand.cpuMillicores / largestDonor.cpuMillicores,
-      demand.memoryMib / largestDonor.memoryMib,
-      gpuMillis / 1000,
-    ) * workMncs
+    (a, b) => b.need.priority - a.need.priority || b.worth - a.worth || compareTurns(a.instance, b.instance),
   );
 }

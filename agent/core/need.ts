@@ -17,7 +17,7 @@ export interface Way {
   readonly demand: Demand;
   /** 0: the algorithm's preferred demand. */
   readonly alternative: number;
-  /** What is left to do, in milli-normalised-core-seconds; rounded up to its work class. */
+  /** What is left to do, in milli-normalised-core-seconds. */
   readonly workMncs: number;
   readonly class: AlgorithmClass;
   /** What was done of it is not lost with its donor. */
@@ -85,8 +85,7 @@ function leastOf(ways: readonly Way[], of: (demand: Demand) => number): number {
 
 function waysOf(state: State, algorithm: AlgorithmRecord, instance: Instance): Way[] {
   const override = instance.task.record.wants?.demand;
-  const leftMncs = Math.max(1, askedMncs(instance.task, algorithm) - (instance.checkpoint?.doneMncs ?? 0));
-  const workMncs = workOfClass(workClass(leftMncs));
+  const workMncs = leftMncs(instance, algorithm);
   return overridden(algorithm.demands, override).map((demand, alternative) => ({
     algorithm,
     demand,
@@ -95,6 +94,14 @@ function waysOf(state: State, algorithm: AlgorithmRecord, instance: Instance): W
     class: classOfAlgorithm(state, algorithm),
     checkpoints: state.settings.checkpoints && algorithm.checkpoints === true,
   }));
+}
+
+/** As the catalogue has it; of what differs from request to request, rounded up to its class. */
+function leftMncs({ task, checkpoint }: Instance, algorithm: AlgorithmRecord): number {
+  const asked = askedMncs(task, algorithm);
+  if (checkpoint === undefined && task.record.wants?.demand?.workMncs === undefined)
+    return Math.max(1, asked);
+  return workOfClass(workClass(Math.max(1, asked - (checkpoint?.doneMncs ?? 0))));
 }
 
 /** Of one instance, before anything of it was done. */

@@ -4,6 +4,7 @@
  */
 import { freeOf } from './capacity.ts';
 import type { Choice } from './feasible.ts';
+import { gangOf, startGang } from './gang.ts';
 import { grant } from './lease.ts';
 import type { Need } from './need.ts';
 import { countLease } from './pools/pools.ts';
@@ -27,6 +28,8 @@ export interface Placed {
 export class Plan {
   readonly #turn: Turn;
   readonly #placed = new Map<Instance, Placed>();
+  /** Of those placed, who joined the line in this step. */
+  readonly #arrived = new Set<Instance>();
 
   constructor(turn: Turn) {
     this.#turn = turn;
@@ -40,6 +43,10 @@ export class Plan {
     return this.#placed.values();
   }
 
+  isArrival(instance: Instance): boolean {
+    return this.#arrived.has(instance);
+  }
+
   on(donor: Donor): Placed[] {
     return [...this.#placed.values()].filter((placed) => placed.donor === donor);
   }
@@ -51,7 +58,7 @@ export class Plan {
     this.#countInPool(choice, 1);
     this.#turn.state.health.granted(donor.vehicleId, choice.way.class, this.#turn.now);
     this.#turn.state.waiting.remove(instance);
-    this.#turn.newcomers.delete(instance);
+    if (this.#turn.newcomers.delete(instance)) this.#arrived.add(instance);
   }
 
   /** Takes a placement back: its instance waits again. */
@@ -59,14 +66,18 @@ export class Plan {
     this.#placed.delete(instance);
     this.#countInPool(choice, -1);
     this.#turn.state.waiting.add(instance, need);
+    if (this.#arrived.delete(instance)) this.#turn.newcomers.add(instance);
     const leases = [...donor.leased.values()].flatMap(({ lease }) => (lease === undefined ? [] : [lease]));
     const planned = this.on(donor).map(({ choice }) => choice.placement);
     this.#setFree(donor, freeOf(donor.lendable, [...leases, ...planned]));
   }
 
   carryOut(): void {
-    for (const { instance, need, donor, choice } of this.#placed.values())
+    for (const { instance, need, donor, choice } of this.#placed.values()) {
+      const gang = gangOf(instance);
+      if (gang !== undefined) startGang(this.#turn.state, gang);
       grant(this.#turn, instance, donor, choice, need.priority);
+    }
   }
 
   /** What is planned is used already: the next placement sees whether its class still is within its sub-pool. */
