@@ -14,15 +14,13 @@ export class DonorSearch {
   readonly #turn: Turn;
   readonly #instance: Instance;
   readonly #need: Need;
-  readonly #except: Donor | undefined;
   #best: RankedDonor | undefined;
   #compared = 0;
 
-  constructor(turn: Turn, instance: Instance, need: Need, except?: Donor) {
+  constructor(turn: Turn, instance: Instance, need: Need) {
     this.#turn = turn;
     this.#instance = instance;
     this.#need = need;
-    this.#except = except;
   }
 
   run(): RankedDonor | undefined {
@@ -37,7 +35,6 @@ export class DonorSearch {
 
   #consider(donor: Donor): boolean {
     const { state, now } = this.#turn;
-    if (donor === this.#except) return true;
     const choice = choose(state, this.#need, donor, now);
     if (choice === undefined) return true;
     if (!isPossible(this.#turn, this.#instance, donor, choice)) {

@@ -20,8 +20,9 @@ import type { Need, Way } from './need.ts';
 import type { Matching, Placed, Plan } from './plan.ts';
 import { standing } from './pools/pools.ts';
 import { compareDonors, compareTurns } from './rank.ts';
-import type { Donor, Instance, State } from './state.ts';
+import type { Donor, Instance } from './state.ts';
 import type { Turn } from './turn.ts';
+import { BANDS_MAX } from './usage.ts';
 import { worthOf } from './worth.ts';
 
 interface Seat extends Spot {
@@ -59,15 +60,14 @@ function someMayYield(
   placed: readonly Member[],
   waiting: readonly Member[],
 ): boolean {
-  const { state } = turn;
-  return placed.some(({ need, instances }) => {
-    const yields = yieldsTo(turn, plan, instances);
+  const others = waiting.map((member) => ({ need: member.need, tier: tierOf(turn, member) }));
+  return placed.some((member) => {
+    const yields = yieldsTo(turn, plan, member.instances);
     if (yields === 'nobody') return false;
-    const tier = tierOf(state, need);
-    return waiting.some((other) => {
-      const otherTier = tierOf(state, other.need);
-      return otherTier < tier || (yields === 'more_worth' && otherTier === tier && other.need !== need);
-    });
+    const own = tierOf(turn, member);
+    return others.some(
+      ({ need, tier }) => tier < own || (yields === 'more_worth' && tier === own && need !== member.need),
+    );
   });
 }
 
@@ -121,7 +121,7 @@ function unitOf({ turn, plan }: Matching, member: Member, seating: Seating): Uni
   const { need, instances, placed } = member;
   const { state } = turn;
   const unit: Unit<Seat> = {
-    tier: tierOf(state, need),
+    tier: tierOf(turn, member),
     worth: worthOf(state, need) * instances.length,
     yieldsTo: yieldsTo(turn, plan, instances),
     parts: [],
@@ -131,10 +131,12 @@ function unitOf({ turn, plan }: Matching, member: Member, seating: Seating): Uni
   return unit;
 }
 
-/** The higher priority, and then the class that is within its sub-pool. */
-function tierOf({ pools }: State, { priority, ways: [way] }: Need): number {
-  const borrows = way !== undefined && standing(pools, way.class, way.demand) === 'borrowing';
-  return 2 * (3 - priority) + (borrows ? 1 : 0);
+/** The order of compareRequests, as far as what something is worth does not matter: priority, sub-pool, fair share. */
+function tierOf({ state, now }: Turn, { need, instances }: Member): number {
+  const [way] = need.ways;
+  const borrows = way !== undefined && standing(state.pools, way.class, way.demand) === 'borrowing';
+  const payer = instances[0]?.task.payer ?? '';
+  return (2 * (3 - need.priority) + (borrows ? 1 : 0)) * (BANDS_MAX + 1) + state.usage.band(payer, now);
 }
 
 /** Who waited before was promised nothing less by its turn; who just came has lost nothing where others came better together. */

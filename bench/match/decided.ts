@@ -22,6 +22,7 @@ export function decide(scene: Scene, settings: Partial<Settings> = {}): Decided 
     ...settings,
   });
   for (const program of scene.programs) addProgram(pile, program);
+  for (const { id } of scene.programs) learnToRely(pile, id);
   const events = [...scene.donors.flatMap((donor) => arrive(pile, donor)), ...ask(pile, scene.requests)];
   const beganMs = performance.now();
   pile.step(...events);
@@ -40,6 +41,16 @@ function kindsIn({ donors, requests }: Scene): { id: string; make: string; fleet
 function addProgram(pile: SimulatedPile, { id, type, imageBytes, demands, workCoreS }: SceneProgram): void {
   const image = { digest: digestOf(id), sizeBytes: imageBytes };
   pile.addAlgorithm(id, [...demands], { type, image, workCoreS });
+}
+
+const RUNS_BEFORE = 320;
+
+/** It ran often, and always for as long as was estimated: so nothing about the future is uncertain. */
+function learnToRely({ state }: SimulatedPile, id: string): void {
+  const algorithmKey = `${id}@1`;
+  for (let run = 0; run < RUNS_BEFORE; run += 1)
+    state.runTimes.learn({ algorithmKey, runMs: 60_000, expectedMs: 60_000 });
+  state.runTimes.settle(algorithmKey);
 }
 
 /** Plugged in and welcomed; its report is said at once, or left for the step that decides. */
