@@ -2,7 +2,7 @@
 import { isMatch } from './constraint.ts';
 import { donorFacts, requestFacts } from './facts.ts';
 import { wallMsFor } from './expected-run.ts';
-import { OWNER_VERDICTS_MAX } from './limits.ts';
+import { DONOR_VERDICTS_MAX, OWNER_VERDICTS_MAX } from './limits.ts';
 import type { Way } from './need.ts';
 import { priorityOf } from './priority.ts';
 import type { Donor, Instance, State } from './state.ts';
@@ -13,6 +13,7 @@ export function constraintHolds(state: State, text: string, donor: Donor): boole
   if (known !== undefined) return known;
   const compiled = state.constraints.compile(text, 'donor');
   const holds = compiled.ok && isMatch(compiled.constraint, donorFacts(state, donor));
+  if (donor.verdicts.size >= DONOR_VERDICTS_MAX) donor.verdicts.clear();
   donor.verdicts.set(text, holds);
   return holds;
 }

@@ -1,5 +1,5 @@
 /** Looks for the best donor of one instance: at those that may suit, in about the order in which they do. */
-import { choose, pairObstacle, runObstacle, type Choice } from './feasible.ts';
+import { choiceFor, choose, pairObstacle, runObstacle, type Choice } from './feasible.ts';
 import { shortestRunMs } from './expected-run.ts';
 import { BELIEVED_SPEED_MILLIS_MAX, DONORS_COMPARED_MAX } from './limits.ts';
 import type { Need, Way } from './need.ts';
@@ -37,18 +37,19 @@ export class DonorSearch {
     const { state, now } = this.#turn;
     const choice = choose(state, this.#need, donor, now);
     if (choice === undefined) return true;
-    if (!isPossible(this.#turn, this.#instance, donor, choice)) {
+    const own = choiceFor(state, this.#instance, this.#need, donor, choice, now);
+    if (own === undefined) {
       this.metPersonalObstacle = true;
       return true;
     }
     this.#compared += 1;
-    const ranked = { donor, choice };
+    const ranked = { donor, choice: own };
     if (this.#best === undefined || compareDonors(ranked, this.#best) < 0) this.#best = ranked;
     return this.#compared < DONORS_COMPARED_MAX;
   }
 }
 
-/** Nothing of its own forbids the instance there, where `choice` is how its equals would run. */
+/** Nothing of its own forbids the instance to run there in that way. */
 export function isPossible({ state, now }: Turn, instance: Instance, donor: Donor, choice: Choice): boolean {
   if (pairObstacle(instance, donor, now) !== undefined) return false;
   return runObstacle(state, instance, donor, choice, now) === undefined;

@@ -3,7 +3,7 @@ import type { Now, TaskId, VehicleId } from '@plugpool/proto';
 import { neededBy } from './line.ts';
 import { phaseOf, type DonorPhase } from './donor.ts';
 import { gangOf } from './gang.ts';
-import { choose, donorObstacle, runObstacle, type Obstacle } from './feasible.ts';
+import { choiceFor, choose, donorObstacle, runObstacle, type Obstacle } from './feasible.ts';
 import { EXPLAINED_DONORS_MAX } from './limits.ts';
 import type { TaskEndRecord } from './records.ts';
 import type { Donor, Instance, Lease, State } from './state.ts';
@@ -91,10 +91,13 @@ export function obstaclesOf(
   const first = donorObstacle(state, instance, donor, now);
   if (first !== undefined) return [first];
   const obstacles: Obstacle[] = [];
-  const choice = choose(state, neededBy(state, instance), donor, now, obstacles);
+  const need = neededBy(state, instance);
+  const choice = choose(state, need, donor, now, obstacles);
   if (choice === undefined) return obstacles;
-  const own = runObstacle(state, instance, donor, choice, now);
-  if (own !== undefined) return [own];
+  if (choiceFor(state, instance, need, donor, choice, now) === undefined) {
+    const own = runObstacle(state, instance, donor, choice, now);
+    return own === undefined ? obstacles : [own];
+  }
   const gang = gangOf(instance);
   if (gang === undefined) return [];
   return [{ test: 'waits_for_all', need: gang.instances.length, have: 1 }];

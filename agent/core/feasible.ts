@@ -80,6 +80,30 @@ export function runObstacle(
   return { test: 'deadline_too_close', needMs: Math.round(needMs), haveMs: Math.round(haveMs) };
 }
 
+/**
+ * The best way in which this instance may run there, where `choice` is that of all who need the same: what the owner or the
+ * deadline forbids in that way, another may allow.
+ */
+export function choiceFor(
+  state: State,
+  instance: Instance,
+  need: Need,
+  donor: Donor,
+  choice: Choice,
+  now: Now,
+): Choice | undefined {
+  if (pairObstacle(instance, donor, now) !== undefined) return undefined;
+  if (runObstacle(state, instance, donor, choice, now) === undefined) return choice;
+  let best: Choice | undefined;
+  for (const way of need.ways) {
+    if (way === choice.way) continue;
+    const other = tryWay(state, need, way, donor, now, undefined);
+    if (other === undefined || runObstacle(state, instance, donor, other, now) !== undefined) continue;
+    if (best === undefined || isBetter(other, best)) best = other;
+  }
+  return best;
+}
+
 /** The best way to meet `need` there, or undefined. Holds for all who need the same. */
 export function choose(
   state: State,

@@ -2,8 +2,7 @@
  * Who stands in front of those who need the same: of the payers furthest below their fair share, the one whose turn is first;
  * or whose turn is first of all.
  */
-import { isPossible } from './donor-search.ts';
-import type { Choice } from './feasible.ts';
+import { choiceFor, type Choice } from './feasible.ts';
 import { gangOf } from './gang.ts';
 import { compareTurns } from './rank.ts';
 import type { Donor, Instance } from './state.ts';
@@ -15,6 +14,7 @@ export type FrontOrder = 'fair' | 'due';
 
 export interface Front {
   readonly instance: Instance;
+  readonly choice: Choice;
   /** How far its payer is above its fair share. */
   readonly band: number;
 }
@@ -27,21 +27,25 @@ export function frontOf(
   donor: Donor,
   choice: Choice,
 ): Front | undefined {
-  const endMonoMs = turn.now.monoMs + choice.runMs;
-  const suits = (instance: Instance): boolean =>
-    instance.task.deadlineMonoMs >= endMonoMs &&
-    gangOf(instance) === undefined &&
-    isPossible(turn, instance, donor, choice);
+  const { state, now } = turn;
+  const { need } = group;
+  // In another way it may be through earlier.
+  const endMonoMs = need.ways.length === 1 ? now.monoMs + choice.runMs : -Infinity;
+  const choiceOf = (instance: Instance): Choice | undefined => {
+    if (instance.task.deadlineMonoMs < endMonoMs || gangOf(instance) !== undefined) return undefined;
+    return choiceFor(state, instance, need, donor, choice, now);
+  };
   let best: Front | undefined;
   for (const queue of group.inTurn) {
     const comesLater = best !== undefined && compareTurns(queue.first(), best.instance) > 0;
     if (comesLater && best?.band === 0) break;
-    const band = order === 'due' ? 0 : turn.state.usage.band(queue.payer, turn.now);
+    const band = order === 'due' ? 0 : state.usage.band(queue.payer, now);
     if (best !== undefined && (band > best.band || (comesLater && band === best.band))) continue;
-    const instance = queue.find(suits);
-    if (instance === undefined) continue;
+    const instance = queue.find((each) => choiceOf(each) !== undefined);
+    const own = instance && choiceOf(instance);
+    if (instance === undefined || own === undefined) continue;
     if (best === undefined || band < best.band || compareTurns(instance, best.instance) < 0)
-      best = { instance, band };
+      best = { instance, choice: own, band };
   }
   return best;
 }

@@ -1,9 +1,12 @@
 /** Requests of which all parts start in the same moment, or none. */
 import { DonorSearch } from './donor-search.ts';
 import { GANGS_TRIED_MAX } from './limits.ts';
+import { isDue, isOwed } from './dues.ts';
+import type { Need } from './need.ts';
 import type { Matching, Placed } from './plan.ts';
 import type { Instance, State, Task } from './state.ts';
 import { compareTurns } from './rank.ts';
+import type { Turn } from './turn.ts';
 
 /** The task whose parts wait to start together; undefined once it has started, or where it never asked for that. */
 export function gangOf({ task }: Instance): Task | undefined {
@@ -18,12 +21,41 @@ export function watchGang(state: State, task: Task): void {
   if (first !== undefined && gangOf(first) !== undefined) state.gangs.add(task);
 }
 
-/** Tries those whose turn is first; what is planned for one that does not fit as a whole is taken back. */
-export function placeGangs(matching: Matching): void {
-  const { state } = matching.turn;
-  if (state.gangs.size === 0) return;
-  const inOrder = [...state.gangs].sort((a, b) => compareTurns(firstOf(a), firstOf(b)));
-  for (const task of inOrder.slice(0, GANGS_TRIED_MAX)) placeGang(matching, task);
+/** A gang with what decides when it is tried. */
+export interface Gang {
+  readonly task: Task;
+  readonly first: Instance;
+  readonly need: Need;
+  /** It was passed over as often as may be. */
+  readonly isOwed: boolean;
+}
+
+/**
+ * Those that this step tries: those that are new, then those that were not tried for longest, so that many which do not fit
+ * keep none from being tried. First whoever is owed its turn, then by priority, then by turn.
+ */
+export function gangsToTry({ state, newcomers, now }: Turn): Gang[] {
+  const tasks = new Set<Task>();
+  for (const instance of newcomers) {
+    const task = tasks.size < GANGS_TRIED_MAX ? gangOf(instance) : undefined;
+    if (task !== undefined) tasks.add(task);
+  }
+  for (const task of state.gangs) {
+    if (tasks.size >= GANGS_TRIED_MAX) break;
+    tasks.add(task);
+  }
+  const tried: Gang[] = [];
+  for (const task of tasks) {
+    const first = firstOf(task);
+    const need = state.waiting.groupOf(first)?.need;
+    if (need !== undefined) tried.push({ task, first, need, isOwed: isOwed(state, first, now) });
+  }
+  return tried.sort(
+    (a, b) =>
+      Number(b.isOwed) - Number(a.isOwed) ||
+      (a.isOwed ? 0 : b.need.priority - a.need.priority) ||
+      compareTurns(a.first, b.first),
+  );
 }
 
 function firstOf(task: Task): Instance {
@@ -32,10 +64,9 @@ function firstOf(task: Task): Instance {
   return first;
 }
 
-function placeGang({ turn, plan }: Matching, task: Task): void {
+/** Where it fits as a whole, how; else what was planned for it is taken back. */
+export function placeGang({ turn, plan }: Matching, { task, need }: Gang): Placed[] | undefined {
   const { state } = turn;
-  const need = state.waiting.groupOf(firstOf(task))?.need;
-  if (need === undefined) return;
   const placed: Placed[] = [];
   for (const instance of task.instances) {
     const best = new DonorSearch(turn, instance, need).run();
@@ -44,7 +75,17 @@ function placeGang({ turn, plan }: Matching, task: Task): void {
     plan.place(one);
     placed.push(one);
   }
-  if (placed.length < task.instances.length) for (const one of placed) plan.lift(one);
+  if (placed.length === task.instances.length) return placed;
+  for (const one of placed) plan.lift(one);
+  state.gangs.delete(task);
+  state.gangs.add(task);
+  return undefined;
+}
+
+/** Others were granted something in this step, and it was not: once it is due, that counts; who was owed a try had it. */
+export function passOver({ turn: { now } }: Matching, { first, isOwed }: Gang): void {
+  if (isOwed) first.passedOver = 0;
+  else if (isDue(first, now)) first.passedOver += 1;
 }
 
 /** From now on each part stands for itself. */

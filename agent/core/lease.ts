@@ -59,6 +59,7 @@ export function grant(
   instance.lease = lease;
   learnFromGrant(turn, instance, lease);
   instance.attempts += 1;
+  instance.passedOver = 0;
   donor.leased.set(instance.instanceId, instance);
   state.roomMadeFor.delete(instance);
   state.timers.set(`lease:${instance.instanceId}`, now.monoMs + state.settings.leaseMs);

@@ -1,4 +1,4 @@
-/** What a result earns: a double-entry booking that charges the requester and credits donor and operator. */
+/** What a result earns: a double-entry booking that charges who pays and credits donor and operator. */
 import type { Used, VehicleId } from '@plugpool/proto';
 import type { Account, BookingRecord } from './records.ts';
 import type { Instance, Lease } from './state.ts';
@@ -8,6 +8,10 @@ export const OPERATOR_ACCOUNT = 'operator' as Account;
 
 export function vehicleAccount(vehicleId: VehicleId): Account {
   return `vehicle:${vehicleId}` as Account;
+}
+
+export function fleetAccount(fleet: string): Account {
+  return `fleet:${fleet}` as Account;
 }
 
 /**
@@ -27,7 +31,8 @@ export function workMncs(
 
 /** Entries add up to 0; the operator's share is rounded down. */
 export function bookingFor(turn: Turn, instance: Instance, lease: Lease, amountMncs: number): BookingRecord {
-  const { taskId, vehicleId } = instance.task.record;
+  const { payer, record } = instance.task;
+  const { taskId, vehicleId } = record;
   const operatorMncs = Math.floor((amountMncs * turn.state.settings.operatorShareMillis) / 1000);
   return {
     taskId,
@@ -35,7 +40,10 @@ export function bookingFor(turn: Turn, instance: Instance, lease: Lease, amountM
     fencingToken: lease.fencingToken,
     wallMs: turn.now.wallMs,
     entries: [
-      { account: vehicleAccount(vehicleId), amountMncs: -amountMncs },
+      {
+        account: payer === vehicleId ? vehicleAccount(vehicleId) : fleetAccount(payer),
+        amountMncs: -amountMncs,
+      },
       { account: vehicleAccount(lease.vehicleId), amountMncs: amountMncs - operatorMncs },
       { account: OPERATOR_ACCOUNT, amountMncs: operatorMncs },
     ],

@@ -59,6 +59,8 @@ export const PREEMPTION_DONORS_MAX = 256;
 export const DWELL_STRATA_MAX = 2_000;
 /** Values of stated durations that are counted, to find a form's default among them. */
 export const DWELL_STATED_DURATIONS_MAX = 1_024;
+/** Verdicts of requesters' constraints that one donor remembers. */
+export const DONOR_VERDICTS_MAX = 256;
 /** Verdicts of owners' constraints that one instance remembers. */
 export const OWNER_VERDICTS_MAX = 16;
 /** Algorithms whose run-times are learned: as many as the catalogue holds. */

@@ -79,7 +79,12 @@ function timeLeft(task: { acceptedWallMs: number; deadlineWallMs: number }, now:
 }
 
 function loadInstance(state: State, task: Task, stored: InstanceRecord, now: Now): Instance {
-  const instance = newInstance(state, task, stored.index, now.monoMs);
+  const instance = newInstance(
+    state,
+    task,
+    stored.index,
+    now.monoMs - timeSince(task, task.record.acceptedWallMs, now),
+  );
   instance.attempts = stored.attempts;
   instance.departures = stored.departures;
   instance.crashes = stored.crashes;
@@ -96,7 +101,7 @@ function loadInstance(state: State, task: Task, stored: InstanceRecord, now: Now
   const held: Lease = {
     ...lease,
     algorithm,
-    grantedMonoMs: now.monoMs - heldFor(lease, task, now),
+    grantedMonoMs: now.monoMs - timeSince(task, lease.grantedWallMs, now),
     phase: 'held',
     workMncs: askedMncs(task, algorithm),
     ...budgetOf(task),
@@ -114,10 +119,13 @@ function loadInstance(state: State, task: Task, stored: InstanceRecord, now: Now
   return instance;
 }
 
-/** No lease is older than its task: a wall clock that jumped while we were away loosens no bound of a booking further. */
-function heldFor(lease: LeaseRecord, { record }: Task, now: Now): number {
+/**
+ * Since when a task waits, or its lease is held: no longer than its deadline was away, so that a wall clock that jumped while
+ * we were away loosens no bound of a booking further.
+ */
+function timeSince({ record }: Task, wallMs: number, now: Now): number {
   const askedMs = record.deadlineWallMs - record.acceptedWallMs;
-  return Math.min(askedMs, Math.max(0, now.wallMs - lease.grantedWallMs));
+  return Math.min(askedMs, Math.max(0, now.wallMs - wallMs));
 }
 
 /** A removed algorithm cannot have a lease; a store that was edited by hand may say so. */

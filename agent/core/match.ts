@@ -10,17 +10,15 @@
  */
 import { whyNotEligible } from './donor.ts';
 import { DonorSearch } from './donor-search.ts';
-import { frontOf, type FrontOrder } from './front.ts';
-import { choose, type Choice } from './feasible.ts';
-import { gangOf, placeGangs } from './gang.ts';
+import { gangOf, gangsToTry, passOver, placeGang, type Gang } from './gang.ts';
 import type { Need } from './need.ts';
 import { Plan, type Matching } from './plan.ts';
 import { preempt } from './preempt.ts';
-import { compareRequests, compareTurns, rankRequest, type RankedRequest } from './rank.ts';
+import { compareTurns } from './rank.ts';
 import { replan } from './replan.ts';
-import type { Donor, Instance } from './state.ts';
+import type { Instance } from './state.ts';
+import { ALL, countPasses, fillDonor, settle, type Among } from './target.ts';
 import type { Turn } from './turn.ts';
-import type { WaitingGroup } from './waiting.ts';
 import { worthOf } from './worth.ts';
 
 export function match(turn: Turn): void {
@@ -30,9 +28,10 @@ export function match(turn: Turn): void {
   if (changedDonors.size === 0 && newcomers.size === 0) return;
   const matching: Matching = { turn, plan: new Plan(turn) };
   placeGangs(matching);
-  fillChangedDonors(matching);
+  fillChangedDonors(matching, ALL);
   placeNewcomers(matching);
-  for (const donor of replan(matching)) fillDonor(matching, donor);
+  const replanned = replan(matching);
+  for (const donor of settle(matching, replanned)) fillDonor(matching, donor, ALL);
   matching.plan.carryOut();
   preempt(matching);
 }
@@ -44,56 +43,25 @@ function reindex({ state, touchedDonors, now }: Turn): void {
     else state.index.remove(donor);
 }
 
-function fillChangedDonors(matching: Matching): void {
-  const { turn } = matching;
-  for (const donor of turn.changedDonors) if (turn.state.index.has(donor)) fillDonor(matching, donor);
-}
-
-/** Plans for the target requester until nothing that waits fits any more. */
-function fillDonor(matching: Matching, donor: Donor): void {
+/** A gang comes before those of its priority, since it fits more rarely; after those who are of a higher one, or owed. */
+function placeGangs(matching: Matching): void {
   const { turn, plan } = matching;
-  // Each round places one instance, so it ends with the line or with the capacity.
-  for (;;) {
-    const target = chooseTargetRequester(turn, donor);
-    if (target === undefined) return;
-    const { instance, choice, need } = target;
-    const best = new DonorSearch(turn, instance, need).run() ?? { donor, choice };
-    plan.place({ instance, need, ...best });
+  if (turn.state.gangs.size === 0) return;
+  const left: Gang[] = [];
+  for (const gang of gangsToTry(turn)) {
+    const { isOwed, need, first } = gang;
+    if (isOwed) fillChangedDonors(matching, { priorityAbove: 3, owedUntilMonoMs: first.turnMonoMs });
+    else fillChangedDonors(matching, { priorityAbove: need.priority, owedUntilMonoMs: Infinity });
+    const placed = placeGang(matching, gang);
+    if (placed === undefined) left.push(gang);
+    else countPasses(matching, placed);
   }
+  if (plan.size > 0) for (const gang of left) passOver(matching, gang);
 }
 
-/** The one among all who wait that the donor's idle capacity should serve next. */
-function chooseTargetRequester(turn: Turn, donor: Donor): RankedRequest | undefined {
-  const { state } = turn;
-  const isDuesTurn = state.grantsSinceDue + 1 >= state.settings.dueEvery;
-  let best: RankedRequest | undefined;
-  let due: RankedRequest | undefined;
-  for (const group of state.waiting.groups()) {
-    const choice = choose(state, group.need, donor, turn.now);
-    if (choice === undefined) continue;
-    const ranked = rankFront(turn, group, 'fair', donor, choice);
-    if (ranked === undefined) continue;
-    if (best === undefined || compareRequests(ranked, best) < 0) best = ranked;
-    const first = rankFront(turn, group, 'due', donor, choice);
-    if (first?.isDue !== true) continue;
-    if (due === undefined || compareTurns(first.instance, due.instance) < 0) due = first;
-  }
-  const isFair = due === undefined || best?.instance === due.instance;
-  if (!isFair) state.grantsSinceDue += 1;
-  if (!isFair && !isDuesTurn) return best;
-  state.grantsSinceDue = 0;
-  return due ?? best;
-}
-
-function rankFront(
-  turn: Turn,
-  group: WaitingGroup,
-  order: FrontOrder,
-  donor: Donor,
-  choice: Choice,
-): RankedRequest | undefined {
-  const front = frontOf(turn, group, order, donor, choice);
-  return front && rankRequest(turn.state, front, donor, choice, group.need, turn.now);
+function fillChangedDonors(matching: Matching, among: Among): void {
+  const { turn } = matching;
+  for (const donor of turn.changedDonors) if (turn.state.index.has(donor)) fillDonor(matching, donor, among);
 }
 
 /** Largest first, since small ones still find a place when the large ones have theirs. */

@@ -52,11 +52,16 @@ function wantsKey(state: State, { task }: Instance, wants: Wants): string {
     trust?.whom === 'fleet' ? kindOf(state.settings.vehicles, task.record.vehicleId).fleet : undefined;
   return JSON.stringify([
     priorityOf(wants, state.settings),
-    demand === undefined ? 0 : { ...demand, workMncs: workClass(demand.workMncs ?? 0) },
+    demand === undefined ? 0 : demandKey(demand),
     trust ?? 0,
     fleet ?? 0,
     constraint ?? '',
   ]);
+}
+
+/** Who states no work needs what the algorithm is said to, which is not the same as any that is stated. */
+function demandKey({ workMncs, ...rest }: DemandOverride): unknown {
+  return workMncs === undefined ? rest : { ...rest, workClass: workClass(workMncs) };
 }
 
 export function needOf(state: State, instance: Instance, key: string): Need {

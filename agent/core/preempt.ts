@@ -4,7 +4,7 @@
  */
 import type { Now } from '@plugpool/proto';
 import { freeOf } from './capacity.ts';
-import { choose, pairObstacle, runObstacle } from './feasible.ts';
+import { choiceFor, choose, pairObstacle } from './feasible.ts';
 import { leasesOf, revoke } from './lease.ts';
 import { PREEMPTION_DONORS_MAX, PREEMPTIONS_PER_STEP_MAX } from './limits.ts';
 import { gangOf } from './gang.ts';
@@ -31,9 +31,9 @@ export function preempt({ turn }: Matching): void {
     if (need.priority !== 3) continue;
     for (const queue of queues.values())
       for (const instance of queue) {
+        if (gangOf(instance) !== undefined || state.roomMadeFor.has(instance)) continue;
         if (left-- <= 0) return;
-        if (gangOf(instance) === undefined && !state.roomMadeFor.has(instance))
-          evictFor(turn, instance, need);
+        evictFor(turn, instance, need);
       }
   }
 }
@@ -55,30 +55,42 @@ function evictFor(turn: Turn, instance: Instance, need: Need): void {
   }
 }
 
-/** The fewest that must go, those first that lose the least. */
+/** As few as must go, those first that lose the least. */
 function evictionOn(turn: Turn, donor: Donor, instance: Instance, need: Need): Eviction | undefined {
-  const { state, now } = turn;
-  if (pairObstacle(instance, donor, now) !== undefined) return undefined;
-  const freeNow = donor.free;
-  const kept = leasesOf(donor);
+  if (pairObstacle(instance, donor, turn.now) !== undefined) return undefined;
   const victims: Held[] = [];
-  let eviction: Eviction | undefined;
   for (const held of mayGo(turn, donor, need)) {
     victims.push(held);
-    kept.splice(kept.indexOf(held.lease), 1);
-    donor.free = freeOf(donor.lendable, kept);
-    const choice = choose(state, need, donor, now);
-    if (choice === undefined) continue;
-    if (runObstacle(state, instance, donor, choice, now) === undefined)
-      eviction = {
-        donor,
-        victims,
-        lostMs: victims.reduce((sum, { lease }) => sum + lostBy(lease, now), 0),
-      };
-    break;
+    if (fitsWithout(turn, donor, victims, instance, need))
+      return sparing(turn, donor, victims, instance, need);
   }
+  return undefined;
+}
+
+/** Keeps whoever need not go after all, those first that would lose the most. */
+function sparing(turn: Turn, donor: Donor, found: readonly Held[], instance: Instance, need: Need): Eviction {
+  let victims = found;
+  for (const spared of [...found].reverse()) {
+    const others = victims.filter((held) => held !== spared);
+    if (fitsWithout(turn, donor, others, instance, need)) victims = others;
+  }
+  return { donor, victims, lostMs: victims.reduce((sum, { lease }) => sum + lostBy(lease, turn.now), 0) };
+}
+
+function fitsWithout(
+  { state, now }: Turn,
+  donor: Donor,
+  gone: readonly Held[],
+  instance: Instance,
+  need: Need,
+): boolean {
+  const freeNow = donor.free;
+  const leases = leasesOf(donor).filter((lease) => gone.every((held) => held.lease !== lease));
+  donor.free = freeOf(donor.lendable, leases);
+  const choice = choose(state, need, donor, now);
+  const own = choice && choiceFor(state, instance, need, donor, choice, now);
   donor.free = freeNow;
-  return eviction;
+  return own !== undefined;
 }
 
 function lostBy({ checkpointEveryMs, grantedMonoMs }: Lease, now: Now): number {

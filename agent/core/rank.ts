@@ -1,6 +1,7 @@
 /** The two orders of matching: of donors, as a request sees them, and of requests, as a freed donor sees them. Pure. */
 import type { Now } from '@plugpool/proto';
 import { dominantShare } from './capacity.ts';
+import { isDue } from './dues.ts';
 import type { Choice } from './feasible.ts';
 import type { Front } from './front.ts';
 import type { Need } from './need.ts';
@@ -96,9 +97,8 @@ export function compareTurns(a: Instance, b: Instance): number {
 
 export function rankRequest(
   state: State,
-  { instance, band }: Front,
+  { instance, choice, band }: Front,
   donor: Donor,
-  choice: Choice,
   need: Need,
   now: Now,
 ): RankedRequest {
@@ -108,7 +108,7 @@ export function rankRequest(
     need,
     borrows: standing(state.pools, choice.way.class, choice.placement.demand) === 'within' ? 0 : 1,
     band,
-    isDue: instance.turnMonoMs <= now.monoMs,
+    isDue: isDue(instance, now),
     laxityMs: instance.turnMonoMs - now.monoMs - choice.runMs,
     fills: dominantShare(choice.placement.demand, donor.free),
   };

@@ -143,7 +143,7 @@ export interface AttemptRecord {
   readonly reason: string;
 }
 
-/** `vehicle:<id>` or `operator`. */
+/** `vehicle:<id>`, `fleet:<name>` or `operator`. */
 export type Account = string & { readonly brand: 'Account' };
 
 /** One double-entry booking: its entries add up to 0. A fencing token is booked at most once. */

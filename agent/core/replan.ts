@@ -38,18 +38,26 @@ interface Member {
   readonly placed: readonly Placed[];
 }
 
-/** Returns the donors that something was moved from: more may fit there now. */
-export function replan(matching: Matching): ReadonlySet<Donor> {
+export interface Replanned {
+  /** More may fit there now. */
+  readonly movedFrom: ReadonlySet<Donor>;
+  /** What stands elsewhere than it did, or did not stand before. */
+  readonly moved: readonly Placed[];
+}
+
+const NOTHING_MOVED: Replanned = { movedFrom: new Set(), moved: [] };
+
+export function replan(matching: Matching): Replanned {
   const { turn, plan } = matching;
-  if (plan.size === 0 || turn.newcomers.size === 0) return new Set();
+  if (plan.size === 0 || turn.newcomers.size === 0) return NOTHING_MOVED;
   const placed = placedMembers(matching).slice(0, REPLANNED_PLACED_MAX);
   const waiting = waitingMembers(matching).slice(0, REPLANNED_WAITING_MAX);
-  if (!someMayYield(matching, placed, waiting) && !someMayMove(matching, placed)) return new Set();
+  if (!someMayYield(matching, placed, waiting) && !someMayMove(matching, placed)) return NOTHING_MOVED;
   const members = [...placed, ...waiting];
   const seating = new Seating(matching, members);
   const units = members.map((member) => unitOf(matching, member, seating));
   if (!units.some((unit) => !isPlaced(unit) && unit.parts.every(({ spots }) => spots.length > 0)))
-    return new Set();
+    return NOTHING_MOVED;
   makeBetter(new Board(units, seating.free()), REPLAN_TRIALS_MAX);
   return carryOver(matching, members, units, seating);
 }
@@ -266,7 +274,7 @@ function carryOver(
   members: readonly Member[],
   units: readonly Unit<Seat>[],
   seating: Seating,
-): ReadonlySet<Donor> {
+): Replanned {
   const movedFrom = new Set<Donor>();
   const toPlace: Placed[] = [];
   for (const [m, { need, instances, placed }] of members.entries())
@@ -282,5 +290,5 @@ function carryOver(
         toPlace.push({ instance, need, donor: seating.donor(seat), choice: seat.choice });
     }
   for (const each of toPlace) plan.place(each);
-  return movedFrom;
+  return { movedFrom, moved: toPlace };
 }

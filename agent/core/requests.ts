@@ -214,6 +214,7 @@ export function newInstance(state: State, task: Task, index: number, queuedMonoM
     result: undefined,
     avoided: new Map(),
     ownerVerdicts: new Map(),
+    passedOver: 0,
     lastReason: '',
   };
 }

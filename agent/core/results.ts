@@ -162,10 +162,12 @@ function finish(turn: Turn, { instance, lease }: Holding, result: Result): void 
 
 function chargeFor({ state, now }: Turn, lease: Lease, used: Used): number {
   const speedMillis = speedMillisOf(state.donors.get(lease.vehicleId));
-  return workMncs(used, {
+  const doneMncs = workMncs(used, {
     heldMs: now.monoMs - lease.grantedMonoMs,
     threads: lease.demand.threads,
     cpuLimitMs: cpuLimitMs(state.settings, lease, speedMillis),
     speedMillis,
   });
+  // On a fast core the millisecond to which a run is bounded can be more than what is left of the budget.
+  return Math.min(doneMncs, lease.budgetMncs ?? Infinity);
 }

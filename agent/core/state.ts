@@ -131,6 +131,8 @@ export interface Instance {
   readonly avoided: Map<VehicleId, number>;
   /** Of owners' constraints on it. */
   readonly ownerVerdicts: Map<string, boolean>;
+  /** Since it is due: how many grants went to others on donors that could have run it; see dues.ts. */
+  passedOver: number;
   /** Why it is not with its last donor any more; empty at first. */
   lastReason: string;
 }
@@ -210,8 +212,6 @@ export interface State {
   readonly constraints: Constraints;
   /** Of instances of the latency priority: how many leases are being taken back for them. */
   readonly roomMadeFor: Map<Instance, number>;
-  /** Grants in a row that passed over the one whose turn was first. */
-  grantsSinceDue: number;
   /** Counts accepted instances. */
   orderCounter: number;
   readonly awaitedBlobs: Map<Digest, AwaitedBlob>;
@@ -267,7 +267,6 @@ export function emptyState(settings: Settings, generation: number): State {
     gangs: new Set(),
     constraints: new Constraints(),
     roomMadeFor: new Map(),
-    grantsSinceDue: 0,
     orderCounter: 0,
     awaitedBlobs: new Map(),
     timers: new Timers(),

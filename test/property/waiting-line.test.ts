@@ -101,6 +101,9 @@ function checkQueues(group: WaitingGroup, own: readonly Place[]): void {
     group.inTurn.map((queue) => queue.first()),
     inOrder([...group.queues.values()].map((queue) => queue.first())),
   );
+  const firsts = group.inTurn.map((queue) => queue.first());
+  assert.deepEqual(firsts, inOrder(firsts));
+  assert.deepEqual(new Set(group.inTurn), new Set(group.queues.values()));
   for (const [payer, queue] of group.queues) {
     const ofPayer = own.filter(({ instance }) => instance.task.payer === payer);
     assert.deepEqual([...queue], inOrder(ofPayer.map(({ instance }) => instance)));
