@@ -2,6 +2,7 @@
  * How much of the idle computing power of real charging sessions each scheduler harvests, and how much work it loses: ours, by
  * the production `step`, beside the known schemes and beside the clairvoyant, which is ours told every true departure.
  */
+import { writeFileSync } from 'node:fs';
 import type { SessionRow } from '@plugpool/firmware-bridge';
 import { DEFAULT_DWELL } from '../../agent/core/dwell/dwell-model.ts';
 import type { Settings } from '../../agent/core/settings.ts';
@@ -10,6 +11,8 @@ import { readStays } from '../sessions/read-stays.ts';
 import { GENERATE_TASKS_DEFAULTS, generateTasks } from '../tasks/generate-tasks.ts';
 import { readTasks, type TaskRow } from '../tasks/read-tasks.ts';
 import { makeBaselines } from './baselines/rules.ts';
+import { curvePoints, type CurvePoint } from './curve.ts';
+import { curveSvg } from './curve-svg.ts';
 import { harvestOptions, type HarvestOptions } from './options.ts';
 import { PilePolicy } from './pile-policy.ts';
 import type { Policy } from './policy.ts';
@@ -28,15 +31,26 @@ export interface Measured {
   readonly elapsedMs: number;
 }
 
+/** From starting wherever there is room to starting almost only what is sure to end. */
+const CURVE_BARS = [0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95, 0.98];
+
+export interface CurveRun {
+  readonly bar: number;
+  readonly run: Measured;
+}
+
 export interface Harvest {
   readonly window: Window;
   readonly clairvoyant: Measured;
   readonly runs: readonly Measured[];
+  /** Empty where it was not asked for. */
+  readonly curve: readonly CurveRun[];
 }
 
 export async function run(args: readonly string[], json: boolean): Promise<void> {
   const options = harvestOptions(args);
   const harvest = await measureAll(options);
+  if (options.svgFile !== undefined) writeFileSync(options.svgFile, curveSvg(curvePoints(harvest)));
   if (json) process.stdout.write(`${JSON.stringify(documentOf(harvest))}\n`);
   else print(options, harvest);
 }
@@ -47,7 +61,8 @@ export async function measureAll(options: HarvestOptions): Promise<Harvest> {
   const told = ours('clairvoyant', window, scene, { dwell: { ...DEFAULT_DWELL, mode: 'told' } });
   const clairvoyant = measure(window, scene, told, true);
   const runs = policiesOf(window, options).map((policy) => measure(window, scene, policy, false));
-  return { window, clairvoyant, runs };
+  const curve = options.curve ? measureCurve(window, scene) : [];
+  return { window, clairvoyant, runs, curve };
 }
 
 async function windowOf(options: HarvestOptions): Promise<Window> {
@@ -81,13 +96,28 @@ function ours(
   return new PilePolicy(name, { whole, tasks, startMs, payers, settings });
 }
 
-function policiesOf(window: Window, { scene, only }: HarvestOptions): Policy[] {
+function barSettings(bar: number | undefined): Partial<Settings> {
+  if (bar === undefined) return {};
+  const millis = Math.round(bar * 1000);
+  return { stayBarMillis: [millis, millis, millis, millis] };
+}
+
+function policiesOf(window: Window, { scene, only, bar }: HarvestOptions): Policy[] {
+  const settings = barSettings(bar);
   const policies = [
-    ours('plugpool', window, scene),
-    ours('plugpool-no-sub-pools', window, scene, { subPools: false }),
+    ours('plugpool', window, scene, settings),
+    ours('plugpool-no-sub-pools', window, scene, { ...settings, subPools: false }),
     ...makeBaselines(),
   ];
   return policies.filter(({ name }) => only === undefined || only.includes(name));
+}
+
+/** Ours again at other bars: what more patience gains in badput, and costs in goodput. */
+function measureCurve(window: Window, scene: SceneOptions): CurveRun[] {
+  return CURVE_BARS.map((bar) => {
+    const policy = ours(`bar ${bar}`, window, scene, barSettings(bar));
+    return { bar, run: measure(window, scene, policy, false) };
+  });
 }
 
 function measure(window: Window, scene: SceneOptions, policy: Policy, told: boolean): Measured {
@@ -103,13 +133,17 @@ export interface HarvestDocument {
   readonly tasks: number;
   readonly load: number;
   readonly policies: readonly PolicyRun[];
+  /** With `--curve` alone. */
+  readonly curve?: readonly CurvePoint[];
 }
 
-export function documentOf({ window, runs, clairvoyant }: Harvest): HarvestDocument {
+export function documentOf(harvest: Harvest): HarvestDocument {
+  const { window, runs, clairvoyant, curve } = harvest;
   return {
     sessions: window.stays.length,
     tasks: window.tasks.length,
     load: window.load,
     policies: runs.map(({ policy, tally }) => ({ policy, ...figuresOf(tally, clairvoyant.tally) })),
+    ...(curve.length === 0 ? {} : { curve: curvePoints(harvest) }),
   };
 }

@@ -48,6 +48,12 @@ const NUMBERS = {
     least: 0.1,
     about: 'charging power where a session does not say when charging ended',
   },
+  bar: {
+    default: -1,
+    least: -1,
+    most: 0.99,
+    about: 'ours: least P(stays to the end) for a start, all priorities alike; -1: as a pile is installed',
+  },
   seed: { default: 1, least: 0, about: 'of every hash' },
 } satisfies Record<string, NumberOption>;
 
@@ -60,6 +66,8 @@ export interface HarvestOptions {
   readonly profile: Profile;
   /** Which policies run; absent: all. */
   readonly only: readonly string[] | undefined;
+  /** Undefined: as a pile is installed. */
+  readonly bar: number | undefined;
   readonly curve: boolean;
   /** Where the curve is drawn, as SVG. */
   readonly svgFile: string | undefined;
@@ -114,6 +122,7 @@ function parse(args: readonly string[]): HarvestOptions {
     sessionsFile: values['sessions'] as string | undefined,
     tasksFile: values['tasks'] as string | undefined,
     only: typeof values['only'] === 'string' ? values['only'].split(',') : undefined,
+    bar: number('bar') < 0 ? undefined : number('bar'),
     curve: values['curve'] === true,
     svgFile: values['svg'] as string | undefined,
     scene: {

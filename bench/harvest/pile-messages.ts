@@ -64,8 +64,10 @@ function busyCores(task: HarvestTask): number {
   return demandOf(task).cpuMillicores / 1000;
 }
 
-export function algorithmIdOf({ demand: { cpuMillicores, memoryMib, gpuMillis } }: HarvestTask): AlgorithmId {
-  return `c${cpuMillicores}-m${memoryMib}-g${gpuMillis}` as AlgorithmId;
+/** A program is what has its demand, and keeps its state or does not. */
+export function algorithmIdOf({ demand, checkpoints }: HarvestTask): AlgorithmId {
+  const { cpuMillicores, memoryMib, gpuMillis } = demand;
+  return `c${cpuMillicores}-m${memoryMib}-g${gpuMillis}${checkpoints ? '-kept' : ''}` as AlgorithmId;
 }
 
 export function algorithmOf(task: HarvestTask): AlgorithmRecord {
@@ -77,6 +79,7 @@ export function algorithmOf(task: HarvestTask): AlgorithmRecord {
     runtime: 'echo',
     image: { digest: digestOf(id), sizeBytes: 1 },
     demands: [demandOf(task)],
+    ...(task.checkpoints ? { checkpoints: true } : {}),
     workCoreS: (task.estimateMs / 1000) * busyCores(task),
     state: 'active',
     addedWallMs: 0,

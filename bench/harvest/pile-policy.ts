@@ -41,6 +41,7 @@ export const WORLD_SETTINGS: Settings = {
   leaseMs: NEVER_MS,
   capacityStaleMs: NEVER_MS,
   deadlineMaxMs: NEVER_MS,
+  checkpoints: true,
 };
 
 export interface PileOptions {

@@ -1,5 +1,6 @@
 /** The figures of the harvest bench as tables for a person. */
 import type { Harvest, Measured } from './bench.ts';
+import { curvePoints } from './curve.ts';
 import type { HarvestOptions } from './options.ts';
 import type { Window } from './scene.ts';
 import { figuresOf, type Tally } from './tally.ts';
@@ -16,6 +17,7 @@ export function print(options: HarvestOptions, harvest: Harvest): void {
     '',
     'completed share by class',
     ...runs.map(({ policy, tally }) => `${policy.padEnd(23)}${classesOf(tally)}`),
+    ...curveLines(harvest),
   ];
   process.stdout.write(`${lines.join('\n')}\n`);
 }
@@ -67,4 +69,17 @@ function classesOf({ byClass }: Tally): string {
     .sort(([a], [b]) => (a < b ? -1 : 1))
     .map(([name, { tasks, completed }]) => `${name} ${(completed / tasks).toFixed(3)} of ${tasks}`)
     .join('   ');
+}
+
+function curveLines(harvest: Harvest): string[] {
+  if (harvest.curve.length === 0) return [];
+  return [
+    '',
+    'as shares of the clairvoyant’s goodput: ours over the bar of P(stays to the end), and the baselines',
+    'policy                   goodput  badput     net',
+    ...curvePoints(harvest).map(
+      ({ policy, bar, goodput, badput, net }) =>
+        `${(bar === undefined ? policy : `plugpool, bar ${bar}`).padEnd(23)}${[goodput, badput, net].map((share) => share.toFixed(3).padStart(9)).join('')}`,
+    ),
+  ];
 }
