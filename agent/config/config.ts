@@ -75,10 +75,10 @@ export function toConfig(file: ConfigFile, env: NodeJS.ProcessEnv = process.env)
   };
 }
 
+/** Every one by name, so that the type tells of one that no key sets. */
 function toSettings({ station, policy, pools, dwell, vehicles, zones }: ConfigFile): Settings {
-  const { largestDonor } = policy;
+  const { checkpoint, largestDonor, latencyClasses, stayBar } = policy;
   return {
-    ...DEFAULT_SETTINGS,
     wire: {
       messageBytesMax: MESSAGE_BYTES_MAX,
       inlineBytesMax: INLINE_BYTES_MAX,
@@ -96,7 +96,25 @@ function toSettings({ station, policy, pools, dwell, vehicles, zones }: ConfigFi
     crashesMax: policy.crashesMax,
     deadlineDefaultMs: ms(policy.deadlineDefault),
     deadlineMaxMs: ms(policy.deadlineMax),
+    openTasksMax: policy.openTasksMax,
+    openTasksPerVehicleMax: policy.openTasksPerVehicleMax,
+    latencyClassesMs: [ms(latencyClasses.latency), ms(latencyClasses.soon), ms(latencyClasses.some)],
+    manyInstances: policy.manyInstances,
+    stayBarMillis: [
+      millis(stayBar.normal),
+      millis(stayBar.some),
+      millis(stayBar.soon),
+      millis(stayBar.latency),
+    ],
     ageBoundMs: ms(policy.ageBound),
+    dueEvery: policy.dueEvery,
+    preemptAfterMs: ms(policy.preemptAfter),
+    transferBytesPerMs: (policy.transferMibPerS * 1024 * 1024) / 1000,
+    checkpoints: DEFAULT_SETTINGS.checkpoints,
+    checkpointGraceMs: ms(checkpoint.grace),
+    checkpointCostMs: ms(checkpoint.cost),
+    graceFailsMillis: millis(checkpoint.graceFails),
+    progressMinMs: ms(checkpoint.progressMin),
     blobWaitMs: ms(policy.blobWait),
     lendingStates: policy.lendingStates,
     operatorShareMillis: Math.round(policy.operatorSharePercent * 10),
@@ -138,6 +156,11 @@ function toFirmware(firmware: ConfigFile['firmware'][number]): FirmwareConfig {
   if (firmware.kind === 'manual') return firmware;
   const { meterEvery, ...rest } = firmware;
   return meterEvery === undefined ? rest : { ...rest, meterEveryMs: ms(meterEvery) };
+}
+
+/** Of a part of 1. */
+function millis(part: number): number {
+  return Math.round(part * 1000);
 }
 
 /** Of a text that the schema has passed. */

@@ -4,48 +4,17 @@
  */
 import { validateDetailed } from 'node-cron';
 import { z } from 'zod';
-import { parseConnectorId, type SessionState } from '@plugpool/firmware-bridge';
-import {
-  CPU_MILLICORES_MAX,
-  DEPLOYED_IMAGES_MAX,
-  DURATION_MS_MAX,
-  ID_PATTERN,
-  MEMORY_MIB_MAX,
-} from '@plugpool/proto';
+import { parseConnectorId } from '@plugpool/firmware-bridge';
+import { DEPLOYED_IMAGES_MAX, ID_PATTERN } from '@plugpool/proto';
 import { mayListen } from '../adapters/vehicle-tokens.ts';
 import { DEFAULT_SETTINGS } from '../core/settings.ts';
-import { formatDuration, parseDurationMs } from './duration.ts';
+import { parseDurationMs } from './duration.ts';
+import { count, duration, percent } from './fields.ts';
+import { policySchema } from './policy-schema.ts';
 import { vehiclesSchema, zonesSchema } from './site-schema.ts';
 
 export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'silent'] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
-const LENDING_STATES = [
-  'charging',
-  'suspendedEV',
-  'suspendedEVSE',
-  'finishing',
-] as const satisfies readonly SessionState[];
-
-function duration(defaultMs: number, minMs: number, maxMs = DURATION_MS_MAX) {
-  return z
-    .string('must be a duration such as 15s')
-    .superRefine((text, context) => {
-      const ms = parseDurationMs(text);
-      if (ms === undefined)
-        context.addIssue(
-          `${JSON.stringify(text)} is no duration; write a number and ms, s, min, h or d: 15s`,
-        );
-      else if (ms < minMs || ms > maxMs)
-        context.addIssue(
-          `${text} is out of bounds; between ${formatDuration(minMs)} and ${formatDuration(maxMs)}`,
-        );
-    })
-    .default(formatDuration(defaultMs));
-}
-
-function count(defaultCount: number, min: number, max: number) {
-  return z.int().min(min).max(max).default(defaultCount);
-}
 
 const path = z.string().min(1).max(4096);
 
@@ -96,43 +65,6 @@ const storageSchema = z.strictObject({
   ),
 });
 
-const gpuSchema = z.strictObject({
-  model: z.string().min(1).max(256).default('*').describe('Model of the device; `*` is any.'),
-  shareMillis: count(1000, 1, 1000).describe('Thousandths of the device.'),
-  vramMib: count(64 * 1024, 0, MEMORY_MIB_MAX).describe('Memory of the device.'),
-});
-
-const largest = DEFAULT_SETTINGS.largestDonor;
-const largestDonorSchema = z.strictObject({
-  cpuMillicores: count(largest.cpuMillicores, 1, CPU_MILLICORES_MAX).describe('Thousandths of a core.'),
-  memoryMib: count(largest.memoryMib, 1, MEMORY_MIB_MAX).describe('Memory in MiB.'),
-  gpus: z
-    .array(gpuSchema)
-    .max(16)
-    .default(largest.gpus.map(({ model, shareMillis, vramMib }) => ({ model, shareMillis, vramMib })))
-    .describe('Graphics devices: a list of model, shareMillis and vramMib.'),
-});
-
-const reference = DEFAULT_SETTINGS.referenceMachine;
-const referenceSchema = z.strictObject({
-  cpuMillicores: count(reference.cpuMillicores, 1, CPU_MILLICORES_MAX).describe('Thousandths of a core.'),
-  threads: count(reference.threads, 1, 4096).describe('Threads that run at the same time.'),
-  memoryMib: count(reference.memoryMib, 1, MEMORY_MIB_MAX).describe('Memory in MiB.'),
-  vramMib: count(reference.vramMib, 1, MEMORY_MIB_MAX).describe('Memory of its one GPU in MiB.'),
-  gpuGflops: count(reference.gpuGflops, 1, 10_000_000).describe(
-    'Single-precision throughput of its GPU, in thousand million operations a second.',
-  ),
-});
-
-function percent(defaultMillis: number, min: number, max: number) {
-  return z
-    .number()
-    .min(min)
-    .max(max)
-    .multipleOf(0.1)
-    .default(defaultMillis / 10);
-}
-
 const DAY_MS = 86_400_000;
 const dwellSchema = z.strictObject({
   utcOffsetMinutes: z
@@ -177,97 +109,6 @@ const poolsSchema = z.strictObject({
   imagesPerVehicle: count(DEFAULT_SETTINGS.deployImagesMax, 0, DEPLOYED_IMAGES_MAX).describe(
     'Images that a vehicle is told to fetch before they are needed.',
   ),
-});
-
-const healthSchema = z.strictObject({
-  halfLife: duration(DEFAULT_SETTINGS.healthHalfLifeMs, 60_000, 90 * 86_400_000).describe(
-    'What a vehicle did well or badly counts half after this long.',
-  ),
-  faultsMax: count(DEFAULT_SETTINGS.healthFaultsMax, 1, 1_000).describe(
-    'As many faults within about a half-life make a vehicle rest, for one class of algorithms.',
-  ),
-  slowFactor: z
-    .number()
-    .min(1.1)
-    .max(1_000)
-    .default(DEFAULT_SETTINGS.healthSlowFactor)
-    .describe('A run that takes this many times as long as such runs take is a fault.'),
-  rest: duration(DEFAULT_SETTINGS.healthRestMs, 1_000, 86_400_000).describe(
-    'The first rest, after which a single task is tried; each that follows is twice as long …',
-  ),
-  restMax: duration(DEFAULT_SETTINGS.healthRestMaxMs, 1_000, 30 * 86_400_000).describe(
-    '… and none is longer than this.',
-  ),
-});
-
-const policySchema = z.strictObject({
-  lease: duration(DEFAULT_SETTINGS.leaseMs, 100, 3_600_000).describe(
-    'A donor that falls silent holds a run back for this long at most.',
-  ),
-  revokeGrace: duration(DEFAULT_SETTINGS.revokeGraceMs, 0, 600_000).describe(
-    'How long a run that is taken back may still bring its result.',
-  ),
-  unverifiedGrace: duration(DEFAULT_SETTINGS.unverifiedGraceMs, 0, 3_600_000).describe(
-    'How long runs go on while the firmware is not heard.',
-  ),
-  capacityStale: duration(DEFAULT_SETTINGS.capacityStaleMs, 1_000, 3_600_000).describe(
-    'A capacity report that is older counts no more.',
-  ),
-  rest: duration(DEFAULT_SETTINGS.restMs, 0, 3_600_000).describe(
-    'A vehicle on which a run failed is not offered the same run for this long.',
-  ),
-  departuresMax: count(DEFAULT_SETTINGS.departuresMax, 1, 1_000).describe(
-    'Vehicles that may leave during a task before it is given up.',
-  ),
-  crashesMax: count(DEFAULT_SETTINGS.crashesMax, 1, 1_000).describe(
-    'Runs of a task that may fail by the vehicles’ own doing before it is given up.',
-  ),
-  deadlineDefault: duration(DEFAULT_SETTINGS.deadlineDefaultMs, 1_000).describe(
-    'The deadline of a request that names none.',
-  ),
-  deadlineMax: duration(DEFAULT_SETTINGS.deadlineMaxMs, 1_000).describe(
-    'The longest deadline that is accepted.',
-  ),
-  ageBound: duration(DEFAULT_SETTINGS.ageBoundMs, 0).describe(
-    'A request that has waited this long goes before all fairness.',
-  ),
-  blobWait: duration(DEFAULT_SETTINGS.blobWaitMs, 1_000, 86_400_000).describe(
-    'How long an upload that a request or a result waits for may take.',
-  ),
-  lendingStates: z
-    .array(z.enum(LENDING_STATES))
-    .min(1)
-    .default(['charging', 'suspendedEV'])
-    .describe('States of a charging session in which its vehicle may lend (docs/firmware.md).'),
-  operatorSharePercent: z
-    .number()
-    .min(0)
-    .max(100)
-    .multipleOf(0.1)
-    .default(DEFAULT_SETTINGS.operatorShareMillis / 10)
-    .describe('The operator’s share of what a requester is charged.'),
-  retention: duration(DEFAULT_SETTINGS.retentionMs, 60_000, 365 * 86_400_000).describe(
-    'How long ended tasks are kept for their requesters and for questions.',
-  ),
-  runTimeFactor: z
-    .number()
-    .min(1)
-    .max(10_000)
-    .default(DEFAULT_SETTINGS.runTimeFactor)
-    .describe('A run is stopped after this many times its estimated work …'),
-  runTimeFloor: duration(DEFAULT_SETTINGS.runTimeFloorMs, 1_000, 86_400_000).describe(
-    '… and never sooner than this.',
-  ),
-  usageHalfLife: duration(DEFAULT_SETTINGS.usageHalfLifeMs, 60_000, 30 * 86_400_000).describe(
-    'What a payer had counts half after this long, where those who pay share fairly.',
-  ),
-  health: healthSchema.prefault({}).describe('Vehicles that are always slow or fail where others succeed.'),
-  largestDonor: largestDonorSchema
-    .prefault({})
-    .describe('The most that one vehicle could ever lend here: a demand above it is refused at once.'),
-  referenceMachine: referenceSchema
-    .prefault({})
-    .describe('What an algorithm’s class is relative to (docs/pools.md).'),
 });
 
 const manualSchema = z.strictObject({

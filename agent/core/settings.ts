@@ -137,7 +137,7 @@ export const DEFAULT_SETTINGS: Omit<Settings, 'wire'> = {
   checkpointCostMs: 2_000,
   graceFailsMillis: 50,
   progressMinMs: 120_000,
-  transferBytesPerMs: 1_000,
+  transferBytesPerMs: (1024 * 1024) / 1000,
   preemptAfterMs: 60_000,
   blobWaitMs: 120_000,
   lendingStates: ['charging', 'suspendedEV'],

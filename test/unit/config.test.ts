@@ -8,6 +8,7 @@ import fc from 'fast-check';
 import { parse, stringify } from 'yaml';
 import { configOf, ConfigError, type Config } from '@plugpool/agent';
 import { kindOf } from '../../agent/core/known-vehicles.ts';
+import { priorityOf } from '../../agent/core/priority.ts';
 import { DEFAULT_SETTINGS } from '../../agent/core/settings.ts';
 import { formatDuration, parseDurationMs } from '../../agent/config/duration.ts';
 import { envName, loadConfig, type ConfigSources } from '../../agent/config/load-config.ts';
@@ -160,6 +161,81 @@ test('a station that no connector could belong to, a cron line that never comes,
       ]);
       return true;
     },
+  );
+});
+
+test('what decides who goes first, and where a run is placed, is set key by key', () => {
+  const { settings } = configOf({
+    policy: {
+      openTasksMax: 50,
+      openTasksPerVehicleMax: 5,
+      latencyClasses: { latency: '2s', soon: '20s', some: '200s' },
+      manyInstances: 9,
+      stayBar: { normal: 0.5, some: 0.55, soon: 0.91, latency: 0.987 },
+      ageBound: '7s',
+      dueEvery: 3,
+      preemptAfter: '9s',
+      transferMibPerS: 12.5,
+      checkpoint: { grace: '11s', cost: '3s', graceFails: 0.125, progressMin: '4min' },
+    },
+  });
+  const { ageBoundMs, dueEvery, preemptAfterMs, manyInstances, openTasksMax } = settings;
+  assert.deepEqual(
+    { ageBoundMs, dueEvery, preemptAfterMs, manyInstances, openTasksMax },
+    { ageBoundMs: 7_000, dueEvery: 3, preemptAfterMs: 9_000, manyInstances: 9, openTasksMax: 50 },
+  );
+  assert.equal(settings.openTasksPerVehicleMax, 5);
+  assert.deepEqual(settings.latencyClassesMs, [2_000, 20_000, 200_000]);
+  assert.deepEqual(settings.stayBarMillis, [500, 550, 910, 987]);
+  assert.equal(settings.transferBytesPerMs * 1000, 12.5 * 1024 * 1024);
+  const { checkpointGraceMs, checkpointCostMs, graceFailsMillis, progressMinMs } = settings;
+  assert.deepEqual(
+    [checkpointGraceMs, checkpointCostMs, graceFailsMillis, progressMinMs],
+    [11_000, 3_000, 125, 240_000],
+  );
+});
+
+test('a request has the priority that the configured latencies and numbers give it', () => {
+  const { settings } = configOf({ policy: { latencyClasses: { latency: '0s' }, manyInstances: 3 } });
+  assert.equal(priorityOf({ latencyMs: 500 }, settings), 2, 'no latency is short enough for the highest');
+  assert.equal(priorityOf({ latencyMs: 500 }, configOf().settings), 3);
+  assert.equal(priorityOf({ instances: 3 }, settings), 2);
+  assert.equal(priorityOf({ instances: 3 }, configOf().settings), 1);
+});
+
+test('latencies that do not rise, a bar in percent, and a bar that nobody reaches are refused with what to write', () => {
+  const env = {
+    PLUGPOOL_POLICY_LATENCY_CLASSES_SOON: '2min',
+    PLUGPOOL_POLICY_STAY_BAR_LATENCY: '80',
+    PLUGPOOL_POLICY_STAY_BAR_SOON: '1',
+    PLUGPOOL_POLICY_STAY_BAR_SOME: '0.12345',
+    PLUGPOOL_POLICY_STAY_BAR_NORMAL: 'high',
+    PLUGPOOL_POLICY_MANY_INSTANCES: '1',
+    PLUGPOOL_POLICY_TRANSFER_MIB_PER_S: '0',
+  };
+  assert.deepEqual(
+    new Map(problems({ env })),
+    new Map([
+      ['PLUGPOOL_POLICY_MANY_INSTANCES: policy.manyInstances', 'must be at least 2'],
+      ['PLUGPOOL_POLICY_TRANSFER_MIB_PER_S: policy.transferMibPerS', 'must be above 0'],
+      ['PLUGPOOL_POLICY_STAY_BAR_NORMAL: policy.stayBar.normal', 'must be a part of 1, between 0 and 0.99'],
+      [
+        'PLUGPOOL_POLICY_STAY_BAR_SOME: policy.stayBar.some',
+        '0.12345 is too fine; three digits after the point are the most',
+      ],
+      [
+        'PLUGPOOL_POLICY_STAY_BAR_SOON: policy.stayBar.soon',
+        '1 is out of bounds; write a part of 1, between 0 and 0.99: 0.8 is 80 %',
+      ],
+      [
+        'PLUGPOOL_POLICY_STAY_BAR_LATENCY: policy.stayBar.latency',
+        '80 is out of bounds; write a part of 1, between 0 and 0.99: 0.8 is 80 %',
+      ],
+      [
+        'policy.latencyClasses.some',
+        '1min is shorter than soon, 2min; they rise from latency over soon to some',
+      ],
+    ]),
   );
 });
 

@@ -1,0 +1,49 @@
+/** The kinds of values that settings have: durations, counts, percentages, shares; each with its default and its bounds. */
+import { DURATION_MS_MAX } from '@plugpool/proto';
+import { z } from 'zod';
+import { formatDuration, parseDurationMs } from './duration.ts';
+
+export function duration(defaultMs: number, minMs: number, maxMs = DURATION_MS_MAX) {
+  return z
+    .string('must be a duration such as 15s')
+    .superRefine((text, context) => {
+      const ms = parseDurationMs(text);
+      if (ms === undefined)
+        context.addIssue(
+          `${JSON.stringify(text)} is no duration; write a number and ms, s, min, h or d: 15s`,
+        );
+      else if (ms < minMs || ms > maxMs)
+        context.addIssue(
+          `${text} is out of bounds; between ${formatDuration(minMs)} and ${formatDuration(maxMs)}`,
+        );
+    })
+    .default(formatDuration(defaultMs));
+}
+
+export function count(defaultCount: number, min: number, max: number) {
+  return z.int().min(min).max(max).default(defaultCount);
+}
+
+export function percent(defaultMillis: number, min: number, max: number) {
+  return z
+    .number()
+    .min(min)
+    .max(max)
+    .multipleOf(0.1)
+    .default(defaultMillis / 10);
+}
+
+/** A part of 1, to the thousandth: what the core counts in. A percentage is the mistake to expect. */
+export function share(defaultMillis: number, minMillis: number, maxMillis: number) {
+  const bounds = `between ${minMillis / 1000} and ${maxMillis / 1000}`;
+  return z
+    .number(`must be a part of 1, ${bounds}`)
+    .superRefine((value, context) => {
+      const millis = Math.round(value * 1000);
+      if (millis < minMillis || millis > maxMillis)
+        context.addIssue(`${value} is out of bounds; write a part of 1, ${bounds}: 0.8 is 80 %`);
+      else if (Math.abs(value * 1000 - millis) > 1e-6)
+        context.addIssue(`${value} is too fine; three digits after the point are the most`);
+    })
+    .default(defaultMillis / 1000);
+}
