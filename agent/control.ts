@@ -104,6 +104,7 @@ const algorithmArgs = z.strictObject({
   image: z.strictObject({ digest, sizeBytes: imageBytes }),
   demands: z.array(demandArgs).min(1).max(ARGS_MAX),
   workCoreS: z.number().positive().max(DURATION_MS_MAX),
+  checkpoints: z.boolean().optional(),
 });
 
 const imagePartArgs = z.strictObject({
@@ -313,7 +314,7 @@ async function finishImage(upload: { finish(): Promise<void> }, expected: string
 }
 
 async function addAlgorithm(controlled: Controlled, args: z.output<typeof algorithmArgs>): Promise<unknown> {
-  const { image, demands, ...rest } = args;
+  const { image, demands, checkpoints = false, ...rest } = args;
   const blob = { digest: image.digest as Digest, sizeBytes: image.sizeBytes };
   await checkImage(controlled.blobs, rest.runtime, blob);
   const algorithm = {
@@ -321,6 +322,7 @@ async function addAlgorithm(controlled: Controlled, args: z.output<typeof algori
     id: rest.id as AlgorithmId,
     image: blob,
     demands: demands as readonly Demand[],
+    ...(checkpoints ? { checkpoints } : {}),
   };
   return operate(controlled, { verb: 'addAlgorithm', algorithm });
 }

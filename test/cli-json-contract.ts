@@ -190,6 +190,7 @@ const algorithm = z.strictObject({
     )
     .min(1),
   workCoreS: z.number().positive(),
+  checkpoints: z.literal(true).optional(),
   state: z.enum(['active', 'retired']),
   addedWallMs: wallMs,
 });

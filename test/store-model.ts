@@ -297,17 +297,33 @@ const end: fc.Arbitrary<TaskEndRecord> = record(
   },
   { requiredKeys: ['state', 'endedWallMs', 'attempts', 'chargedMncs'] },
 );
-const algorithm: fc.Arbitrary<AlgorithmRecord> = record({
-  id: branded<AlgorithmId>(fc.constantFrom('a', 'b', 'c')),
-  version: fc.constantFrom('1', '2'),
-  type: text,
-  runtime: fc.constantFrom('wasm', 'onnx', 'echo'),
-  image: blob,
-  demands: fc.array(demand, { minLength: 1, maxLength: 3 }),
-  workCoreS: fc.double({ noNaN: true, noDefaultInfinity: true, min: 0 }),
-  state: fc.constantFrom('active', 'retired'),
-  addedWallMs: wallMs,
-});
+const algorithm: fc.Arbitrary<AlgorithmRecord> = record(
+  {
+    id: branded<AlgorithmId>(fc.constantFrom('a', 'b', 'c')),
+    version: fc.constantFrom('1', '2'),
+    type: text,
+    runtime: fc.constantFrom('wasm', 'onnx', 'echo'),
+    image: blob,
+    demands: fc.array(demand, { minLength: 1, maxLength: 3 }),
+    workCoreS: fc.double({ noNaN: true, noDefaultInfinity: true, min: 0 }),
+    state: fc.constantFrom('active', 'retired'),
+    addedWallMs: wallMs,
+    checkpoints: fc.constant(true),
+  },
+  {
+    requiredKeys: [
+      'id',
+      'version',
+      'type',
+      'runtime',
+      'image',
+      'demands',
+      'workCoreS',
+      'state',
+      'addedWallMs',
+    ],
+  },
+);
 
 interface Life {
   readonly task: Omit<TaskRecord, 'taskId' | 'requestId'>;

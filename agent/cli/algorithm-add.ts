@@ -32,6 +32,7 @@ interface Flags extends CommonFlags {
   readonly gpuModel?: string;
   readonly orCpuMillicores?: number;
   readonly orMemoryMib?: number;
+  readonly checkpoints?: true;
 }
 
 export function addAlgorithmAdd(group: Command, cli: CliProgram): void {
@@ -68,7 +69,8 @@ export function addAlgorithmAdd(group: Command, cli: CliProgram): void {
       'or, without a GPU: thousandths of a core',
       whole(1, CPU_MILLICORES_MAX),
     )
-    .option('--or-memory-mib <n>', 'or, without a GPU: memory', whole(1, MEMORY_MIB_MAX));
+    .option('--or-memory-mib <n>', 'or, without a GPU: memory', whole(1, MEMORY_MIB_MAX))
+    .option('--checkpoints', 'it can keep its state, and go on from there on another vehicle');
   showUsageOnError(command).action(async (file: string, flags: Flags) => {
     const problem = combinationProblem(flags);
     if (problem !== undefined) command.error(`error: ${problem}`, { code: 'usage' });
@@ -97,6 +99,7 @@ async function add(agent: ControlClient, path: string, flags: Flags) {
     ...about,
     image,
     demands: demandsOf(flags),
+    ...(flags.checkpoints === true ? { checkpoints: true } : {}),
   })) as AlgorithmRecord;
   const needs = added.demands.map(demandInWords).join(' or ');
   const page = () =>

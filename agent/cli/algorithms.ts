@@ -86,6 +86,7 @@ function onePage(algorithm: AlgorithmView, paint: Paint): string {
       ['class', algorithm.algorithmClass],
       ['leans on', leaningInWords(algorithm)],
       ['work', `${algorithm.workCoreS} core-seconds`],
+      ['checkpoints', algorithm.checkpoints === true ? 'keeps its state, to go on elsewhere' : 'none'],
       ['image', `${bytesInWords(algorithm.image.sizeBytes)}, sha256 ${algorithm.image.digest}`],
       ['state', algorithm.state === 'active' ? 'in use' : 'retired: runs to its end, takes no new request'],
       ['added', timeInWords(algorithm.addedWallMs)],

@@ -78,6 +78,7 @@ test('every verb tells of a pile at work what the contract promises', async (t) 
   const gpu = ['--gpu-millis', '500', '--vram-mib', '1024', '--gpu-model', 'X1'];
   const orCpu = ['--or-cpu-millicores', '2500', '--or-memory-mib', '128'];
   const added = await promised('algorithms add', pile, ...algorithmArgs(image, 'seer', ...gpu, ...orCpu));
+  assert.equal((added['algorithm'] as Document)['checkpoints'], undefined);
   assert.deepEqual((added['algorithm'] as Document)['demands'], [
     { cpuMillicores: 1000, memoryMib: 64, threads: 1, gpu: { shareMillis: 500, vramMib: 1024, model: 'X1' } },
     { cpuMillicores: 2500, memoryMib: 128, threads: 3 },
@@ -243,6 +244,24 @@ test('sub-pools are shown with their last changes, and changed by hand as far as
   const off = await startPile(t, { pools: { enabled: false } });
   assert.match((await plugpool(off.dataDir, 'pools')).stdout, /^sub-pools are off; /);
   assert.match((await plugpool(off.dataDir, 'pools', 'plan')).stderr, /set pools\.enabled to true/);
+});
+
+test('a program that keeps its state is catalogued as one, until it is added again without', async (t) => {
+  const pile = await startPile(t);
+  const image = imageIn(t);
+  const shown = async () => (await plugpool(pile.dataDir, 'algorithms', 'show', 'slow')).stdout;
+  const { algorithm } = await promised(
+    'algorithms add',
+    pile,
+    ...algorithmArgs(image, 'slow', '--checkpoints'),
+  );
+  assert.equal((algorithm as Document)['checkpoints'], true);
+  const { algorithms } = await promised('algorithms list', pile, 'algorithms', 'list');
+  assert.equal((algorithms as Document[])[0]?.['checkpoints'], true);
+  assert.match(await shown(), /\ncheckpoints +keeps its state, to go on elsewhere\n/);
+
+  await promised('algorithms add', pile, ...algorithmArgs(image, 'slow'));
+  assert.match(await shown(), /\ncheckpoints +none\n/);
 });
 
 test('an image comes in parts, is refused where it is none, and is not sent twice', async (t) => {
