@@ -6,7 +6,7 @@
  *
  * A move is a gain where the earliest tier that it changes gains: so a priority is never served in place of a higher one.
  */
-import { isPlaced, mayYield, type Board, type Part, type Spot, type Unit } from './board.ts';
+import { isPlaced, mayYield, type Board, type Move, type Part, type Spot, type Unit } from './board.ts';
 
 /** Of what stands in the way of one part, at most so many are pushed at once. */
 const PUSHED_MAX = 3;
@@ -18,6 +18,9 @@ const ROUNDING = 1e-9;
 export function makeBetter<S extends Spot>(board: Board<S>, trialsMax: number): void {
   new Search(board, trialsMax).run();
 }
+
+/** Among spots that are free: the one that suits best, or the one that takes least of what is left there. */
+type Preference = 'best' | 'least';
 
 class Search<S extends Spot> {
   readonly #board: Board<S>;
@@ -32,7 +35,7 @@ class Search<S extends Spot> {
 
   run(): void {
     // Each round is a gain, and there are finitely many boards.
-    while (this.#round() && this.#trialsLeft > 0);
+    while (this.#trialsLeft > 0 && this.#round());
   }
 
   #round(): boolean {
@@ -57,38 +60,46 @@ class Search<S extends Spot> {
   /** All parts, or none. */
   #enter(unit: Unit<S>): boolean {
     const mark = this.#board.mark();
-    const lost: Unit<S>[] = [];
-    for (const part of unit.parts) {
-      const pushedOut = this.#place(part, unit, PUSHES_DEEP);
-      if (pushedOut === undefined) break;
-      lost.push(...pushedOut);
-    }
-    if (isPlaced(unit) && isGain([unit], lost)) return true;
+    const lost = this.#placeAll(unit);
+    if (lost !== undefined && isGain([unit], lost)) return true;
     this.#board.takeBack(mark);
     return false;
   }
 
+  #placeAll(unit: Unit<S>): Unit<S>[] | undefined {
+    const lost: Unit<S>[] = [];
+    for (const part of unit.parts) {
+      const more = this.#place(part, unit, PUSHES_DEEP);
+      if (more === undefined) return undefined;
+      lost.push(...more);
+    }
+    return lost;
+  }
+
   /** Finds a spot for the part; who is left out for it, those of the least worth, or undefined where there is no spot. */
   #place(part: Part<S>, entering: Unit<S>, depth: number): Unit<S>[] | undefined {
-    if (this.#stand(part)) return [];
+    if (this.#stand(part, 'best')) return [];
     if (depth === 0) return undefined;
-    let least: { readonly spot: S; readonly pushed: Part<S>[]; readonly lost: Unit<S>[] } | undefined;
+    let least: { readonly moves: readonly Move<S>[]; readonly lost: Unit<S>[] } | undefined;
     for (const spot of part.spots)
       for (const pushed of this.#inTheWay(part, spot, entering)) {
         const mark = this.#board.mark();
         const lost = this.#push(part, spot, pushed, entering, depth);
         if (lost?.length === 0) return lost;
+        const isBest = lost !== undefined && isGain(least?.lost ?? [entering], lost);
+        if (isBest) least = { moves: this.#board.movesSince(mark), lost };
         this.#board.takeBack(mark);
-        if (lost === undefined || !isGain([entering], lost)) continue;
-        if (least === undefined || isGain(least.lost, lost)) least = { spot, pushed, lost };
       }
-    return least && this.#push(part, least.spot, least.pushed, entering, depth);
+    for (const { part: moved, to } of least?.moves ?? []) this.#board.move(moved, to);
+    return least?.lost;
   }
 
-  #stand(part: Part<S>): boolean {
-    const spot = part.spots.find((each) => this.#board.fits(each));
-    if (spot === undefined) return false;
-    this.#board.move(part, spot);
+  #stand(part: Part<S>, preference: Preference): boolean {
+    const fitting = part.spots.filter((each) => this.#board.fits(each));
+    const [best] =
+      preference === 'best' ? fitting : fitting.sort((a, b) => this.#board.share(a) - this.#board.share(b));
+    if (best === undefined) return false;
+    this.#board.move(part, best);
     return true;
   }
 
@@ -104,7 +115,7 @@ class Search<S extends Spot> {
       }
   }
 
-  /** Those that are pushed find another spot, or are left out as a whole where they may be. */
+  /** Those that are pushed move on, or are left out as a whole where they may be and that loses less. */
   #push(
     part: Part<S>,
     to: S,
@@ -117,48 +128,44 @@ class Search<S extends Spot> {
     const lost: Unit<S>[] = [];
     for (const each of pushed) {
       if (lost.includes(each.unit)) continue;
-      const further = this.#moveOn(each, entering, depth - 1);
-      if (further) continue;
-      if (!mayYield(each.unit, entering)) return undefined;
-      for (const lostPart of each.unit.parts)
-        if (lostPart.at !== undefined) this.#board.move(lostPart, undefined);
-      lost.push(each.unit);
+      const more = this.#moveOn(each, entering, depth);
+      if (more === undefined) return undefined;
+      lost.push(...more);
     }
     return lost;
   }
 
-  /** To another spot where nobody is left out. */
-  #moveOn(part: Part<S>, entering: Unit<S>, depth: number): boolean {
-    if (this.#stand(part)) return true;
-    if (depth === 0) return false;
-    for (const spot of part.spots)
-      for (const pushed of this.#inTheWay(part, spot, entering)) {
-        if (pushed.length > 1) break;
-        const mark = this.#board.mark();
-        for (const each of pushed) this.#board.move(each, undefined);
-        this.#board.move(part, spot);
-        if (pushed.every((each) => this.#moveOn(each, entering, depth - 1))) return true;
-        this.#board.takeBack(mark);
-      }
-    return false;
+  #moveOn(part: Part<S>, entering: Unit<S>, depth: number): readonly Unit<S>[] | undefined {
+    const { unit } = part;
+    const mark = this.#board.mark();
+    const lost = this.#place(part, entering, depth - 1);
+    if (!mayYield(unit, entering)) return lost;
+    if (lost !== undefined && !isGain(lost, [unit])) return lost;
+    this.#board.takeBack(mark);
+    for (const each of unit.parts) if (each.at !== undefined) this.#board.move(each, undefined);
+    return [unit];
   }
 
   #replace(unit: Unit<S>): boolean {
-    if (unit.yieldsTo !== 'more_worth') return false;
+    return (
+      unit.yieldsTo === 'more_worth' && (this.#replaceBy(unit, 'best') || this.#replaceBy(unit, 'least'))
+    );
+  }
+
+  #replaceBy(unit: Unit<S>, spots: Preference): boolean {
     const mark = this.#board.mark();
     this.#trialsLeft -= 1;
     for (const part of unit.parts) this.#board.move(part, undefined);
-    const won = inOrder(this.#board.units).filter(
-      (each) => each !== unit && !isPlaced(each) && this.#standAll(each),
-    );
-    if (won.length > 0 && (this.#standAll(unit) || isGain(won, [unit]))) return true;
+    const others = inOrder(this.#board.units).filter((each) => each !== unit && !isPlaced(each));
+    const won = others.filter((each) => this.#standAll(each, spots));
+    if (won.length > 0 && (this.#standAll(unit, spots) || isGain(won, [unit]))) return true;
     this.#board.takeBack(mark);
     return false;
   }
 
-  #standAll(unit: Unit<S>): boolean {
+  #standAll(unit: Unit<S>, spots: Preference): boolean {
     const mark = this.#board.mark();
-    if (unit.parts.every((part) => this.#stand(part))) return true;
+    if (unit.parts.every((part) => this.#stand(part, spots))) return true;
     this.#board.takeBack(mark);
     return false;
   }

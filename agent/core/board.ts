@@ -23,6 +23,12 @@ export interface Part<S extends Spot = Spot> {
   at: S | undefined;
 }
 
+export interface Move<S extends Spot = Spot> {
+  readonly part: Part<S>;
+  /** `undefined`: nowhere. */
+  readonly to: S | undefined;
+}
+
 /** What is placed as a whole: one instance, or all parts that start together. */
 export interface Unit<S extends Spot = Spot> {
   /** 0 goes before 1: nothing of a later tier ever makes up for what is lost of an earlier one. */
@@ -72,6 +78,15 @@ export class Board<S extends Spot = Spot> {
     });
   }
 
+  /** The largest share that the spot takes of what is free there. */
+  share({ donor, takes }: Spot): number {
+    const free = this.#free[donor] as number[];
+    return takes.reduce((most, { dimension, amount }) => {
+      const left = free[dimension] ?? 0;
+      return amount > 0 ? Math.max(most, amount / left) : most;
+    }, 0);
+  }
+
   /** `undefined`: nowhere. */
   move(part: Part<S>, to: S | undefined): void {
     this.#trail.push({ part, before: part.at });
@@ -81,6 +96,12 @@ export class Board<S extends Spot = Spot> {
   /** What `takeBack` goes back to. */
   mark(): number {
     return this.#trail.length;
+  }
+
+  /** What has moved since, and where it stands now: to be done again after it was taken back. */
+  movesSince(mark: number): Move<S>[] {
+    const moved = new Set(this.#trail.slice(mark).map(({ part }) => part));
+    return [...moved].map((part) => ({ part, to: part.at }));
   }
 
   takeBack(to: number): void {

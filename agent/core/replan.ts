@@ -5,7 +5,7 @@
 import { makeBetter } from './better-board.ts';
 import { Board, isPlaced, type Spot, type Taken, type Unit } from './board.ts';
 import { freeOf, type Placement } from './capacity.ts';
-import type { Capacity } from '@plugpool/proto';
+import type { Capacity, Demand } from '@plugpool/proto';
 import { choicesOn, choose, type Choice } from './feasible.ts';
 import { gangOf } from './gang.ts';
 import {
@@ -140,12 +140,22 @@ function unitOf({ turn, plan }: Matching, member: Member, seating: Seating): Uni
 }
 
 /** The order of compareRequests, as far as what something is worth does not matter: priority, sub-pool, fair share. */
-function tierOf({ state, now }: Turn, { need, instances }: Member): number {
+function tierOf({ state, now }: Turn, { need, instances, placed }: Member): number {
   const [way] = need.ways;
-  const borrows = way !== undefined && standing(state.pools, way.class, way.demand) === 'borrowing';
+  // What is placed is counted in its sub-pool already.
+  const more = placed.length > 0 ? NO_DEMAND : way?.demand;
+  const borrows =
+    way !== undefined && more !== undefined && standing(state.pools, way.class, more) === 'borrowing';
   const payer = instances[0]?.task.payer ?? '';
   return (2 * (3 - need.priority) + (borrows ? 1 : 0)) * (BANDS_MAX + 1) + state.usage.band(payer, now);
 }
+
+const NO_DEMAND: Demand = {
+  cpuMillicores: 0,
+  memoryMib: 0,
+  threads: 1,
+  gpu: { shareMillis: 0, vramMib: 0 },
+};
 
 /** Who waited before was promised nothing less by its turn; who just came has lost nothing where others came better together. */
 function yieldsTo({ now }: Turn, plan: Plan, instances: readonly Instance[]): Unit['yieldsTo'] {
