@@ -20,7 +20,7 @@ const BENCHES: Readonly<Record<string, Bench>> = {
     load: () => import('./footprint.ts'),
   },
   match: {
-    about: 'decisions of the matcher: how many a second, how long one takes, how much memory',
+    about: 'decisions of the matcher: rate, time, memory; with --oracle, beside the exact optimum',
     load: () => import('./match.ts'),
   },
   harvest: {
