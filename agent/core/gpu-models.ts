@@ -6,8 +6,9 @@ interface Shaders {
 }
 
 /**
- * Shader units and boost clock as each vendor states them on the product's specification page. Peak single precision is two
- * operations (one fused multiply-add) a shader unit a cycle, the rule by which the vendors state it themselves.
+ * Shader units and boost clock of the reference design, as tables of specifications publish them; a card that its maker clocks
+ * otherwise is some per cent off, which is less than a class needs to change. Peak single precision is taken as two operations
+ * (one fused multiply-add) a shader unit a cycle.
  */
 const MODELS: Readonly<Record<string, Shaders>> = {
   'gtx 960': { count: 1024, boostMhz: 1178 },

@@ -1,6 +1,6 @@
 /**
- * What drivers state of their departure, as published of one set (ACN-Data: Lee, Li, Low, e-Energy '19): a third leave the
- * form's 8 hours as they are, and the others overstate by a median of more than two hours.
+ * What drivers state of their departure. Assumed: a third leave the form's 8 hours as they are, and the others overstate by a
+ * median of more than two hours. It is said to be so in a public set (ACN-Data: Lee, Li, Low, e-Energy '19); not compared by us.
  */
 import type { Chance } from './chance.ts';
 

@@ -35,7 +35,7 @@ for (const profile of ['public', 'apartments'] as const) {
     }
   });
 
-  test(`made-up drivers at ${profile} state as published: a third the default, the others two hours too long`, () => {
+  test(`made-up drivers at ${profile} state as assumed: a third the default, the others two hours too long`, () => {
     const stated = rows.flatMap(({ pluggedMs, unpluggedMs, statedDepartureMs }) =>
       statedDepartureMs === undefined
         ? []

@@ -72,8 +72,8 @@ function byStated({ statedMs = 0 }: Course): Cells {
 }
 
 /**
- * Before anything is known of a pile's statements they are hardly believed: drivers were found to overstate by a median of more
- * than two hours, so most are gone long before, and who is not leaves somewhat sooner than others.
+ * Before anything is known of a pile's statements they are hardly believed: it is assumed that drivers overstate by hours, so that
+ * most are gone long before, and who is not leaves somewhat sooner than others.
  */
 function statedPrior(cell: number): number {
   const fromMs = STATED_EDGES_MS[cell - 1] ?? -Infinity;
