@@ -9,12 +9,13 @@ import type { Donor, Instance, State } from './state.ts';
 
 /** Only `true` is; the verdict holds until anything about the donor changes. */
 export function constraintHolds(state: State, text: string, donor: Donor): boolean {
-  const known = donor.verdicts.get(text);
+  const known = donor.verdicts?.get(text);
   if (known !== undefined) return known;
   const compiled = state.constraints.compile(text, 'donor');
   const holds = compiled.ok && isMatch(compiled.constraint, donorFacts(state, donor));
-  if (donor.verdicts.size >= DONOR_VERDICTS_MAX) donor.verdicts.clear();
-  donor.verdicts.set(text, holds);
+  const verdicts = (donor.verdicts ??= new Map<string, boolean>());
+  if (verdicts.size >= DONOR_VERDICTS_MAX) verdicts.clear();
+  verdicts.set(text, holds);
   return holds;
 }
 
@@ -22,12 +23,13 @@ export function constraintHolds(state: State, text: string, donor: Donor): boole
 export function ownerAllows(state: State, text: string, instance: Instance, way: Way): boolean {
   const { algorithm } = way;
   const key = `${algorithm.id}@${algorithm.version}/${way.alternative} ${text}`;
-  const known = instance.ownerVerdicts.get(key);
+  const known = instance.ownerVerdicts?.get(key);
   if (known !== undefined) return known;
   const compiled = state.constraints.compile(text, 'request');
   const allows = compiled.ok && isMatch(compiled.constraint, factsOf(state, instance, way));
-  if (instance.ownerVerdicts.size >= OWNER_VERDICTS_MAX) instance.ownerVerdicts.clear();
-  instance.ownerVerdicts.set(key, allows);
+  const verdicts = (instance.ownerVerdicts ??= new Map<string, boolean>());
+  if (verdicts.size >= OWNER_VERDICTS_MAX) verdicts.clear();
+  verdicts.set(key, allows);
   return allows;
 }
 

@@ -66,13 +66,7 @@ export class DonorIndex {
 
   /** Visits donors that have at least that much, until `visit` says false. */
   eachWithAtLeast(least: AtLeast, nowMonoMs: number, visit: (donor: Donor) => boolean): void {
-    const values = [
-      least.cpuMillicores,
-      least.memoryMib,
-      least.gpuMillis,
-      least.vramMib,
-      nowMonoMs + least.stayMs,
-    ];
+    const values = slotValues(least, Math.floor((nowMonoMs + least.stayMs) / MINUTE_MS));
     const needsGpu = least.gpuMillis > 0 || least.vramMib > 0;
     for (const stay of staysFor(least.stayMs))
       for (let gpu = needsGpu ? 1 : 0; gpu <= 1; gpu++)
@@ -81,7 +75,7 @@ export class DonorIndex {
 
   #binAt(bin: number): MaxTree<Donor> {
     let tree = this.#bins[bin];
-    if (tree === undefined) this.#bins[bin] = tree = new MaxTree(5);
+    if (tree === undefined) this.#bins[bin] = tree = new MaxTree(DIMENSIONS);
     return tree;
   }
 
@@ -120,5 +114,34 @@ function valuesOf({ free, stay }: Donor): SlotValues {
     if (gpu.shareMillis > gpuMillis) gpuMillis = gpu.shareMillis;
     if (gpu.vramMib > vramMib) vramMib = gpu.vramMib;
   }
-  return [free.cpuMillicores, free.memoryMib, gpuMillis, vramMib, stay.reviewedMonoMs + stay.mayStayMs];
+  const { cpuMillicores, memoryMib } = free;
+  return slotValues(
+    { cpuMillicores, memoryMib, gpuMillis, vramMib },
+    Math.ceil((stay.reviewedMonoMs + stay.mayStayMs) / MINUTE_MS),
+  );
 }
+
+/**
+ * Beside what there is of each dimension, the lesser of two: a branch in which one donor has the cores and another the memory has
+ * the maxima of both, but not of what both have together. Where they are weighed as the demand has them, nothing else passes.
+ */
+function slotValues(has: Omit<AtLeast, 'stayMs'>, untilMinutes: number): SlotValues {
+  const { cpuMillicores, memoryMib, gpuMillis, vramMib } = has;
+  return [
+    cpuMillicores,
+    memoryMib,
+    gpuMillis,
+    vramMib,
+    untilMinutes,
+    Math.min(cpuMillicores, memoryMib / 2),
+    Math.min(cpuMillicores, memoryMib),
+    Math.min(cpuMillicores, memoryMib * 2),
+    Math.min(cpuMillicores, gpuMillis),
+    Math.min(cpuMillicores, gpuMillis * 4),
+    Math.min(memoryMib, gpuMillis * 4),
+  ];
+}
+
+const DIMENSIONS = 11;
+/** Coarse, so that single precision holds them for as long as a pile may run; feasible.ts looks closer. */
+const MINUTE_MS = 60_000;

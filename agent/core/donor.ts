@@ -67,7 +67,7 @@ export function phaseOf(state: State, donor: Donor, now: Now): DonorPhase {
 export function refreshDonor(turn: Turn, donor: Donor, plug: 'there' | 'left' = 'there'): void {
   const { state, now } = turn;
   donor.free = freeOf(donor.lendable, placementsOf(donor));
-  donor.verdicts.clear();
+  donor.verdicts = undefined;
   reviewStay(turn, donor);
   turn.touchedDonors.add(donor);
   if (plug === 'left') revokeAll(turn, donor, 'unplugged');

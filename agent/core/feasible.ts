@@ -56,7 +56,7 @@ export function donorObstacle(
 /** What forbids this instance, and not necessarily its equals, on a donor that is eligible. */
 export function pairObstacle(instance: Instance, donor: Donor, now: Now): Obstacle | undefined {
   if (donor.vehicleId === instance.task.record.vehicleId) return { test: 'own_request' };
-  const restUntilMs = instance.avoided.get(donor.vehicleId);
+  const restUntilMs = instance.avoided?.get(donor.vehicleId);
   if (restUntilMs !== undefined && restUntilMs > now.monoMs)
     return { test: 'resting', forMs: Math.round(restUntilMs - now.monoMs) };
   return undefined;

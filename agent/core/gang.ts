@@ -47,7 +47,7 @@ export function gangsToTry({ state, newcomers, now }: Turn): Gang[] {
   const tried: Gang[] = [];
   for (const task of tasks) {
     const first = firstOf(task);
-    const need = state.waiting.groupOf(first)?.need;
+    const need = first.waitsIn?.need;
     if (need !== undefined) tried.push({ task, first, need, isOwed: isOwed(state, first, now) });
   }
   return tried.sort(

@@ -1,5 +1,5 @@
 /** What each request id of each vehicle stands for, and which closed one is the oldest. */
-import type { TaskId, VehicleId } from '@plugpool/proto';
+import type { RequestId, TaskId, VehicleId } from '@plugpool/proto';
 import type { Task } from './state.ts';
 
 export interface OpenRequest {
@@ -10,7 +10,8 @@ export interface OpenRequest {
 
 export interface ClosedRequest {
   readonly stage: 'closed';
-  readonly key: string;
+  readonly vehicleId: VehicleId;
+  readonly requestId: RequestId;
   readonly bodyHash: string;
   readonly taskId: TaskId;
   readonly endedWallMs: number;
@@ -19,7 +20,8 @@ export interface ClosedRequest {
 export type KnownRequest = OpenRequest | ClosedRequest;
 
 export class KnownRequests {
-  readonly #known = new Map<string, KnownRequest>();
+  /** By vehicle, then by request id; an open one as its task alone, since there are many. */
+  readonly #known = new Map<VehicleId, Map<RequestId, Task | ClosedRequest>>();
   /**
    * In the order in which they closed, from `#oldest` on; some were forgotten since. A map alone would do but for its cost: one
    * that loses its first entry again and again walks over the holes of all that it lost.
@@ -32,24 +34,23 @@ export class KnownRequests {
     return this.#closedCount;
   }
 
-  get(vehicleId: VehicleId, requestId: string): KnownRequest | undefined {
-    return this.#known.get(keyOf(vehicleId, requestId));
+  get(vehicleId: VehicleId, requestId: RequestId): KnownRequest | undefined {
+    const known = this.#known.get(vehicleId)?.get(requestId);
+    return known === undefined ? undefined : asKnown(known);
   }
 
   open(task: Task): void {
-    const { vehicleId, requestId, bodyHash } = task.record;
-    this.#known.set(keyOf(vehicleId, requestId), { stage: 'open', bodyHash, task });
+    this.#set(task.record.vehicleId, task.record.requestId, task);
   }
 
   close(
     vehicleId: VehicleId,
-    requestId: string,
+    requestId: RequestId,
     closed: Pick<ClosedRequest, 'bodyHash' | 'taskId' | 'endedWallMs'>,
   ): void {
     const { bodyHash, taskId, endedWallMs } = closed;
-    const key = keyOf(vehicleId, requestId);
-    const request: ClosedRequest = { stage: 'closed', key, bodyHash, taskId, endedWallMs };
-    this.#known.set(key, request);
+    const request: ClosedRequest = { stage: 'closed', vehicleId, requestId, bodyHash, taskId, endedWallMs };
+    this.#set(vehicleId, requestId, request);
     this.#closed.push(request);
     this.#closedCount += 1;
     if (this.#closed.length > 2 * this.#closedCount + 64) this.#dropForgotten();
@@ -57,15 +58,16 @@ export class KnownRequests {
 
   /** What housekeeping forgot stands in the order of closing until it is too much of it. */
   #dropForgotten(): void {
-    this.#closed = this.#closed.filter((request) => this.#known.get(request.key) === request);
+    this.#closed = this.#closed.filter((request) => this.#isKnown(request));
     this.#oldest = 0;
   }
 
   forget(request: KnownRequest): void {
-    if (request.stage === 'closed') {
-      this.#known.delete(request.key);
-      this.#closedCount -= 1;
-    } else this.#known.delete(keyOf(request.task.record.vehicleId, request.task.record.requestId));
+    const { vehicleId, requestId } = request.stage === 'closed' ? request : request.task.record;
+    const ofVehicle = this.#known.get(vehicleId);
+    ofVehicle?.delete(requestId);
+    if (ofVehicle?.size === 0) this.#known.delete(vehicleId);
+    if (request.stage === 'closed') this.#closedCount -= 1;
   }
 
   /** Forgets the one that closed first, and returns it. */
@@ -76,18 +78,29 @@ export class KnownRequests {
         this.#closed = this.#closed.slice(this.#oldest);
         this.#oldest = 0;
       }
-      if (this.#known.get(request.key) !== request) continue;
+      if (!this.#isKnown(request)) continue;
       this.forget(request);
       return request;
     }
     return undefined;
   }
 
-  all(): IterableIterator<KnownRequest> {
-    return this.#known.values();
+  *all(): Generator<KnownRequest> {
+    for (const ofVehicle of this.#known.values())
+      for (const known of ofVehicle.values()) yield asKnown(known);
+  }
+
+  #set(vehicleId: VehicleId, requestId: RequestId, known: Task | ClosedRequest): void {
+    let ofVehicle = this.#known.get(vehicleId);
+    if (ofVehicle === undefined) this.#known.set(vehicleId, (ofVehicle = new Map()));
+    ofVehicle.set(requestId, known);
+  }
+
+  #isKnown(request: ClosedRequest): boolean {
+    return this.#known.get(request.vehicleId)?.get(request.requestId) === request;
   }
 }
 
-function keyOf(vehicleId: VehicleId, requestId: string): string {
-  return `${vehicleId}/${requestId}`;
+function asKnown(known: Task | ClosedRequest): KnownRequest {
+  return 'stage' in known ? known : { stage: 'open', bodyHash: known.record.bodyHash, task: known };
 }

@@ -68,11 +68,10 @@ export function learnFromResult(turn: Turn, instance: Instance, lease: Lease, us
 }
 
 /** Its runs take longer, or not as long, as was thought: who waits for it looks for a donor as if it were new. */
-function tryAgain({ state, newcomers }: Turn, key: string): void {
-  for (const { need, queues } of state.waiting.groups()) {
-    if (!need.ways.some(({ algorithm }) => algorithmKey(algorithm.id, algorithm.version) === key)) continue;
-    for (const queue of queues.values()) for (const instance of queue) newcomers.add(instance);
-  }
+function tryAgain({ state, changedGroups }: Turn, key: string): void {
+  for (const group of state.waiting.groups())
+    if (group.need.ways.some(({ algorithm }) => algorithmKey(algorithm.id, algorithm.version) === key))
+      changedGroups.add(group);
 }
 
 function slownessOf(runMs: number, medianMs: number): number {

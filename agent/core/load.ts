@@ -65,9 +65,9 @@ function loadTask(state: State, open: StoredState['openTasks'][number], now: Now
   if (open.end !== undefined) {
     task.end = open.end;
     forgetPayloads(state, task);
-    state.timers.clear(`deadline:${record.taskId}`);
+    state.deadlines.drop();
   }
-  for (const instance of open.instances) task.instances.push(loadInstance(state, task, instance, now));
+  task.instances = open.instances.map((instance) => loadInstance(state, task, instance, now));
   if (task.instances.some(({ attempts }) => attempts > 0)) task.hasStarted = true;
   if (task.end === undefined) watchGang(state, task);
 }

@@ -58,16 +58,18 @@ function exhausted(turn: Turn, instance: Instance): 'donors_left' | 'donors_cras
 
 function avoid(turn: Turn, instance: Instance, vehicleId: VehicleId): void {
   const { state, now } = turn;
-  if (instance.avoided.size >= AVOIDED_DONORS_MAX) instance.avoided.clear();
-  instance.avoided.set(vehicleId, now.monoMs + state.settings.restMs);
+  const avoided = (instance.avoided ??= new Map<VehicleId, number>());
+  if (avoided.size >= AVOIDED_DONORS_MAX) avoided.clear();
+  avoided.set(vehicleId, now.monoMs + state.settings.restMs);
   wakeAfterRest(state, instance);
 }
 
 /** At the end of the first rest: that donor may be the only one that fits. */
 export function wakeAfterRest(state: State, instance: Instance): void {
   const name = `rest:${instance.instanceId}` as const;
-  if (instance.avoided.size === 0) state.timers.clear(name);
-  else state.timers.set(name, Math.min(...instance.avoided.values()));
+  const { avoided } = instance;
+  if (avoided === undefined || avoided.size === 0) state.timers.clear(name);
+  else state.timers.set(name, Math.min(...avoided.values()));
 }
 
 function tellWhoAsked(turn: Turn, instance: Instance, reason: string): void {

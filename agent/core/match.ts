@@ -19,16 +19,18 @@ import { replan } from './replan.ts';
 import type { Instance } from './state.ts';
 import { ALL, countPasses, fillDonor, settle, type Among } from './target.ts';
 import type { Turn } from './turn.ts';
+import type { WaitingGroup } from './waiting.ts';
 import { worthOf } from './worth.ts';
 
 export function match(turn: Turn): void {
-  const { state, changedDonors, newcomers } = turn;
+  const { state, changedDonors, changedGroups, newcomers } = turn;
   reindex(turn);
   if (state.stopping || state.waiting.size === 0) return;
-  if (changedDonors.size === 0 && newcomers.size === 0) return;
+  if (changedDonors.size + changedGroups.size + newcomers.size === 0) return;
   const matching: Matching = { turn, plan: new Plan(turn) };
   placeGangs(matching);
   fillChangedDonors(matching, ALL);
+  for (const group of changedGroups) placeGroup(matching, group);
   placeNewcomers(matching);
   const replanned = replan(matching);
   for (const donor of settle(matching, replanned)) fillDonor(matching, donor, ALL);
@@ -78,10 +80,21 @@ function placeNewcomers({ turn, plan }: Matching): void {
   }
 }
 
+/** Those of a group in the order of their turns, until one fits nowhere that the others could not fit on either. */
+function placeGroup({ turn, plan }: Matching, { need, inTurn }: WaitingGroup): void {
+  for (const instance of inTurn.flatMap((queue) => [...queue]).sort(compareTurns)) {
+    if (gangOf(instance) !== undefined) continue;
+    const search = new DonorSearch(turn, instance, need);
+    const best = search.run();
+    if (best !== undefined) plan.place({ instance, need, ...best });
+    else if (!search.metPersonalObstacle) return;
+  }
+}
+
 function inOrder({ state, newcomers }: Turn): { instance: Instance; need: Need; worth: number }[] {
   const all = [];
   for (const instance of newcomers) {
-    const need = state.waiting.groupOf(instance)?.need;
+    const need = instance.waitsIn?.need;
     if (need !== undefined) all.push({ instance, need, worth: worthOf(state, need) });
   }
   return all.sort(

@@ -5,7 +5,7 @@
  * Slots are dense: removing one moves the last slot into its place.
  */
 
-/** What one slot has; as many numbers as the tree has dimensions. */
+/** What one slot has; as many numbers as the tree has dimensions, each one that single precision holds exactly. */
 export type SlotValues = readonly number[];
 
 const NOTHING_THERE = -1;
@@ -15,7 +15,7 @@ export class MaxTree<Item> {
   readonly #items: Item[] = [];
   /** Leaves stand behind their inner nodes: node n has the children 2n and 2n + 1. */
   #leaves = 1;
-  #nodes: Float64Array;
+  #nodes: Float32Array;
 
   constructor(dimensions: number) {
     this.#dimensions = dimensions;
@@ -120,6 +120,6 @@ export class MaxTree<Item> {
   }
 }
 
-function emptyNodes(leaves: number, dimensions: number): Float64Array {
-  return new Float64Array(2 * leaves * dimensions).fill(NOTHING_THERE);
+function emptyNodes(leaves: number, dimensions: number): Float32Array {
+  return new Float32Array(2 * leaves * dimensions).fill(NOTHING_THERE);
 }

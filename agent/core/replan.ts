@@ -110,7 +110,7 @@ function placedMembers({ plan }: Matching): Member[] {
 function waitingMembers({ turn: { state, newcomers } }: Matching): Member[] {
   const members = new Map<unknown, Member>();
   for (const instance of newcomers) {
-    const need = state.waiting.groupOf(instance)?.need;
+    const need = instance.waitsIn?.need;
     const task = gangOf(instance);
     if (need !== undefined)
       members.set(task ?? instance, { need, instances: task?.instances ?? [instance], placed: [] });

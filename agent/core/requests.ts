@@ -168,8 +168,8 @@ export function accept(turn: Turn, client: Client, heard: Heard<TaskRequest>): v
   countInline(state, record, 1);
   state.counters.accepted += 1;
   const count = body.wants?.instances ?? 1;
-  for (let index = 0; index < count; index++)
-    task.instances.push(newInstance(state, task, index, now.monoMs));
+  // An array that is pushed to keeps room for many more.
+  task.instances = Array.from({ length: count }, (_, index) => newInstance(state, task, index, now.monoMs));
   watchGang(state, task);
   foresee(turn, task);
   write(turn, { change: 'insertTask', task: record });
@@ -192,7 +192,7 @@ export function openTask(state: State, record: TaskRecord, deadlineMonoMs: numbe
   let ofVehicle = state.openTasksOf.get(record.vehicleId);
   if (ofVehicle === undefined) state.openTasksOf.set(record.vehicleId, (ofVehicle = new Set()));
   ofVehicle.add(record.taskId);
-  state.timers.set(`deadline:${record.taskId}`, deadlineMonoMs);
+  state.deadlines.add(task);
   return task;
 }
 
@@ -206,14 +206,15 @@ export function newInstance(state: State, task: Task, index: number, queuedMonoM
     departures: 0,
     crashes: 0,
     lease: undefined,
+    waitsIn: undefined,
     queuedMonoMs,
     turnMonoMs: queuedMonoMs,
     order: state.orderCounter,
     preempted: false,
     checkpoint: undefined,
     result: undefined,
-    avoided: new Map(),
-    ownerVerdicts: new Map(),
+    avoided: undefined,
+    ownerVerdicts: undefined,
     passedOver: 0,
     lastReason: '',
   };

@@ -29,6 +29,7 @@ import type {
   TaskRecord,
 } from './records.ts';
 import { Constraints } from './constraint.ts';
+import { Deadlines } from './deadlines.ts';
 import { DonorIndex } from './donor-index.ts';
 import type { Priority } from './priority.ts';
 import type { Stay } from './stay.ts';
@@ -45,7 +46,7 @@ import type { Session } from './session.ts';
 import type { Settings } from './settings.ts';
 import { Usage } from './usage.ts';
 import { Timers } from './timers.ts';
-import { WaitingLine } from './waiting.ts';
+import { WaitingLine, type WaitingGroup } from './waiting.ts';
 
 export interface Client {
   readonly name: ClientName;
@@ -68,7 +69,7 @@ export interface Donor {
   cachedImages: ReadonlySet<Digest>;
   stay: Stay;
   /** Of requesters' constraints, by their text; until anything about the donor changes. */
-  readonly verdicts: Map<string, boolean>;
+  verdicts: Map<string, boolean> | undefined;
   /** Instances that hold a lease here, those being revoked among them. */
   readonly leased: Map<InstanceId, Instance>;
   /** `lendable` less what the leases take. */
@@ -116,6 +117,8 @@ export interface Instance {
   departures: number;
   crashes: number;
   lease: Lease | undefined;
+  /** With whom it waits, while it does. */
+  waitsIn: WaitingGroup | undefined;
   /** Since when it stands in the line; of a leased one, since when it stood. */
   queuedMonoMs: number;
   /** Its deadline, or earlier when it has waited for the bound: then its turn has come. */
@@ -128,9 +131,9 @@ export interface Instance {
   /** Of one part of several, whose result was accepted. */
   result: PartResultRecord | undefined;
   /** Donors that it failed on: tried again only where the rest is over. */
-  readonly avoided: Map<VehicleId, number>;
+  avoided: Map<VehicleId, number> | undefined;
   /** Of owners' constraints on it. */
-  readonly ownerVerdicts: Map<string, boolean>;
+  ownerVerdicts: Map<string, boolean> | undefined;
   /** Since it is due: how many grants went to others on donors that could have run it; see dues.ts. */
   passedOver: number;
   /** Why it is not with its last donor any more; empty at first. */
@@ -140,7 +143,7 @@ export interface Instance {
 export interface Task {
   /** Without its inline input once it has ended: nobody runs it any more. */
   record: TaskRecord;
-  readonly instances: Instance[];
+  instances: readonly Instance[];
   readonly deadlineMonoMs: number;
   /** Who is charged and takes its fair share. */
   readonly payer: string;
@@ -165,7 +168,6 @@ export interface AwaitedBlob {
 export type TimerName =
   | `lease:${InstanceId}`
   | `revoke:${InstanceId}`
-  | `deadline:${TaskId}`
   | `stale:${ConnectorId}`
   | `unverified:${VehicleId}`
   | `blob:${Digest}`
@@ -216,6 +218,7 @@ export interface State {
   orderCounter: number;
   readonly awaitedBlobs: Map<Digest, AwaitedBlob>;
   readonly timers: Timers<TimerName>;
+  readonly deadlines: Deadlines;
   /** What past stays tell of those that go on. */
   dwell: DwellModel;
   readonly counters: Counters;
@@ -270,6 +273,7 @@ export function emptyState(settings: Settings, generation: number): State {
     orderCounter: 0,
     awaitedBlobs: new Map(),
     timers: new Timers(),
+    deadlines: new Deadlines(),
     dwell: new DwellModel(settings.dwell),
     counters: {
       accepted: 0,

@@ -35,7 +35,7 @@ import { deployImages } from './deploy.ts';
 import { countDonor } from './pools/pools.ts';
 import { alignPools, keepPools } from './pools/replan.ts';
 import { watchPools } from './pools/watch.ts';
-import { onTimer } from './time.ts';
+import { onDeadline, onTimer } from './time.ts';
 import { beginTurn, log, refuse, writeInstances, type Turn } from './turn.ts';
 
 export function step(state: State, events: readonly Event[], now: Now): Effects {
@@ -71,14 +71,21 @@ function countWhole({ state, touchedDonors }: Turn): void {
 
 /** When the next step is due even if nothing arrives, on the monotonic clock. */
 export function nextDueMs(state: State): number | undefined {
-  return state.timers.nextMs();
+  const timerMs = state.timers.nextMs();
+  const deadlineMs = state.deadlines.nextMs();
+  if (timerMs === undefined || deadlineMs === undefined) return timerMs ?? deadlineMs;
+  return Math.min(timerMs, deadlineMs);
 }
 
 function passTime(turn: Turn): void {
+  const { state, now } = turn;
   for (;;) {
-    const name = turn.state.timers.takeDue(turn.now.monoMs);
-    if (name === undefined) return;
-    onTimer(turn, name);
+    const dueMs = nextDueMs(state);
+    if (dueMs === undefined || dueMs > now.monoMs) return;
+    const task = state.deadlines.passed(dueMs);
+    const name = task === undefined ? state.timers.takeDue(dueMs) : undefined;
+    if (task !== undefined) onDeadline(turn, task);
+    else if (name !== undefined) onTimer(turn, name);
   }
 }
 

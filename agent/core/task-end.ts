@@ -30,7 +30,7 @@ export function endTask(turn: Turn, task: Task, ending: Ending): void {
     turn.changedInstances.set(instance.instanceId, instance);
   }
   state.gangs.delete(task);
-  state.timers.clear(`deadline:${task.record.taskId}`);
+  state.deadlines.drop();
   state.counters[task.end.state] += 1;
   write(turn, { change: 'endTask', taskId: task.record.taskId, end: task.end });
   // To the connection that asked, where it is there; else it is owed, and said at its next hello.

@@ -1,14 +1,20 @@
 /** What happens when a timer falls due; the names of the timers say what each is for. */
-import type { ConnectorId, Digest, InstanceId, TaskId, VehicleId } from '@plugpool/proto';
+import type { ConnectorId, Digest, InstanceId, VehicleId } from '@plugpool/proto';
 import { refuseAwaited } from './blobs.ts';
 import { onUnverifiedTooLong, refreshDonor } from './donor.ts';
 import { loseLease, wakeAfterRest } from './lost-lease.ts';
 import type { AlgorithmClass } from './feature.ts';
 import { onPoolTimer } from './pools/watch.ts';
 import { instanceOf } from './requests.ts';
-import type { TimerName } from './state.ts';
+import type { Task, TimerName } from './state.ts';
 import { endTask } from './task-end.ts';
 import { log, queue, type Turn } from './turn.ts';
+
+/** The result did not come in time. */
+export function onDeadline(turn: Turn, task: Task): void {
+  const detail = task.instances.find(({ lastReason }) => lastReason !== '')?.lastReason ?? '';
+  endTask(turn, task, { state: 'expired', failure: { code: 'deadline_passed', detail, stderrTail: '' } });
+}
 
 export function onTimer(turn: Turn, name: TimerName): void {
   const { state, now } = turn;
@@ -32,16 +38,6 @@ export function onTimer(turn: Turn, name: TimerName): void {
       const revocation = instance?.lease?.revocation;
       if (instance === undefined || revocation === undefined) return;
       return loseLease(turn, instance, revocation.outcome, revocation.reason);
-    }
-    case 'deadline': {
-      const task = state.tasks.get(id as TaskId);
-      if (task === undefined || task.end !== undefined) return;
-      const failure = {
-        code: 'deadline_passed',
-        detail: task.instances[0]?.lastReason ?? '',
-        stderrTail: '',
-      };
-      return endTask(turn, task, { state: 'expired', failure });
     }
     case 'stale': {
       const vehicleId = state.sessions.get(id as ConnectorId)?.identity?.vehicleId;
@@ -78,8 +74,8 @@ export function onTimer(turn: Turn, name: TimerName): void {
     case 'rest': {
       const instance = instanceOf(state, id as InstanceId);
       if (instance === undefined) return;
-      for (const [vehicleId, untilMs] of instance.avoided)
-        if (untilMs <= now.monoMs) instance.avoided.delete(vehicleId);
+      for (const [vehicleId, untilMs] of instance.avoided ?? [])
+        if (untilMs <= now.monoMs) instance.avoided?.delete(vehicleId);
       wakeAfterRest(state, instance);
       if (!state.waiting.has(instance)) return;
       // It joins its equals again, and looks for a donor as if it were new.

@@ -5,6 +5,7 @@ import type { InstanceRecord, StoreChange, TaskRecord } from './records.ts';
 import { joinLine } from './line.ts';
 import type { Client, Donor, Instance, State } from './state.ts';
 import { NO_STAY } from './stay.ts';
+import type { WaitingGroup } from './waiting.ts';
 
 export interface Turn {
   readonly state: State;
@@ -14,6 +15,8 @@ export interface Turn {
   readonly changedDonors: Set<Donor>;
   /** Donors of which anything changed: they stand elsewhere in the index, or in it no more. */
   readonly touchedDonors: Set<Donor>;
+  /** Groups of which more is possible than was thought. */
+  readonly changedGroups: Set<WaitingGroup>;
   /** Instances that joined the line in this step: they look for a donor. */
   readonly newcomers: Set<Instance>;
   /** Instances whose record differs from what is on disk. */
@@ -29,6 +32,7 @@ export function beginTurn(state: State, now: Now): Turn {
     effects: noEffects(),
     changedDonors: new Set(),
     touchedDonors: new Set(),
+    changedGroups: new Set(),
     newcomers: new Set(),
     changedInstances: new Map(),
     heavyBodies: new Map(),
@@ -135,7 +139,7 @@ export function donorOf(state: State, vehicleId: VehicleId): Donor {
       departureMonoMs: undefined,
       cachedImages: new Set(),
       stay: NO_STAY,
-      verdicts: new Map(),
+      verdicts: undefined,
       leased: new Map(),
       free: { cpuMillicores: 0, memoryMib: 0, gpus: [] },
     };

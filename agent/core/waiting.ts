@@ -14,18 +14,14 @@ export interface WaitingGroup {
 
 export class WaitingLine {
   readonly #groups = new Map<string, WaitingGroup>();
-  readonly #groupOf = new Map<Instance, WaitingGroup>();
+  #size = 0;
 
   get size(): number {
-    return this.#groupOf.size;
+    return this.#size;
   }
 
   has(instance: Instance): boolean {
-    return this.#groupOf.has(instance);
-  }
-
-  groupOf(instance: Instance): WaitingGroup | undefined {
-    return this.#groupOf.get(instance);
+    return instance.waitsIn !== undefined;
   }
 
   group(needKey: string): WaitingGroup | undefined {
@@ -37,7 +33,8 @@ export class WaitingLine {
     if (group === undefined)
       this.#groups.set(need.key, (group = { need, queues: new Map(), inTurn: [], size: 0 }));
     group.size += 1;
-    this.#groupOf.set(instance, group);
+    this.#size += 1;
+    instance.waitsIn = group;
     const { payer } = instance.task;
     let queue = group.queues.get(payer);
     if (queue === undefined) {
@@ -52,9 +49,10 @@ export class WaitingLine {
   }
 
   remove(instance: Instance): void {
-    const group = this.#groupOf.get(instance);
+    const group = instance.waitsIn;
     if (group === undefined) return;
-    this.#groupOf.delete(instance);
+    instance.waitsIn = undefined;
+    this.#size -= 1;
     group.size -= 1;
     if (group.size === 0) this.#groups.delete(group.need.key);
     const { payer } = instance.task;
@@ -71,8 +69,8 @@ export class WaitingLine {
     return this.#groups.values();
   }
 
-  instances(): IterableIterator<Instance> {
-    return this.#groupOf.keys();
+  *instances(): Generator<Instance> {
+    for (const { inTurn } of this.#groups.values()) for (const queue of inTurn) yield* queue;
   }
 }
 

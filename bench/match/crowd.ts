@@ -1,5 +1,5 @@
 /** A pile as full as a bench wants it: every donor plugged in and lending, and a line of requests that fit on none of them. */
-import type { ClientName, Envelope, Slot, UpBody, VehicleId } from '@plugpool/proto';
+import type { ClientName, Digest, Envelope, Payload, Slot, UpBody, VehicleId } from '@plugpool/proto';
 import { transition, newSession } from '../../agent/core/session.ts';
 import type { Effects } from '../../agent/core/effects.ts';
 import type { ConnectionNumber, Event } from '../../agent/core/events.ts';
@@ -45,6 +45,8 @@ const HARDWARE: readonly Has[] = [
 
 const LATENCIES_MS = [undefined, undefined, undefined, 50_000, 8_000];
 const STEP_REQUESTS = 500;
+const INPUT: Payload = { where: 'blob', blob: { digest: '0'.repeat(64) as Digest, sizeBytes: 100_000 } };
+const NO_ARGS: readonly string[] = [];
 
 /** Nothing expires in a bench, and nothing is refused for being one too many. */
 function crowdSettings(size: CrowdSize): Settings {
@@ -91,6 +93,9 @@ export class Crowd {
     const program = PROGRAMS[this.pick(PROGRAMS.length)] ?? PROGRAMS[0];
     const latencyMs = LATENCIES_MS[this.pick(LATENCIES_MS.length)];
     const body = request(`r${this.#requested}`, program.id, {
+      // By digest, which all share: what lies in the inputs is no matter of matching.
+      input: INPUT,
+      args: NO_ARGS,
       deadlineMs: 3_600_000 + this.pick(20 * 3_600_000),
       ...(latencyMs === undefined ? {} : { wants: { latencyMs } }),
     });

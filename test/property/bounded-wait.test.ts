@@ -191,7 +191,7 @@ class Play {
   #suits(instance: Instance, vehicleId: string): boolean {
     const { state } = this.pile;
     const donor = state.donors.get(vehicleId as VehicleId);
-    const need = state.waiting.groupOf(instance)?.need;
+    const need = instance.waitsIn?.need;
     if (donor === undefined || need === undefined) return false;
     const freeNow = donor.free;
     donor.free = donor.lendable;

@@ -119,7 +119,7 @@ test('each who waits stands in one group and in one queue, and no empty one is k
         if (act.do === 'join') {
           line.add(act.joins.instance, act.joins.need);
           places.push(act.joins);
-          assert.equal(line.groupOf(act.joins.instance)?.need.key, act.joins.need.key);
+          assert.equal(act.joins.instance.waitsIn?.need.key, act.joins.need.key);
         } else if (places.length > 0) {
           const [left] = places.splice(act.nth % places.length, 1);
           if (left === undefined) continue;

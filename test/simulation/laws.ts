@@ -148,7 +148,7 @@ function bookingsFitTheirLeases(pile: SimulatedPile): void {
 /** An instance that has not ended waits or holds one lease, and a timer ends whatever else it waits for. Law 8's half. */
 function everyInstanceStandsSomewhere({ state }: SimulatedPile): void {
   for (const task of state.tasks.values()) {
-    if (task.end === undefined) assert.ok(state.timers.has(`deadline:${task.record.taskId}`));
+    if (task.end === undefined) assert.ok(state.deadlines.has(task), `${task.record.taskId} never ends`);
     for (const instance of task.instances) {
       const { instanceId, lease } = instance;
       const places = [
@@ -187,7 +187,6 @@ function everythingIsBounded(pile: SimulatedPile): void {
   const { state } = pile;
   const instances = [...state.tasks.values()].reduce((sum, task) => sum + task.instances.length, 0);
   const things =
-    state.tasks.size +
     3 * instances +
     6 * state.donors.size +
     state.sessions.size +

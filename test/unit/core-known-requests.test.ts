@@ -1,15 +1,19 @@
 /** Which closed request is forgotten first, whatever was forgotten between. */
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import type { TaskId, VehicleId } from '@plugpool/proto';
+import type { RequestId, TaskId, VehicleId } from '@plugpool/proto';
 import { KnownRequests } from '../../agent/core/known-requests.ts';
 
 const VEHICLE = 'asker' as VehicleId;
 
+function idOf(text: string): RequestId {
+  return text as RequestId;
+}
+
 function closedRequests(count: number): KnownRequests {
   const requests = new KnownRequests();
   for (let n = 0; n < count; n += 1)
-    requests.close(VEHICLE, `r${n}`, { bodyHash: 'h', taskId: `t${n}` as TaskId, endedWallMs: n });
+    requests.close(VEHICLE, idOf(`r${n}`), { bodyHash: 'h', taskId: `t${n}` as TaskId, endedWallMs: n });
   return requests;
 }
 
@@ -23,11 +27,11 @@ test('closed requests are forgotten in the order in which they closed, each once
 test('one that was forgotten for its age is passed over, and its id stands for nothing any more', () => {
   const requests = closedRequests(4);
   for (const id of ['r0', 'r2']) {
-    const known = requests.get(VEHICLE, id);
+    const known = requests.get(VEHICLE, idOf(id));
     assert.ok(known);
     requests.forget(known);
   }
-  assert.equal(requests.get(VEHICLE, 'r2'), undefined);
+  assert.equal(requests.get(VEHICLE, idOf('r2')), undefined);
   assert.equal(requests.closedCount, 2);
   assert.equal(requests.forgetOldestClosed()?.taskId, 't1');
   assert.equal(requests.forgetOldestClosed()?.taskId, 't3');
@@ -35,10 +39,10 @@ test('one that was forgotten for its age is passed over, and its id stands for n
 
 test('an id that was forgotten and used again is as old as its second use', () => {
   const requests = closedRequests(2);
-  const known = requests.get(VEHICLE, 'r0');
+  const known = requests.get(VEHICLE, idOf('r0'));
   assert.ok(known);
   requests.forget(known);
-  requests.close(VEHICLE, 'r0', { bodyHash: 'h', taskId: 'again' as TaskId, endedWallMs: 9 });
+  requests.close(VEHICLE, idOf('r0'), { bodyHash: 'h', taskId: 'again' as TaskId, endedWallMs: 9 });
   assert.deepEqual(
     [1, 2].map(() => requests.forgetOldestClosed()?.taskId),
     ['t1', 'again'],

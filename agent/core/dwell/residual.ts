@@ -25,11 +25,12 @@ const LAST = LEAD_EDGES_MS.length - 1;
 
 /** Where the curve is given by its cumulative hazard at each of `LEAD_EDGES_MS`: S = exp(−H). */
 export class CurveResidual implements Residual {
-  readonly #cumulated: Float64Array;
+  /** In single precision: every donor keeps one, and no probability is known to seven digits. */
+  readonly #cumulated: Float32Array;
 
-  /** `cumulated` begins with 0, never falls, and is not changed any more. */
+  /** `cumulated` begins with 0 and never falls. */
   constructor(cumulated: Float64Array) {
-    this.#cumulated = cumulated;
+    this.#cumulated = Float32Array.from(cumulated);
   }
 
   survives(ms: number): number {
@@ -87,7 +88,7 @@ function edge(index: number): number {
 }
 
 /** The last index whose value is at most `bound`; values never fall, and the first one is. */
-function lastNotAbove(values: Float64Array, bound: number): number {
+function lastNotAbove(values: Float64Array | Float32Array, bound: number): number {
   let low = 0;
   for (let high = values.length - 1; low < high;) {
     const middle = (low + high + 1) >> 1;
