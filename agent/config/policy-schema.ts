@@ -157,7 +157,7 @@ export const policySchema = z.strictObject({
   stayBar: stayBarSchema.prefault({}).describe('How sure it must be that a vehicle stays (docs/dwell.md).'),
   ageBound: duration(DEFAULT_SETTINGS.ageBoundMs, 0).describe('A request that has waited this long is due.'),
   dueEvery: count(DEFAULT_SETTINGS.dueEvery, 1, 1_000).describe(
-    'Of so many grants that a request which is due could have had, one goes to whoever was due first, whatever its priority.',
+    'A request that is due is passed over by fewer grants than this, for itself and for each that was due before it.',
   ),
   preemptAfter: duration(DEFAULT_SETTINGS.preemptAfterMs, 1_000).describe(
     'A run that has gone on for less makes no room for the priority `latency`.',
