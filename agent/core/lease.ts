@@ -75,9 +75,10 @@ export function grant(
 }
 
 /** Each part may take its share of what the request may cost. */
-export function budgetOf({ record, instances }: Task): Pick<Lease, 'budgetMncs'> {
-  const budgetMncs = record.wants?.budgetMncs;
-  return budgetMncs === undefined ? {} : { budgetMncs: Math.floor(budgetMncs / instances.length) };
+export function budgetOf({ record: { wants } }: Task): Pick<Lease, 'budgetMncs'> {
+  // Not by the instances that are there: while a start loads them, there are none yet.
+  const { budgetMncs, instances = 1 } = wants ?? {};
+  return budgetMncs === undefined ? {} : { budgetMncs: Math.floor(budgetMncs / instances) };
 }
 
 /** The donor says that the attempt runs. */

@@ -17,6 +17,8 @@ const SESSION_REASONS: ReadonlySet<string> = new Set<RevokeReason>([
 /** Departures and crashes are counted apart: a donor that leaves says nothing about the program. */
 export function loseLease(turn: Turn, instance: Instance, outcome: AttemptOutcome, reason: string): void {
   const { state } = turn;
+  // Of several that are lost together, one may have ended the task, and with it the others.
+  if (instance.lease === undefined) return;
   const lease = closeLease(turn, instance, outcome, reason);
   if (instance.task.end !== undefined) return;
   if (lease.revocation?.reason === 'preempted') instance.preempted = true;

@@ -149,8 +149,10 @@ function unknown(id: AlgorithmId, version: string | undefined): OperatorAnswer {
 
 /** What a selector means is another program now, or none: who waits for none is told, the rest is tried everywhere again. */
 function lookAgain(turn: Turn): void {
-  for (const instance of [...turn.state.waiting.instances()])
-    if (candidates(turn.state, instance.task.record.selector).length === 0) endOrphan(turn, instance.task);
+  // Several parts of one task may wait.
+  const tasks = new Set([...turn.state.waiting.instances()].map(({ task }) => task));
+  for (const task of tasks)
+    if (candidates(turn.state, task.record.selector).length === 0) endOrphan(turn, task);
   rebuildLine(turn.state);
   alignPools(turn);
   deployAnew(turn.state);

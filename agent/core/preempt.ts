@@ -51,6 +51,9 @@ function evictFor(turn: Turn, instance: Instance, need: Need): void {
   state.roomMadeFor.set(instance, best.victims.length);
   for (const { instance: victim, lease } of best.victims) {
     revoke(turn, victim, 'preempted');
+    // On disk at once: a start while the lease is taken back must not forget that it was.
+    victim.preempted = true;
+    turn.changedInstances.set(victim.instanceId, victim);
     lease.revokedFor = instance;
   }
 }

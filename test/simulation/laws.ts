@@ -2,20 +2,31 @@
 import assert from 'node:assert/strict';
 import { freeOf, isWithin } from '../../agent/core/capacity.ts';
 import { obstaclesOf } from '../../agent/core/explain.ts';
+import { runTimeOf } from '../../agent/core/expected-run.ts';
 import { ALGORITHM_CLASSES } from '../../agent/core/feature.ts';
+import { neededBy } from '../../agent/core/line.ts';
 import { reserveSize } from '../../agent/core/pools/pools.ts';
 import { DIMENSIONS, mapVector, vectorOf, type Vector } from '../../agent/core/pools/vector.ts';
-import type { Lease } from '../../agent/core/state.ts';
-import type { Capacity, ClientId, Demand, VehicleId } from '@plugpool/proto';
+import type { Donor, Lease, Task } from '../../agent/core/state.ts';
+import { instanceOf } from '../../agent/core/requests.ts';
+import { priorityOf } from '../../agent/core/priority.ts';
+import type { Capacity, ClientId, Demand, DownBody, VehicleId } from '@plugpool/proto';
+import { isAsAsked, isTrusted, OF_DONOR, OF_REQUEST } from './meanings.ts';
 import type { SentBody, SimulatedPile } from './simulated-pile.ts';
+
+type Offer = Extract<DownBody, { kind: 'offer' }>;
 
 export function checkLaws(pile: SimulatedPile, sent: readonly SentBody[]): void {
   chargedAtMostOnce(pile);
   leasesFit(pile, sent);
   subPoolsAddUp(pile);
   grantsAreVerified(pile, sent);
+  grantsAreWanted(pile, sent);
+  partsStartTogether(pile);
+  preemptsWithReason(pile, sent);
   debitsEqualCredits(pile);
   bookingsFitTheirLeases(pile);
+  whoSaidItPaysItsBudget(pile);
   everyInstanceStandsSomewhere(pile);
   everyWaitIsExplained(pile);
   everythingIsBounded(pile);
@@ -124,6 +135,99 @@ function grantsAreVerified(pile: SimulatedPile, sent: readonly SentBody[]): void
     assert.ok(lends, `law 3: a grant to ${clientId}, which is ${state}`);
     const epoch = pile.state.clients.get(clientId as ClientId)?.epoch ?? 0;
     assert.ok(epoch > 0, `law 3: a grant to ${clientId}, which was not welcomed`);
+  }
+}
+
+/** Law 3, with what requester and owner said: by what the words mean, and not by the core's own verdicts. */
+function grantsAreWanted(pile: SimulatedPile, sent: readonly SentBody[]): void {
+  for (const { clientId, body } of sent) {
+    if (body.kind !== 'offer') continue;
+    const vehicleId = clientId.slice(0, clientId.indexOf('.')) as VehicleId;
+    const donor = pile.state.donors.get(vehicleId);
+    const task = pile.state.tasks.get(body.taskId);
+    const way = `law 3: ${body.lease.instanceId} to ${vehicleId}`;
+    assert.ok(donor?.report && task, way);
+    const { record } = task;
+    const { constraint } = record.wants ?? {};
+    const { allowedAlgorithms, constraint: owners } = donor.report;
+    assert.notEqual(record.vehicleId, vehicleId, `${way}, which asks`);
+    assert.ok(isTrusted(record, vehicleId), `${way}, which is not trusted`);
+    assert.ok(constraint === undefined || OF_DONOR[constraint]?.(donor), `${way} against ${constraint}`);
+    assert.ok(owners === undefined || OF_REQUEST[owners]?.(record, body.demand), `${way} against ${owners}`);
+    assert.ok(
+      allowedAlgorithms.length === 0 || allowedAlgorithms.includes(body.algorithmId),
+      `${way}, whose owner does not allow it`,
+    );
+    assert.ok(isAsAsked(record, body.demand), `${way} with another demand than it asked for`);
+    staysLongEnough(pile, donor, task, body, way);
+  }
+}
+
+/** The bar of its priority, and its deadline. */
+function staysLongEnough(pile: SimulatedPile, donor: Donor, task: Task, offer: Offer, way: string): void {
+  const { state, settings } = pile;
+  const { nowMs } = pile;
+  const [instance] = task.instances;
+  assert.ok(instance);
+  const run = neededBy(state, instance).ways.find(
+    ({ algorithm, demand }) =>
+      algorithm.id === offer.algorithmId &&
+      algorithm.version === offer.algorithmVersion &&
+      demand.cpuMillicores === offer.demand.cpuMillicores &&
+      demand.gpu?.shareMillis === offer.demand.gpu?.shareMillis,
+  );
+  assert.ok(run, `${way} by none of its ways`);
+  const { quantilesMs, medianMs } = runTimeOf(state, run, donor);
+  const transferMs = donor.cachedImages.has(offer.image.digest)
+    ? 0
+    : offer.image.sizeBytes / settings.transferBytesPerMs;
+  assert.ok(nowMs + medianMs + transferMs <= task.deadlineMonoMs, `${way}, too late for its deadline`);
+  const { reviewedMonoMs, residual } = donor.stay;
+  const p = quantilesMs.map((ms) => residual.survives(nowMs - reviewedMonoMs + transferMs + ms));
+  const mean = p.reduce((sum, each) => sum + each, 0) / p.length;
+  const bar = settings.stayBarMillis[priorityOf(task.record.wants, settings)] / 1000;
+  assert.ok(mean >= bar - 1e-9, `${way}, which stays with P = ${mean} < ${bar}`);
+}
+
+/** Parts that are to start together: all of them were granted once, or none. */
+function partsStartTogether({ state }: SimulatedPile): void {
+  for (const { record, instances } of state.tasks.values()) {
+    if (record.wants?.allAtOnce !== true) continue;
+    const started = instances.filter(({ attempts }) => attempts > 0).length;
+    assert.ok(
+      started === 0 || started === instances.length,
+      `${started} of ${instances.length} parts of ${record.taskId} started`,
+    );
+  }
+}
+
+/** Only for the latency priority, from a lower one, after the minimum time, and once. */
+function preemptsWithReason(pile: SimulatedPile, sent: readonly SentBody[]): void {
+  const { state, settings } = pile;
+  for (const { body } of sent) {
+    if (body.kind !== 'revoke' || body.reason !== 'preempted') continue;
+    const { instanceId, fencingToken } = body.lease;
+    const heldMs = pile.nowMs - (pile.grantedAtMs.get(fencingToken) ?? Infinity) + pile.wallJumpsMs;
+    assert.ok(heldMs >= settings.preemptAfterMs, `${instanceId} is pre-empted after ${heldMs} ms`);
+    assert.ok(!pile.preempted.has(instanceId), `${instanceId} is pre-empted twice`);
+    pile.preempted.add(instanceId);
+    const victim = instanceOf(state, instanceId);
+    const quick = victim?.lease?.revokedFor?.task.record.wants?.latencyMs ?? Infinity;
+    assert.ok(quick <= settings.latencyClassesMs[0], `${instanceId} is pre-empted for ${quick} ms`);
+    assert.ok(priorityOf(victim?.task.record.wants, settings) < 3, `${instanceId} is as urgent`);
+  }
+}
+
+/** Law 5, with who pays and what it may cost. */
+function whoSaidItPaysItsBudget(pile: SimulatedPile): void {
+  for (const { taskId, entries } of pile.disk.bookings.values()) {
+    const { task } = pile.disk.tasks.get(taskId) ?? {};
+    const [debit] = entries;
+    if (task === undefined || debit === undefined) continue;
+    const { payer = task.vehicleId, budgetMncs = Infinity, instances = 1 } = task.wants ?? {};
+    const account = payer === task.vehicleId ? `vehicle:${payer}` : `fleet:${payer}`;
+    assert.equal(debit.account, account, `law 5: ${taskId} is paid by another`);
+    assert.ok(-debit.amountMncs * instances <= budgetMncs, `law 5: ${taskId} costs more than its budget`);
   }
 }
 

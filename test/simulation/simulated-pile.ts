@@ -201,6 +201,8 @@ export class SimulatedPile {
   readonly fetches: Digest[] = [];
   /** When each fencing token was granted, by a clock that never jumps. */
   readonly grantedAtMs = new Map<number, number>();
+  /** Instances that were pre-empted; laws.ts keeps it. */
+  readonly preempted = new Set<string>();
   /** Called after each step with what it sent. */
   afterStep: (sent: readonly SentBody[]) => void = () => undefined;
   #lazy: StoreChange[] = [];

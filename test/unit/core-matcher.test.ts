@@ -1,7 +1,7 @@
 /** Who runs where: what one request needs, wants and pays, and what that does to the others. */
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import type { Demand, DownBody, LeaseId, TaskId, UpBody, Wants } from '@plugpool/proto';
+import type { AlgorithmId, Demand, DownBody, LeaseId, TaskId, UpBody, Wants } from '@plugpool/proto';
 import { explain } from '../../agent/core/explain.ts';
 import { knownVehicles } from '../../agent/core/known-vehicles.ts';
 import { GANGS_TRIED_MAX } from '../../agent/core/limits.ts';
@@ -391,6 +391,30 @@ test('a part whose program fails ends the task: what ran is stopped, what was th
   assert.equal(pile.state.waiting.size, 0);
 });
 
+test('a task of two parts whose program is no more ends once, whether they wait or are lost together', () => {
+  const id = 'sum' as AlgorithmId;
+  for (const donors of [[], ['donor']]) {
+    const pile = pileWith(...donors);
+    ask(pile, 'r1', 'sum', { instances: 2 });
+    pile.step({ kind: 'operator', question: 1, command: { verb: 'retireAlgorithm', id } });
+    if (donors.length > 0) pile.lend('donor', {}, []);
+    const [task] = [...pile.disk.tasks.values()];
+    assert.equal(task?.end?.failure?.code, 'algorithm_unknown');
+  }
+});
+
+test('a budget holds for what ran before a start', () => {
+  const pile = pileWith('donor');
+  const lease = leaseIn(ask(pile, 'r1', 'sum', { budgetMncs: 2_000, instances: 2 }));
+  pile.restart();
+  pile.plug('donor');
+  pile.lend('donor', {}, [lease]);
+  pile.pass(10_000);
+  pile.say('donor.lend', completed(lease, 9_000));
+  const [booking] = [...pile.disk.bookings.values()];
+  assert.equal(booking?.entries[0]?.amountMncs, -1_000);
+});
+
 // Pre-emption.
 
 test('the latency priority takes a lease back that was held for the minimum time, and no other priority does', () => {
@@ -431,6 +455,21 @@ test('what was pre-empted once is not pre-empted again, after a start neither', 
   pile.lend('donor', { cpu: 4000 }, heldBy(pile, 'donor'));
   compute(pile, 2 * pile.settings.preemptAfterMs, 'donor');
   assert.deepEqual(bodiesOf(ask(pile, 'again', 'brief', { latencyMs: 500 }), 'revoke'), []);
+});
+
+test('a start while a lease is taken back does not forget that it was', () => {
+  const pile = pileOf({ donor: { cpu: 4000 } });
+  pile.addAlgorithm('whole', [{ cpuMillicores: 4000 }], { workCoreS: 600 });
+  pile.addAlgorithm('brief', [{ cpuMillicores: 4000 }]);
+  ask(pile, 'long', 'whole');
+  compute(pile, pile.settings.preemptAfterMs, 'donor');
+  assert.equal(bodiesOf(ask(pile, 'quick', 'brief', { latencyMs: 500 }), 'revoke').length, 1);
+  pile.restart();
+  pile.ask('asker');
+  pile.plug('donor');
+  const sent = pile.lend('donor', { cpu: 4000 }, heldBy(pile, 'donor'));
+  sent.push(...compute(pile, 2 * pile.settings.preemptAfterMs, 'donor'));
+  assert.deepEqual(bodiesOf(sent, 'revoke'), []);
 });
 
 test('whoever takes nothing that the latency priority lacks is not pre-empted for it', () => {
