@@ -1,10 +1,10 @@
 /** A pile as full as a bench wants it: every donor plugged in and lending, and a line of requests that fit on none of them. */
-import type { ClientName, Digest, Envelope, Payload, Slot, UpBody, VehicleId } from '@plugpool/proto';
+import type { ClientName, Digest, Envelope, Offer, Payload, Slot, UpBody, VehicleId } from '@plugpool/proto';
 import { transition, newSession } from '../../agent/core/session.ts';
 import type { Effects } from '../../agent/core/effects.ts';
 import type { ConnectionNumber, Event } from '../../agent/core/events.ts';
 import { emptyState, type State } from '../../agent/core/state.ts';
-import { step } from '../../agent/core/step.ts';
+import { nextDueMs, step } from '../../agent/core/step.ts';
 import type { Settings } from '../../agent/core/settings.ts';
 import {
   capacityReport,
@@ -37,10 +37,10 @@ const PROGRAMS = [
 ] as const;
 
 const HARDWARE: readonly Has[] = [
-  { cpu: 4000, memory: 8192 },
-  { cpu: 8000, memory: 16_384, gpu: 1000 },
-  { cpu: 8000, memory: 32_768 },
-  { cpu: 12_000, memory: 16_384, gpu: 1000 },
+  { cpu: 2000, memory: 4096 },
+  { cpu: 4000, memory: 8192, gpu: 1000 },
+  { cpu: 4000, memory: 16_384 },
+  { cpu: 6000, memory: 8192, gpu: 1000 },
 ];
 
 const LATENCIES_MS = [undefined, undefined, undefined, 50_000, 8_000];
@@ -78,7 +78,6 @@ export class Crowd {
   }
 
   step(...events: Event[]): Effects {
-    this.nowMs += 1;
     return step(this.state, events, this.now());
   }
 
@@ -109,6 +108,23 @@ export class Crowd {
       const count = Math.min(STEP_REQUESTS, missing);
       yield this.step(...Array.from({ length: count }, () => this.nextRequest()));
     }
+  }
+
+  /** Runs take as long as was thought. */
+  wallMsOf({ algorithmId }: Offer): number {
+    const program = PROGRAMS.find(({ id }) => id === algorithmId) ?? PROGRAMS[0];
+    return (program.workCoreS * 1e6) / program.cpuMillicores;
+  }
+
+  /** Lets the clock run until then, and what falls due meanwhile happen. */
+  *until(monoMs: number): Generator<Effects> {
+    for (;;) {
+      const dueMs = nextDueMs(this.state);
+      if (dueMs === undefined || dueMs >= monoMs) break;
+      this.nowMs = Math.max(this.nowMs, dueMs);
+      yield step(this.state, [{ kind: 'tick' }], this.now());
+    }
+    this.nowMs = Math.max(this.nowMs, monoMs);
   }
 
   pick(below: number): number {

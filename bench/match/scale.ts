@@ -2,10 +2,11 @@
  * Decisions a second and how long one takes, on a pile that is full: in turn a run ends, so that its donor chooses the target
  * requester among all who wait, and a new request looks for a donor. The time is that of the wall, garbage collection in it.
  */
-import type { ClientId, LeaseId } from '@plugpool/proto';
+import type { ClientId, Offer } from '@plugpool/proto';
+import { Timers } from '../../agent/core/timers.ts';
+import { completed } from '../../test/simulation/simulated-pile.ts';
 import type { Effects } from '../../agent/core/effects.ts';
 import type { Event } from '../../agent/core/events.ts';
-import { completed } from '../../test/simulation/simulated-pile.ts';
 import { numbersFrom, percentile } from '../options.ts';
 import { Crowd } from './crowd.ts';
 
@@ -49,7 +50,8 @@ const WARM_UP = 5_000;
 
 class Play {
   readonly #crowd: Crowd;
-  readonly #running: { readonly to: ClientId; readonly lease: LeaseId }[] = [];
+  readonly #ends = new Timers();
+  readonly #running = new Map<string, { readonly to: ClientId; readonly offer: Offer }>();
   /** Deliveries to acknowledge: not part of any decision. */
   #acknowledgements: Event[] = [];
 
@@ -67,7 +69,7 @@ class Play {
   decide(decisions: number): number[] {
     const us: number[] = [];
     while (us.length < decisions) {
-      us.push(this.#time(this.#endOfARun()));
+      us.push(this.#time(this.#nextEnd()));
       us.push(this.#time(this.#crowd.nextRequest()));
       const acknowledgements = this.#acknowledgements;
       this.#acknowledgements = [];
@@ -76,13 +78,16 @@ class Play {
     return us;
   }
 
-  #endOfARun(): Event {
-    const at = this.#crowd.pick(this.#running.length);
-    const ending = this.#running[at];
-    const last = this.#running.pop();
-    if (ending === undefined || last === undefined) throw new Error('nothing runs');
-    if (ending !== last) this.#running[at] = last;
-    return this.#crowd.message(ending.to, completed(ending.lease));
+  /** The run that ends next, when it does; what timers do until then is not timed. */
+  #nextEnd(): Event {
+    const endMs = this.#ends.nextMs();
+    const name = endMs === undefined ? undefined : this.#ends.takeDue(endMs);
+    const ending = name === undefined ? undefined : this.#running.get(name);
+    if (endMs === undefined || name === undefined || ending === undefined) throw new Error('nothing runs');
+    this.#running.delete(name);
+    for (const effects of this.#crowd.until(endMs)) this.#hear(effects);
+    const { to, offer } = ending;
+    return this.#crowd.message(to, completed(offer.lease, this.#crowd.wallMsOf(offer)));
   }
 
   #time(event: Event): number {
@@ -96,12 +101,18 @@ class Play {
   #hear({ sends }: Effects): void {
     for (const { clientId, envelope } of sends) {
       const { body } = envelope;
-      if (body.kind === 'offer') this.#running.push({ to: clientId, lease: body.lease });
+      if (body.kind === 'offer') this.#start(clientId, body);
       else if (body.kind === 'delivery')
         this.#acknowledgements.push(
           this.#crowd.message(clientId, { kind: 'deliveryAck', taskId: body.taskId }),
         );
       else if (body.kind === 'refused') throw new Error(`refused: ${JSON.stringify(body.reasons)}`);
     }
+  }
+
+  #start(to: ClientId, offer: Offer): void {
+    const name = offer.lease.instanceId;
+    this.#running.set(name, { to, offer });
+    this.#ends.set(name, this.#crowd.nowMs + this.#crowd.wallMsOf(offer));
   }
 }
