@@ -76,8 +76,17 @@ export function runObstacle(
   const transferMs = transferMsOf(state, choice.way, donor);
   const haveMs = instance.task.deadlineMonoMs - now.monoMs;
   const needMs = choice.runMs + transferMs;
-  if (needMs <= haveMs) return undefined;
+  if (needMs <= haveMs && !(choice.way.checkpoints && isLikelyLate(choice, haveMs - needMs)))
+    return undefined;
   return { test: 'deadline_too_close', needMs: Math.round(needMs), haveMs: Math.round(haveMs) };
+}
+
+/** A run that checkpoints goes on elsewhere when its donor leaves, but that takes time: it may be too late by then. */
+const ELSEWHERE_MS = 30 * 60_000;
+const IN_TIME_MIN = 0.8;
+
+function isLikelyLate({ finishes }: Choice, slackMs: number): boolean {
+  return finishes + (1 - finishes) * (1 - Math.exp(-slackMs / ELSEWHERE_MS)) < IN_TIME_MIN;
 }
 
 /**

@@ -7,6 +7,7 @@ import type { Front } from './front.ts';
 import type { Need } from './need.ts';
 import { standing } from './pools/pools.ts';
 import type { Donor, Instance, State } from './state.ts';
+import { gainOf } from './gain.ts';
 
 export interface RankedDonor {
   readonly donor: Donor;
@@ -62,32 +63,36 @@ export interface RankedRequest {
   readonly band: number;
   /** It has waited for the bound. */
   readonly isDue: boolean;
-  /** What is left of its time when the run is through. */
-  readonly laxityMs: number;
+  /** It goes on from a checkpoint: what it has done is lost if it comes too late, and its payer has paid for it already. */
+  readonly resumes: boolean;
+  /** What is gained by starting it here now. */
+  readonly gain: number;
   /** How much of the donor's idle capacity it would use. */
   readonly fills: number;
 }
 
 /**
- * Negative where `a` is the target requester before `b`: the higher priority; whose class is within its sub-pool; whose payer
- * is further below its fair share; who has less time to spare, in steps of a fifth; what fills
- * more of the donor; whose turn is earlier.
+ * Negative where `a` is the target requester before `b`: the higher priority; whose class is within its sub-pool; what goes on from a
+ * checkpoint; whose payer is less above its fair share; by whose start here more is gained (gain.ts); what fills more of the
+ * donor; whose turn is earlier.
  */
 export function compareRequests(a: RankedRequest, b: RankedRequest): number {
   return (
     b.need.priority - a.need.priority ||
     a.borrows - b.borrows ||
-    a.band - b.band ||
-    laxityClassOf(a) - laxityClassOf(b) ||
+    Number(b.resumes) - Number(a.resumes) ||
+    excessOf(a) - excessOf(b) ||
+    b.gain - a.gain ||
     b.fills - a.fills ||
     compareTurns(a.instance, b.instance)
   );
 }
 
-const LAXITY_CLASSES_PER_DOUBLING = 4;
+/** A payer up to four times above its fair share is no hog yet: one long run makes him so. */
+const BANDS_TOLERATED = 2;
 
-function laxityClassOf({ laxityMs }: RankedRequest): number {
-  return laxityMs < 1 ? -1 : Math.floor(Math.log2(laxityMs) * LAXITY_CLASSES_PER_DOUBLING);
+function excessOf({ band }: RankedRequest): number {
+  return Math.max(0, band - BANDS_TOLERATED);
 }
 
 /** The order in which turns come. */
@@ -109,7 +114,8 @@ export function rankRequest(
     borrows: standing(state.pools, choice.way.class, choice.placement.demand) === 'within' ? 0 : 1,
     band,
     isDue: isDue(instance, now),
-    laxityMs: instance.turnMonoMs - now.monoMs - choice.runMs,
+    resumes: instance.checkpoint !== undefined,
+    gain: gainOf(instance, donor, choice, now),
     fills: dominantShare(choice.placement.demand, donor.free),
   };
 }

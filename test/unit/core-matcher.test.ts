@@ -216,7 +216,7 @@ test('two donors that are freed at once do not let others by, when the one prefe
 });
 
 test('a request has waited since it was accepted, whatever was started anew meanwhile', () => {
-  const pile = pileOf({});
+  const pile = pileOf({}, { dueEvery: 1 });
   pile.addAlgorithm('small', [{ cpuMillicores: 500 }]);
   pile.addAlgorithm('large', [{ cpuMillicores: 4000 }]);
   ask(pile, 'r1', 'small');

@@ -99,7 +99,7 @@ test('a donor that is plugged in later chooses the target requester among all wh
 });
 
 test('a request that has waited longer than the bound goes before one that would fill more', () => {
-  const pile = new SimulatedPile();
+  const pile = new SimulatedPile({ dueEvery: 1 });
   pile.addAlgorithm('small', [{ cpuMillicores: 500 }]);
   pile.addAlgorithm('large', [{ cpuMillicores: 4000 }]);
   pile.ask('first');

@@ -28,6 +28,9 @@ export class CurveResidual implements Residual {
   /** In single precision: every donor keeps one, and no probability is known to seven digits. */
   readonly #cumulated: Float32Array;
 
+  /** E[min(residual, edge)], once somebody asked. */
+  #meansMs: Float64Array | undefined;
+
   /** `cumulated` begins with 0 and never falls. */
   constructor(cumulated: Float64Array) {
     this.#cumulated = Float32Array.from(cumulated);
@@ -48,12 +51,22 @@ export class CurveResidual implements Residual {
   }
 
   meanUntilMs(ms: number): number {
-    let mean = 0;
-    for (let segment = 0; segment <= LAST && edge(segment) < ms; segment += 1) {
-      const endMs = segment === LAST ? ms : Math.min(ms, edge(segment + 1));
-      mean += meanOfSegment(Math.exp(-this.#at(segment)), this.#slope(segment), endMs - edge(segment));
-    }
-    return mean;
+    if (!(ms > 0)) return 0;
+    const segment = lastNotAbove(LEAD_EDGES_MS, ms);
+    this.#meansMs ??= this.#meansAtEdges();
+    return (this.#meansMs[segment] ?? 0) + this.#meanWithin(segment, ms - edge(segment));
+  }
+
+  #meansAtEdges(): Float64Array {
+    const means = new Float64Array(LEAD_EDGES_MS.length);
+    for (let segment = 0; segment < LAST; segment += 1)
+      means[segment + 1] =
+        (means[segment] ?? 0) + this.#meanWithin(segment, edge(segment + 1) - edge(segment));
+    return means;
+  }
+
+  #meanWithin(segment: number, durationMs: number): number {
+    return meanOfSegment(Math.exp(-this.#at(segment)), this.#slope(segment), durationMs);
   }
 
   hazardPerMs(ms: number): number {
