@@ -57,8 +57,7 @@ export type Place =
 
 /** Whom a requester trusts with its data, by what the operator knows of the donors and never by their own word. */
 export type Trust =
-  | { readonly whom: 'fleet' }
-  | { readonly whom: 'makes'; readonly makes: readonly string[] };
+  { readonly whom: 'fleet' } | { readonly whom: 'makes'; readonly makes: readonly string[] };
 
 /** What one instance of this request needs, where that differs from the algorithm's own demand profile. */
 export interface DemandOverride {

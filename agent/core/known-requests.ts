@@ -92,7 +92,8 @@ export class KnownRequests {
 
   #set(vehicleId: VehicleId, requestId: RequestId, known: Task | ClosedRequest): void {
     let ofVehicle = this.#known.get(vehicleId);
-    if (ofVehicle === undefined) this.#known.set(vehicleId, (ofVehicle = new Map()));
+    if (ofVehicle === undefined)
+      this.#known.set(vehicleId, (ofVehicle = new Map<RequestId, Task | ClosedRequest>()));
     ofVehicle.set(requestId, known);
   }
 

@@ -290,12 +290,7 @@ function everyWaitIsExplained(pile: SimulatedPile): void {
 function everythingIsBounded(pile: SimulatedPile): void {
   const { state } = pile;
   const instances = [...state.tasks.values()].reduce((sum, task) => sum + task.instances.length, 0);
-  const things =
-    3 * instances +
-    6 * state.donors.size +
-    state.sessions.size +
-    state.awaitedBlobs.size +
-    5;
+  const things = 3 * instances + 6 * state.donors.size + state.sessions.size + state.awaitedBlobs.size + 5;
   assert.ok(state.timers.size <= things, `law 7: ${state.timers.size} timers for ${things} things`);
   for (const digest of state.awaitedBlobs.keys())
     assert.ok(state.timers.has(`blob:${digest}`), `law 7: ${digest} is awaited for ever`);
