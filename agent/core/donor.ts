@@ -125,7 +125,10 @@ export function onUnverifiedTooLong(turn: Turn, donor: Donor): void {
 function revokeForCapacity(turn: Turn, donor: Donor): void {
   // Between hello and the first report nothing is known of what it lends: what it holds goes on.
   if (donor.report === undefined) return;
-  if (!donor.report.lending) return revokeAll(turn, donor, 'policy_paused');
+  if (!donor.report.lending) {
+    if (keepsSome(donor)) holdDown(turn, donor, NOTHING);
+    return revokeAll(turn, donor, 'policy_paused');
+  }
   if (isWithin(donor.free)) return;
   const held = [...donor.leased.values()].reverse();
   let free = freeOf(
@@ -136,11 +139,21 @@ function revokeForCapacity(turn: Turn, donor: Donor): void {
     if (isWithin(free)) return;
     if (instance.lease === undefined || instance.lease.phase === 'revoking') continue;
     revoke(turn, instance, 'capacity_fell');
+    holdDown(turn, donor, donor.lendable);
     free = freeOf(
       donor.lendable,
       placementsOf(donor, (lease) => lease.phase !== 'revoking'),
     );
   }
+}
+
+function keepsSome({ leased }: Donor): boolean {
+  return [...leased.values()].some(({ lease }) => lease !== undefined && lease.phase !== 'revoking');
+}
+
+/** Leases would come and go with each report of a donor that changes its mind many times a second. */
+function holdDown({ state, now }: Turn, donor: Donor, to: Capacity): void {
+  donor.heldDown = { untilMonoMs: now.monoMs + state.settings.restMs, to };
 }
 
 export function revokeAll(
@@ -159,7 +172,7 @@ function placementsOf(donor: Donor, counts: (lease: Lease) => boolean = () => tr
   return placements;
 }
 
-/** What the vehicle lends, cut down to what its hardware has. */
+/** What the vehicle lends, cut down to what its hardware has, and to what it just took back. */
 export function believe(turn: Turn, donor: Donor, reported: Capacity): Capacity {
   if (donor.hardware === undefined) return NOTHING;
   const hardware = {
@@ -170,5 +183,9 @@ export function believe(turn: Turn, donor: Donor, reported: Capacity): Capacity 
   const { capacity, clamped } = clampTo(reported, hardware);
   if (clamped)
     log(turn, 'warn', 'reports more than its hardware', { vehicleId: donor.vehicleId, reported, hardware });
+  const { heldDown } = donor;
+  if (heldDown === undefined) return capacity;
+  if (turn.now.monoMs < heldDown.untilMonoMs) return clampTo(capacity, heldDown.to).capacity;
+  donor.heldDown = undefined;
   return capacity;
 }

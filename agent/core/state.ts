@@ -65,6 +65,8 @@ export interface Donor {
   /** `report.lendable`, never more than the hardware has. */
   lendable: Capacity;
   reportedMonoMs: number;
+  /** It took back what leases stood on: until then it lends no more than that, whatever it reports. */
+  heldDown: { readonly untilMonoMs: number; readonly to: Capacity } | undefined;
   departureMonoMs: number | undefined;
   cachedImages: ReadonlySet<Digest>;
   stay: Stay;

@@ -136,6 +136,7 @@ export function donorOf(state: State, vehicleId: VehicleId): Donor {
       report: undefined,
       lendable: { cpuMillicores: 0, memoryMib: 0, gpus: [] },
       reportedMonoMs: 0,
+      heldDown: undefined,
       departureMonoMs: undefined,
       cachedImages: new Set(),
       stay: NO_STAY,

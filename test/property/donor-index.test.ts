@@ -134,6 +134,7 @@ function donorNamed(id: number): Donor {
     report: undefined,
     lendable: nothing,
     reportedMonoMs: 0,
+    heldDown: undefined,
     departureMonoMs: undefined,
     cachedImages: new Set(),
     stay: NO_STAY,

@@ -159,3 +159,44 @@ test('a donor that renews without end keeps a task no longer than a run may take
   assert.equal(task?.end, undefined);
   assert.notEqual(task?.instances[0]?.lease?.fencingToken, lease.fencingToken, 'it is held still');
 });
+
+test('a donor that changes its report ten times a second is granted and loses a lease a few times a minute, not at each change', () => {
+  for (const less of [capacityReport({ cpu: 500 }), capacityReport({}, { lending: false })]) {
+    const pile = pileWith('fickle');
+    for (let i = 0; i < 40; i++) pile.say('asker.ask-1', request(`r${i}`, 'sum'));
+    const before = pile.state.counters.granted;
+    for (let i = 0; i < 600; i++) {
+      pile.pass(100);
+      pile.say('fickle.lend', i % 2 === 0 ? less : capacityReport({}));
+    }
+    const granted = pile.state.counters.granted - before;
+    assert.ok(granted <= 4 * 8, `${granted} leases were granted in a minute`);
+  }
+});
+
+test('a donor that reports more than its hardware is lent no more than that, and loses nothing by it', () => {
+  const pile = pileWith('boaster');
+  const granted: SentBody[] = [];
+  for (let i = 0; i < 8; i++) granted.push(...pile.say('asker.ask-1', request(`r${i}`, 'sum')));
+  assert.equal(bodiesOf(granted, 'offer').length, 4);
+  const boast = pile.say('boaster.lend', capacityReport({ cpu: 1_000_000, memory: 1_000_000, gpu: 1000 }));
+  assert.deepEqual(bodiesOf(boast, 'offer'), []);
+  assert.deepEqual(bodiesOf(boast, 'revoke'), []);
+});
+
+test('a wall clock that jumps moves no turn, no lease and no deadline of what waits', () => {
+  const pile = pileWith();
+  pile.say('asker.ask-1', request('r1', 'sum', { deadlineMs: 100_000 }));
+  const turns = (): number[] => [...pile.state.waiting.instances()].map(({ turnMonoMs }) => turnMonoMs);
+  const before = turns();
+  for (const ms of [3_600_000, -7_200_000, 1e12]) {
+    pile.jump(ms);
+    pile.step({ kind: 'tick' });
+    assert.deepEqual(turns(), before);
+  }
+  pile.plug('donor');
+  const lease = leaseIn(pile.lend('donor'));
+  pile.jump(1e10);
+  pile.pass(pile.settings.leaseMs - 1);
+  assert.equal(bodiesOf(pile.say('donor.lend', completed(lease)), 'resultAck')[0]?.accepted, true);
+});
