@@ -252,6 +252,32 @@ test('room is made for one more by moving what was planned in the same step', ()
   );
 });
 
+test('room that is made in a step goes to whom it is owed, and not to who just came', () => {
+  const pile = pileOf({ small: { cpu: 1000 }, large: { cpu: 2000, memory: 16_384 } }, { dueEvery: 2 });
+  pile.addAlgorithm('quick', [{ cpuMillicores: 1000 }]);
+  pile.addAlgorithm('whole', [{ cpuMillicores: 2000 }]);
+  pile.addAlgorithm('other', [{ cpuMillicores: 2000 }], { workCoreS: 60 });
+  ask(pile, 'first', 'whole');
+  ask(pile, 'patient', 'whole');
+  compute(pile, pile.settings.ageBoundMs, 'small', 'large');
+  const hasImage = capacityReport({ cpu: 2000, memory: 16_384 }, { cachedImages: [digestOf('quick')] });
+  const sent = pile.step(
+    ...heldBy(pile, 'large').map((lease) => pile.message('large.lend', completed(lease))),
+    pile.message('large.lend', hasImage),
+    pile.message('asker.ask-1', request('quick', 'quick', { wants: { latencyMs: 5_000 } })),
+    pile.message('asker.ask-1', request('late', 'other')),
+  );
+  assert.deepEqual(
+    sent
+      .flatMap(({ clientId, body }) => (body.kind === 'offer' ? [[clientId, body.algorithmId]] : []))
+      .sort(),
+    [
+      ['large.lend', 'whole'],
+      ['small.lend', 'quick'],
+    ],
+  );
+});
+
 // Parts that start together.
 
 function gang(instances: number, more: Partial<Wants> = {}): Wants {
@@ -324,6 +350,16 @@ test('whoever has the higher priority goes before a gang, and a gang before thos
   assert.deepEqual(finishBoth().sort(), ['quick', 'single']);
   assert.deepEqual(finishBoth(), ['gang', 'gang']);
   assert.deepEqual(finishBoth(), ['another']);
+});
+
+test('of two gangs the one of the higher priority starts first, however long the other has waited', () => {
+  const pile = pileOf({ one: { cpu: 1000 } });
+  pile.addAlgorithm('sum');
+  ask(pile, 'earlier', 'sum', gang(2));
+  ask(pile, 'urgent', 'sum', gang(2, { latencyMs: 500 }));
+  pile.plug('two');
+  const [taskId] = tasks(pile.lend('two', { cpu: 1000 }));
+  assert.equal(pile.state.tasks.get(taskId as TaskId)?.record.requestId, 'urgent');
 });
 
 test('each part’s result is booked as it comes, and the last one ends the task with the outputs in order', () => {
@@ -478,6 +514,8 @@ test('whoever takes nothing that the latency priority lacks is not pre-empted fo
   pile.addAlgorithm('onCpu', [{ cpuMillicores: 500 }], { workCoreS: 600 });
   pile.addAlgorithm('brief', [{ gpu: { shareMillis: 1000, vramMib: 1 } }]);
   ask(pile, 'gpu', 'onGpu');
+  compute(pile, 5_000, 'donor');
+  // The younger lease loses less, and would go first.
   ask(pile, 'cpu', 'onCpu');
   compute(pile, pile.settings.preemptAfterMs, 'donor');
   const revoked = bodiesOf(ask(pile, 'quick', 'brief', { latencyMs: 500 }), 'revoke');
