@@ -1,6 +1,7 @@
 /** What the operator sees beside the core's views: a task from disk, and the agent itself. docs/cli-json.md is the contract. */
 import type { AttemptRecord, BookingRecord, TaskHistory } from './core/records.ts';
-import type { StatusView, TaskView } from './core/views.ts';
+import type { Settings } from './core/settings.ts';
+import { standingOf, type StatusView, type TaskView } from './core/views.ts';
 
 export interface StatusAnswer extends StatusView {
   readonly version: string;
@@ -27,7 +28,10 @@ export interface TaskDetails extends TaskView {
   readonly bookings: readonly Omit<BookingRecord, 'taskId'>[];
 }
 
-export function closedTaskView({ task, end, delivered, instances }: TaskHistory): TaskView {
+export function closedTaskView(
+  { task, end, delivered, instances }: TaskHistory,
+  settings: Settings,
+): TaskView {
   return {
     taskId: task.taskId,
     requestId: task.requestId,
@@ -41,6 +45,7 @@ export function closedTaskView({ task, end, delivered, instances }: TaskHistory)
     endedWallMs: end?.endedWallMs ?? null,
     reason: end?.failure?.code ?? null,
     delivered,
+    ...standingOf(task, settings),
   };
 }
 
@@ -49,10 +54,14 @@ function wanted({ selector }: TaskHistory['task']): string {
 }
 
 /** What is on disk, with what only memory knows while the task is open. */
-export function taskDetails(history: TaskHistory, live: TaskView | undefined): TaskDetails {
+export function taskDetails(
+  history: TaskHistory,
+  live: TaskView | undefined,
+  settings: Settings,
+): TaskDetails {
   const { task, end } = history;
   return {
-    ...(live ?? closedTaskView(history)),
+    ...(live ?? closedTaskView(history, settings)),
     deadlineWallMs: task.deadlineWallMs,
     args: task.args,
     inputBytes: sizeOf(task.input),

@@ -24,7 +24,7 @@ import {
 } from './adapters/control-socket/protocol.ts';
 import type { VehicleTokens } from './adapters/vehicle-tokens.ts';
 import type { OperatorAnswer, OperatorCommand } from './core/events.ts';
-import { explain, howItEnded } from './core/explain.ts';
+import { explain, explainEnded } from './core/explain.ts';
 import { ALGORITHM_CLASSES } from './core/feature.ts';
 import { poolsView } from './core/pools/view.ts';
 import type { State } from './core/state.ts';
@@ -236,7 +236,9 @@ async function listTasks({ agent, store }: Controlled, { limit }: { readonly lim
   const recent = await store.recentTasks(limit);
   const open = openTasksView(agent.state);
   const isOpen = new Set(open.map((task) => task.taskId));
-  const closed = recent.filter(({ task }) => !isOpen.has(task.taskId)).map(closedTaskView);
+  const closed = recent
+    .filter(({ task }) => !isOpen.has(task.taskId))
+    .map((history) => closedTaskView(history, agent.state.settings));
   return [...open, ...closed].sort((a, b) => b.acceptedWallMs - a.acceptedWallMs).slice(0, limit);
 }
 
@@ -245,7 +247,7 @@ async function showTask({ agent, store }: Controlled, args: { readonly taskId: s
   const history = await store.readTask(id);
   if (history === undefined) throw unknownTask(id);
   const live = openTasksView(agent.state).find((task) => task.taskId === id);
-  return taskDetails(history, live);
+  return taskDetails(history, live, agent.state.settings);
 }
 
 /** A task that ended and was acknowledged is on disk alone, where the core does not look. */
@@ -265,15 +267,7 @@ async function explainTask({ agent, store, clock }: Controlled, args: { readonly
   if (explanation !== undefined) return explanation;
   const history = await store.readTask(id);
   if (history?.end === undefined) throw unknownTask(id);
-  return {
-    taskId: id,
-    state: history.end.state,
-    summary: howItEnded(history.end),
-    waitedMs: 0,
-    waiting: 0,
-    lastReason: '',
-    donors: [],
-  };
+  return explainEnded(id, history.end);
 }
 
 function unknownTask(id: string): Refusal {

@@ -70,6 +70,13 @@ const vehicle = z.strictObject({
   openTasks: count,
   policy: z.string().nullable(),
   departureInMs: z.number().nullable(),
+  stay: z
+    .strictObject({
+      tenMinutesMillis: z.int().min(0).max(1000),
+      hourMillis: z.int().min(0).max(1000),
+      medianMs: count,
+    })
+    .nullable(),
 });
 
 const connector = z.strictObject({
@@ -99,6 +106,9 @@ const taskFields = {
   endedWallMs: wallMs.nullable(),
   reason: z.string().nullable(),
   delivered: z.boolean(),
+  priority: z.int().min(0).max(3),
+  parts: z.int().min(1),
+  payer: id,
 };
 
 const attempt = z.strictObject({
@@ -139,15 +149,54 @@ const task = z.strictObject({
 });
 
 const need = z.union([z.number(), z.string()]);
-const obstacle = z.union([
-  z.strictObject({ test: ineligible }),
-  z.strictObject({ test: z.literal('own_request') }),
-  z.strictObject({ test: z.literal('resting'), forMs: z.number() }),
-  z.strictObject({ test: z.literal('algorithm_not_allowed'), algorithm: id }),
-  z.strictObject({ test: z.literal('runtime_missing'), runtime: id }),
-  z.strictObject({ test: z.literal('leaving_too_soon'), needMs: z.number(), haveMs: z.number() }),
-  z.strictObject({ test: z.enum(['cpu', 'memory', 'gpu_share', 'vram', 'gpu_model']), need, have: need }),
+/** Absent where it is the same for every way to run the task. */
+const way = { way: id.optional() };
+const millis = z.int().min(0).max(1000);
+const obstacle = z.discriminatedUnion('test', [
+  z.strictObject({ ...way, test: ineligible }),
+  z.strictObject({ ...way, test: z.enum(['own_request', 'not_trusted']) }),
+  z.strictObject({ ...way, test: z.enum(['resting', 'donor_resting']), forMs: count }),
+  z.strictObject({
+    ...way,
+    test: z.enum(['constraint_not_met', 'owner_constraint_not_met']),
+    constraint: z.string(),
+  }),
+  z.strictObject({ ...way, test: z.literal('algorithm_not_allowed'), algorithm: id }),
+  z.strictObject({ ...way, test: z.literal('runtime_missing'), runtime: id }),
+  z.strictObject({
+    ...way,
+    test: z.literal('leaving_too_soon'),
+    needMs: count,
+    millis,
+    barMillis: millis,
+  }),
+  z.strictObject({ ...way, test: z.literal('too_little_progress'), needMs: count, expectMs: count }),
+  z.strictObject({ ...way, test: z.literal('deadline_too_close'), needMs: count, haveMs: z.int() }),
+  z.strictObject({ ...way, test: z.literal('waits_for_all'), need: count, have: count }),
+  z.strictObject({
+    ...way,
+    test: z.enum(['cpu', 'memory', 'gpu_share', 'vram', 'gpu_model']),
+    need,
+    have: need,
+  }),
 ]);
+
+const poolName = z.enum(['cpu', 'gpu', 'memory']);
+
+const wait = z.strictObject({
+  place: z.int().min(1),
+  priority: z.int().min(0).max(3),
+  priorityBecause: id,
+  algorithmClass: poolName,
+  subPool: z.enum(['room', 'full', 'off']),
+  payer: id,
+  payerBand: count,
+  startInMs: count.nullable(),
+  wouldRun: z.array(id).min(1),
+  obstacles: z.array(z.strictObject({ test: id, donors: z.int().min(1) })),
+  donorsKnown: count,
+  donorsLookedAt: count,
+});
 
 const explain = z.strictObject({
   ok: z.literal(true),
@@ -157,6 +206,15 @@ const explain = z.strictObject({
   waitedMs: z.number().min(0),
   waiting: count,
   lastReason: z.string(),
+  wait: wait.nullable(),
+  parts: z.array(
+    z.strictObject({
+      part: count,
+      state: z.enum(['waiting', 'running', 'done', 'between_tries']),
+      donor: id.nullable(),
+      wouldFitOn: id.nullable(),
+    }),
+  ),
   donors: z.array(
     z.strictObject({ vehicleId: id, phase, obstacles: z.array(obstacle), because: z.array(z.string()) }),
   ),
@@ -205,7 +263,6 @@ const algorithmKnown = algorithm.extend({
 const vector = z.strictObject({ cpuMillicores: count, memoryMib: count, gpuMillis: count, vramMib: count });
 const ppm = z.int().min(0).max(1_000_000);
 const shares = z.strictObject({ cpuPpm: ppm, memoryPpm: ppm, gpuPpm: ppm, vramPpm: ppm });
-const poolName = z.enum(['cpu', 'gpu', 'memory']);
 
 const subPool = z.strictObject({
   subPool: poolName,

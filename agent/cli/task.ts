@@ -8,6 +8,7 @@ import { answerFrom, showUsageOnError, withCommon, type CliProgram, type CommonF
 import {
   bytesInWords,
   coreSecondsInWords,
+  counted,
   durationInWords,
   outcomeInWords,
   percentInWords,
@@ -46,6 +47,10 @@ function factsOf(task: TaskDetails): [string, string][] {
     ['state', stateInWords(task)],
     ['asked', timeInWords(task.acceptedWallMs)],
     ['due by', timeInWords(task.deadlineWallMs)],
+    [
+      'priority',
+      `${task.priority}${task.parts > 1 ? `, ${counted(task.parts, 'part')}` : ''}, paid by ${task.payer}`,
+    ],
     ['data', `input ${bytesInWords(task.inputBytes)}${output}`],
   ];
   if (task.endedWallMs !== null)

@@ -36,8 +36,16 @@ const COLUMNS: readonly Column<VehicleView>[] = [
     cell: ({ departureInMs }) =>
       departureInMs === null ? '-' : departureInMs <= 0 ? 'now' : durationInWords(departureInMs),
   },
+  { heading: 'STAYS 10 MIN / 1 H', align: 'right', cell: staysInWords },
   { heading: 'WHY NOT', cell: whyNot },
 ];
+
+/** How likely. */
+function staysInWords({ stay }: VehicleView): string {
+  if (stay === null) return '-';
+  const { tenMinutesMillis, hourMillis, medianMs } = stay;
+  return `${percentInWords(tenMinutesMillis)} / ${percentInWords(hourMillis)}, median ${durationInWords(medianMs)}`;
+}
 
 function coresOf({ cpuMillicores }: VehicleView['free']): string {
   return coresInWords(cpuMillicores);

@@ -10,12 +10,14 @@ import type {
   StatusQuery,
 } from '@plugpool/proto';
 import { believe, refreshDonor, sessionOf } from './donor.ts';
+import { explainToRequester } from './explain.ts';
 import type { ConnectionNumber } from './events.ts';
 import { BELIEVED_SPEED_MILLIS_MAX, HEAVY_BODIES_PER_STEP_MAX, IDLE_DONORS_MAX } from './limits.ts';
 import { loseLease } from './lost-lease.ts';
 import { holdingOf } from './results.ts';
 import type { Client, Donor, State, Task } from './state.ts';
 import { closeTask, deliverAgain } from './task-end.ts';
+import { stateOf } from './task-state.ts';
 import { donorOf, log, refuse, send, type Turn } from './turn.ts';
 
 /** Epochs of later starts are above all earlier ones. */
@@ -104,8 +106,9 @@ function isTooHeavy(turn: Turn, { name: { clientId } }: Client, correlationId: n
   const heard = (turn.heavyBodies.get(clientId) ?? 0) + 1;
   turn.heavyBodies.set(clientId, heard);
   if (heard <= HEAVY_BODIES_PER_STEP_MAX) return false;
-  const detail = 'too many hellos or questions for all tasks at once';
-  const hint = 'say hello once in each connection, and ask for all tasks once';
+  const detail = 'too many hellos, questions for all tasks or for explanations at once';
+  const hint =
+    'say hello once in each connection, ask for all tasks once, and for one explanation after the other';
   refuse(turn, { clientId, correlationId }, [{ code: 'rate_limited', detail, hint }], true);
   return true;
 }
@@ -177,8 +180,9 @@ export function departureOf(state: State, { vehicleId, report, reportedMonoMs }:
 }
 
 export function onStatusQuery(turn: Turn, client: Client, query: StatusQuery, correlationId: number): void {
-  const { state } = turn;
-  if (query.taskId === undefined && isTooHeavy(turn, client, correlationId)) return;
+  const { state, now } = turn;
+  if ((query.taskId === undefined || query.explain === true) && isTooHeavy(turn, client, correlationId))
+    return;
   const own = state.openTasksOf.get(client.name.vehicleId) ?? new Set();
   const asked = query.taskId === undefined ? [...own] : own.has(query.taskId) ? [query.taskId] : [];
   if (query.taskId !== undefined && asked.length === 0) {
@@ -190,7 +194,8 @@ export function onStatusQuery(turn: Turn, client: Client, query: StatusQuery, co
   for (const taskId of asked.slice(0, state.settings.wire.statusTasksMax)) {
     const task = state.tasks.get(taskId);
     if (task === undefined) continue;
-    tasks.push(statusOf(task));
+    const explanation = query.explain === true ? explainToRequester(state, task, now) : undefined;
+    tasks.push({ ...statusOf(task), ...(explanation === undefined ? {} : { explanation }) });
     if (query.deliver) deliverAgain(turn, task, { clientId: client.name.clientId, correlationId });
   }
   const truncated = asked.length > state.settings.wire.statusTasksMax;
@@ -204,7 +209,7 @@ export function statusOf(task: Task): StatusEntry {
     taskId: task.record.taskId,
     requestId: task.record.requestId,
     algorithmId: running?.algorithm.id ?? end?.algorithmId ?? nameOf(task),
-    state: end?.state ?? (running === undefined ? 'queued' : 'running'),
+    state: stateOf(task),
     attempts: Math.max(0, ...instances.map(({ attempts }) => attempts)),
     progressPermille: progressOf(task),
     delivered: false,

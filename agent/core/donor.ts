@@ -39,17 +39,46 @@ export function sessionOf(state: State, vehicleId: VehicleId): Session | undefin
 /** The first thing that forbids a grant, or undefined where nothing does. */
 export function whyNotEligible(state: State, donor: Donor, now: Now): Ineligible | undefined {
   if (state.stopping) return 'agent_stopping';
-  const session = sessionOf(state, donor.vehicleId);
+  return (
+    whySessionForbids(state, donor, now) ??
+    whyClientForbids(state, donor, now) ??
+    (isWithin(donor.free) ? undefined : 'overdrawn')
+  );
+}
+
+/** Everything that forbids a grant, as far as it can be told. */
+export function allWhyNotEligible(state: State, donor: Donor, now: Now): Ineligible[] {
+  const all = [
+    state.stopping ? ('agent_stopping' as const) : undefined,
+    whySessionForbids(state, donor, now),
+    whyClientForbids(state, donor, now),
+    isWithin(donor.free) ? undefined : ('overdrawn' as const),
+  ];
+  return all.filter((why) => why !== undefined);
+}
+
+/** What the firmware says of it. */
+export function whySessionForbids(state: State, { vehicleId }: Donor, now: Now): Ineligible | undefined {
+  const session = sessionOf(state, vehicleId);
   if (session === undefined || !isPlugged(session.state)) return 'not_plugged';
   if (!isVerified(session, now)) return 'session_unverified';
-  if (!state.settings.lendingStates.includes(session.state)) return 'session_not_lending';
-  if (donor.clientId === undefined || donor.hardware === undefined) return 'not_connected';
-  if (donor.report === undefined || now.monoMs - donor.reportedMonoMs > state.settings.capacityStaleMs)
+  return state.settings.lendingStates.includes(session.state) ? undefined : 'session_not_lending';
+}
+
+/** What it says itself. Without, what it lends is what it says it lends. */
+export function whyClientForbids(state: State, donor: Donor, now: Now): Ineligible | undefined {
+  const { clientId, hardware, report, reportedMonoMs } = donor;
+  if (clientId === undefined || hardware === undefined) return 'not_connected';
+  if (report === undefined || now.monoMs - reportedMonoMs > state.settings.capacityStaleMs)
     return 'capacity_stale';
-  if (!donor.report.lending || (donor.report.chargingOnly && session.state !== 'charging'))
-    return 'policy_not_lending';
-  if (!isWithin(donor.free)) return 'overdrawn';
-  return undefined;
+  return report.lending && !isPaused(state, donor) ? undefined : 'policy_not_lending';
+}
+
+/** It is plugged in and does not charge, and its owner lends only while it does. */
+function isPaused(state: State, { vehicleId, report }: Donor): boolean {
+  if (report?.chargingOnly !== true) return false;
+  const session = sessionOf(state, vehicleId);
+  return session !== undefined && isPlugged(session.state) && session.state !== 'charging';
 }
 
 export function phaseOf(state: State, donor: Donor, now: Now): DonorPhase {

@@ -3,7 +3,7 @@ import type { Demand } from '@plugpool/proto';
 import { algorithmKey } from './algorithm-key.ts';
 import type { Way } from './need.ts';
 import type { RunTime } from './run-time.ts';
-import type { Donor, State } from './state.ts';
+import type { Donor, Lease, State } from './state.ts';
 
 export function speedMillisOf(donor: Donor | undefined): number {
   return donor?.hardware?.speedMillis ?? 1000;
@@ -32,6 +32,20 @@ export function runTimeOf(state: State, way: Way, donor: Donor): RunTime {
 export function shortestRunMs(state: State, way: Way, speedMillis: number): number {
   const [shortest = 1] = state.runTimes.settledRatios(keyOf(way));
   return shortest * wallMsFor(way.workMncs, way.demand, speedMillis);
+}
+
+/** The median on a core of that speed, of which nothing else is known. */
+export function runTimeAt(state: State, way: Way, speedMillis: number): number {
+  const [, , median = 1] = state.runTimes.settledRatios(keyOf(way));
+  return median * wallMsFor(way.workMncs, way.demand, speedMillis);
+}
+
+/** The median of a run that was granted, from its start. */
+export function expectedLeaseMs(state: State, lease: Lease, donor: Donor): number {
+  const { algorithm, demand, workMncs, pool } = lease;
+  const [, , median = 1] = state.runTimes.settledRatios(algorithmKey(algorithm.id, algorithm.version));
+  const slowness = state.health.slowness(donor.vehicleId, pool);
+  return median * slowness * wallMsFor(workMncs, demand, speedMillisOf(donor));
 }
 
 function keyOf({ algorithm }: Way): string {

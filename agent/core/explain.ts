@@ -1,159 +1,154 @@
-/** Why a task does not run: donor by donor, every test that fails, from a closed list. */
-import type { Now, TaskId, VehicleId } from '@plugpool/proto';
-import { neededBy } from './line.ts';
+/** Why a task does not run: donor by donor every test that fails, its place in the line, when it may start, what would make it run. */
+import type { Now, TaskId, TaskState, VehicleId, WaitExplanation } from '@plugpool/proto';
 import { phaseOf, type DonorPhase } from './donor.ts';
-import { gangOf } from './gang.ts';
-import { choiceFor, choose, donorObstacle, runObstacle, type Obstacle } from './feasible.ts';
+import { lookAt, waitOf, type LookedAt } from './explain/looked-at.ts';
+import { toldInWords } from './explain/obstacle-words.ts';
+import { standingOf, type Standing, type Told } from './explain/obstacles.ts';
+import { partsOf, type PartView } from './explain/part-view.ts';
+import { countAhead, isPoolFull } from './explain/place.ts';
+import { estimatedStartMs } from './explain/start.ts';
+import {
+  howItEnded,
+  obstacleCounts,
+  whereItRuns,
+  whyItWaits,
+  type ObstacleCount,
+} from './explain/summary.ts';
+import { wouldRun } from './explain/would-run.ts';
+import type { AlgorithmClass } from './feature.ts';
 import { EXPLAINED_DONORS_MAX } from './limits.ts';
+import { priorityBecause, priorityOf, type Priority } from './priority.ts';
 import type { TaskEndRecord } from './records.ts';
-import type { Donor, Instance, Lease, State } from './state.ts';
+import type { Donor, Instance, State, Task } from './state.ts';
+import { stateOf } from './task-state.ts';
 
+/** docs/cli-json.md is the contract. */
 export interface Explanation {
   readonly taskId: TaskId;
-  readonly state: string;
+  readonly state: TaskState;
   /** One sentence for a person. */
   readonly summary: string;
   readonly waitedMs: number;
   /** How many instances stand in the line with it. */
   readonly waiting: number;
   readonly lastReason: string;
-  readonly donors: readonly {
-    readonly vehicleId: VehicleId;
-    readonly phase: DonorPhase;
-    readonly obstacles: readonly Obstacle[];
-    /** The same in words. */
-    readonly because: readonly string[];
-  }[];
+  /** Null of a task of which nothing waits. */
+  readonly wait: WaitView | null;
+  /** Of a task of several parts that has not ended. */
+  readonly parts: readonly PartView[];
+  /** The nearest first. */
+  readonly donors: readonly DonorView[];
+}
+
+export interface WaitView {
+  /** 1: the next. */
+  readonly place: number;
+  readonly priority: Priority;
+  readonly priorityBecause: string;
+  /** Of its preferred way to run. */
+  readonly algorithmClass: AlgorithmClass;
+  /** Whether that class has room in its sub-pool for one more; `off` without sub-pools. */
+  readonly subPool: 'room' | 'full' | 'off';
+  readonly payer: string;
+  /** 0: at or under its fair share; 1: up to twice as much, 2: up to four times … */
+  readonly payerBand: number;
+  readonly startInMs: number | null;
+  readonly wouldRun: readonly string[];
+  /** How many of the donors that were looked at fail each test. */
+  readonly obstacles: readonly ObstacleCount[];
+  readonly donorsKnown: number;
+  readonly donorsLookedAt: number;
+}
+
+export interface DonorView {
+  readonly vehicleId: VehicleId;
+  readonly phase: DonorPhase;
+  readonly obstacles: readonly Told[];
+  /** The same in words. */
+  readonly because: readonly string[];
 }
 
 export function explain(state: State, taskId: TaskId, now: Now): Explanation | undefined {
   const task = state.tasks.get(taskId);
   if (task === undefined) return undefined;
-  const waiting = task.instances.find((instance) => state.waiting.has(instance));
-  const about = {
-    taskId,
-    waiting: state.waiting.size,
-    waitedMs: waiting === undefined ? 0 : Math.round(now.monoMs - waiting.queuedMonoMs),
-    lastReason: task.instances[0]?.lastReason ?? '',
-  };
+  const waiting = waitingPartOf(state, task);
+  const about = { taskId, state: stateOf(task), waiting: state.waiting.size, lastReason: lastReasonOf(task) };
   if (waiting === undefined) {
-    const summary = task.end === undefined ? whereItRuns(task.instances[0]?.lease) : howItEnded(task.end);
-    return { ...about, state: task.end?.state ?? 'running', summary, donors: [] };
+    const summary = task.end === undefined ? whereItRuns(task) : howItEnded(task.end);
+    return { ...about, summary, waitedMs: 0, wait: null, parts: partsOf(state, task), donors: [] };
   }
-  const donors = [...state.donors.values()].slice(0, EXPLAINED_DONORS_MAX).map((donor) => {
-    const obstacles = obstaclesOf(state, waiting, donor, now);
-    return {
-      vehicleId: donor.vehicleId,
-      phase: phaseOf(state, donor, now),
-      obstacles,
-      because: obstacles.map((obstacle) => inWords(obstacle, donor)),
-    };
-  });
-  return { ...about, state: 'queued', summary: summaryOf(donors), donors };
+  const lookedAt = lookAt(state, waiting, now);
+  return {
+    ...about,
+    summary: whyItWaits(lookedAt),
+    waitedMs: Math.max(0, Math.round(now.monoMs - waiting.queuedMonoMs)),
+    wait: waitView(lookedAt),
+    parts: partsOf(state, task, lookedAt.wait.partsFit),
+    donors: lookedAt.standings.slice(0, EXPLAINED_DONORS_MAX).map((one) => donorView(state, one, now)),
+  };
 }
 
-/** One sentence on a task that has ended. */
-export function howItEnded({ failure, donor }: Pick<TaskEndRecord, 'failure' | 'donor'>): string {
-  const where = donor === undefined ? 'it ended' : `it ended on ${donor}`;
-  if (failure === undefined) return where;
-  return `${where} (${failure.detail === '' ? failure.code : `${failure.code}: ${failure.detail}`})`;
+/** Of a task that is on disk alone. */
+export function explainEnded(taskId: TaskId, end: TaskEndRecord): Explanation {
+  const summary = howItEnded(end);
+  const about = { taskId, state: end.state, waiting: 0, waitedMs: 0, lastReason: '' };
+  return { ...about, summary, wait: null, parts: [], donors: [] };
 }
 
-function whereItRuns(lease: Lease | undefined): string {
-  if (lease === undefined) return 'it is between two tries';
-  switch (lease.phase) {
-    case 'granted':
-      return `it was offered to ${lease.vehicleId}, which has not renewed its lease yet`;
-    case 'held':
-      return `it runs on ${lease.vehicleId}`;
-    case 'revoking':
-      return `it is being taken back from ${lease.vehicleId}`;
-  }
-}
-
-function summaryOf(donors: Explanation['donors']): string {
-  if (donors.length === 0) return 'no vehicle that lends is known here';
-  const able = donors.filter((donor) => donor.phase === 'eligible').length;
-  const fitting = donors.filter((donor) => donor.obstacles.length === 0).length;
-  const known =
-    donors.length === 1 ? '1 vehicle that lends is known' : `${donors.length} that lend are known`;
-  if (able === 0) return `${known}, none may lend now`;
-  return `${known}, ${able} may lend now, it fits on ${fitting === 0 ? 'none' : fitting}`;
+/** What its own requester is told, without the names of donors; undefined where nothing of the task waits. */
+export function explainToRequester(state: State, task: Task, now: Now): WaitExplanation | undefined {
+  const waiting = waitingPartOf(state, task);
+  if (waiting === undefined) return undefined;
+  const lookedAt = lookAt(state, waiting, now);
+  const { wait, standings } = lookedAt;
+  const startInMs = estimatedStartMs(wait, standings);
+  return {
+    summary: whyItWaits(lookedAt),
+    place: countAhead(state, waiting, wait.need, now) + 1,
+    ...(startInMs === undefined ? {} : { startInMs }),
+    wouldRun: wouldRun(wait, standings, 'requester'),
+    obstacles: obstacleCounts(lookedAt, 'all'),
+  };
 }
 
 /** Every reason why `instance` cannot run on `donor` now; empty where it can. */
-export function obstaclesOf(
-  state: State,
-  instance: Instance,
-  donor: Parameters<typeof donorObstacle>[2],
-  now: Now,
-): Obstacle[] {
-  const first = donorObstacle(state, instance, donor, now);
-  if (first !== undefined) return [first];
-  const obstacles: Obstacle[] = [];
-  const need = neededBy(state, instance);
-  const choice = choose(state, need, donor, now, obstacles);
-  if (choice === undefined) return obstacles;
-  if (choiceFor(state, instance, need, donor, choice, now) === undefined) {
-    const own = runObstacle(state, instance, donor, choice, now);
-    return own === undefined ? obstacles : [own];
-  }
-  const gang = gangOf(instance);
-  if (gang === undefined) return [];
-  return [{ test: 'waits_for_all', need: gang.instances.length, have: 1 }];
+export function obstaclesOf(state: State, instance: Instance, donor: Donor, now: Now): readonly Told[] {
+  return standingOf(waitOf(state, instance, now), donor).told;
 }
 
-function inWords(obstacle: Obstacle, { lendable, report }: Donor): string {
-  switch (obstacle.test) {
-    case 'not_connected':
-      return 'its client is not connected';
-    case 'not_plugged':
-      return 'the firmware does not say that it is plugged in';
-    case 'session_unverified':
-      return 'the firmware of its connector is not heard';
-    case 'session_not_lending':
-      return 'its charging session is in a state that does not lend';
-    case 'policy_not_lending':
-      return `its owner does not lend now${report === undefined || report.reason === '' ? '' : `: ${report.reason}`}`;
-    case 'capacity_stale':
-      return 'its last capacity report is too old';
-    case 'overdrawn':
-      return 'it lends less than before, and runs are being taken back';
-    case 'agent_stopping':
-      return 'the agent is stopping';
-    case 'own_request':
-      return 'it is the vehicle that asks';
-    case 'resting':
-      return `the task failed there, it is tried again in ${Math.ceil(obstacle.forMs / 1000)} s`;
-    case 'algorithm_not_allowed':
-      return `its owner does not allow ${obstacle.algorithm}`;
-    case 'runtime_missing':
-      return `it has no ${obstacle.runtime} runtime`;
-    case 'leaving_too_soon':
-      return `leaving too soon: P = ${(obstacle.millis / 1000).toFixed(2)} < ${(obstacle.barMillis / 1000).toFixed(2)} that it stays for the ${Math.round(obstacle.needMs / 1000)} s of the run`;
-    case 'too_little_progress':
-      return `it is expected to leave after ${Math.round(obstacle.expectMs / 1000)} s, too soon to get on (${Math.round(obstacle.needMs / 1000)} s)`;
-    case 'deadline_too_close':
-      return `the run takes ${Math.round(obstacle.needMs / 1000)} s there, the deadline is in ${Math.round(obstacle.haveMs / 1000)} s`;
-    case 'waits_for_all':
-      return `one part would fit, and all ${obstacle.need} are to start together`;
-    case 'not_trusted':
-      return 'the requester does not trust it with its data';
-    case 'constraint_not_met':
-      return `the requester's constraint does not hold: ${obstacle.constraint}`;
-    case 'owner_constraint_not_met':
-      return `its owner's constraint does not hold: ${obstacle.constraint}`;
-    case 'donor_resting':
-      return `it failed or was slow where others were not, and rests for ${Math.ceil(obstacle.forMs / 1000)} s`;
-    case 'cpu':
-      return `cpu: needs ${obstacle.need} millicores, ${obstacle.have} free of ${lendable.cpuMillicores} lent`;
-    case 'memory':
-      return `memory: needs ${obstacle.need} MiB, ${obstacle.have} free of ${lendable.memoryMib} lent`;
-    case 'gpu_share':
-      return `gpu: needs ${obstacle.need} thousandths, ${obstacle.have} free`;
-    case 'vram':
-      return `gpu memory: needs ${obstacle.need} MiB, ${obstacle.have} free`;
-    case 'gpu_model':
-      return `gpu model ${obstacle.need} is asked for, it has ${obstacle.have}`;
-  }
+function waitingPartOf(state: State, task: Task): Instance | undefined {
+  return task.instances.find((instance) => state.waiting.has(instance));
+}
+
+function lastReasonOf({ instances }: Task): string {
+  return instances.find(({ lastReason }) => lastReason !== '')?.lastReason ?? '';
+}
+
+function waitView(lookedAt: LookedAt): WaitView {
+  const { wait, standings } = lookedAt;
+  const { state, instance, need, now } = wait;
+  const { payer, record } = instance.task;
+  return {
+    place: countAhead(state, instance, need, now) + 1,
+    priority: priorityOf(record.wants, state.settings),
+    priorityBecause: priorityBecause(record.wants, state.settings),
+    algorithmClass: need.ways[0]?.class ?? 'cpu',
+    subPool: state.pools.subPools.size === 0 ? 'off' : isPoolFull(state, need) ? 'full' : 'room',
+    payer,
+    payerBand: state.usage.band(payer, now),
+    startInMs: estimatedStartMs(wait, standings) ?? null,
+    wouldRun: wouldRun(wait, standings, 'operator'),
+    obstacles: obstacleCounts(lookedAt, 'all'),
+    donorsKnown: state.donors.size,
+    donorsLookedAt: standings.length,
+  };
+}
+
+function donorView(state: State, { donor, told }: Standing, now: Now): DonorView {
+  return {
+    vehicleId: donor.vehicleId,
+    phase: phaseOf(state, donor, now),
+    obstacles: told,
+    because: told.map((each) => toldInWords(each, donor)),
+  };
 }

@@ -2,7 +2,7 @@
 import type { Now } from '@plugpool/proto';
 import { fit, type Placement, type ShortOf } from './capacity.ts';
 import { constraintHolds, ownerAllows } from './constraints.ts';
-import { whyNotEligible, type Ineligible } from './donor.ts';
+import type { Ineligible } from './donor.ts';
 import type { Need, Way } from './need.ts';
 import { runTimeOf } from './expected-run.ts';
 import type { RunTime } from './run-time.ts';
@@ -42,20 +42,17 @@ export type Obstacle =
   | { readonly test: 'waits_for_all'; readonly need: number; readonly have: number }
   | { readonly test: ShortOf['what']; readonly need: number | string; readonly have: number | string };
 
-/** What forbids every choice alike, whatever the program. */
-export function donorObstacle(
-  state: State,
-  instance: Instance,
-  donor: Donor,
-  now: Now,
-): Obstacle | undefined {
-  const ineligible = whyNotEligible(state, donor, now);
-  return ineligible === undefined ? pairObstacle(instance, donor, now) : { test: ineligible };
-}
-
 /** What forbids this instance, and not necessarily its equals, on a donor that is eligible. */
 export function pairObstacle(instance: Instance, donor: Donor, now: Now): Obstacle | undefined {
-  if (donor.vehicleId === instance.task.record.vehicleId) return { test: 'own_request' };
+  return ownObstacle(instance, donor) ?? triedObstacle(instance, donor, now);
+}
+
+export function ownObstacle({ task }: Instance, { vehicleId }: Donor): Obstacle | undefined {
+  return vehicleId === task.record.vehicleId ? { test: 'own_request' } : undefined;
+}
+
+/** It failed there a moment ago. */
+export function triedObstacle(instance: Instance, donor: Donor, now: Now): Obstacle | undefined {
   const restUntilMs = instance.avoided?.get(donor.vehicleId);
   if (restUntilMs !== undefined && restUntilMs > now.monoMs)
     return { test: 'resting', forMs: Math.round(restUntilMs - now.monoMs) };
@@ -70,14 +67,33 @@ export function runObstacle(
   choice: Choice,
   now: Now,
 ): Obstacle | undefined {
+  const { way, finishes } = choice;
+  const needMs = choice.runMs + transferMsOf(state, way, donor);
+  return (
+    ownerObstacle(state, instance, donor, way) ?? deadlineObstacle(instance, way, { needMs, finishes }, now)
+  );
+}
+
+export function ownerObstacle(
+  state: State,
+  instance: Instance,
+  donor: Donor,
+  way: Way,
+): Obstacle | undefined {
   const constraint = donor.report?.constraint;
-  if (constraint !== undefined && !ownerAllows(state, constraint, instance, choice.way))
-    return { test: 'owner_constraint_not_met', constraint };
-  const transferMs = transferMsOf(state, choice.way, donor);
-  const haveMs = instance.task.deadlineMonoMs - now.monoMs;
-  const needMs = choice.runMs + transferMs;
-  if (needMs <= haveMs && !(choice.way.checkpoints && isLikelyLate(choice, haveMs - needMs)))
-    return undefined;
+  if (constraint === undefined || ownerAllows(state, constraint, instance, way)) return undefined;
+  return { test: 'owner_constraint_not_met', constraint };
+}
+
+/** `needMs` with the transfer. */
+export function deadlineObstacle(
+  { task }: Instance,
+  { checkpoints }: Way,
+  { needMs, finishes }: { readonly needMs: number; readonly finishes: number },
+  now: Now,
+): Obstacle | undefined {
+  const haveMs = task.deadlineMonoMs - now.monoMs;
+  if (needMs <= haveMs && !(checkpoints && isLikelyLate(finishes, haveMs - needMs))) return undefined;
   return { test: 'deadline_too_close', needMs: Math.round(needMs), haveMs: Math.round(haveMs) };
 }
 
@@ -85,7 +101,7 @@ export function runObstacle(
 const ELSEWHERE_MS = 30 * 60_000;
 const IN_TIME_MIN = 0.8;
 
-function isLikelyLate({ finishes }: Choice, slackMs: number): boolean {
+function isLikelyLate(finishes: number, slackMs: number): boolean {
   return finishes + (1 - finishes) * (1 - Math.exp(-slackMs / ELSEWHERE_MS)) < IN_TIME_MIN;
 }
 
@@ -106,7 +122,7 @@ export function choiceFor(
   let best: Choice | undefined;
   for (const way of need.ways) {
     if (way === choice.way) continue;
-    const other = tryWay(state, need, way, donor, now, undefined);
+    const other = tryWay(state, need, way, donor, now);
     if (other === undefined || runObstacle(state, instance, donor, other, now) !== undefined) continue;
     if (best === undefined || isBetter(other, best)) best = other;
   }
@@ -114,22 +130,11 @@ export function choiceFor(
 }
 
 /** The best way to meet `need` there, or undefined. Holds for all who need the same. */
-export function choose(
-  state: State,
-  need: Need,
-  donor: Donor,
-  now: Now,
-  obstacles?: Obstacle[],
-): Choice | undefined {
-  if (obstacles === undefined && !mayFit(need, donor)) return undefined;
-  const stranger = whyStranger(state, need, donor);
-  if (stranger !== undefined) {
-    obstacles?.push(stranger);
-    return undefined;
-  }
+export function choose(state: State, need: Need, donor: Donor, now: Now): Choice | undefined {
+  if (!mayFit(need, donor) || whyStranger(state, need, donor) !== undefined) return undefined;
   let best: Choice | undefined;
   for (const way of need.ways) {
-    const choice = tryWay(state, need, way, donor, now, obstacles);
+    const choice = tryWay(state, need, way, donor, now);
     if (choice !== undefined && (best === undefined || isBetter(choice, best))) best = choice;
   }
   return best;
@@ -144,7 +149,7 @@ export function choicesOn(state: State, need: Need, donor: Donor, now: Now): Cho
     const devices = way.demand.gpu === undefined ? [free.gpus] : free.gpus.map((gpu) => [gpu]);
     for (const gpus of devices) {
       donor.free = { ...free, gpus };
-      const choice = tryWay(state, need, way, donor, now, undefined);
+      const choice = tryWay(state, need, way, donor, now);
       if (choice !== undefined) choices.push(choice);
     }
     donor.free = free;
@@ -160,43 +165,33 @@ function mayFit({ least }: Need, { free }: Donor): boolean {
 
 /** What the requester will not have, whatever the program. */
 function whyStranger(state: State, need: Need, donor: Donor): Obstacle | undefined {
-  if (need.trust !== undefined && !isTrusted(state.settings, need, donor)) return { test: 'not_trusted' };
-  if (need.constraint !== undefined && !constraintHolds(state, need.constraint, donor))
-    return { test: 'constraint_not_met', constraint: need.constraint };
-  return undefined;
+  return trustObstacle(state, need, donor) ?? constraintObstacle(state, need, donor);
 }
 
-function tryWay(
-  state: State,
-  need: Need,
-  way: Way,
-  donor: Donor,
-  now: Now,
-  obstacles: Obstacle[] | undefined,
-): Choice | undefined {
-  const program = programObstacle(way, donor) ?? restObstacle(state, way, donor, now);
+export function trustObstacle({ settings }: State, need: Need, donor: Donor): Obstacle | undefined {
+  if (need.trust === undefined || isTrusted(settings, need, donor)) return undefined;
+  return { test: 'not_trusted' };
+}
+
+export function constraintObstacle(state: State, { constraint }: Need, donor: Donor): Obstacle | undefined {
+  if (constraint === undefined || constraintHolds(state, constraint, donor)) return undefined;
+  return { test: 'constraint_not_met', constraint };
+}
+
+function tryWay(state: State, need: Need, way: Way, donor: Donor, now: Now): Choice | undefined {
+  if (runtimeObstacle(way, donor) ?? allowanceObstacle(way, donor) ?? restObstacle(state, way, donor, now))
+    return undefined;
   const verdict = fit(donor.free, way.demand);
-  if (program !== undefined || !verdict.ok) {
-    if (obstacles === undefined) return undefined;
-    if (program !== undefined) obstacles.push(program);
-    else if (!verdict.ok)
-      for (const { what, need: needs, have } of verdict.shortOf)
-        obstacles.push({ test: what, need: needs, have });
-    return undefined;
-  }
-  const run = runTimeOf(state, way, donor);
-  const transferMs = transferMsOf(state, way, donor);
-  const finishes = probabilityToFinish(donor.stay, run.quantilesMs, transferMs, now);
-  const leaves = stayObstacle(state, need, way, { donor, run, finishes, transferMs, now });
-  if (leaves !== undefined) {
-    obstacles?.push(leaves);
-    return undefined;
-  }
+  if (!verdict.ok) return undefined;
+  const prospect = prospectOf(state, way, donor, now);
+  if (stayObstacle(state, need, way, prospect) !== undefined) return undefined;
   const imageCached = donor.cachedImages.has(way.algorithm.image.digest);
+  const { run, finishes } = prospect;
   return { way, placement: verdict.placement, runMs: run.medianMs, finishes, imageCached };
 }
 
-interface Prospect {
+/** How a run that starts now would go. */
+export interface Prospect {
   readonly donor: Donor;
   readonly run: RunTime;
   readonly finishes: number;
@@ -204,8 +199,20 @@ interface Prospect {
   readonly now: Now;
 }
 
+export function prospectOf(state: State, way: Way, donor: Donor, now: Now): Prospect {
+  const run = runTimeOf(state, way, donor);
+  const transferMs = transferMsOf(state, way, donor);
+  const finishes = probabilityToFinish(donor.stay, run.quantilesMs, transferMs, now);
+  return { donor, run, finishes, transferMs, now };
+}
+
 /** A run that would be lost must probably end there; one that keeps its state must get on. */
-function stayObstacle({ settings }: State, need: Need, way: Way, prospect: Prospect): Obstacle | undefined {
+export function stayObstacle(
+  { settings }: State,
+  need: Need,
+  way: Way,
+  prospect: Prospect,
+): Obstacle | undefined {
   const { donor, run, finishes, transferMs, now } = prospect;
   const barMillis = settings.stayBarMillis[need.priority];
   if (finishes * 1000 >= barMillis) return undefined;
@@ -218,17 +225,18 @@ function stayObstacle({ settings }: State, need: Need, way: Way, prospect: Prosp
   return { test: 'too_little_progress', expectMs: Math.round(expectMs), needMs: settings.progressMinMs };
 }
 
-function programObstacle({ algorithm }: Way, donor: Donor): Obstacle | undefined {
-  if (!donor.runtimes.includes(algorithm.runtime))
-    return { test: 'runtime_missing', runtime: algorithm.runtime };
-  const allowed = donor.report?.allowedAlgorithms ?? [];
-  if (allowed.length > 0 && !allowed.includes(algorithm.id))
-    return { test: 'algorithm_not_allowed', algorithm: algorithm.id };
-  return undefined;
+export function runtimeObstacle({ algorithm: { runtime } }: Way, donor: Donor): Obstacle | undefined {
+  return donor.runtimes.includes(runtime) ? undefined : { test: 'runtime_missing', runtime };
+}
+
+export function allowanceObstacle({ algorithm }: Way, { report }: Donor): Obstacle | undefined {
+  const allowed = report?.allowedAlgorithms ?? [];
+  if (allowed.length === 0 || allowed.includes(algorithm.id)) return undefined;
+  return { test: 'algorithm_not_allowed', algorithm: algorithm.id };
 }
 
 /** It failed, or was slow, where others were not. After the rest a single task is tried. */
-function restObstacle(state: State, way: Way, { vehicleId }: Donor, now: Now): Obstacle | undefined {
+export function restObstacle(state: State, way: Way, { vehicleId }: Donor, now: Now): Obstacle | undefined {
   const verdict = state.health.verdict(vehicleId, way.class, now);
   if (verdict.state !== 'resting') return undefined;
   return { test: 'donor_resting', forMs: Math.round(verdict.untilMonoMs - now.monoMs) };

@@ -23,8 +23,13 @@ export const HEAVY_BODIES_PER_STEP_MAX = 8;
 export const BELIEVED_SPEED_MILLIS_MAX = 10_000;
 /** Donors that one instance avoids, since it failed there. */
 export const AVOIDED_DONORS_MAX = 16;
-/** Donors that an explanation lists. */
+/** Donors that an explanation lists, the nearest first, of those that it looks at; who may lend now is looked at first. */
 export const EXPLAINED_DONORS_MAX = 100;
+export const EXPLAINED_LOOKED_AT_MAX = 500;
+/** Instances that an estimate of the start sees side by side on one donor. */
+export const INSTANCES_PER_DONOR_ESTIMATED_MAX = 16;
+/** Sentences on what would make a task run: that of the wire (proto/limits.ts); a test holds them equal. */
+export const WOULD_RUN_SENTENCES_MAX = 16;
 /** The last changes of sub-pools that are remembered. */
 export const POOL_CHANGES_MAX = 50;
 /** Vehicles that one step tells which images to keep: a new plan reaches the others in the steps after. */

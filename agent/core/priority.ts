@@ -15,3 +15,13 @@ export function priorityOf(wants: Wants | undefined, settings: Settings): Priori
   if ((latencyMs !== undefined && latencyMs <= someMs) || instances > 1) return 1;
   return 0;
 }
+
+/** What of the request gives it its priority. */
+export function priorityBecause(wants: Wants | undefined, settings: Settings): string {
+  const { latencyMs, instances = 1 } = wants ?? {};
+  const priority = priorityOf(wants, settings);
+  if (priority === 0) return 'it asks for neither a quick answer nor several instances at once';
+  if (latencyMs !== undefined && priorityOf({ latencyMs }, settings) === priority)
+    return `it needs its answer within ${latencyMs} ms`;
+  return `it asks for ${instances} instances at once`;
+}

@@ -81,7 +81,7 @@ export function compareRequests(a: RankedRequest, b: RankedRequest): number {
     b.need.priority - a.need.priority ||
     a.borrows - b.borrows ||
     Number(b.resumes) - Number(a.resumes) ||
-    excessOf(a) - excessOf(b) ||
+    excessOf(a.band) - excessOf(b.band) ||
     b.gain - a.gain ||
     b.fills - a.fills ||
     compareTurns(a.instance, b.instance)
@@ -91,7 +91,7 @@ export function compareRequests(a: RankedRequest, b: RankedRequest): number {
 /** A payer up to four times above its fair share is no hog yet: one long run makes him so. */
 const BANDS_TOLERATED = 2;
 
-function excessOf({ band }: RankedRequest): number {
+export function excessOf(band: number): number {
   return Math.max(0, band - BANDS_TOLERATED);
 }
 

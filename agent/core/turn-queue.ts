@@ -51,6 +51,11 @@ export class TurnQueue {
     this.#front = 0;
   }
 
+  /** How many of it have their turn before `instance`, which need not stand in it. */
+  countBefore(instance: Instance): number {
+    return this.#placeOf(instance) - this.#front;
+  }
+
   *[Symbol.iterator](): Generator<Instance> {
     for (let at = this.#front; at < this.#members.length; at++) yield this.#members[at] as Instance;
   }

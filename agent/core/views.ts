@@ -1,11 +1,23 @@
 /** What an operator sees, as plain data; computed from the state, changes nothing. docs/cli-json.md is the contract. */
 import type { Capacity, Now, TaskId, VehicleId } from '@plugpool/proto';
-import { phaseOf, sessionOf, whyNotEligible, type DonorPhase, type Ineligible } from './donor.ts';
+import {
+  phaseOf,
+  sessionOf,
+  whyNotEligible,
+  whySessionForbids,
+  type DonorPhase,
+  type Ineligible,
+} from './donor.ts';
 import type { AlgorithmClass, Feature } from './feature.ts';
 import { profileOf } from './profile.ts';
-import type { AlgorithmRecord } from './records.ts';
+
 import { isVerified } from './session.ts';
-import type { Counters, State, Task } from './state.ts';
+import type { Counters, Donor, State, Task } from './state.ts';
+import { probabilityToFinish } from './stay.ts';
+import { STAY_MAX_MS } from './dwell/time-bins.ts';
+import { priorityOf, type Priority } from './priority.ts';
+import type { AlgorithmRecord, TaskRecord } from './records.ts';
+import type { Settings } from './settings.ts';
 import { nameOf, statusOf } from './connections.ts';
 
 export interface StatusView {
@@ -71,6 +83,16 @@ export interface VehicleView {
   readonly openTasks: number;
   readonly policy: string | null;
   readonly departureInMs: number | null;
+  /** As it was last reviewed; null where nobody is plugged in or lends. */
+  readonly stay: StayView | null;
+}
+
+/** How likely it stays, as matching reckons with it. */
+export interface StayView {
+  readonly tenMinutesMillis: number;
+  readonly hourMillis: number;
+  /** It stays for longer as likely as not. */
+  readonly medianMs: number;
 }
 
 export function vehiclesView(state: State, now: Now): VehicleView[] {
@@ -92,11 +114,25 @@ export function vehiclesView(state: State, now: Now): VehicleView[] {
       policy: donor.report?.reason ?? null,
       departureInMs:
         donor.departureMonoMs === undefined ? null : Math.round(donor.departureMonoMs - now.monoMs),
+      stay: stayView(state, donor, now),
     });
   }
   for (const { name } of state.clients.values())
     if (!lenders.has(name.vehicleId)) lenders.set(name.vehicleId, requesterView(state, name.vehicleId));
   return [...lenders.values()];
+}
+
+function stayView(state: State, donor: Donor, now: Now): StayView | null {
+  const { stay, clientId, report } = donor;
+  const isThere = whySessionForbids(state, donor, now) !== 'not_plugged';
+  if (!isThere || clientId === undefined || report === undefined) return null;
+  const millis = (ms: number): number => Math.floor(1000 * probabilityToFinish(stay, [ms], 0, now));
+  const medianMs = stay.residual.longestMs(0.5) - (now.monoMs - stay.reviewedMonoMs);
+  return {
+    tenMinutesMillis: millis(10 * 60_000),
+    hourMillis: millis(3_600_000),
+    medianMs: Math.round(Math.min(STAY_MAX_MS, Math.max(0, medianMs))),
+  };
 }
 
 function requesterView(state: State, vehicleId: VehicleId): VehicleView {
@@ -115,6 +151,7 @@ function requesterView(state: State, vehicleId: VehicleId): VehicleView {
     openTasks: state.openTasksOf.get(vehicleId)?.size ?? 0,
     policy: null,
     departureInMs: null,
+    stay: null,
   };
 }
 
@@ -161,6 +198,21 @@ export interface TaskView {
   readonly endedWallMs: number | null;
   readonly reason: string | null;
   readonly delivered: boolean;
+  readonly priority: Priority;
+  readonly parts: number;
+  readonly payer: string;
+}
+
+/** What of a request decides who goes first. */
+export function standingOf(
+  { wants, vehicleId }: TaskRecord,
+  settings: Settings,
+): Pick<TaskView, 'priority' | 'parts' | 'payer'> {
+  return {
+    priority: priorityOf(wants, settings),
+    parts: wants?.instances ?? 1,
+    payer: wants?.payer ?? vehicleId,
+  };
 }
 
 /** The tasks in memory: those that have not ended, and those whose requesters have not acknowledged the end. */
@@ -181,6 +233,7 @@ export function openTasksView(state: State): TaskView[] {
       endedWallMs: task.end?.endedWallMs ?? null,
       reason: status.reason === '' ? null : status.reason,
       delivered: false,
+      ...standingOf(task.record, state.settings),
     };
   });
 }

@@ -1,7 +1,7 @@
 /** The laws of the design, checked after a step of a simulated pile. Each throws an AssertionError that names its law. */
 import assert from 'node:assert/strict';
 import { freeOf, isWithin } from '../../agent/core/capacity.ts';
-import { obstaclesOf } from '../../agent/core/explain.ts';
+import { explain, explainToRequester, obstaclesOf } from '../../agent/core/explain.ts';
 import { runTimeOf } from '../../agent/core/expected-run.ts';
 import { ALGORITHM_CLASSES } from '../../agent/core/feature.ts';
 import { neededBy } from '../../agent/core/line.ts';
@@ -29,6 +29,7 @@ export function checkLaws(pile: SimulatedPile, sent: readonly SentBody[]): void 
   whoSaidItPaysItsBudget(pile);
   everyInstanceStandsSomewhere(pile);
   everyWaitIsExplained(pile);
+  explanationsAgree(pile);
   everythingIsBounded(pile);
   memorySaysWhatTheDiskSays(pile);
 }
@@ -284,6 +285,33 @@ function everyWaitIsExplained(pile: SimulatedPile): void {
         0,
         `law 6: ${instance.instanceId} waits although ${donor.vehicleId} could run it`,
       );
+}
+
+/** An explanation goes over all donors and all who wait: of so many tasks in each step, another few in each. */
+const EXPLAINED_IN_EACH_STEP = 3;
+
+/** Law 6: what a person is told agrees with it, of any task at any moment. */
+function explanationsAgree(pile: SimulatedPile): void {
+  const { state } = pile;
+  const tasks = [...state.tasks.values()];
+  const from = tasks.length === 0 ? 0 : pile.sent.length % tasks.length;
+  for (const task of tasks.slice(from, from + EXPLAINED_IN_EACH_STEP)) {
+    const { taskId } = task.record;
+    const explanation = explain(state, taskId, pile.now());
+    assert.ok(explanation !== undefined && explanation.summary !== '', `law 6: ${taskId} has no summary`);
+    const waits = task.instances.some((instance) => state.waiting.has(instance));
+    assert.equal(explanation.wait !== null, waits, `law 6: whether ${taskId} waits`);
+    const told = explainToRequester(state, task, pile.now());
+    assert.equal(told?.place, explanation.wait?.place, `law 6: the place of ${taskId}`);
+    if (explanation.wait === null) continue;
+    const { place, startInMs, wouldRun } = explanation.wait;
+    assert.ok(place >= 1 && place <= state.waiting.size, `law 6: ${taskId} is at ${place}`);
+    assert.ok(startInMs === null || (Number.isSafeInteger(startInMs) && startInMs >= 0), `law 6: ${taskId}`);
+    assert.notEqual(wouldRun.length, 0, `law 6: nothing would make ${taskId} run`);
+    assert.equal(explanation.donors.length, state.donors.size);
+    for (const { obstacles, because } of explanation.donors)
+      assert.equal(because.length, obstacles.length, `law 6: ${taskId} is explained in half`);
+  }
 }
 
 /** Law 7. Timers are named, so there are at most as many as things that can have one. */

@@ -290,7 +290,7 @@ test('parts that start together do so in one step, where they all fit, and wait 
   assert.deepEqual(tasks(ask(pile, 'r1', 'sum', gang(3))), []);
   const [taskId] = [...pile.state.tasks.keys()];
   assert.deepEqual(explain(pile.state, taskId as TaskId, pile.now())?.donors[0]?.obstacles, [
-    { test: 'waits_for_all', need: 3, have: 1 },
+    { test: 'waits_for_all', need: 3, have: 2 },
   ]);
   pile.plug('two');
   assert.deepEqual(tasks(pile.lend('two', { cpu: 1000 })), [taskId, taskId, taskId]);

@@ -1,0 +1,47 @@
+/** What is looked at to explain one wait: the donors, those first that may lend now, and how the instance stands with each. */
+import type { Now } from '@plugpool/proto';
+import { EXPLAINED_LOOKED_AT_MAX } from '../limits.ts';
+import { neededBy } from '../line.ts';
+import type { Donor, Instance, State } from '../state.ts';
+import { distanceOf } from './nearness.ts';
+import { standingOf, type Standing, type Wait } from './obstacles.ts';
+import { partsThatFit } from './parts-fit.ts';
+
+export interface LookedAt {
+  readonly wait: Wait;
+  /** The nearest first. */
+  readonly standings: readonly Standing[];
+}
+
+export function lookAt(state: State, instance: Instance, now: Now): LookedAt {
+  const wait = waitOf(state, instance, now);
+  const standings = donorsOf(state).map((donor) => standingOf(wait, donor));
+  const keyed = standings.map((standing) => ({
+    standing,
+    distance: distanceOf(standing.nearest, standing.donor),
+  }));
+  keyed.sort((a, b) => a.distance - b.distance || byId(a.standing.donor, b.standing.donor));
+  return { wait, standings: keyed.map(({ standing }) => standing) };
+}
+
+export function waitOf(state: State, instance: Instance, now: Now): Wait {
+  const need = neededBy(state, instance);
+  return { state, now, instance, need, partsFit: partsThatFit(state, instance, need, now) };
+}
+
+function donorsOf(state: State): Donor[] {
+  const donors = new Set<Donor>();
+  for (const donor of state.index.donors()) {
+    if (donors.size >= EXPLAINED_LOOKED_AT_MAX) break;
+    donors.add(donor);
+  }
+  for (const donor of state.donors.values()) {
+    if (donors.size >= EXPLAINED_LOOKED_AT_MAX) break;
+    donors.add(donor);
+  }
+  return [...donors];
+}
+
+function byId(a: Donor, b: Donor): number {
+  return a.vehicleId < b.vehicleId ? -1 : 1;
+}

@@ -1,0 +1,143 @@
+/** All that stands between an instance that waits and a donor, as far as it can be told. Changes nothing. */
+import type { Now } from '@plugpool/proto';
+import { fit } from '../capacity.ts';
+import { allWhyNotEligible, whyClientForbids, whySessionForbids } from '../donor.ts';
+import {
+  allowanceObstacle,
+  constraintObstacle,
+  deadlineObstacle,
+  ownerObstacle,
+  ownObstacle,
+  prospectOf,
+  restObstacle,
+  runtimeObstacle,
+  stayObstacle,
+  triedObstacle,
+  trustObstacle,
+  type Obstacle,
+} from '../feasible.ts';
+import { gangOf } from '../gang.ts';
+import type { Need, Way } from '../need.ts';
+import type { Donor, Instance, State } from '../state.ts';
+import { distanceOf } from './nearness.ts';
+import { wayInWords } from './way-words.ts';
+
+/** One instance that waits, looked at in one moment. */
+export interface Wait {
+  readonly state: State;
+  readonly now: Now;
+  readonly instance: Instance;
+  readonly need: Need;
+  /** Of parts that start together: where those would run that fit now. */
+  readonly partsFit: ReadonlyMap<Instance, Donor>;
+}
+
+/** Absent: the same for every way to run it. */
+export type Told = Obstacle & { readonly way?: string };
+
+export interface WayTried {
+  readonly way: Way;
+  readonly obstacles: readonly Obstacle[];
+  /** How long a run would take there, with the transfer. */
+  readonly runMs: number;
+}
+
+/** How an instance stands with one donor. */
+export interface Standing {
+  readonly donor: Donor;
+  /** Whatever the way. */
+  readonly shared: readonly Obstacle[];
+  readonly ways: readonly WayTried[];
+  /** All of them, in the order in which matching meets them; empty where it could run there. */
+  readonly told: readonly Told[];
+  /** What would have to change at least. */
+  readonly nearest: readonly Obstacle[];
+}
+
+export function standingOf(wait: Wait, donor: Donor): Standing {
+  const shared = sharedObstacles(wait, donor);
+  const ways = wait.need.ways.map((way) => tryWay(wait, way, donor));
+  const isOpen = ways.some(({ obstacles }) => obstacles.length === 0);
+  if (isOpen && shared.length === 0) {
+    const others = othersObstacle(wait);
+    return { donor, shared: others, ways, told: others, nearest: others };
+  }
+  if (isOpen) return { donor, shared, ways, told: shared, nearest: shared };
+  const nearest = nearestWay(ways, donor)?.obstacles ?? [];
+  return { donor, shared, ways, told: [...shared, ...toldOf(ways)], nearest: [...shared, ...nearest] };
+}
+
+function sharedObstacles({ state, now, instance, need }: Wait, donor: Donor): Obstacle[] {
+  return found([
+    ...allWhyNotEligible(state, donor, now).map((test) => ({ test })),
+    ownObstacle(instance, donor),
+    triedObstacle(instance, donor, now),
+    trustObstacle(state, need, donor),
+    donor.report === undefined ? undefined : constraintObstacle(state, need, donor),
+  ]);
+}
+
+/** What an owner who does not lend would lend, and how long somebody stays who is not there, nobody knows. */
+function tryWay({ state, now, instance, need }: Wait, way: Way, donor: Donor): WayTried {
+  const rest = restObstacle(state, way, donor, now);
+  if (donor.hardware === undefined) return { way, obstacles: found([rest]), runMs: 0 };
+  const lends = whyClientForbids(state, donor, now) === undefined;
+  const isThere = lends && whySessionForbids(state, donor, now) !== 'not_plugged';
+  const prospect = prospectOf(state, way, donor, now);
+  const runMs = prospect.run.medianMs + prospect.transferMs;
+  const obstacles = found([
+    runtimeObstacle(way, donor),
+    allowanceObstacle(way, donor),
+    rest,
+    ...(lends ? shortages(donor, way) : []),
+    isThere ? stayObstacle(state, need, way, prospect) : undefined,
+    ownerObstacle(state, instance, donor, way),
+    deadlineObstacle(instance, way, { needMs: runMs, finishes: prospect.finishes }, now),
+  ]);
+  return { way, obstacles, runMs };
+}
+
+function shortages({ free }: Donor, { demand }: Way): Obstacle[] {
+  const verdict = fit(free, demand);
+  return verdict.ok ? [] : verdict.shortOf.map(({ what, need, have }) => ({ test: what, need, have }));
+}
+
+/** It could run there, and waits for the other parts. */
+function othersObstacle({ instance, partsFit }: Wait): Obstacle[] {
+  const gang = gangOf(instance);
+  if (gang === undefined) return [];
+  return [{ test: 'waits_for_all', need: gang.instances.length, have: partsFit.size }];
+}
+
+function found(obstacles: readonly (Obstacle | undefined)[]): Obstacle[] {
+  return obstacles.filter((obstacle) => obstacle !== undefined);
+}
+
+function nearestWay(ways: readonly WayTried[], donor: Donor): WayTried | undefined {
+  if (ways.length === 1) return ways[0];
+  return [...ways].sort((a, b) => distanceOf(a.obstacles, donor) - distanceOf(b.obstacles, donor))[0];
+}
+
+/** What forbids every way alike is told once. */
+function toldOf(ways: readonly WayTried[]): readonly Told[] {
+  const [first, ...others] = ways;
+  if (first === undefined || others.length === 0) return first?.obstacles ?? [];
+  const isShared = (obstacle: Obstacle): boolean =>
+    others.every(({ obstacles }) => obstacles.some((other) => isSame(other, obstacle)));
+  const own = ways.flatMap(({ way, obstacles }) =>
+    obstacles
+      .filter((obstacle) => !first.obstacles.some((other) => isSame(other, obstacle) && isShared(other)))
+      .map((obstacle): Told => ({
+        ...obstacle,
+        way: wayInWords(
+          way,
+          ways.map((each) => each.way),
+        ),
+      })),
+  );
+  return [...first.obstacles.filter(isShared), ...own];
+}
+
+function isSame(a: Obstacle, b: Obstacle): boolean {
+  return a.test === b.test && JSON.stringify(a) === JSON.stringify(b);
+}
