@@ -21,7 +21,7 @@ import { makeWindow, type SceneOptions, type Window } from './scene.ts';
 import { figuresOf, type Figures, type Tally } from './tally.ts';
 import { runWorld } from './world.ts';
 
-export interface PolicyRun extends Figures {
+interface PolicyRun extends Figures {
   readonly policy: string;
 }
 
@@ -34,7 +34,7 @@ export interface Measured {
 /** From starting wherever there is room to starting almost only what is sure to end. */
 const CURVE_BARS = [0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95, 0.98];
 
-export interface CurveRun {
+interface CurveRun {
   readonly bar: number;
   readonly run: Measured;
 }
@@ -128,7 +128,7 @@ function measure(window: Window, scene: SceneOptions, policy: Policy, told: bool
   return { policy: policy.name, tally, elapsedMs: performance.now() - startedMs };
 }
 
-export interface HarvestDocument {
+interface HarvestDocument {
   readonly sessions: number;
   readonly tasks: number;
   readonly load: number;

@@ -12,7 +12,11 @@ export interface CurvePoint {
   readonly net: number;
 }
 
-export function curvePoints({ clairvoyant, runs, curve }: Harvest): CurvePoint[] {
+export function curvePoints({
+  clairvoyant,
+  runs,
+  curve,
+}: Pick<Harvest, 'clairvoyant' | 'runs' | 'curve'>): CurvePoint[] {
   const whole = clairvoyant.tally.goodput;
   return [
     ...curve.map(({ bar, run }) => ({ policy: 'plugpool', bar, ...sharesOf(run.tally, whole) })),

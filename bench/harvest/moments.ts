@@ -1,6 +1,6 @@
 /** What is due in the simulated clock, earliest first (a binary heap); in the same moment by rank, then in the order of adding. */
 
-export interface Moment<What> {
+interface Moment<What> {
   readonly atMs: number;
   readonly rank: number;
   readonly what: What;

@@ -77,14 +77,14 @@ export interface HarvestOptions {
 /** Exits with 2 and says what is wrong, and what there is. */
 export function harvestOptions(args: readonly string[]): HarvestOptions {
   try {
-    return parse(args);
+    return parseHarvestOptions(args);
   } catch (error) {
     process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n\n${usage()}`);
     process.exit(2);
   }
 }
 
-export function usage(): string {
+function usage(): string {
   const lines = Object.entries(NUMBERS).map(
     ([name, option]) => `  --${name.padEnd(17)} ${String(option.default).padStart(5)}  ${option.about}`,
   );
@@ -95,7 +95,8 @@ export function usage(): string {
   ].join('\n');
 }
 
-function parse(args: readonly string[]): HarvestOptions {
+/** Throws where an option cannot be. */
+export function parseHarvestOptions(args: readonly string[]): HarvestOptions {
   const options = {
     sessions: { type: 'string' as const },
     tasks: { type: 'string' as const },

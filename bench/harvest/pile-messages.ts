@@ -15,7 +15,7 @@ import { digestOf } from '../../test/simulation/simulated-pile.ts';
 import type { HarvestTask, Vector } from './work.ts';
 
 /** Of the one GPU; a task that takes a share of the device takes that share of it. */
-export const WHOLE_VRAM_MIB = 8 * 1024;
+const WHOLE_VRAM_MIB = 8 * 1024;
 
 function capacityOf({ cpuMillicores, memoryMib, gpuMillis }: Vector): Capacity {
   const gpu = { deviceId: 'gpu0', model: 'simulated', shareMillis: gpuMillis, vramMib: WHOLE_VRAM_MIB };

@@ -36,7 +36,7 @@ import type { HarvestTask, Vector } from './work.ts';
 const NEVER_MS = 60 * 24 * 3600 * 1000;
 
 /** What differs from a pile as it is installed, so that silence means nothing in the simulated clock. */
-export const WORLD_SETTINGS: Settings = {
+const WORLD_SETTINGS: Settings = {
   ...TEST_SETTINGS,
   leaseMs: NEVER_MS,
   capacityStaleMs: NEVER_MS,
@@ -44,7 +44,7 @@ export const WORLD_SETTINGS: Settings = {
   checkpoints: true,
 };
 
-export interface PileOptions {
+interface PileOptions {
   readonly whole: Vector;
   /** Every demand of the window: one algorithm each. */
   readonly tasks: readonly HarvestTask[];

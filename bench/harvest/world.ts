@@ -9,7 +9,7 @@ import type { Attempt, AttemptEnd, Decision, Donor, OpenTask, Policy } from './p
 import { countTask, newTally, type Tally } from './tally.ts';
 import { fits, minus, plus, type HarvestTask, type Stay, type Vector } from './work.ts';
 
-export interface Scene {
+interface Scene {
   readonly stays: readonly Stay[];
   readonly tasks: readonly HarvestTask[];
   /** What every vehicle lends. */

@@ -10,7 +10,7 @@ import { parseArgs } from 'node:util';
 import { Chance } from '../sessions/chance.ts';
 import { TASK_COLUMNS, type TaskRow } from './read-tasks.ts';
 
-export interface GenerateTasksOptions {
+interface GenerateTasksOptions {
   readonly seed: number;
   readonly tasks: number;
   readonly days: number;

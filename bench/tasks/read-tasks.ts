@@ -22,7 +22,7 @@ export interface TaskRow {
   readonly class: string;
 }
 
-export interface Tasks {
+interface Tasks {
   /** By time of submission. */
   readonly rows: readonly TaskRow[];
   /** What was wrong, and how often. */

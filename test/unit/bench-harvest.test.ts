@@ -2,7 +2,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { documentOf, measureAll } from '../../bench/harvest/bench.ts';
-import { harvestOptions } from '../../bench/harvest/options.ts';
+import { curvePoints } from '../../bench/harvest/curve.ts';
+import { curveSvg } from '../../bench/harvest/curve-svg.ts';
+import { parseHarvestOptions } from '../../bench/harvest/options.ts';
 import { LinePolicy } from '../../bench/harvest/baselines/line-policy.ts';
 import { makeBaselines } from '../../bench/harvest/baselines/rules.ts';
 import { figuresOf, jainOf } from '../../bench/harvest/tally.ts';
@@ -138,7 +140,7 @@ test('a policy that starts what does not fit is found out', () => {
 });
 
 test('the bench runs every policy on made-up sessions and tasks, and says for each how it did', async () => {
-  const harvest = await measureAll(harvestOptions(['--profile', 'apartments', '--limit-days', '0.5']));
+  const harvest = await measureAll(parseHarvestOptions(['--profile', 'apartments', '--limit-days', '0.5']));
   const { policies, tasks, sessions, load } = documentOf(harvest);
   assert.ok(tasks > 50 && sessions > 20 && Math.abs(load - 1) < 0.1);
   assert.deepEqual(
@@ -162,4 +164,28 @@ test('the bench runs every policy on made-up sessions and tasks, and says for ea
   assert.ok(
     ours !== undefined && ours.ofOffered > 0.3 && ours.completedShare + ours.deadlineMissShare > 0.999,
   );
+});
+
+test('the curve has ours at every bar and each baseline once, and is drawn', () => {
+  const tally = run([stay('a', 0, 100), stay('b', 150, 400)], [task('short', 0, 60), task('long', 10, 200)]);
+  const measured = { policy: 'first-fit', tally, elapsedMs: 1 };
+  const points = curvePoints({
+    clairvoyant: measured,
+    runs: [measured],
+    curve: [{ bar: 0.6, run: measured }],
+  });
+  const expected = { goodput: 1, badput: 90 / 260, net: 170 / 260 };
+  assert.deepEqual(points, [
+    { policy: 'plugpool', bar: 0.6, ...expected },
+    { policy: 'first-fit', ...expected },
+  ]);
+  assert.match(curveSvg(points), /<polyline.*>[\s\S]*>0.6<[\s\S]*>first-fit</);
+});
+
+test('an option that is no number, or out of its bounds, is refused with the bounds', () => {
+  assert.throws(
+    () => parseHarvestOptions(['--checkpoints', '2']),
+    /--checkpoints must be a number from 0 to 1, not 2/,
+  );
+  assert.throws(() => parseHarvestOptions(['--lend', 'always']), /--lend is charging or plugged, not always/);
 });

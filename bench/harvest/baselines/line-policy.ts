@@ -1,6 +1,5 @@
 /** What all baselines share: a line of waiting tasks, a list of donors, and one rule that says who starts where. */
 import type { Attempt, AttemptEnd, Decision, Donor, OpenTask, PastStay, Policy } from '../policy.ts';
-import { fits, type Vector } from '../work.ts';
 
 export type Start = (open: OpenTask, donor: Donor) => void;
 
@@ -16,7 +15,7 @@ export interface Line {
 
 export type Rule = (line: Line, start: Start) => void;
 
-export interface LineOptions {
+interface LineOptions {
   /** Decides only at each full cycle; absent: whenever something happens. */
   readonly cycleMs?: number;
 }
@@ -101,7 +100,3 @@ export class LinePolicy implements Policy {
 
 /** For a scheme that knows no hazard: a usual interval. */
 const CHECKPOINT_EVERY_MS = 10 * 60_000;
-
-export function isRoomFor(donors: readonly Donor[], demand: Vector): boolean {
-  return donors.some((donor) => fits(demand, donor.free));
-}
