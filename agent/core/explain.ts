@@ -1,6 +1,6 @@
 /** Why a task does not run: donor by donor every test that fails, its place in the line, when it may start, what would make it run. */
 import type { Now, TaskId, TaskState, VehicleId, WaitExplanation } from '@plugpool/proto';
-import { phaseOf, type DonorPhase } from './donor.ts';
+import { phaseOf, sessionOf, type DonorPhase } from './donor.ts';
 import { lookAt, waitOf, type LookedAt } from './explain/looked-at.ts';
 import { toldInWords } from './explain/obstacle-words.ts';
 import { standingOf, type Standing, type Told } from './explain/obstacles.ts';
@@ -145,10 +145,11 @@ function waitView(lookedAt: LookedAt): WaitView {
 }
 
 function donorView(state: State, { donor, told }: Standing, now: Now): DonorView {
+  const session = sessionOf(state, donor.vehicleId)?.state ?? 'unknown';
   return {
     vehicleId: donor.vehicleId,
     phase: phaseOf(state, donor, now),
     obstacles: told,
-    because: told.map((each) => toldInWords(each, donor)),
+    because: told.map((each) => toldInWords(each, donor, session)),
   };
 }

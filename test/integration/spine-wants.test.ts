@@ -44,6 +44,24 @@ test("what an owner's constraint forbids waits, while what it allows runs on the
   await (
     await welcome.request({ algorithm: 'parts' })
   ).result;
-  assert.equal((await asker.explain(task.taskId))?.state, 'queued');
+  const entry = await asker.explain(task.taskId);
+  assert.equal(entry?.state, 'queued');
+  assert.equal(entry.explanation?.place, 1);
+  assert.deepEqual(entry.explanation.obstacles, [{ test: 'owner_constraint_not_met', donors: 1 }]);
+  assert.match(
+    entry.explanation.wouldRun[0] ?? '',
+    /^its owner's constraint allowing it, on a donor that is here$/,
+  );
+  await assert.rejects(welcome.explain(task.taskId), { code: 'task_unknown' });
+  assert.match(await explainedTo(stage, 'asker', task.taskId), /place in the line: 1, the next/);
   assert.equal(await task.cancel(), 'cancelled');
 });
+
+/** What `plugpool-vehicle explain` says. */
+async function explainedTo(stage: Stage, vehicleId: string, taskId: string): Promise<string> {
+  const dataDir = path.join(stage.dir, vehicleId);
+  const where = ['--agent', stage.url, '--vehicle', vehicleId, '--data-dir', dataDir];
+  const { code, stdout, stderr } = await stage.vehicle(['explain', taskId, ...where]);
+  assert.equal(code, 0, stderr);
+  return stdout;
+}

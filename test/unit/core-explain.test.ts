@@ -224,7 +224,8 @@ test('what would make it run begins with the donor that is nearest to it', () =>
 test('of parts that start together it is told which would fit now, and for how many more room is missing', () => {
   const pile = sceneOf({ demands: [{ cpuMillicores: 3000 }] });
   lends(pile, 'donor');
-  const { donors, parts, wait } = explained(pile, asks(pile, 'r1', { instances: 3, allAtOnce: true }));
+  const taskId = asks(pile, 'r1', { instances: 3, allAtOnce: true });
+  const { donors, parts, wait } = explained(pile, taskId);
   assert.deepEqual(donors[0]?.because, [
     'this part would fit, but all 3 start together, and 1 would fit now',
   ]);
@@ -238,6 +239,9 @@ test('of parts that start together it is told which would fit now, and for how m
   );
   assert.equal(wait.wouldRun[0], 'room for 2 more of its 3 parts at once, on donor');
   assert.deepEqual(pile.state.donors.values().next().value?.free.cpuMillicores, 4000, 'nothing was taken');
+  pile.unplug('donor');
+  const [sentence] = explained(pile, taskId).wait.wouldRun;
+  assert.equal(sentence, 'being plugged in, as the firmware says, on donor, for one of its 3 parts');
 });
 
 test('a task of which one part runs and another waits says both', () => {
@@ -294,6 +298,28 @@ test('a donor whose firmware is not heard is told so beside what else forbids it
   const taskId = asks(pile, 'r1');
   pile.firmware({ kind: 'linkLost', connectorId: connectorOf('donor'), reason: 'x' });
   assert.deepEqual(testsOn(pile, taskId), ['session_unverified', 'cpu']);
+});
+
+test('where only a rest stands in the way, the task starts when it is over', () => {
+  const pile = sceneOf();
+  lends(pile, 'donor');
+  const sent = pile.say('asker.ask-1', request('r1', 'sum'));
+  pile.say('donor.lend', { kind: 'decline', lease: leaseIn(sent), reason: 'busy' });
+  const [taskId] = pile.state.tasks.keys();
+  const { donors, wait, lastReason } = explained(pile, taskId as TaskId);
+  const forMs = pile.settings.restMs;
+  assert.deepEqual(donors[0]?.obstacles, [{ test: 'resting', forMs }]);
+  assert.equal(wait.startInMs, forMs);
+  assert.match(wait.wouldRun[0] ?? '', /of patience after the try that failed, on donor$/);
+  assert.notEqual(lastReason, '');
+});
+
+test('a session that does not lend is called by its state', () => {
+  const pile = sceneOf();
+  lends(pile, 'donor');
+  pile.firmware({ kind: 'suspended', connectorId: connectorOf('donor'), by: 'EVSE' });
+  const { donors } = explained(pile, asks(pile, 'r1'));
+  assert.deepEqual(donors[0]?.because, ['its charging session is suspendedEVSE, which does not lend']);
 });
 
 test('as many sentences are written as the wire carries', () => {

@@ -5,12 +5,13 @@ import type { Donor } from '../state.ts';
 import { barInWords, lengthInWords, probability, thousands } from './figures.ts';
 import type { Told } from './obstacles.ts';
 
-export function toldInWords(told: Told, donor: Donor): string {
-  const words = inWords(told, donor);
+/** `session`: the state of its charging session, as the firmware says. */
+export function toldInWords(told: Told, donor: Donor, session: string): string {
+  const words = inWords(told, donor, session);
   return told.way === undefined ? words : `${told.way}: ${words}`;
 }
 
-function inWords(obstacle: Obstacle, donor: Donor): string {
+function inWords(obstacle: Obstacle, donor: Donor, session: string): string {
   switch (obstacle.test) {
     case 'not_connected':
       return 'its client is not connected';
@@ -19,7 +20,7 @@ function inWords(obstacle: Obstacle, donor: Donor): string {
     case 'session_unverified':
       return 'the firmware of its connector is not heard';
     case 'session_not_lending':
-      return 'its charging session is in a state that does not lend';
+      return `its charging session is ${session}, which does not lend`;
     case 'policy_not_lending':
       return policyInWords(donor);
     case 'capacity_stale':

@@ -3,6 +3,7 @@ import type { GpuCapacity } from '@plugpool/proto';
 import { assertNever } from '../assert-never.ts';
 import type { Obstacle } from '../feasible.ts';
 import { runTimeAt } from '../expected-run.ts';
+import { gangOf } from '../gang.ts';
 import { WOULD_RUN_SENTENCES_MAX } from '../limits.ts';
 import type { Need, Way } from '../need.ts';
 import type { Donor } from '../state.ts';
@@ -28,7 +29,7 @@ export function wouldRun(wait: Wait, standings: readonly Standing[], audience: A
   const nearestFirst = [...groups.values()].sort((a, b) => distanceOfFirst(a) - distanceOfFirst(b));
   const sentences = nearestFirst
     .slice(0, WOULD_RUN_SENTENCES_MAX - 1)
-    .map((group) => sentenceOf(group, audience));
+    .map((group) => sentenceOf(wait, group, audience));
   return [...sentences, anotherDonor(wait)];
 }
 
@@ -36,12 +37,19 @@ function distanceOfFirst([first]: readonly Standing[]): number {
   return first === undefined ? Infinity : distanceOf(first.nearest, first.donor);
 }
 
-function sentenceOf([first, ...others]: readonly Standing[], audience: Audience): string {
+function sentenceOf(wait: Wait, [first, ...others]: readonly Standing[], audience: Audience): string {
   if (first === undefined) return '';
   const where = audience === 'operator' ? first.donor.vehicleId : 'a donor that is here';
   const remedies = first.nearest.map((obstacle) => remedyFor(obstacle, first.donor, audience));
   const like = others.length === 0 ? '' : `, or the like on ${counted(others.length, 'other')}`;
-  return `${remedies.join(' and ')}, on ${where}${like}`;
+  return `${remedies.join(' and ')}, on ${where}${like}${forWhat(wait, first)}`;
+}
+
+/** What makes room for one part is not enough for all that start together. */
+function forWhat({ instance }: Wait, { nearest }: Standing): string {
+  const gang = gangOf(instance);
+  if (gang === undefined || nearest.some(({ test }) => test === 'waits_for_all')) return '';
+  return `, for one of its ${gang.instances.length} parts`;
 }
 
 function remedyFor(obstacle: Obstacle, donor: Donor, audience: Audience): string {
