@@ -1,5 +1,5 @@
 /**
- * Who stands in front of those who need the same: of the payers furthest below their fair share, the one whose turn is first;
+ * Who stands in front of those who need the same: of the payers least above their fair share, the one whose turn is first;
  * or whose turn is first of all.
  */
 import { choiceFor, type Choice } from './feasible.ts';
@@ -15,8 +15,8 @@ export type FrontOrder = 'fair' | 'due';
 export interface Front {
   readonly instance: Instance;
   readonly choice: Choice;
-  /** How far its payer is above its fair share. */
-  readonly band: number;
+  /** How far its payer is above what is tolerated. */
+  readonly excess: number;
 }
 
 /** Queues stand in the order of their first turns, so that few are looked at. */
@@ -38,14 +38,14 @@ export function frontOf(
   let best: Front | undefined;
   for (const queue of group.inTurn) {
     const comesLater = best !== undefined && compareTurns(queue.first(), best.instance) > 0;
-    if (comesLater && best?.band === 0) break;
-    const band = order === 'due' ? 0 : state.usage.band(queue.payer, now);
-    if (best !== undefined && (band > best.band || (comesLater && band === best.band))) continue;
+    if (comesLater && best?.excess === 0) break;
+    const excess = order === 'due' ? 0 : state.usage.excess(queue.payer, now);
+    if (best !== undefined && (excess > best.excess || (comesLater && excess === best.excess))) continue;
     const instance = queue.find((each) => choiceOf(each) !== undefined);
     const own = instance && choiceOf(instance);
     if (instance === undefined || own === undefined) continue;
-    if (best === undefined || band < best.band || compareTurns(instance, best.instance) < 0)
-      best = { instance, choice: own, band };
+    if (best === undefined || excess < best.excess || compareTurns(instance, best.instance) < 0)
+      best = { instance, choice: own, excess };
   }
   return best;
 }

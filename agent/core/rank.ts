@@ -59,8 +59,8 @@ export interface RankedRequest {
   readonly need: Need;
   /** Its class is inside its sub-pool, also with this grant; 1: it borrows. */
   readonly borrows: 0 | 1;
-  /** How far its payer is above its fair share. */
-  readonly band: number;
+  /** How far its payer is above what is tolerated. */
+  readonly excess: number;
   /** It has waited for the bound. */
   readonly isDue: boolean;
   /** It goes on from a checkpoint: what it has done is lost if it comes too late, and its payer has paid for it already. */
@@ -81,18 +81,11 @@ export function compareRequests(a: RankedRequest, b: RankedRequest): number {
     b.need.priority - a.need.priority ||
     a.borrows - b.borrows ||
     Number(b.resumes) - Number(a.resumes) ||
-    excessOf(a.band) - excessOf(b.band) ||
+    a.excess - b.excess ||
     b.gain - a.gain ||
     b.fills - a.fills ||
     compareTurns(a.instance, b.instance)
   );
-}
-
-/** A payer up to four times above its fair share is no hog yet: one long run makes him so. */
-const BANDS_TOLERATED = 2;
-
-export function excessOf(band: number): number {
-  return Math.max(0, band - BANDS_TOLERATED);
 }
 
 /** The order in which turns come. */
@@ -102,7 +95,7 @@ export function compareTurns(a: Instance, b: Instance): number {
 
 export function rankRequest(
   state: State,
-  { instance, choice, band }: Front,
+  { instance, choice, excess }: Front,
   donor: Donor,
   need: Need,
   now: Now,
@@ -112,7 +105,7 @@ export function rankRequest(
     choice,
     need,
     borrows: standing(state.pools, choice.way.class, choice.placement.demand) === 'within' ? 0 : 1,
-    band,
+    excess,
     isDue: isDue(instance, now),
     resumes: instance.checkpoint !== undefined,
     gain: gainOf(instance, donor, choice, now),

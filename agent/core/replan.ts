@@ -147,7 +147,7 @@ function tierOf({ state, now }: Turn, { need, instances, placed }: Member): numb
   const borrows =
     way !== undefined && more !== undefined && standing(state.pools, way.class, more) === 'borrowing';
   const payer = instances[0]?.task.payer ?? '';
-  return (2 * (3 - need.priority) + (borrows ? 1 : 0)) * (BANDS_MAX + 1) + state.usage.band(payer, now);
+  return (2 * (3 - need.priority) + (borrows ? 1 : 0)) * (BANDS_MAX + 1) + state.usage.excess(payer, now);
 }
 
 const NO_DEMAND: Demand = {

@@ -32,6 +32,7 @@ const LEVEL_MIN = 2 ** -20;
 /** A lease that goes on is settled this many times a half-life. */
 const SETTLED_PER_HALF_LIFE = 32;
 export const BANDS_MAX = 8;
+const BANDS_TOLERATED = 2;
 
 export class Usage {
   readonly #halfLifeMs: number;
@@ -103,6 +104,11 @@ export class Usage {
     // The sum of levels is only as exact as its additions: who is at the fair share must not be above it by a rounding.
     if (!(above > 1 + 1e-9)) return 0;
     return Math.min(BANDS_MAX, Math.max(1, Math.ceil(Math.log2(above) - 1e-9)));
+  }
+
+  /** Its bands above those that are tolerated: who is up to four times above its fair share is no hog yet, since one long run does that. */
+  excess(payer: string, now: Now): number {
+    return Math.max(0, this.band(payer, now) - BANDS_TOLERATED);
   }
 
   /** Forgets those that had next to nothing for long, and says who had what, without what is held: leases are known elsewhere. */
