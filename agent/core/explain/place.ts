@@ -6,7 +6,7 @@
 import type { Now } from '@plugpool/proto';
 import type { Need } from '../need.ts';
 import { standing } from '../pools/pools.ts';
-import { compareTurns, excessOf } from '../rank.ts';
+import { compareTurns } from '../rank.ts';
 import type { Instance, State } from '../state.ts';
 import type { TurnQueue } from '../turn-queue.ts';
 
@@ -29,7 +29,7 @@ export function countAhead(
   const excesses = new Map<string, number>();
   const excess = (payer: string): number => {
     let known = excesses.get(payer);
-    if (known === undefined) excesses.set(payer, (known = excessOf(state.usage.band(payer, now))));
+    if (known === undefined) excesses.set(payer, (known = state.usage.excess(payer, now)));
     return known;
   };
   const rankOf = (first: Instance, { priority }: Need, borrows: boolean): Rank => ({
