@@ -8,6 +8,7 @@ import type {
   DownBody,
   InstanceId,
   LeaseId,
+  RequestId,
   TaskId,
   UpBody,
   VehicleId,
@@ -64,7 +65,6 @@ export class PilePolicy implements Policy {
   readonly #donors = new Map<ClientId, Donor>();
   readonly #byRequest = new Map<string, OpenTask>();
   readonly #byTask = new Map<TaskId, OpenTask>();
-  readonly #taskIds = new Map<OpenTask, TaskId>();
   readonly #leases = new Map<Attempt, LeaseId>();
   readonly #attempts = new Map<InstanceId, Attempt>();
   #nowMs: number;
@@ -187,7 +187,6 @@ export class PilePolicy implements Policy {
       case 'accepted': {
         const open = this.#byRequest.get(body.requestId) as OpenTask;
         this.#byTask.set(body.taskId, open);
-        this.#taskIds.set(open, body.taskId);
         return;
       }
       case 'offer':
@@ -225,17 +224,16 @@ export class PilePolicy implements Policy {
     act({ kind: 'stop', attempt });
   }
 
-  #cancel(open: OpenTask): void {
-    const taskId = this.#taskIds.get(open);
-    if (taskId !== undefined)
-      this.#say(askerOf(open.task.payer), { kind: 'cancel', which: { by: 'task', taskId } });
+  /** By the id that the requester gave it: the pile may not have heard of it yet. */
+  #cancel({ task }: OpenTask): void {
+    const requestId = task.id as RequestId;
+    this.#say(askerOf(task.payer), { kind: 'cancel', which: { by: 'request', requestId } });
   }
 
   #forget(taskId: TaskId): void {
     const open = this.#byTask.get(taskId);
     this.#byTask.delete(taskId);
     if (open === undefined) return;
-    this.#taskIds.delete(open);
     this.#byRequest.delete(open.task.id);
   }
 

@@ -140,7 +140,9 @@ test('a policy that starts what does not fit is found out', () => {
 });
 
 test('the bench runs every policy on made-up sessions and tasks, and says for each how it did', async () => {
-  const harvest = await measureAll(parseHarvestOptions(['--profile', 'apartments', '--limit-days', '0.5']));
+  const harvest = await measureAll(
+    parseHarvestOptions(['--profile', 'apartments', '--limit-days', '0.5', '--estimate-error', '0.5']),
+  );
   const { policies, tasks, sessions, load } = documentOf(harvest);
   assert.ok(tasks > 50 && sessions > 20 && Math.abs(load - 1) < 0.1);
   assert.deepEqual(
