@@ -113,7 +113,7 @@ export class Crowd {
   /** Runs take as long as was thought. */
   wallMsOf({ algorithmId }: Offer): number {
     const program = PROGRAMS.find(({ id }) => id === algorithmId) ?? PROGRAMS[0];
-    return (program.workCoreS * 1e6) / program.cpuMillicores;
+    return Math.round((program.workCoreS * 1e6) / program.cpuMillicores);
   }
 
   /** Lets the clock run until then, and what falls due meanwhile happen. */
@@ -121,7 +121,7 @@ export class Crowd {
     for (;;) {
       const dueMs = nextDueMs(this.state);
       if (dueMs === undefined || dueMs >= monoMs) break;
-      this.nowMs = Math.max(this.nowMs, dueMs);
+      this.nowMs = Math.max(this.nowMs, Math.ceil(dueMs));
       yield step(this.state, [{ kind: 'tick' }], this.now());
     }
     this.nowMs = Math.max(this.nowMs, monoMs);
