@@ -4,13 +4,21 @@ import test from 'node:test';
 import type { CapacityReport, Demand, StatusEntry, TaskId, Wants } from '@plugpool/proto';
 import { WOULD_RUN_MAX } from '@plugpool/proto';
 import { explain, type Explanation } from '../../agent/core/explain.ts';
-import { WOULD_RUN_SENTENCES_MAX } from '../../agent/core/limits.ts';
+import { barInWords, probability } from '../../agent/core/explain/figures.ts';
+import {
+  EXPLAINED_DONORS_MAX,
+  EXPLAINED_LOOKED_AT_MAX,
+  WOULD_RUN_SENTENCES_MAX,
+} from '../../agent/core/limits.ts';
+import { rebuildLine } from '../../agent/core/line.ts';
 import type { AlgorithmRecord } from '../../agent/core/records.ts';
 import type { Settings } from '../../agent/core/settings.ts';
 import {
   bodiesOf,
   capacityReport,
   connectorOf,
+  digestOf,
+  hello,
   leaseIn,
   request,
   SimulatedPile,
@@ -298,6 +306,126 @@ test('a donor whose firmware is not heard is told so beside what else forbids it
   const taskId = asks(pile, 'r1');
   pile.firmware({ kind: 'linkLost', connectorId: connectorOf('donor'), reason: 'x' });
   assert.deepEqual(testsOn(pile, taskId), ['session_unverified', 'cpu']);
+});
+
+test('whose class has no room in its sub-pool stands behind whose has', () => {
+  const pile = sceneOf({ demands: [{ cpuMillicores: 3000 }], algorithm: { workCoreS: 40_000 } });
+  pile.addAlgorithm('wide', [{ cpuMillicores: 500, memoryMib: 4096 }], { workCoreS: 40_000 });
+  lends(pile, 'donor', {}, { departureInMs: 60_000 });
+  const shareMillis = { cpuMillicores: 200, memoryMib: 100 };
+  const setPool = { verb: 'setPool', algorithmClass: 'cpu', shareMillis } as const;
+  pile.step({ kind: 'operator', question: 1, command: setPool });
+  const borrows = asks(pile, 'r1');
+  pile.pass(10);
+  const [accepted] = bodiesOf(pile.say('asker.ask-1', request('r2', 'wide')), 'accepted');
+  const within = explained(pile, accepted?.taskId as TaskId).wait;
+  assert.deepEqual([within.subPool, within.place], ['room', 1]);
+  assert.deepEqual([explained(pile, borrows).wait.subPool, explained(pile, borrows).wait.place], ['full', 2]);
+});
+
+test('what goes on from a checkpoint stands before what begins', () => {
+  const pile = sceneOf();
+  const begins = asks(pile, 'r1');
+  pile.pass(10);
+  const goesOn = asks(pile, 'r2');
+  const [instance] = pile.state.tasks.get(goesOn)?.instances ?? [];
+  assert.ok(instance);
+  instance.checkpoint = { state: { digest: digestOf('kept'), sizeBytes: 1 }, doneMncs: 1 };
+  rebuildLine(pile.state);
+  assert.deepEqual([explained(pile, goesOn).wait.place, explained(pile, begins).wait.place], [1, 2]);
+});
+
+test('who asks for more than the donors have delays no start', () => {
+  const pile = sceneOf({ demands: [{ cpuMillicores: 4000 }], algorithm: { workCoreS: 400 } });
+  pile.addAlgorithm('seer', [{ gpu: { shareMillis: 500, vramMib: 512 } }]);
+  lends(pile, 'donor', {}, { departureInMs: 12 * 3_600_000 });
+  pile.say('asker.ask-1', request('seen', 'seer'));
+  pile.pass(10);
+  pile.say('asker.ask-1', request('runs', 'sum'));
+  const { wait } = explained(pile, asks(pile, 'r1'));
+  assert.deepEqual([wait.place, wait.startInMs], [2, 400_000]);
+});
+
+test('for parts that start together nothing is kept free, and so no start is estimated', () => {
+  const startFor = (wants: Wants): number | null => {
+    const pile = sceneOf({ demands: [{ cpuMillicores: 4000 }], algorithm: { workCoreS: 400 } });
+    lends(pile, 'donor', {}, { departureInMs: 12 * 3_600_000 });
+    pile.say('asker.ask-1', request('runs', 'sum'));
+    return explained(pile, asks(pile, 'r1', wants)).wait.startInMs;
+  };
+  assert.equal(startFor({ instances: 2 }), 400_000);
+  assert.equal(startFor({ instances: 2, allAtOnce: true }), null);
+});
+
+test('a run that is being taken back ends with its grace', () => {
+  const pile = sceneOf({ demands: [{ cpuMillicores: 4000 }], algorithm: { workCoreS: 400 } });
+  pile.addAlgorithm('small', [{ cpuMillicores: 500 }]);
+  lends(pile, 'donor');
+  pile.say('asker.ask-1', request('runs', 'sum'));
+  pile.say('donor.lend', capacityReport({ cpu: 2000 }));
+  const [accepted] = bodiesOf(pile.say('asker.ask-1', request('r1', 'small')), 'accepted');
+  assert.equal(explained(pile, accepted?.taskId as TaskId).wait.startInMs, pile.settings.revokeGraceMs);
+});
+
+test('a donor that leaves before a second run is through counts for none', () => {
+  const pile = sceneOf({ demands: [{ cpuMillicores: 4000 }], algorithm: { workCoreS: 400 } });
+  lends(pile, 'donor', {}, { departureInMs: 12 * 3_600_000 });
+  pile.say('asker.ask-1', request('runs', 'sum'));
+  pile.say('donor.lend', capacityReport({}, { departureInMs: 700_000 }));
+  assert.equal(explained(pile, asks(pile, 'r1')).wait.startInMs, null);
+});
+
+test('how long a vehicle stays is told while its owner does not lend; what it would lend is not', () => {
+  const pile = sceneOf({ demands: [{ cpuMillicores: 8000 }], algorithm: { workCoreS: 600 } });
+  lends(pile, 'donor', {}, { lending: false, departureInMs: 60_000 });
+  assert.deepEqual(testsOn(pile, asks(pile, 'r1')), ['policy_not_lending', 'leaving_too_soon']);
+});
+
+test('no constraint is held against a vehicle that has not said yet what it has', () => {
+  const pile = sceneOf();
+  pile.plug('donor');
+  pile.connect('donor.lend');
+  pile.say('donor.lend', hello({}));
+  assert.deepEqual(testsOn(pile, asks(pile, 'r1', { constraint: 'donor.cores > 99' })), ['capacity_stale']);
+});
+
+test('nothing on the vehicle that asks would make its own request run', () => {
+  const pile = sceneOf();
+  pile.ask('donor');
+  lends(pile, 'donor');
+  const [accepted] = bodiesOf(pile.say('donor.ask-1', request('own', 'sum')), 'accepted');
+  const { wouldRun } = explained(pile, accepted?.taskId as TaskId).wait;
+  assert.equal(wouldRun.length, 1);
+  assert.match(wouldRun[0] ?? '', /^another donor/);
+});
+
+test('a donor that is busy is nearer than one that would have to lend more', () => {
+  const pile = sceneOf({ demands: [{ cpuMillicores: 4000 }], algorithm: { workCoreS: 400 } });
+  lends(pile, 'busy');
+  pile.say('asker.ask-1', request('runs', 'sum'));
+  lends(pile, 'almost', { cpu: 3900 });
+  const { donors } = explained(pile, asks(pile, 'r1'));
+  assert.deepEqual(
+    donors.map(({ vehicleId }) => vehicleId),
+    ['busy', 'almost'],
+  );
+});
+
+test('of many donors so many are looked at, and the nearest listed', () => {
+  const pile = sceneOf({ demands: [{ cpuMillicores: 8000 }] });
+  for (let n = 0; n <= EXPLAINED_LOOKED_AT_MAX; n += 1) lends(pile, `donor-${n}`, { cpu: 1000 });
+  const { donors, wait, summary } = explained(pile, asks(pile, 'r1'));
+  assert.equal(wait.donorsLookedAt, EXPLAINED_LOOKED_AT_MAX);
+  assert.equal(wait.donorsKnown, EXPLAINED_LOOKED_AT_MAX + 1);
+  assert.equal(donors.length, EXPLAINED_DONORS_MAX);
+  assert.match(
+    summary,
+    /^501 that lend are known, of the 500 looked at 500 may lend now, it fits on none: cpu on 500$/,
+  );
+});
+
+test('a probability below a bar never reads as equal to it', () => {
+  assert.deepEqual([probability(599), barInWords(600), barInWords(625)], ['0.59', '0.60', '0.625']);
 });
 
 test('where only a rest stands in the way, the task starts when it is over', () => {

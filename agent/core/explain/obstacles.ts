@@ -73,8 +73,13 @@ function sharedObstacles({ state, now, instance, need }: Wait, donor: Donor): Ob
     ownObstacle(instance, donor),
     triedObstacle(instance, donor, now),
     trustObstacle(state, need, donor),
-    donor.report === undefined ? undefined : constraintObstacle(state, need, donor),
+    isKnown(donor) ? constraintObstacle(state, need, donor) : undefined,
   ]);
+}
+
+/** It is connected, and has said what it is and lends. */
+function isKnown({ clientId, report }: Donor): boolean {
+  return clientId !== undefined && report !== undefined;
 }
 
 /** What an owner who does not lend would lend, and how long somebody stays who is not there, nobody knows. */
@@ -82,7 +87,7 @@ function tryWay({ state, now, instance, need }: Wait, way: Way, donor: Donor): W
   const rest = restObstacle(state, way, donor, now);
   if (donor.hardware === undefined) return { way, obstacles: found([rest]), runMs: 0 };
   const lends = whyClientForbids(state, donor, now) === undefined;
-  const isThere = lends && whySessionForbids(state, donor, now) !== 'not_plugged';
+  const isThere = isKnown(donor) && whySessionForbids(state, donor, now) !== 'not_plugged';
   const prospect = prospectOf(state, way, donor, now);
   const runMs = prospect.run.medianMs + prospect.transferMs;
   const obstacles = found([
