@@ -24,8 +24,8 @@ import {
 } from './adapters/control-socket/protocol.ts';
 import type { VehicleTokens } from './adapters/vehicle-tokens.ts';
 import type { OperatorAnswer, OperatorCommand } from './core/events.ts';
-import { explain, explainEnded } from './core/explain.ts';
-import { ALGORITHM_CLASSES } from './core/feature.ts';
+import { explain, explainEnded } from './core/explain/explain.ts';
+import { ALGORITHM_CLASSES } from './core/algorithms/feature.ts';
 import { poolsView } from './core/pools/view.ts';
 import type { State } from './core/state.ts';
 import { algorithmsView, connectorsView, openTasksView, statusView, vehiclesView } from './core/views.ts';

@@ -19,10 +19,10 @@ import { limitLog, type LimitedLog } from './adapters/broker-aedes/limited-log.t
 import { BlobExchange } from './blob-exchange.ts';
 import type { Effects } from './core/effects.ts';
 import type { ConnectionNumber, Event, OperatorAnswer, OperatorCommand } from './core/events.ts';
-import { mayPull } from './core/may-pull.ts';
+import { mayPull } from './core/payloads/may-pull.ts';
 import type { Settings } from './core/settings.ts';
 import type { State } from './core/state.ts';
-import { deliveryOf } from './core/task-end.ts';
+import { deliveryOf } from './core/tasks/task-end.ts';
 import { Engine } from './engine.ts';
 import { unpackFrame, type Unpacked } from './inbox.ts';
 import type { BlobStore, Broker, BrokerHandlers, Clock, Store } from './ports.ts';

@@ -1,6 +1,6 @@
 /** What a constraint costs: compiling it, one evaluation, and the dearest that a stranger can make of it. */
-import { compileConstraint, isMatch } from '../agent/core/constraint.ts';
-import { DonorFacts } from '../agent/core/constraint-facts.ts';
+import { compileConstraint, isMatch } from '../agent/core/constraint/constraint.ts';
+import { DonorFacts } from '../agent/core/constraint/constraint-facts.ts';
 import { CONSTRAINT_TEXT_BYTES_MAX } from '../agent/core/limits.ts';
 import { numbersFrom } from './options.ts';
 

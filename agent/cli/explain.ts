@@ -1,6 +1,6 @@
 /** `plugpool explain ID`: why a task does not run: its place, what would make it run, and vehicle by vehicle what stands in the way. */
 import type { Command } from 'commander';
-import type { Explanation, WaitView } from '../core/explain.ts';
+import type { Explanation, WaitView } from '../core/explain/explain.ts';
 import type { Paint } from './context.ts';
 import { printable } from './context.ts';
 import { taskId } from './options.ts';

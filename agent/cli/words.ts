@@ -1,6 +1,6 @@
 /** Numbers and states as a person reads them. */
 import type { Demand } from '@plugpool/proto';
-import type { DonorPhase, Ineligible } from '../core/donor.ts';
+import type { DonorPhase, Ineligible } from '../core/donors/donor.ts';
 import type { Cell } from './table.ts';
 
 export function durationInWords(ms: number): string {

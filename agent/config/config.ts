@@ -8,7 +8,7 @@ import {
 } from '@plugpool/proto';
 import { resolve } from 'node:path';
 import type { TokenMode } from '../adapters/vehicle-tokens.ts';
-import { knownVehicles } from '../core/known-vehicles.ts';
+import { knownVehicles } from '../core/donors/known-vehicles.ts';
 import { DEFAULT_SETTINGS, type Settings } from '../core/settings.ts';
 import { defaultDataDir } from './data-dir.ts';
 import { parseDurationMs } from './duration.ts';

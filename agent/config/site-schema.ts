@@ -1,6 +1,6 @@
 /** What the operator knows of the site: whose the vehicles are, and which service areas lie around the pile. */
 import { z } from 'zod';
-import type { Zone } from '../core/zones.ts';
+import type { Zone } from '../core/tasks/zones.ts';
 
 const VEHICLE_PATTERN = /^[A-Za-z0-9_-]{1,64}$|^[A-Za-z0-9_-]{0,63}\*$/;
 const KIND_PATTERN = /^[A-Za-z0-9][A-Za-z0-9._ -]{0,63}$|^$/;

@@ -9,15 +9,15 @@ import type {
   StatusEntry,
   StatusQuery,
 } from '@plugpool/proto';
-import { believe, refreshDonor, sessionOf } from './donor.ts';
-import { explainToRequester } from './explain.ts';
+import { believe, refreshDonor, sessionOf } from './donors/donor.ts';
+import { explainToRequester } from './explain/explain.ts';
 import type { ConnectionNumber } from './events.ts';
 import { BELIEVED_SPEED_MILLIS_MAX, HEAVY_BODIES_PER_STEP_MAX, IDLE_DONORS_MAX } from './limits.ts';
-import { loseLease } from './lost-lease.ts';
-import { holdingOf } from './results.ts';
+import { loseLease } from './leases/lost-lease.ts';
+import { holdingOf } from './leases/results.ts';
 import type { Client, Donor, State, Task } from './state.ts';
-import { closeTask, deliverAgain } from './task-end.ts';
-import { stateOf } from './task-state.ts';
+import { closeTask, deliverAgain } from './tasks/task-end.ts';
+import { stateOf } from './tasks/task-state.ts';
 import { donorOf, log, refuse, send, type Turn } from './turn.ts';
 
 /** Epochs of later starts are above all earlier ones. */

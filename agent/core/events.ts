@@ -1,7 +1,7 @@
 /** Everything that can happen to an agent, as data; types only. */
 import type { AlgorithmId, ClientName, Digest, Envelope, RefusalCode, TaskId, UpBody } from '@plugpool/proto';
 import type { FirmwareEvent } from '@plugpool/firmware-bridge';
-import type { AlgorithmClass } from './feature.ts';
+import type { AlgorithmClass } from './algorithms/feature.ts';
 import type { Vector } from './pools/vector.ts';
 import type { AlgorithmRecord } from './records.ts';
 

@@ -1,9 +1,9 @@
 /** Forgets what is older than the retention: closed tasks, and ends that no requester came back for. */
 import type { TaskId } from '@plugpool/proto';
-import { deployAnew } from './deploy.ts';
+import { deployAnew } from './pools/deploy.ts';
 import { FORGOTTEN_MAX } from './limits.ts';
 import { keepPools } from './pools/replan.ts';
-import { forgetOpen } from './task-end.ts';
+import { forgetOpen } from './tasks/task-end.ts';
 import { log, writeLazily, type Turn } from './turn.ts';
 
 export function forgetOld(turn: Turn): void {

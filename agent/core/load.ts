@@ -1,23 +1,23 @@
 /** The state that a start, or a failed commit, finds on disk; what was only observed is carried over from before. */
 import type { Now } from '@plugpool/proto';
 import type { AlgorithmRecord, InstanceRecord, LeaseRecord, StoredState } from './records.ts';
-import { keepLearned, loadLearned } from './learn.ts';
-import { joinLine } from './line.ts';
-import { watchGang } from './gang.ts';
+import { keepLearned, loadLearned } from './learned/learn.ts';
+import { joinLine } from './waiting/line.ts';
+import { watchGang } from './matching/gang.ts';
 import { loadPools } from './pools/load-pools.ts';
 import { countLease } from './pools/pools.ts';
-import { priorityOf } from './priority.ts';
-import { classOfAlgorithm } from './profile.ts';
-import { newInstance, openTask } from './requests.ts';
+import { priorityOf } from './tasks/priority.ts';
+import { classOfAlgorithm } from './algorithms/profile.ts';
+import { newInstance, openTask } from './tasks/requests.ts';
 import type { Settings } from './settings.ts';
-import { algorithmKey } from './algorithm-key.ts';
+import { algorithmKey } from './algorithms/algorithm-key.ts';
 import { emptyState, type Instance, type Lease, type State, type Task } from './state.ts';
-import { countInline, forgetPayloads } from './inline-bytes.ts';
+import { countInline, forgetPayloads } from './payloads/inline-bytes.ts';
 import { donorOf } from './turn.ts';
-import { freeOf } from './capacity.ts';
-import { watchSession } from './firmware.ts';
-import { budgetOf, leasesOf } from './lease.ts';
-import { askedMncs } from './need.ts';
+import { freeOf } from './donors/capacity.ts';
+import { watchSession } from './sessions/firmware.ts';
+import { budgetOf, leasesOf } from './leases/lease.ts';
+import { askedMncs } from './waiting/need.ts';
 
 export function loadState(stored: StoredState, settings: Settings, now: Now, before?: State): State {
   // A load in the same process goes on counting: generations are for starts, and each gives only so many tokens.

@@ -1,18 +1,18 @@
 /** What an operator may change: cancel a task; add, retire, remove an algorithm; sub-pools (pools/operate.ts). */
 import type { AlgorithmId } from '@plugpool/proto';
-import { fit } from './capacity.ts';
-import { rebuildLine } from './line.ts';
-import { candidates } from './catalogue.ts';
-import { deployAnew } from './deploy.ts';
+import { fit } from './donors/capacity.ts';
+import { rebuildLine } from './waiting/line.ts';
+import { candidates } from './algorithms/catalogue.ts';
+import { deployAnew } from './pools/deploy.ts';
 import type { OperatorAnswer, OperatorCommand } from './events.ts';
 import { ALGORITHMS_MAX } from './limits.ts';
 import { planPoolsAnew, setPool } from './pools/operate.ts';
 import { alignPools } from './pools/replan.ts';
-import { forgetProfile } from './learn-use.ts';
+import { forgetProfile } from './learned/learn-use.ts';
 import type { AlgorithmRecord } from './records.ts';
-import { algorithmKey } from './algorithm-key.ts';
+import { algorithmKey } from './algorithms/algorithm-key.ts';
 import type { State } from './state.ts';
-import { endOrphan, endTask } from './task-end.ts';
+import { endOrphan, endTask } from './tasks/task-end.ts';
 import { assertNever } from './assert-never.ts';
 import { log, write, type Turn } from './turn.ts';
 

@@ -2,9 +2,9 @@
 import type { Capacity } from '@plugpool/proto';
 import type { SessionState } from '@plugpool/firmware-bridge';
 import { DEFAULT_DWELL, type DwellSettings } from './dwell/dwell-model.ts';
-import type { ReferenceMachine } from './feature.ts';
-import type { KnownVehicles } from './known-vehicles.ts';
-import type { Zone } from './zones.ts';
+import type { ReferenceMachine } from './algorithms/feature.ts';
+import type { KnownVehicles } from './donors/known-vehicles.ts';
+import type { Zone } from './tasks/zones.ts';
 
 /** What the wire allows; the core tells its clients, and its surroundings hold them to it. */
 export interface WireLimits {

@@ -28,25 +28,25 @@ import type {
   TaskEndRecord,
   TaskRecord,
 } from './records.ts';
-import { Constraints } from './constraint.ts';
-import { Deadlines } from './deadlines.ts';
-import { DonorIndex } from './donor-index.ts';
-import type { Priority } from './priority.ts';
-import type { Stay } from './stay.ts';
+import { Constraints } from './constraint/constraint.ts';
+import { Deadlines } from './tasks/deadlines.ts';
+import { DonorIndex } from './matching/donor-index.ts';
+import type { Priority } from './tasks/priority.ts';
+import type { Stay } from './dwell/stay.ts';
 import { DwellModel } from './dwell/dwell-model.ts';
-import { noDeployments, type Deployments } from './deployments.ts';
-import type { AlgorithmClass } from './feature.ts';
-import { KnownRequests } from './known-requests.ts';
+import { noDeployments, type Deployments } from './pools/deployments.ts';
+import type { AlgorithmClass } from './algorithms/feature.ts';
+import { KnownRequests } from './tasks/known-requests.ts';
 import { emptyPools, type Pools } from './pools/pools.ts';
 import { vectorOf } from './pools/vector.ts';
-import type { AlgorithmProfile } from './profile.ts';
-import { Health } from './health.ts';
-import { RunTimes } from './run-time.ts';
-import type { Session } from './session.ts';
+import type { AlgorithmProfile } from './algorithms/profile.ts';
+import { Health } from './learned/health.ts';
+import { RunTimes } from './learned/run-time.ts';
+import type { Session } from './sessions/session.ts';
 import type { Settings } from './settings.ts';
-import { Usage } from './usage.ts';
+import { Usage } from './waiting/usage.ts';
 import { Timers } from './timers.ts';
-import { WaitingLine, type WaitingGroup } from './waiting.ts';
+import { WaitingLine, type WaitingGroup } from './waiting/waiting.ts';
 
 export interface Client {
   readonly name: ClientName;

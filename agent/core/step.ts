@@ -9,7 +9,7 @@
  */
 import type { Now } from '@plugpool/proto';
 import { assertNever } from './assert-never.ts';
-import { refuseAwaited, takeAwaited } from './blobs.ts';
+import { refuseAwaited, takeAwaited } from './payloads/blobs.ts';
 import {
   onCapacity,
   onConnected,
@@ -18,20 +18,20 @@ import {
   onHello,
   onStatusQuery,
 } from './connections.ts';
-import { onCheckpoint } from './checkpoints.ts';
-import { refreshDonor } from './donor.ts';
+import { onCheckpoint } from './leases/checkpoints.ts';
+import { refreshDonor } from './donors/donor.ts';
 import type { Effects } from './effects.ts';
 import type { Event } from './events.ts';
-import { onFirmware } from './firmware.ts';
+import { onFirmware } from './sessions/firmware.ts';
 import { forgetOld } from './housekeeping.ts';
-import { writeLearned } from './learn.ts';
-import { match } from './match.ts';
+import { writeLearned } from './learned/learn.ts';
+import { match } from './matching/match.ts';
 import { onOperator } from './operator.ts';
-import { onRequest } from './requests.ts';
-import { onDecline, onRenewal, onResult } from './results.ts';
+import { onRequest } from './tasks/requests.ts';
+import { onDecline, onRenewal, onResult } from './leases/results.ts';
 import type { Client, State } from './state.ts';
-import { onCancel } from './cancel.ts';
-import { deployImages } from './deploy.ts';
+import { onCancel } from './tasks/cancel.ts';
+import { deployImages } from './pools/deploy.ts';
 import { countDonor } from './pools/pools.ts';
 import { alignPools, keepPools } from './pools/replan.ts';
 import { watchPools } from './pools/watch.ts';

@@ -1,13 +1,13 @@
 /** What happens when a timer falls due; the names of the timers say what each is for. */
 import type { ConnectorId, Digest, InstanceId, VehicleId } from '@plugpool/proto';
-import { refuseAwaited } from './blobs.ts';
-import { onUnverifiedTooLong, refreshDonor } from './donor.ts';
-import { loseLease, wakeAfterRest } from './lost-lease.ts';
-import type { AlgorithmClass } from './feature.ts';
+import { refuseAwaited } from './payloads/blobs.ts';
+import { onUnverifiedTooLong, refreshDonor } from './donors/donor.ts';
+import { loseLease, wakeAfterRest } from './leases/lost-lease.ts';
+import type { AlgorithmClass } from './algorithms/feature.ts';
 import { onPoolTimer } from './pools/watch.ts';
-import { instanceOf } from './requests.ts';
+import { instanceOf } from './tasks/requests.ts';
 import type { Task, TimerName } from './state.ts';
-import { endTask } from './task-end.ts';
+import { endTask } from './tasks/task-end.ts';
 import { log, queue, type Turn } from './turn.ts';
 
 /** The result did not come in time. */

@@ -2,10 +2,10 @@
 import type { ClientId, DownBody, InstanceId, Now, Reason, RequestId, VehicleId } from '@plugpool/proto';
 import { noEffects, type Effects, type LogLevel } from './effects.ts';
 import type { InstanceRecord, StoreChange, TaskRecord } from './records.ts';
-import { joinLine } from './line.ts';
+import { joinLine } from './waiting/line.ts';
 import type { Client, Donor, Instance, State } from './state.ts';
-import { NO_STAY } from './stay.ts';
-import type { WaitingGroup } from './waiting.ts';
+import { NO_STAY } from './dwell/stay.ts';
+import type { WaitingGroup } from './waiting/waiting.ts';
 
 export interface Turn {
   readonly state: State;

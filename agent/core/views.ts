@@ -7,15 +7,15 @@ import {
   whySessionForbids,
   type DonorPhase,
   type Ineligible,
-} from './donor.ts';
-import type { AlgorithmClass, Feature } from './feature.ts';
-import { profileOf } from './profile.ts';
+} from './donors/donor.ts';
+import type { AlgorithmClass, Feature } from './algorithms/feature.ts';
+import { profileOf } from './algorithms/profile.ts';
 
-import { isVerified } from './session.ts';
+import { isVerified } from './sessions/session.ts';
 import type { Counters, Donor, State, Task } from './state.ts';
-import { probabilityToFinish } from './stay.ts';
+import { probabilityToFinish } from './dwell/stay.ts';
 import { STAY_MAX_MS } from './dwell/time-bins.ts';
-import { priorityOf, type Priority } from './priority.ts';
+import { priorityOf, type Priority } from './tasks/priority.ts';
 import type { AlgorithmRecord, TaskRecord } from './records.ts';
 import type { Settings } from './settings.ts';
 import { nameOf, statusOf } from './connections.ts';

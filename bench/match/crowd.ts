@@ -1,6 +1,6 @@
 /** A pile as full as a bench wants it: every donor plugged in and lending, and a line of requests that fit on none of them. */
 import type { ClientName, Digest, Envelope, Offer, Payload, Slot, UpBody, VehicleId } from '@plugpool/proto';
-import { transition, newSession } from '../../agent/core/session.ts';
+import { transition, newSession } from '../../agent/core/sessions/session.ts';
 import type { Effects } from '../../agent/core/effects.ts';
 import type { ConnectionNumber, Event } from '../../agent/core/events.ts';
 import { emptyState, type State } from '../../agent/core/state.ts';

@@ -1,5 +1,5 @@
 /** What the production `step` decides about a scene when everything arrives while one commit is under way. */
-import { knownVehicles } from '../../agent/core/known-vehicles.ts';
+import { knownVehicles } from '../../agent/core/donors/known-vehicles.ts';
 import type { Event } from '../../agent/core/events.ts';
 import { DEFAULT_SETTINGS, type Settings } from '../../agent/core/settings.ts';
 import type { AlgorithmId, RequestId, UpBody } from '@plugpool/proto';

@@ -4,9 +4,9 @@ import test from 'node:test';
 import type { LeaseId, VehicleId, Wants } from '@plugpool/proto';
 import fc from 'fast-check';
 import type { Event } from '../../agent/core/events.ts';
-import { choiceFor, choose } from '../../agent/core/feasible.ts';
-import { isDue } from '../../agent/core/dues.ts';
-import { compareTurns } from '../../agent/core/rank.ts';
+import { choiceFor, choose } from '../../agent/core/feasible/feasible.ts';
+import { isDue } from '../../agent/core/waiting/dues.ts';
+import { compareTurns } from '../../agent/core/matching/rank.ts';
 import type { Instance } from '../../agent/core/state.ts';
 import {
   capacityReport,

@@ -3,7 +3,12 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { CONSTRAINT_BYTES_MAX } from '@plugpool/proto';
-import { compileConstraint, Constraints, isMatch, type Constraint } from '../../agent/core/constraint.ts';
+import {
+  compileConstraint,
+  Constraints,
+  isMatch,
+  type Constraint,
+} from '../../agent/core/constraint/constraint.ts';
 import {
   DONOR_FIELDS,
   DonorFacts,
@@ -11,7 +16,7 @@ import {
   RequestFacts,
   type Facts,
   type Side,
-} from '../../agent/core/constraint-facts.ts';
+} from '../../agent/core/constraint/constraint-facts.ts';
 import { CONSTRAINT_TEXT_BYTES_MAX } from '../../agent/core/limits.ts';
 
 const KNOWN = {

@@ -3,10 +3,10 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import type { VehicleId } from '@plugpool/proto';
 import fc from 'fast-check';
-import { DonorIndex, type AtLeast } from '../../agent/core/donor-index.ts';
-import { MaxTree } from '../../agent/core/max-tree.ts';
+import { DonorIndex, type AtLeast } from '../../agent/core/matching/donor-index.ts';
+import { MaxTree } from '../../agent/core/matching/max-tree.ts';
 import type { Donor } from '../../agent/core/state.ts';
-import { NO_STAY } from '../../agent/core/stay.ts';
+import { NO_STAY } from '../../agent/core/dwell/stay.ts';
 
 const DIMENSIONS = 3;
 

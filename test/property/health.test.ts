@@ -3,8 +3,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import type { VehicleId } from '@plugpool/proto';
-import type { AlgorithmClass } from '../../agent/core/feature.ts';
-import { Health, type HealthOutcome, type HealthSettings } from '../../agent/core/health.ts';
+import type { AlgorithmClass } from '../../agent/core/algorithms/feature.ts';
+import { Health, type HealthOutcome, type HealthSettings } from '../../agent/core/learned/health.ts';
 import { HEALTH_RECORDS_MAX } from '../../agent/core/limits.ts';
 import { DEFAULT_SETTINGS } from '../../agent/core/settings.ts';
 

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import type { Capacity, VehicleId } from '@plugpool/proto';
 import fc from 'fast-check';
-import { ALGORITHM_CLASSES, type AlgorithmClass } from '../../agent/core/feature.ts';
+import { ALGORITHM_CLASSES, type AlgorithmClass } from '../../agent/core/algorithms/feature.ts';
 import { afterDrawing, afterGiving, levelOf, wanted } from '../../agent/core/pools/monitor.ts';
 import { ALL_PPM, planPools, remainder, sizeOf } from '../../agent/core/pools/plan.ts';
 import { countDonor, emptyPools, newSubPool, reserveSize, type Pools } from '../../agent/core/pools/pools.ts';

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { RUN_TIMES_MAX } from '../../agent/core/limits.ts';
-import { RunTimes } from '../../agent/core/run-time.ts';
+import { RunTimes } from '../../agent/core/learned/run-time.ts';
 
 const KEY = 'plan@1';
 

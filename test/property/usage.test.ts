@@ -5,7 +5,7 @@ import fc from 'fast-check';
 import type { Demand } from '@plugpool/proto';
 import { PAYERS_MAX } from '../../agent/core/limits.ts';
 import { zero, type Vector } from '../../agent/core/pools/vector.ts';
-import { BANDS_MAX, Usage } from '../../agent/core/usage.ts';
+import { BANDS_MAX, Usage } from '../../agent/core/waiting/usage.ts';
 
 const HOUR_MS = 3_600_000;
 const SETTINGS = { usageHalfLifeMs: HOUR_MS };

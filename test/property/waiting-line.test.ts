@@ -2,10 +2,10 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import fc from 'fast-check';
-import type { Need } from '../../agent/core/need.ts';
+import type { Need } from '../../agent/core/waiting/need.ts';
 import type { Instance } from '../../agent/core/state.ts';
-import { TurnQueue } from '../../agent/core/turn-queue.ts';
-import { WaitingLine, type WaitingGroup } from '../../agent/core/waiting.ts';
+import { TurnQueue } from '../../agent/core/waiting/turn-queue.ts';
+import { WaitingLine, type WaitingGroup } from '../../agent/core/waiting/waiting.ts';
 
 /** All that the line looks at. */
 function instanceOf(turnMonoMs: number, order: number, payer = 'x'): Instance {

@@ -10,7 +10,7 @@ import {
   type MapPoint,
   type ZoneFound,
   type ZoneShape,
-} from '../../agent/core/zones.ts';
+} from '../../agent/core/tasks/zones.ts';
 
 const at = (latitude: number, longitude: number): MapPoint => ({ latitude, longitude });
 const polygon = (...corners: MapPoint[]): ZoneShape => ({ kind: 'polygon', corners });

@@ -1,15 +1,15 @@
 /** The laws of the design, checked after a step of a simulated pile. Each throws an AssertionError that names its law. */
 import assert from 'node:assert/strict';
-import { freeOf, isWithin } from '../../agent/core/capacity.ts';
-import { explain, explainToRequester, obstaclesOf } from '../../agent/core/explain.ts';
-import { runTimeOf } from '../../agent/core/expected-run.ts';
-import { ALGORITHM_CLASSES } from '../../agent/core/feature.ts';
-import { neededBy } from '../../agent/core/line.ts';
+import { freeOf, isWithin } from '../../agent/core/donors/capacity.ts';
+import { explain, explainToRequester, obstaclesOf } from '../../agent/core/explain/explain.ts';
+import { runTimeOf } from '../../agent/core/feasible/expected-run.ts';
+import { ALGORITHM_CLASSES } from '../../agent/core/algorithms/feature.ts';
+import { neededBy } from '../../agent/core/waiting/line.ts';
 import { reserveSize } from '../../agent/core/pools/pools.ts';
 import { DIMENSIONS, mapVector, vectorOf, type Vector } from '../../agent/core/pools/vector.ts';
 import type { Donor, Lease, Task } from '../../agent/core/state.ts';
-import { instanceOf } from '../../agent/core/requests.ts';
-import { priorityOf } from '../../agent/core/priority.ts';
+import { instanceOf } from '../../agent/core/tasks/requests.ts';
+import { priorityOf } from '../../agent/core/tasks/priority.ts';
 import type { Capacity, ClientId, Demand, DownBody, VehicleId } from '@plugpool/proto';
 import { isAsAsked, isTrusted, OF_DONOR, OF_REQUEST } from './meanings.ts';
 import type { SentBody, SimulatedPile } from './simulated-pile.ts';

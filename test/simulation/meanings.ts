@@ -2,7 +2,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Demand, TaskRequest } from '@plugpool/proto';
 import type { TaskRecord } from '../../agent/core/records.ts';
-import { knownVehicles } from '../../agent/core/known-vehicles.ts';
+import { knownVehicles } from '../../agent/core/donors/known-vehicles.ts';
 import type { Donor } from '../../agent/core/state.ts';
 
 /** Make and fleet as the operator of the simulated pile knows them. */

@@ -16,7 +16,7 @@ import type {
 import { DEFAULT_SETTINGS, type Settings } from '../../agent/core/settings.ts';
 import type { State } from '../../agent/core/state.ts';
 import { nextDueMs, step } from '../../agent/core/step.ts';
-import { deliveryOf } from '../../agent/core/task-end.ts';
+import { deliveryOf } from '../../agent/core/tasks/task-end.ts';
 import {
   BLOB_BYTES_MAX,
   CHUNK_BYTES_MAX,

@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import fc from 'fast-check';
-import { makeBetter } from '../../agent/core/better-board.ts';
-import { Board, isPlaced, type Spot, type Unit } from '../../agent/core/board.ts';
+import { makeBetter } from '../../agent/core/matching/better-board.ts';
+import { Board, isPlaced, type Spot, type Unit } from '../../agent/core/matching/board.ts';
 
 interface Sketch {
   readonly tier?: number;

@@ -3,14 +3,14 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import type { CapacityReport, Demand, StatusEntry, TaskId, Wants } from '@plugpool/proto';
 import { WOULD_RUN_MAX } from '@plugpool/proto';
-import { explain, type Explanation } from '../../agent/core/explain.ts';
+import { explain, type Explanation } from '../../agent/core/explain/explain.ts';
 import { barInWords, probability } from '../../agent/core/explain/figures.ts';
 import {
   EXPLAINED_DONORS_MAX,
   EXPLAINED_LOOKED_AT_MAX,
   WOULD_RUN_SENTENCES_MAX,
 } from '../../agent/core/limits.ts';
-import { rebuildLine } from '../../agent/core/line.ts';
+import { rebuildLine } from '../../agent/core/waiting/line.ts';
 import type { AlgorithmRecord } from '../../agent/core/records.ts';
 import type { Settings } from '../../agent/core/settings.ts';
 import {

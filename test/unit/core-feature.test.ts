@@ -12,8 +12,8 @@ import {
   NO_USE,
   type AlgorithmClass,
   type LearnedUse,
-} from '../../agent/core/feature.ts';
-import { gflopsOf } from '../../agent/core/gpu-models.ts';
+} from '../../agent/core/algorithms/feature.ts';
+import { gflopsOf } from '../../agent/core/algorithms/gpu-models.ts';
 import { DEFAULT_SETTINGS } from '../../agent/core/settings.ts';
 
 const machine = DEFAULT_SETTINGS.referenceMachine;

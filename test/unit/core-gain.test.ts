@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { AlgorithmId, Demand, InstanceId, TaskId } from '@plugpool/proto';
-import type { Choice } from '../../agent/core/feasible.ts';
-import { gainOf } from '../../agent/core/gain.ts';
+import type { Choice } from '../../agent/core/feasible/feasible.ts';
+import { gainOf } from '../../agent/core/matching/gain.ts';
 import { CurveResidual, LEAD_EDGES_MS } from '../../agent/core/dwell/residual.ts';
 import type { Donor, Instance } from '../../agent/core/state.ts';
 

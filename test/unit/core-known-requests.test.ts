@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import type { RequestId, TaskId, VehicleId } from '@plugpool/proto';
-import { KnownRequests } from '../../agent/core/known-requests.ts';
+import { KnownRequests } from '../../agent/core/tasks/known-requests.ts';
 
 const VEHICLE = 'asker' as VehicleId;
 

@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import type { AlgorithmId, Demand, DownBody, LeaseId, TaskId, UpBody, Wants } from '@plugpool/proto';
-import { explain } from '../../agent/core/explain.ts';
-import { knownVehicles } from '../../agent/core/known-vehicles.ts';
+import { explain } from '../../agent/core/explain/explain.ts';
+import { knownVehicles } from '../../agent/core/donors/known-vehicles.ts';
 import { GANGS_TRIED_MAX } from '../../agent/core/limits.ts';
 import {
   bodiesOf,

@@ -5,10 +5,10 @@ import type { VehicleId } from '@plugpool/proto';
 import { DwellModel, DEFAULT_DWELL } from '../../agent/core/dwell/dwell-model.ts';
 import type { Residual } from '../../agent/core/dwell/residual.ts';
 import type { StaySoFar } from '../../agent/core/dwell/stay-so-far.ts';
-import { explain } from '../../agent/core/explain.ts';
-import { choose } from '../../agent/core/feasible.ts';
-import { gainOf } from '../../agent/core/gain.ts';
-import { neededBy } from '../../agent/core/line.ts';
+import { explain } from '../../agent/core/explain/explain.ts';
+import { choose } from '../../agent/core/feasible/feasible.ts';
+import { gainOf } from '../../agent/core/matching/gain.ts';
+import { neededBy } from '../../agent/core/waiting/line.ts';
 import type { Instance } from '../../agent/core/state.ts';
 import { bodiesOf, request, SimulatedPile, type SentBody } from '../simulation/simulated-pile.ts';
 

@@ -5,9 +5,9 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import type { Place } from '@plugpool/proto';
-import type { AlgorithmClass } from '../../agent/core/feature.ts';
+import type { AlgorithmClass } from '../../agent/core/algorithms/feature.ts';
 import { poolsView } from '../../agent/core/pools/view.ts';
-import { classOfAlgorithm } from '../../agent/core/profile.ts';
+import { classOfAlgorithm } from '../../agent/core/algorithms/profile.ts';
 import { checkLaws } from '../simulation/laws.ts';
 import {
   bodiesOf,

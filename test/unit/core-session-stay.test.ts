@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import type { FirmwareEvent } from '@plugpool/firmware-bridge';
-import { staySoFar, stayThatEnded } from '../../agent/core/session-stay.ts';
-import { newSession, transition, type Session } from '../../agent/core/session.ts';
+import { staySoFar, stayThatEnded } from '../../agent/core/sessions/session-stay.ts';
+import { newSession, transition, type Session } from '../../agent/core/sessions/session.ts';
 import { connectorOf, SimulatedPile } from '../simulation/simulated-pile.ts';
 
 type Told = FirmwareEvent extends infer Event

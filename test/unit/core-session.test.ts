@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import type { FirmwareEvent } from '@plugpool/firmware-bridge';
 import type { VehicleId } from '@plugpool/proto';
-import { isVerified, newSession, transition, type Session } from '../../agent/core/session.ts';
+import { isVerified, newSession, transition, type Session } from '../../agent/core/sessions/session.ts';
 import { connectorOf } from '../simulation/simulated-pile.ts';
 
 const connectorId = connectorOf('1');

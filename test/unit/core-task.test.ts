@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import type { RequestId, TaskId, VehicleId } from '@plugpool/proto';
-import { explain } from '../../agent/core/explain.ts';
+import { explain } from '../../agent/core/explain/explain.ts';
 import {
   bodiesOf,
   capacityReport,

@@ -1,7 +1,7 @@
 /** What is looked at to explain one wait: the donors, those first that may lend now, and how the instance stands with each. */
 import type { Now } from '@plugpool/proto';
 import { EXPLAINED_LOOKED_AT_MAX } from '../limits.ts';
-import { neededBy } from '../line.ts';
+import { neededBy } from '../waiting/line.ts';
 import type { Donor, Instance, State } from '../state.ts';
 import { distanceOf } from './nearness.ts';
 import { standingOf, type Standing, type Wait } from './obstacles.ts';

@@ -1,6 +1,6 @@
 /** How far a donor is from running what waits: what passes by itself is nearer than what somebody must do, and that than hardware. Pure. */
 import { assertNever } from '../assert-never.ts';
-import type { Obstacle } from '../feasible.ts';
+import type { Obstacle } from '../feasible/feasible.ts';
 import type { Donor } from '../state.ts';
 
 /** 0 passes with time, 1 takes what somebody does, 2 is what the vehicle is. */

@@ -1,6 +1,6 @@
 /** Each obstacle as a sentence for the operator, with its numbers. */
 import { assertNever } from '../assert-never.ts';
-import type { Obstacle } from '../feasible.ts';
+import type { Obstacle } from '../feasible/feasible.ts';
 import type { Donor } from '../state.ts';
 import { barInWords, lengthInWords, probability, thousands } from './figures.ts';
 import type { Told } from './obstacles.ts';

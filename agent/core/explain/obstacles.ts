@@ -1,7 +1,7 @@
 /** All that stands between an instance that waits and a donor, as far as it can be told. Changes nothing. */
 import type { Now } from '@plugpool/proto';
-import { fit } from '../capacity.ts';
-import { allWhyNotEligible, whyClientForbids, whySessionForbids } from '../donor.ts';
+import { fit } from '../donors/capacity.ts';
+import { allWhyNotEligible, whyClientForbids, whySessionForbids } from '../donors/donor.ts';
 import {
   allowanceObstacle,
   constraintObstacle,
@@ -15,9 +15,9 @@ import {
   triedObstacle,
   trustObstacle,
   type Obstacle,
-} from '../feasible.ts';
-import { gangOf } from '../gang.ts';
-import type { Need, Way } from '../need.ts';
+} from '../feasible/feasible.ts';
+import { gangOf } from '../matching/gang.ts';
+import type { Need, Way } from '../waiting/need.ts';
 import type { Donor, Instance, State } from '../state.ts';
 import { distanceOf } from './nearness.ts';
 import { wayInWords } from './way-words.ts';

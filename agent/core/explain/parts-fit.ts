@@ -1,9 +1,9 @@
 /** Which of the parts that start together would find a place now, and where. */
 import type { Now } from '@plugpool/proto';
-import { freeOf, type Placement } from '../capacity.ts';
-import { DonorSearch } from '../donor-search.ts';
-import { gangOf } from '../gang.ts';
-import type { Need } from '../need.ts';
+import { freeOf, type Placement } from '../donors/capacity.ts';
+import { DonorSearch } from '../matching/donor-search.ts';
+import { gangOf } from '../matching/gang.ts';
+import type { Need } from '../waiting/need.ts';
 import type { Donor, Instance, State } from '../state.ts';
 import { beginTurn } from '../turn.ts';
 

@@ -4,11 +4,11 @@
  * start there more is gained, what fills it better) is left out. Looks at queues, not at who stands in them.
  */
 import type { Now } from '@plugpool/proto';
-import type { Need } from '../need.ts';
+import type { Need } from '../waiting/need.ts';
 import { standing } from '../pools/pools.ts';
-import { compareTurns } from '../rank.ts';
+import { compareTurns } from '../matching/rank.ts';
 import type { Instance, State } from '../state.ts';
-import type { TurnQueue } from '../turn-queue.ts';
+import type { TurnQueue } from '../waiting/turn-queue.ts';
 
 interface Rank {
   readonly priority: number;

@@ -8,13 +8,13 @@
  * Only donors that may lend now count. Whoever plugs in later, and whatever room is made by force, comes on top.
  */
 import type { Capacity, Demand, GpuCapacity, GpuDemand, Now } from '@plugpool/proto';
-import { fit, freeOf } from '../capacity.ts';
-import { graceMsOf } from '../checkpoint-interval.ts';
-import { expectedLeaseMs } from '../expected-run.ts';
-import type { Obstacle } from '../feasible.ts';
-import { leasesOf } from '../lease.ts';
+import { fit, freeOf } from '../donors/capacity.ts';
+import { graceMsOf } from '../leases/checkpoint-interval.ts';
+import { expectedLeaseMs } from '../feasible/expected-run.ts';
+import type { Obstacle } from '../feasible/feasible.ts';
+import { leasesOf } from '../leases/lease.ts';
 import { INSTANCES_PER_DONOR_ESTIMATED_MAX } from '../limits.ts';
-import type { Need, Way } from '../need.ts';
+import type { Need, Way } from '../waiting/need.ts';
 import type { Donor, Lease, State } from '../state.ts';
 import type { Standing, Wait, WayTried } from './obstacles.ts';
 import { countAhead } from './place.ts';

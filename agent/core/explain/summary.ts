@@ -1,5 +1,5 @@
 /** One sentence on a task: why it waits, where it runs, how it ended. */
-import type { Obstacle } from '../feasible.ts';
+import type { Obstacle } from '../feasible/feasible.ts';
 import type { TaskEndRecord } from '../records.ts';
 import type { Lease, Task } from '../state.ts';
 import { thousands } from './figures.ts';

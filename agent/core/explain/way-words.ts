@@ -1,6 +1,6 @@
 /** How the ways to run an instance are told apart, and what they need. */
 import type { Demand } from '@plugpool/proto';
-import type { Way } from '../need.ts';
+import type { Way } from '../waiting/need.ts';
 import { counted, thousands } from './figures.ts';
 
 /** Says what tells this one from the others. */

@@ -1,11 +1,11 @@
 /** What would make an instance that waits run: one sentence for each way in which donors fall short, the nearest first. */
 import type { GpuCapacity } from '@plugpool/proto';
 import { assertNever } from '../assert-never.ts';
-import type { Obstacle } from '../feasible.ts';
-import { runTimeAt } from '../expected-run.ts';
-import { gangOf } from '../gang.ts';
+import type { Obstacle } from '../feasible/feasible.ts';
+import { runTimeAt } from '../feasible/expected-run.ts';
+import { gangOf } from '../matching/gang.ts';
 import { WOULD_RUN_SENTENCES_MAX } from '../limits.ts';
-import type { Need, Way } from '../need.ts';
+import type { Need, Way } from '../waiting/need.ts';
 import type { Donor } from '../state.ts';
 import { barInWords, counted, lengthInWords, thousands } from './figures.ts';
 import { distanceOf, remotenessOf } from './nearness.ts';

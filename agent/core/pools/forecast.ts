@@ -1,6 +1,6 @@
 /** What each class will need, from what was asked: the mean number of everything in use at once, older requests counting less. */
 import type { Demand } from '@plugpool/proto';
-import { ALGORITHM_CLASSES, type AlgorithmClass } from '../feature.ts';
+import { ALGORITHM_CLASSES, type AlgorithmClass } from '../algorithms/feature.ts';
 import { addDemand, mapVector, zero, type Vector } from './vector.ts';
 
 /** Sums of demand × run time, as they weigh at `atMs`: halved with each half-life that passes. */

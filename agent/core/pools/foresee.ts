@@ -1,9 +1,9 @@
 /** An accepted request tells what its class will need: as its program is catalogued, with what the request states otherwise. */
 import type { Demand } from '@plugpool/proto';
-import { candidates } from '../catalogue.ts';
-import { wallMsFor } from '../expected-run.ts';
-import { overridden } from '../need.ts';
-import { classOfAlgorithm, countAsked } from '../profile.ts';
+import { candidates } from '../algorithms/catalogue.ts';
+import { wallMsFor } from '../feasible/expected-run.ts';
+import { overridden } from '../waiting/need.ts';
+import { classOfAlgorithm, countAsked } from '../algorithms/profile.ts';
 import type { Task } from '../state.ts';
 import type { Turn } from '../turn.ts';
 import { offer } from './forecast.ts';

@@ -1,6 +1,6 @@
 /** The plan, the forecast and the last changes as JSON, and back; whatever is damaged is no plan. */
 import type { Now } from '@plugpool/proto';
-import { ALGORITHM_CLASSES, type AlgorithmClass, type LearnedUse } from '../feature.ts';
+import { ALGORITHM_CLASSES, type AlgorithmClass, type LearnedUse } from '../algorithms/feature.ts';
 import { POOL_CHANGES_MAX } from '../limits.ts';
 import { noForecast } from './forecast.ts';
 import { ALL_PPM, remainder, WHOLE_PPM } from './plan.ts';

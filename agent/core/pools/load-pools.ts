@@ -1,6 +1,6 @@
 /** What a start finds of plan, forecast and learned use; what is damaged is left out and said in the first step. */
 import type { Now } from '@plugpool/proto';
-import { loadProfile, profileName } from '../profile.ts';
+import { loadProfile, profileName } from '../algorithms/profile.ts';
 import type { State } from '../state.ts';
 import { poolsFromJson, POOLS_NAME, useFromJson } from './learned.ts';
 

@@ -1,7 +1,7 @@
 /** What an operator may do to sub-pools: give one another size by hand, or plan all of them anew. */
-import { deployAnew } from '../deploy.ts';
+import { deployAnew } from './deploy.ts';
 import type { OperatorAnswer, OperatorCommand } from '../events.ts';
-import type { AlgorithmClass } from '../feature.ts';
+import type { AlgorithmClass } from '../algorithms/feature.ts';
 import { write, type Turn } from '../turn.ts';
 import { poolsToJson, POOLS_NAME } from './learned.ts';
 import { change, reservePpm, type Pools, type SubPool } from './pools.ts';

@@ -5,7 +5,7 @@
  *
  * A plan is fractions and no sizes: sizes follow the whole as vehicles come and go, and always add up to it.
  */
-import type { AlgorithmClass } from '../feature.ts';
+import type { AlgorithmClass } from '../algorithms/feature.ts';
 import { DIMENSIONS, mapVector, type Dimension, type Vector } from './vector.ts';
 
 /** All of a dimension. */

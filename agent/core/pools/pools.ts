@@ -5,7 +5,7 @@
  * one that borrows; what nobody wants anybody may have.
  */
 import type { Capacity, Demand, VehicleId } from '@plugpool/proto';
-import { ALGORITHM_CLASSES, type AlgorithmClass } from '../feature.ts';
+import { ALGORITHM_CLASSES, type AlgorithmClass } from '../algorithms/feature.ts';
 import { POOL_CHANGES_MAX } from '../limits.ts';
 import { noForecast, type Forecast } from './forecast.ts';
 import type { Level } from './monitor.ts';

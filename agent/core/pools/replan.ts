@@ -1,9 +1,9 @@
 /** When a plan is made: at the first algorithm, when the catalogue has a class more or less, and when an operator asks. */
 import type { Demand } from '@plugpool/proto';
-import { deployAnew } from '../deploy.ts';
-import { wallMsFor } from '../expected-run.ts';
-import type { AlgorithmClass } from '../feature.ts';
-import { classOfAlgorithm } from '../profile.ts';
+import { deployAnew } from './deploy.ts';
+import { wallMsFor } from '../feasible/expected-run.ts';
+import type { AlgorithmClass } from '../algorithms/feature.ts';
+import { classOfAlgorithm } from '../algorithms/profile.ts';
 import type { State } from '../state.ts';
 import { log, writeLazily, type Turn } from '../turn.ts';
 import { expectedDemand } from './forecast.ts';

@@ -1,7 +1,7 @@
 /** What an operator sees of the sub-pools, as plain data; docs/cli-json.md is the contract. */
 import type { Now } from '@plugpool/proto';
-import type { AlgorithmClass } from '../feature.ts';
-import { classOfAlgorithm } from '../profile.ts';
+import type { AlgorithmClass } from '../algorithms/feature.ts';
+import { classOfAlgorithm } from '../algorithms/profile.ts';
 import type { State } from '../state.ts';
 import { expectedDemand } from './forecast.ts';
 import type { Level } from './monitor.ts';

@@ -4,8 +4,8 @@
  * A level counts from the step in which it began; a step that leaves it begins again. The timer `pool:<class>` falls due when
  * it has lasted for the window and the sub-pool has rested from its last change.
  */
-import { deployAnew } from '../deploy.ts';
-import type { AlgorithmClass } from '../feature.ts';
+import { deployAnew } from './deploy.ts';
+import type { AlgorithmClass } from '../algorithms/feature.ts';
 import { log, type Turn } from '../turn.ts';
 import { afterDrawing, afterGiving, levelOf, wanted, type Measured } from './monitor.ts';
 import { change, remember, reservePpm, type PoolCause, type Pools, type SubPool } from './pools.ts';

@@ -1,0 +1,220 @@
+/**
+ * A vehicle that may lend.
+ *
+ *   absent ──► announced ⇄ eligible ──► draining ──► gone
+ *
+ * `absent` no `lend` connection, no lease; `announced` it said hello, and something still forbids a grant; `eligible` it may
+ * be granted leases: its session is verified and in a state that lends, its owner's policy allows, its capacity is fresh;
+ * `draining` it must not be granted more, and still holds leases; `gone` the firmware said that it was unplugged.
+ * The phase is derived, never stored: `whyNotEligible` is what moves it.
+ */
+import type { Capacity, Now, VehicleId } from '@plugpool/proto';
+import { clampTo, freeOf, isWithin, NOTHING } from './capacity.ts';
+import { revoke } from '../leases/lease.ts';
+import { isPlugged, isVerified, type Session } from '../sessions/session.ts';
+import type { Donor, Lease, State } from '../state.ts';
+import { staySoFar } from '../sessions/session-stay.ts';
+import { leavingSoon, nextReviewInMs, stayOf } from '../dwell/stay.ts';
+import { log, type Turn } from '../turn.ts';
+
+export type DonorPhase = 'absent' | 'announced' | 'eligible' | 'draining' | 'gone';
+
+/** Why a donor may not be granted anything now; the closed list. */
+export type Ineligible =
+  | 'not_connected'
+  | 'not_plugged'
+  | 'session_unverified'
+  | 'session_not_lending'
+  | 'policy_not_lending'
+  | 'capacity_stale'
+  /** It lends less than its leases take; some are being revoked. */
+  | 'overdrawn'
+  | 'agent_stopping';
+
+export function sessionOf(state: State, vehicleId: VehicleId): Session | undefined {
+  const connectorId = state.connectorOf.get(vehicleId);
+  return connectorId === undefined ? undefined : state.sessions.get(connectorId);
+}
+
+/** The first thing that forbids a grant, or undefined where nothing does. */
+export function whyNotEligible(state: State, donor: Donor, now: Now): Ineligible | undefined {
+  if (state.stopping) return 'agent_stopping';
+  return (
+    whySessionForbids(state, donor, now) ??
+    whyClientForbids(state, donor, now) ??
+    (isWithin(donor.free) ? undefined : 'overdrawn')
+  );
+}
+
+/** Everything that forbids a grant, as far as it can be told. */
+export function allWhyNotEligible(state: State, donor: Donor, now: Now): Ineligible[] {
+  const all = [
+    state.stopping ? ('agent_stopping' as const) : undefined,
+    whySessionForbids(state, donor, now),
+    whyClientForbids(state, donor, now),
+    isWithin(donor.free) ? undefined : ('overdrawn' as const),
+  ];
+  return all.filter((why) => why !== undefined);
+}
+
+/** What the firmware says of it. */
+export function whySessionForbids(state: State, { vehicleId }: Donor, now: Now): Ineligible | undefined {
+  const session = sessionOf(state, vehicleId);
+  if (session === undefined || !isPlugged(session.state)) return 'not_plugged';
+  if (!isVerified(session, now)) return 'session_unverified';
+  return state.settings.lendingStates.includes(session.state) ? undefined : 'session_not_lending';
+}
+
+/** What it says itself. Without, what it lends is what it says it lends. */
+export function whyClientForbids(state: State, donor: Donor, now: Now): Ineligible | undefined {
+  const { clientId, hardware, report, reportedMonoMs } = donor;
+  if (clientId === undefined || hardware === undefined) return 'not_connected';
+  if (report === undefined || now.monoMs - reportedMonoMs > state.settings.capacityStaleMs)
+    return 'capacity_stale';
+  return report.lending && !isPaused(state, donor) ? undefined : 'policy_not_lending';
+}
+
+/** It is plugged in and does not charge, and its owner lends only while it does. */
+function isPaused(state: State, { vehicleId, report }: Donor): boolean {
+  if (report?.chargingOnly !== true) return false;
+  const session = sessionOf(state, vehicleId);
+  return session !== undefined && isPlugged(session.state) && session.state !== 'charging';
+}
+
+export function phaseOf(state: State, donor: Donor, now: Now): DonorPhase {
+  const obstacle = whyNotEligible(state, donor, now);
+  if (obstacle === undefined) return 'eligible';
+  if (donor.leased.size > 0) return 'draining';
+  if (obstacle === 'not_plugged' && donor.clientId === undefined) return 'gone';
+  return donor.clientId === undefined ? 'absent' : 'announced';
+}
+
+/**
+ * Looks at a donor again after anything about it changed: revokes what it may no longer hold, in this very step, and lets it
+ * choose among those who wait where it may hold more.
+ */
+export function refreshDonor(turn: Turn, donor: Donor, plug: 'there' | 'left' = 'there'): void {
+  const { state, now } = turn;
+  donor.free = freeOf(donor.lendable, placementsOf(donor));
+  donor.verdicts = undefined;
+  reviewStay(turn, donor);
+  turn.touchedDonors.add(donor);
+  if (plug === 'left') revokeAll(turn, donor, 'unplugged');
+  else revokeForSession(turn, donor);
+  if (donor.clientId !== undefined) revokeForCapacity(turn, donor);
+  if (whyNotEligible(state, donor, now) === undefined) turn.changedDonors.add(donor);
+}
+
+/** Looks again at how long it will stay, and says when that is to be done again. */
+function reviewStay({ state, now }: Turn, donor: Donor): void {
+  const session = sessionOf(state, donor.vehicleId);
+  const name = `review:${donor.vehicleId}` as const;
+  if (session === undefined || donor.clientId === undefined) return state.timers.clear(name);
+  const stay = staySoFar(session, donor.departureMonoMs, now);
+  const residual = leavingSoon(state.dwell.residual(stay), stay.statedInMs);
+  donor.stay = stayOf(residual, state.settings, now);
+  state.timers.set(name, now.monoMs + nextReviewInMs(stay.elapsedMs));
+}
+
+function revokeForSession(turn: Turn, donor: Donor): void {
+  const { state, now } = turn;
+  const session = sessionOf(state, donor.vehicleId);
+  const unverified = `unverified:${donor.vehicleId}` as const;
+  // The grace is that of the leases held now: a later one must not inherit what is left of it.
+  if (donor.leased.size === 0) return state.timers.clear(unverified);
+  if (session === undefined || isUndecided(session, now)) {
+    if (!state.timers.has(unverified))
+      state.timers.set(unverified, now.monoMs + state.settings.unverifiedGraceMs);
+    return;
+  }
+  state.timers.clear(unverified);
+  if (!isPlugged(session.state)) revokeAll(turn, donor, 'unplugged');
+  else if (!state.settings.lendingStates.includes(session.state))
+    revokeAll(turn, donor, 'session_not_lending');
+  else if (donor.report?.chargingOnly === true && session.state !== 'charging')
+    revokeAll(turn, donor, 'policy_paused');
+}
+
+/**
+ * Not heard is not gone, and `plugged` comes before charging: after a restart or a lost link the firmware says it first of a
+ * vehicle that charges. Leases go on for a grace, then the timer asks again (onUnverifiedTooLong).
+ */
+function isUndecided(session: Session, now: Now): boolean {
+  return !isVerified(session, now) || session.state === 'plugged';
+}
+
+/** The firmware did not say for the whole grace that the vehicle may lend. */
+export function onUnverifiedTooLong(turn: Turn, donor: Donor): void {
+  const session = sessionOf(turn.state, donor.vehicleId);
+  if (session === undefined || !isVerified(session, turn.now)) revokeAll(turn, donor, 'session_unverified');
+  else if (session.state === 'plugged') revokeAll(turn, donor, 'session_not_lending');
+}
+
+/** Newest first, until what remains fits what is lent. */
+function revokeForCapacity(turn: Turn, donor: Donor): void {
+  // Between hello and the first report nothing is known of what it lends: what it holds goes on.
+  if (donor.report === undefined) return;
+  if (!donor.report.lending) {
+    if (keepsSome(donor)) holdDown(turn, donor, NOTHING);
+    return revokeAll(turn, donor, 'policy_paused');
+  }
+  if (isWithin(donor.free)) return;
+  const held = [...donor.leased.values()].reverse();
+  let free = freeOf(
+    donor.lendable,
+    placementsOf(donor, (lease) => lease.phase !== 'revoking'),
+  );
+  for (const instance of held) {
+    if (isWithin(free)) return;
+    if (instance.lease === undefined || instance.lease.phase === 'revoking') continue;
+    revoke(turn, instance, 'capacity_fell');
+    holdDown(turn, donor, donor.lendable);
+    free = freeOf(
+      donor.lendable,
+      placementsOf(donor, (lease) => lease.phase !== 'revoking'),
+    );
+  }
+}
+
+function keepsSome({ leased }: Donor): boolean {
+  return [...leased.values()].some(({ lease }) => lease !== undefined && lease.phase !== 'revoking');
+}
+
+/** Leases would come and go with each report of a donor that changes its mind many times a second. */
+function holdDown({ state, now }: Turn, donor: Donor, to: Capacity): void {
+  donor.heldDown = { untilMonoMs: now.monoMs + state.settings.restMs, to };
+}
+
+export function revokeAll(
+  turn: Turn,
+  donor: Donor,
+  reason: 'unplugged' | 'session_not_lending' | 'session_unverified' | 'policy_paused',
+): void {
+  for (const instance of donor.leased.values())
+    if (instance.lease?.phase !== 'revoking') revoke(turn, instance, reason);
+}
+
+function placementsOf(donor: Donor, counts: (lease: Lease) => boolean = () => true): Lease[] {
+  const placements: Lease[] = [];
+  for (const { lease } of donor.leased.values())
+    if (lease !== undefined && counts(lease)) placements.push(lease);
+  return placements;
+}
+
+/** What the vehicle lends, cut down to what its hardware has, and to what it just took back. */
+export function believe(turn: Turn, donor: Donor, reported: Capacity): Capacity {
+  if (donor.hardware === undefined) return NOTHING;
+  const hardware = {
+    cpuMillicores: donor.hardware.cores * 1000,
+    memoryMib: donor.hardware.memoryMib,
+    gpus: donor.hardware.gpus,
+  };
+  const { capacity, clamped } = clampTo(reported, hardware);
+  if (clamped)
+    log(turn, 'warn', 'reports more than its hardware', { vehicleId: donor.vehicleId, reported, hardware });
+  const { heldDown } = donor;
+  if (heldDown === undefined) return capacity;
+  if (turn.now.monoMs < heldDown.untilMonoMs) return clampTo(capacity, heldDown.to).capacity;
+  donor.heldDown = undefined;
+  return capacity;
+}

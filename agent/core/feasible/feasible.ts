@@ -1,0 +1,256 @@
+/** Whether an instance may run on a donor, with what program and where on it; and if not, every reason. Pure. */
+import type { Now } from '@plugpool/proto';
+import { fit, type Placement, type ShortOf } from '../donors/capacity.ts';
+import { constraintHolds, ownerAllows } from '../constraint/constraints.ts';
+import type { Ineligible } from '../donors/donor.ts';
+import type { Need, Way } from '../waiting/need.ts';
+import { runTimeOf } from './expected-run.ts';
+import type { RunTime } from '../learned/run-time.ts';
+import type { Donor, Instance, State } from '../state.ts';
+import { expectedProgressMs, probabilityToFinish } from '../dwell/stay.ts';
+import { isTrusted } from './trust.ts';
+
+/** A way to run an instance on a donor. */
+export interface Choice {
+  readonly way: Way;
+  readonly placement: Placement;
+  readonly runMs: number;
+  /** P(the donor is there until the run is through). */
+  readonly finishes: number;
+  readonly imageCached: boolean;
+}
+
+/** Why not; the closed list. */
+export type Obstacle =
+  | { readonly test: Ineligible }
+  | { readonly test: 'own_request' }
+  | { readonly test: 'resting'; readonly forMs: number }
+  | { readonly test: 'not_trusted' }
+  | { readonly test: 'constraint_not_met'; readonly constraint: string }
+  | { readonly test: 'owner_constraint_not_met'; readonly constraint: string }
+  | { readonly test: 'algorithm_not_allowed'; readonly algorithm: string }
+  | { readonly test: 'runtime_missing'; readonly runtime: string }
+  | { readonly test: 'donor_resting'; readonly forMs: number }
+  | {
+      readonly test: 'leaving_too_soon';
+      readonly needMs: number;
+      readonly millis: number;
+      readonly barMillis: number;
+    }
+  | { readonly test: 'too_little_progress'; readonly expectMs: number; readonly needMs: number }
+  | { readonly test: 'deadline_too_close'; readonly needMs: number; readonly haveMs: number }
+  | { readonly test: 'waits_for_all'; readonly need: number; readonly have: number }
+  | { readonly test: ShortOf['what']; readonly need: number | string; readonly have: number | string };
+
+/** What forbids this instance, and not necessarily its equals, on a donor that is eligible. */
+export function pairObstacle(instance: Instance, donor: Donor, now: Now): Obstacle | undefined {
+  return ownObstacle(instance, donor) ?? triedObstacle(instance, donor, now);
+}
+
+export function ownObstacle({ task }: Instance, { vehicleId }: Donor): Obstacle | undefined {
+  return vehicleId === task.record.vehicleId ? { test: 'own_request' } : undefined;
+}
+
+/** It failed there a moment ago. */
+export function triedObstacle(instance: Instance, donor: Donor, now: Now): Obstacle | undefined {
+  const restUntilMs = instance.avoided?.get(donor.vehicleId);
+  if (restUntilMs !== undefined && restUntilMs > now.monoMs)
+    return { test: 'resting', forMs: Math.round(restUntilMs - now.monoMs) };
+  return undefined;
+}
+
+/** What forbids this instance, and not necessarily its equals, to run there in the way that was chosen. */
+export function runObstacle(
+  state: State,
+  instance: Instance,
+  donor: Donor,
+  choice: Choice,
+  now: Now,
+): Obstacle | undefined {
+  const { way, finishes } = choice;
+  const needMs = choice.runMs + transferMsOf(state, way, donor);
+  return (
+    ownerObstacle(state, instance, donor, way) ?? deadlineObstacle(instance, way, { needMs, finishes }, now)
+  );
+}
+
+export function ownerObstacle(
+  state: State,
+  instance: Instance,
+  donor: Donor,
+  way: Way,
+): Obstacle | undefined {
+  const constraint = donor.report?.constraint;
+  if (constraint === undefined || ownerAllows(state, constraint, instance, way)) return undefined;
+  return { test: 'owner_constraint_not_met', constraint };
+}
+
+/** `needMs` with the transfer. */
+export function deadlineObstacle(
+  { task }: Instance,
+  { checkpoints }: Way,
+  { needMs, finishes }: { readonly needMs: number; readonly finishes: number },
+  now: Now,
+): Obstacle | undefined {
+  const haveMs = task.deadlineMonoMs - now.monoMs;
+  if (needMs <= haveMs && !(checkpoints && isLikelyLate(finishes, haveMs - needMs))) return undefined;
+  return { test: 'deadline_too_close', needMs: Math.round(needMs), haveMs: Math.round(haveMs) };
+}
+
+/** A run that checkpoints goes on elsewhere when its donor leaves, but that takes time: it may be too late by then. */
+const ELSEWHERE_MS = 30 * 60_000;
+const IN_TIME_MIN = 0.8;
+
+function isLikelyLate(finishes: number, slackMs: number): boolean {
+  return finishes + (1 - finishes) * (1 - Math.exp(-slackMs / ELSEWHERE_MS)) < IN_TIME_MIN;
+}
+
+/**
+ * The best way in which this instance may run there, where `choice` is that of all who need the same: what the owner or the
+ * deadline forbids in that way, another may allow.
+ */
+export function choiceFor(
+  state: State,
+  instance: Instance,
+  need: Need,
+  donor: Donor,
+  choice: Choice,
+  now: Now,
+): Choice | undefined {
+  if (pairObstacle(instance, donor, now) !== undefined) return undefined;
+  if (runObstacle(state, instance, donor, choice, now) === undefined) return choice;
+  let best: Choice | undefined;
+  for (const way of need.ways) {
+    if (way === choice.way) continue;
+    const other = tryWay(state, need, way, donor, now);
+    if (other === undefined || runObstacle(state, instance, donor, other, now) !== undefined) continue;
+    if (best === undefined || isBetter(other, best)) best = other;
+  }
+  return best;
+}
+
+/** The best way to meet `need` there, or undefined. Holds for all who need the same. */
+export function choose(state: State, need: Need, donor: Donor, now: Now): Choice | undefined {
+  if (!mayFit(need, donor) || whyStranger(state, need, donor) !== undefined) return undefined;
+  let best: Choice | undefined;
+  for (const way of need.ways) {
+    const choice = tryWay(state, need, way, donor, now);
+    if (choice !== undefined && (best === undefined || isBetter(choice, best))) best = choice;
+  }
+  return best;
+}
+
+/** Every way to meet `need` there, on each GPU that it could take. */
+export function choicesOn(state: State, need: Need, donor: Donor, now: Now): Choice[] {
+  if (!mayFit(need, donor) || whyStranger(state, need, donor) !== undefined) return [];
+  const { free } = donor;
+  const choices: Choice[] = [];
+  for (const way of need.ways) {
+    const devices = way.demand.gpu === undefined ? [free.gpus] : free.gpus.map((gpu) => [gpu]);
+    for (const gpus of devices) {
+      donor.free = { ...free, gpus };
+      const choice = tryWay(state, need, way, donor, now);
+      if (choice !== undefined) choices.push(choice);
+    }
+    donor.free = free;
+  }
+  return choices;
+}
+
+/** Cheap, and right where it says no. */
+function mayFit({ least }: Need, { free }: Donor): boolean {
+  if (free.cpuMillicores < least.cpuMillicores || free.memoryMib < least.memoryMib) return false;
+  return least.gpuMillis === 0 || free.gpus.some((gpu) => gpu.shareMillis >= least.gpuMillis);
+}
+
+/** What the requester will not have, whatever the program. */
+function whyStranger(state: State, need: Need, donor: Donor): Obstacle | undefined {
+  return trustObstacle(state, need, donor) ?? constraintObstacle(state, need, donor);
+}
+
+export function trustObstacle({ settings }: State, need: Need, donor: Donor): Obstacle | undefined {
+  if (need.trust === undefined || isTrusted(settings, need, donor)) return undefined;
+  return { test: 'not_trusted' };
+}
+
+export function constraintObstacle(state: State, { constraint }: Need, donor: Donor): Obstacle | undefined {
+  if (constraint === undefined || constraintHolds(state, constraint, donor)) return undefined;
+  return { test: 'constraint_not_met', constraint };
+}
+
+function tryWay(state: State, need: Need, way: Way, donor: Donor, now: Now): Choice | undefined {
+  if (runtimeObstacle(way, donor) ?? allowanceObstacle(way, donor) ?? restObstacle(state, way, donor, now))
+    return undefined;
+  const verdict = fit(donor.free, way.demand);
+  if (!verdict.ok) return undefined;
+  const prospect = prospectOf(state, way, donor, now);
+  if (stayObstacle(state, need, way, prospect) !== undefined) return undefined;
+  const imageCached = donor.cachedImages.has(way.algorithm.image.digest);
+  const { run, finishes } = prospect;
+  return { way, placement: verdict.placement, runMs: run.medianMs, finishes, imageCached };
+}
+
+/** How a run that starts now would go. */
+export interface Prospect {
+  readonly donor: Donor;
+  readonly run: RunTime;
+  readonly finishes: number;
+  readonly transferMs: number;
+  readonly now: Now;
+}
+
+export function prospectOf(state: State, way: Way, donor: Donor, now: Now): Prospect {
+  const run = runTimeOf(state, way, donor);
+  const transferMs = transferMsOf(state, way, donor);
+  const finishes = probabilityToFinish(donor.stay, run.quantilesMs, transferMs, now);
+  return { donor, run, finishes, transferMs, now };
+}
+
+/** A run that would be lost must probably end there; one that keeps its state must get on. */
+export function stayObstacle(
+  { settings }: State,
+  need: Need,
+  way: Way,
+  prospect: Prospect,
+): Obstacle | undefined {
+  const { donor, run, finishes, transferMs, now } = prospect;
+  const barMillis = settings.stayBarMillis[need.priority];
+  if (finishes * 1000 >= barMillis) return undefined;
+  if (!way.checkpoints) {
+    const millis = Math.floor(finishes * 1000);
+    return { test: 'leaving_too_soon', needMs: Math.round(run.medianMs), millis, barMillis };
+  }
+  const expectMs = expectedProgressMs(donor.stay, run.medianMs, transferMs, now);
+  if (expectMs >= settings.progressMinMs) return undefined;
+  return { test: 'too_little_progress', expectMs: Math.round(expectMs), needMs: settings.progressMinMs };
+}
+
+export function runtimeObstacle({ algorithm: { runtime } }: Way, donor: Donor): Obstacle | undefined {
+  return donor.runtimes.includes(runtime) ? undefined : { test: 'runtime_missing', runtime };
+}
+
+export function allowanceObstacle({ algorithm }: Way, { report }: Donor): Obstacle | undefined {
+  const allowed = report?.allowedAlgorithms ?? [];
+  if (allowed.length === 0 || allowed.includes(algorithm.id)) return undefined;
+  return { test: 'algorithm_not_allowed', algorithm: algorithm.id };
+}
+
+/** It failed, or was slow, where others were not. After the rest a single task is tried. */
+export function restObstacle(state: State, way: Way, { vehicleId }: Donor, now: Now): Obstacle | undefined {
+  const verdict = state.health.verdict(vehicleId, way.class, now);
+  if (verdict.state !== 'resting') return undefined;
+  return { test: 'donor_resting', forMs: Math.round(verdict.untilMonoMs - now.monoMs) };
+}
+
+/** Until the program runs there: its image may have to be fetched first. */
+function transferMsOf(state: State, { algorithm }: Way, donor: Donor): number {
+  if (donor.cachedImages.has(algorithm.image.digest)) return 0;
+  return algorithm.image.sizeBytes / state.settings.transferBytesPerMs;
+}
+
+/** Preferred demand first, then an image that is already there, then the shorter run. */
+function isBetter(a: Choice, b: Choice): boolean {
+  if (a.way.alternative !== b.way.alternative) return a.way.alternative < b.way.alternative;
+  if (a.imageCached !== b.imageCached) return a.imageCached;
+  return a.runMs < b.runMs;
+}

@@ -1,0 +1,61 @@
+/** What a run had done when its state was last kept: the next attempt goes on from there. */
+import type { Checkpoint } from '@plugpool/proto';
+import { awaitBlob, TOO_MANY_UPLOADS } from '../payloads/blobs.ts';
+import { speedMillisOf } from '../feasible/expected-run.ts';
+import { workMncs } from './ledger.ts';
+import { loseLease } from './lost-lease.ts';
+import { askedMncs } from '../waiting/need.ts';
+import { cpuLimitMs } from './offer.ts';
+import type { Heard } from '../tasks/requests.ts';
+import { holdingOf } from './results.ts';
+import type { Client, Instance, Lease } from '../state.ts';
+import { refuse, type Turn } from '../turn.ts';
+
+export function onCheckpoint(turn: Turn, client: Client, heard: Heard<Checkpoint>): void {
+  const { state } = turn;
+  const { body, correlationId } = heard.envelope;
+  const to = { clientId: client.name.clientId, correlationId };
+  const holding = holdingOf(state, client.name.vehicleId, body.lease);
+  if (holding === undefined) {
+    state.counters.staleMessages += 1;
+    return;
+  }
+  const { instance, lease } = holding;
+  if (lease.checkpointEveryMs === undefined)
+    return refuse(turn, to, [
+      {
+        code: 'not_supported',
+        detail: 'this pile keeps no checkpoints of that program',
+        hint: 'go on without',
+      },
+    ]);
+  if (!heard.blobHeld) {
+    const { envelope, bodyHash } = heard;
+    if (!awaitBlob(turn, client, body.state, { envelope, bodyHash }))
+      refuse(turn, to, [TOO_MANY_UPLOADS], true);
+    return;
+  }
+  keep(turn, instance, lease, body);
+  // It was told to stop, and has kept what it had: there is nothing more to wait for.
+  const { revocation } = lease;
+  if (revocation !== undefined) loseLease(turn, instance, revocation.outcome, revocation.reason);
+}
+
+function keep(turn: Turn, instance: Instance, lease: Lease, { state: blob, used }: Checkpoint): void {
+  const { state, now } = turn;
+  const speedMillis = speedMillisOf(state.donors.get(lease.vehicleId));
+  const didMncs = workMncs(used, {
+    heldMs: now.monoMs - lease.grantedMonoMs,
+    threads: lease.demand.threads,
+    cpuLimitMs: cpuLimitMs(state.settings, lease, speedMillis),
+    speedMillis,
+  });
+  instance.checkpoint = { state: blob, doneMncs: doneMncs(instance, lease, didMncs) };
+  turn.changedInstances.set(instance.instanceId, instance);
+}
+
+/** Never less than before, and never all of it: the rest of the run has still to give a result. */
+function doneMncs({ task, checkpoint }: Instance, lease: Lease, didMncs: number): number {
+  const mostMncs = Math.floor(askedMncs(task, lease.algorithm)) - 1;
+  return Math.max(checkpoint?.doneMncs ?? 0, Math.min(mostMncs, lease.beganAtMncs + didMncs));
+}

@@ -1,0 +1,173 @@
+/** What donors say of their attempts: renewals, declines, results. Only the holder of the live fencing token is heard. */
+import type { Decline, FailureCode, LeaseId, Renewal, Result, Used, VehicleId } from '@plugpool/proto';
+import { awaitBlob, TOO_MANY_UPLOADS } from '../payloads/blobs.ts';
+import { bookingFor, workMncs } from './ledger.ts';
+import { closeLease, renew } from './lease.ts';
+import { speedMillisOf } from '../feasible/expected-run.ts';
+import { learnFromCrash, learnFromResult } from '../learned/learn.ts';
+import { loseLease } from './lost-lease.ts';
+import { cpuLimitMs, heldMsMax } from './offer.ts';
+import { alignPools } from '../pools/replan.ts';
+import { learnFromRun } from '../learned/learn-use.ts';
+import { acceptPart, ranBy } from '../tasks/parts.ts';
+import { instanceOf, type Heard } from '../tasks/requests.ts';
+import type { Client, Instance, Lease, State } from '../state.ts';
+import { endTask } from '../tasks/task-end.ts';
+import { askingClient, log, refuse, send, write, type Turn } from '../turn.ts';
+
+/** Failures that another donor may not have. */
+const DONORS_OWN: ReadonlySet<FailureCode> = new Set<FailureCode>([
+  'image_unavailable',
+  'input_unavailable',
+  'sandbox_unavailable',
+  'runtime_crashed',
+]);
+
+interface Holding {
+  readonly instance: Instance;
+  readonly lease: Lease;
+}
+
+/** The lease, where its token is the live one and that vehicle holds it. */
+export function holdingOf(state: State, vehicleId: VehicleId, id: LeaseId): Holding | undefined {
+  const instance = instanceOf(state, id.instanceId);
+  const lease = instance?.lease;
+  if (instance === undefined || lease === undefined) return undefined;
+  if (lease.fencingToken !== id.fencingToken || lease.vehicleId !== vehicleId) return undefined;
+  return { instance, lease };
+}
+
+export function onRenewal(turn: Turn, client: Client, renewal: Renewal, correlationId: number): void {
+  const { state } = turn;
+  const held: LeaseId[] = [];
+  for (const entry of renewal.held) {
+    const holding = holdingOf(state, client.name.vehicleId, entry.lease);
+    if (holding === undefined) {
+      state.counters.staleMessages += 1;
+      continue;
+    }
+    const { instance, lease } = holding;
+    if (turn.now.monoMs - lease.grantedMonoMs > heldMsMax(turn, lease)) {
+      log(turn, 'warn', 'lease held too long', { ...entry.lease, vehicleId: lease.vehicleId });
+      endAttempt(turn, holding, 'crashed', 'it was held for longer than its limits allow');
+      continue;
+    }
+    held.push(entry.lease);
+    const news = lease.phase === 'granted' || entry.progressPermille > lease.progressPermille;
+    lease.progressPermille = Math.max(lease.progressPermille, entry.progressPermille);
+    renew(turn, instance, lease);
+    if (news) tellProgress(turn, instance, lease);
+  }
+  const { leaseMs } = state.settings;
+  send(turn, client.name.clientId, { kind: 'renewed', held, leaseMs }, correlationId);
+}
+
+function tellProgress(turn: Turn, instance: Instance, lease: Lease): void {
+  const requester = askingClient(turn.state, instance.task.record);
+  if (requester === undefined) return;
+  send(turn, requester.name.clientId, {
+    kind: 'taskUpdate',
+    taskId: instance.task.record.taskId,
+    state: 'running',
+    attempt: instance.attempts,
+    progressPermille: lease.progressPermille,
+    donor: lease.vehicleId,
+    reason: '',
+  });
+}
+
+/** The donor will not run it, or stopped it as it was told to. */
+export function onDecline(turn: Turn, client: Client, decline: Decline): void {
+  const holding = holdingOf(turn.state, client.name.vehicleId, decline.lease);
+  if (holding === undefined) {
+    turn.state.counters.staleMessages += 1;
+    return;
+  }
+  endAttempt(turn, holding, 'declined', decline.reason);
+}
+
+export function onResult(turn: Turn, client: Client, heard: Heard<Result>): void {
+  const { state } = turn;
+  const { body, correlationId } = heard.envelope;
+  const holding = holdingOf(state, client.name.vehicleId, body.lease);
+  if (holding === undefined) {
+    state.counters.staleMessages += 1;
+    return answer(turn, client, body.lease, correlationId, 'lease_void');
+  }
+  const { outcome } = body;
+  if (!outcome.ok && outcome.failure.code === 'revoked')
+    endAttempt(turn, holding, 'departed', outcome.failure.detail);
+  else if (!outcome.ok && DONORS_OWN.has(outcome.failure.code))
+    endAttempt(turn, holding, 'crashed', `${outcome.failure.code}: ${outcome.failure.detail}`);
+  else if (outcome.ok && outcome.output.where === 'blob' && !heard.blobHeld) {
+    // The lease goes on while the bytes are pulled: the donor renews it until the result is acknowledged.
+    const { envelope, bodyHash } = heard;
+    const waits = awaitBlob(turn, client, outcome.output.blob, { envelope, bodyHash });
+    if (!waits) refuse(turn, { clientId: client.name.clientId, correlationId }, [TOO_MANY_UPLOADS], true);
+    return;
+  } else finish(turn, holding, body);
+  answer(turn, client, body.lease, correlationId);
+}
+
+/** A revocation that is under way says how the attempt ends; otherwise what the donor said does. */
+function endAttempt(
+  turn: Turn,
+  { instance, lease }: Holding,
+  outcome: 'declined' | 'departed' | 'crashed',
+  reason: string,
+): void {
+  const { revocation } = lease;
+  if (outcome === 'crashed') learnFromCrash(turn, lease);
+  loseLease(turn, instance, revocation?.outcome ?? outcome, revocation?.reason ?? reason);
+}
+
+function answer(turn: Turn, client: Client, lease: LeaseId, correlationId: number, why?: 'lease_void'): void {
+  send(
+    turn,
+    client.name.clientId,
+    { kind: 'resultAck', lease, accepted: why === undefined, reason: why ?? '' },
+    correlationId,
+  );
+  if (why !== undefined)
+    log(turn, 'warn', 'result refused', { clientId: client.name.clientId, ...lease, reason: why });
+}
+
+/** The one accepted result of its instance: booked, written and delivered in the same transaction. */
+function finish(turn: Turn, { instance, lease }: Holding, result: Result): void {
+  const { outcome, used } = result;
+  if (!outcome.ok) {
+    closeLease(turn, instance, 'failed', outcome.failure.code);
+    // The program's own doing: it would fail the same way anywhere, and nobody is charged for it.
+    return endTask(turn, instance.task, { ...ranBy(lease, used), state: 'failed', failure: outcome.failure });
+  }
+  closeLease(turn, instance, 'completed', '');
+  learnFromResult(turn, instance, lease, used);
+  if (learnFromRun(turn, lease, used)) alignPools(turn);
+  const chargedMncs = chargeFor(turn, lease, used);
+  write(turn, { change: 'book', booking: bookingFor(turn, instance, lease, chargedMncs) });
+  if (instance.task.instances.length > 1)
+    return acceptPart(turn, instance, lease, {
+      output: outcome.output,
+      donor: lease.vehicleId,
+      used,
+      chargedMncs,
+    });
+  endTask(turn, instance.task, {
+    ...ranBy(lease, used),
+    state: 'completed',
+    output: outcome.output,
+    chargedMncs,
+  });
+}
+
+function chargeFor({ state, now }: Turn, lease: Lease, used: Used): number {
+  const speedMillis = speedMillisOf(state.donors.get(lease.vehicleId));
+  const doneMncs = workMncs(used, {
+    heldMs: now.monoMs - lease.grantedMonoMs,
+    threads: lease.demand.threads,
+    cpuLimitMs: cpuLimitMs(state.settings, lease, speedMillis),
+    speedMillis,
+  });
+  // On a fast core the millisecond to which a run is bounded can be more than what is left of the budget.
+  return Math.min(doneMncs, lease.budgetMncs ?? Infinity);
+}

@@ -1,0 +1,72 @@
+/** What the pile's firmware says moves the session of its connector, and so the donor that is plugged in there. */
+import type { FirmwareEvent } from '@plugpool/firmware-bridge';
+import type { VehicleId } from '@plugpool/proto';
+import { departureOf, forgetIdleDonors } from '../connections.ts';
+import { refreshDonor } from '../donors/donor.ts';
+import { CONNECTORS_MAX } from '../limits.ts';
+import { stayThatEnded } from './session-stay.ts';
+import { isPlugged, newSession, transition, type Session } from './session.ts';
+import type { State } from '../state.ts';
+import { donorOf, log, writeLazily, type Turn } from '../turn.ts';
+
+export function onFirmware(turn: Turn, event: FirmwareEvent, staleAfterMs: number): void {
+  const { state, now } = turn;
+  const before = state.sessions.get(event.connectorId);
+  if (before === undefined && state.sessions.size >= CONNECTORS_MAX) {
+    log(turn, 'error', 'connector ignored', {
+      connectorId: event.connectorId,
+      reason: `more than ${CONNECTORS_MAX} connectors`,
+    });
+    return;
+  }
+  const after = transition(before ?? newSession(event.connectorId, staleAfterMs, now), event, now);
+  state.sessions.set(event.connectorId, after);
+  watchSession(state, after);
+  if (before?.state !== after.state || event.kind === 'identity')
+    log(turn, 'info', 'session', {
+      connectorId: event.connectorId,
+      event: event.kind,
+      state: after.state,
+      vehicleId: after.identity?.vehicleId,
+    });
+  if (before !== undefined && !isPlugged(after.state)) learnStay(turn, before);
+  moveVehicle(turn, event, before, after);
+}
+
+/** Nobody is owed a stay: lost with the power, it is one less to learn from. */
+function learnStay(turn: Turn, before: Session): void {
+  const stay = stayThatEnded(before, turn.now);
+  if (stay === undefined) return;
+  turn.state.dwell.learn(stay);
+  writeLazily(turn, { change: 'insertStay', stay });
+}
+
+/** Wakes the agent when the last sample is too old, where the source is not silent by nature. */
+export function watchSession(state: State, { connectorId, heardMonoMs, staleAfterMs }: Session): void {
+  if (staleAfterMs > 0) state.timers.set(`stale:${connectorId}`, heardMonoMs + staleAfterMs + 1);
+}
+
+/** The vehicle that left the connector, and the one that is there now. */
+function moveVehicle(turn: Turn, event: FirmwareEvent, before: Session | undefined, after: Session): void {
+  const { state } = turn;
+  const left = before?.identity?.vehicleId;
+  const here = isPlugged(after.state) ? after.identity?.vehicleId : undefined;
+  if (left !== undefined && left !== here && state.connectorOf.get(left) === after.connectorId) {
+    state.connectorOf.delete(left);
+    lookAgain(turn, left, 'left');
+    forgetIdleDonors(state);
+  }
+  if (here === undefined) return;
+  // A vehicle is at one connector; whoever identified it last is believed. A sample of the connector where it stood before,
+  // and whose unplugging was missed, does not take it back.
+  const at = state.connectorOf.get(here);
+  if (at !== undefined && at !== after.connectorId && event.kind !== 'identity') return;
+  state.connectorOf.set(here, after.connectorId);
+  lookAgain(turn, here, 'there');
+}
+
+function lookAgain(turn: Turn, vehicleId: VehicleId, plug: 'there' | 'left'): void {
+  const donor = donorOf(turn.state, vehicleId);
+  donor.departureMonoMs = departureOf(turn.state, donor);
+  refreshDonor(turn, donor, plug);
+}

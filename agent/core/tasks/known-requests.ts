@@ -1,0 +1,107 @@
+/** What each request id of each vehicle stands for, and which closed one is the oldest. */
+import type { RequestId, TaskId, VehicleId } from '@plugpool/proto';
+import type { Task } from '../state.ts';
+
+export interface OpenRequest {
+  readonly stage: 'open';
+  readonly bodyHash: string;
+  readonly task: Task;
+}
+
+export interface ClosedRequest {
+  readonly stage: 'closed';
+  readonly vehicleId: VehicleId;
+  readonly requestId: RequestId;
+  readonly bodyHash: string;
+  readonly taskId: TaskId;
+  readonly endedWallMs: number;
+}
+
+export type KnownRequest = OpenRequest | ClosedRequest;
+
+export class KnownRequests {
+  /** By vehicle, then by request id; an open one as its task alone, since there are many. */
+  readonly #known = new Map<VehicleId, Map<RequestId, Task | ClosedRequest>>();
+  /**
+   * In the order in which they closed, from `#oldest` on; some were forgotten since. A map alone would do but for its cost: one
+   * that loses its first entry again and again walks over the holes of all that it lost.
+   */
+  #closed: ClosedRequest[] = [];
+  #oldest = 0;
+  #closedCount = 0;
+
+  get closedCount(): number {
+    return this.#closedCount;
+  }
+
+  get(vehicleId: VehicleId, requestId: RequestId): KnownRequest | undefined {
+    const known = this.#known.get(vehicleId)?.get(requestId);
+    return known === undefined ? undefined : asKnown(known);
+  }
+
+  open(task: Task): void {
+    this.#set(task.record.vehicleId, task.record.requestId, task);
+  }
+
+  close(
+    vehicleId: VehicleId,
+    requestId: RequestId,
+    closed: Pick<ClosedRequest, 'bodyHash' | 'taskId' | 'endedWallMs'>,
+  ): void {
+    const { bodyHash, taskId, endedWallMs } = closed;
+    const request: ClosedRequest = { stage: 'closed', vehicleId, requestId, bodyHash, taskId, endedWallMs };
+    this.#set(vehicleId, requestId, request);
+    this.#closed.push(request);
+    this.#closedCount += 1;
+    if (this.#closed.length > 2 * this.#closedCount + 64) this.#dropForgotten();
+  }
+
+  /** What housekeeping forgot stands in the order of closing until it is too much of it. */
+  #dropForgotten(): void {
+    this.#closed = this.#closed.filter((request) => this.#isKnown(request));
+    this.#oldest = 0;
+  }
+
+  forget(request: KnownRequest): void {
+    const { vehicleId, requestId } = request.stage === 'closed' ? request : request.task.record;
+    const ofVehicle = this.#known.get(vehicleId);
+    ofVehicle?.delete(requestId);
+    if (ofVehicle?.size === 0) this.#known.delete(vehicleId);
+    if (request.stage === 'closed') this.#closedCount -= 1;
+  }
+
+  /** Forgets the one that closed first, and returns it. */
+  forgetOldestClosed(): ClosedRequest | undefined {
+    while (this.#oldest < this.#closed.length) {
+      const request = this.#closed[this.#oldest++]!;
+      if (this.#oldest > this.#closed.length / 2) {
+        this.#closed = this.#closed.slice(this.#oldest);
+        this.#oldest = 0;
+      }
+      if (!this.#isKnown(request)) continue;
+      this.forget(request);
+      return request;
+    }
+    return undefined;
+  }
+
+  *all(): Generator<KnownRequest> {
+    for (const ofVehicle of this.#known.values())
+      for (const known of ofVehicle.values()) yield asKnown(known);
+  }
+
+  #set(vehicleId: VehicleId, requestId: RequestId, known: Task | ClosedRequest): void {
+    let ofVehicle = this.#known.get(vehicleId);
+    if (ofVehicle === undefined)
+      this.#known.set(vehicleId, (ofVehicle = new Map<RequestId, Task | ClosedRequest>()));
+    ofVehicle.set(requestId, known);
+  }
+
+  #isKnown(request: ClosedRequest): boolean {
+    return this.#known.get(request.vehicleId)?.get(request.requestId) === request;
+  }
+}
+
+function asKnown(known: Task | ClosedRequest): KnownRequest {
+  return 'stage' in known ? known : { stage: 'open', bodyHash: known.record.bodyHash, task: known };
+}

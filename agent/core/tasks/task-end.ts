@@ -1,0 +1,99 @@
+/** How a task ends, and how its requester gets to know: sent until it is acknowledged. */
+import type { ClientId, Delivery } from '@plugpool/proto';
+import { forgetPayloads } from '../payloads/inline-bytes.ts';
+import { CLOSED_TASKS_MAX } from '../limits.ts';
+import { revokeAtOnce } from '../leases/lease.ts';
+import type { TaskEndRecord, TaskRecord } from '../records.ts';
+import type { State, Task } from '../state.ts';
+import { askingClient, send, write, writeLazily, type Turn } from '../turn.ts';
+
+type Ending = Pick<TaskEndRecord, 'state'> &
+  Partial<Omit<TaskEndRecord, 'state' | 'endedWallMs' | 'attempts'>>;
+
+/** Ends a task that has not ended: stops what still runs, writes the end, tells the requester. */
+export function endTask(turn: Turn, task: Task, ending: Ending): void {
+  const { state, now } = turn;
+  const attempts = task.instances.reduce((sum, instance) => sum + instance.attempts, 0);
+  // Parts whose results were accepted are paid for, whatever became of the others.
+  const chargedMncs = task.instances.reduce((sum, { result }) => sum + (result?.chargedMncs ?? 0), 0);
+  task.end = { chargedMncs, ...ending, endedWallMs: now.wallMs, attempts };
+  for (const instance of task.instances) {
+    state.waiting.remove(instance);
+    turn.newcomers.delete(instance);
+    state.roomMadeFor.delete(instance);
+    state.timers.clear(`rest:${instance.instanceId}`);
+    instance.result = undefined;
+    instance.checkpoint = undefined;
+    if (ending.state === 'cancelled') revokeAtOnce(turn, instance, 'cancelled', 'cancelled');
+    else if (ending.state === 'failed') revokeAtOnce(turn, instance, 'superseded', 'cancelled');
+    else revokeAtOnce(turn, instance, 'deadline_passed', 'expired');
+    turn.changedInstances.set(instance.instanceId, instance);
+  }
+  state.gangs.delete(task);
+  state.deadlines.drop();
+  state.counters[task.end.state] += 1;
+  write(turn, { change: 'endTask', taskId: task.record.taskId, end: task.end });
+  // To the connection that asked, where it is there; else it is owed, and said at its next hello.
+  const client = askingClient(state, task.record);
+  if (client !== undefined) send(turn, client.name.clientId, deliveryOf(task.record, task.end));
+  forgetPayloads(state, task);
+}
+
+/** A task that waits for a program which is no more would wait for ever: its requester is told. */
+export function endOrphan(turn: Turn, task: Task): void {
+  const detail = 'the algorithm was retired or removed by the operator of the pile';
+  endTask(turn, task, {
+    state: 'failed',
+    failure: { code: 'algorithm_unknown', detail, stderrTail: '' },
+  });
+}
+
+/** Says the end of a task again, from what is on disk; nothing where it has not ended. */
+export function deliverAgain(
+  turn: Turn,
+  task: Task,
+  to: { readonly clientId: ClientId; readonly correlationId: number },
+): void {
+  if (task.end === undefined) return;
+  const { clientId, correlationId } = to;
+  turn.effects.recalls.push({ clientId, correlationId, taskId: task.record.taskId });
+}
+
+export function deliveryOf(record: TaskRecord, end: TaskEndRecord): Delivery {
+  return {
+    kind: 'delivery',
+    requestId: record.requestId,
+    taskId: record.taskId,
+    state: end.state,
+    ...(end.output === undefined ? {} : { output: end.output }),
+    ...(end.outputs === undefined ? {} : { outputs: end.outputs }),
+    ...(end.failure === undefined ? {} : { failure: end.failure }),
+    attempts: end.attempts,
+    donor: end.donor ?? '',
+    ...(end.used === undefined ? {} : { used: end.used }),
+    chargedMncs: end.chargedMncs,
+    algorithmId: end.algorithmId ?? '',
+    algorithmVersion: end.algorithmVersion ?? '',
+  };
+}
+
+/** The requester has it: the task leaves memory, its request id stays known. */
+export function closeTask(turn: Turn, task: Task): void {
+  const { state } = turn;
+  if (task.end === undefined) return;
+  writeLazily(turn, { change: 'taskDelivered', taskId: task.record.taskId });
+  forgetOpen(state, task);
+  const { vehicleId, requestId, taskId, bodyHash } = task.record;
+  state.requests.close(vehicleId, requestId, { bodyHash, taskId, endedWallMs: task.end.endedWallMs });
+  if (state.requests.closedCount <= CLOSED_TASKS_MAX) return;
+  const oldest = state.requests.forgetOldestClosed();
+  if (oldest !== undefined) writeLazily(turn, { change: 'forgetTasks', taskIds: [oldest.taskId] });
+}
+
+export function forgetOpen(state: State, task: Task): void {
+  const { taskId, vehicleId } = task.record;
+  state.tasks.delete(taskId);
+  const ofVehicle = state.openTasksOf.get(vehicleId);
+  ofVehicle?.delete(taskId);
+  if (ofVehicle?.size === 0) state.openTasksOf.delete(vehicleId);
+}

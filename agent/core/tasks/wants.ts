@@ -1,0 +1,87 @@
+/** What is wrong with what a request wants, beside program, input and deadline: every reason at once. Pure. */
+import type { Reason, VehicleId, Wants } from '@plugpool/proto';
+import { fit, type ShortOf } from '../donors/capacity.ts';
+import { kindOf } from '../donors/known-vehicles.ts';
+import { overridden } from '../waiting/need.ts';
+import type { AlgorithmRecord } from '../records.ts';
+import type { State } from '../state.ts';
+import { zoneOf } from './zones.ts';
+
+export function whyUnwanted(
+  state: State,
+  vehicleId: VehicleId,
+  wants: Wants,
+  algorithms: readonly AlgorithmRecord[],
+): Reason[] {
+  return [
+    ...wrongZone(state, wants),
+    ...wrongConstraint(state, wants),
+    ...wrongFleet(state, vehicleId, wants),
+    ...overBudget(wants, algorithms),
+  ];
+}
+
+/** A request for another zone is that of another pile. */
+function wrongZone({ settings }: State, { place }: Wants): Reason[] {
+  const found = zoneOf(place, settings);
+  return found.ok ? [] : [found.reason];
+}
+
+function wrongConstraint(state: State, { constraint }: Wants): Reason[] {
+  if (constraint === undefined) return [];
+  const compiled = state.constraints.compile(constraint, 'donor');
+  return compiled.ok ? [] : [{ code: 'constraint_invalid', detail: compiled.why, hint: compiled.hint }];
+}
+
+/** Only the operator's word makes a vehicle one of a fleet. */
+function wrongFleet(state: State, vehicleId: VehicleId, { payer, trust }: Wants): Reason[] {
+  const { fleet } = kindOf(state.settings.vehicles, vehicleId);
+  const reasons: Reason[] = [];
+  if (payer !== undefined && payer !== vehicleId && (fleet === '' || payer !== fleet))
+    reasons.push({
+      code: 'payer_not_allowed',
+      detail: `${vehicleId} may not let ${payer} pay${fleet === '' ? '' : `; it is of the fleet ${fleet}`}`,
+      hint: 'pay yourself, or ask the operator to name your fleet in `vehicles` of the configuration',
+    });
+  if (trust?.whom === 'fleet' && fleet === '')
+    reasons.push({
+      code: 'fleet_unknown',
+      detail: `the pile knows no fleet of ${vehicleId}, so that no donor would be in it`,
+      hint: 'ask the operator to name your fleet in `vehicles` of the configuration, or trust makes by name',
+    });
+  return reasons;
+}
+
+/** By what the cheapest program is expected to take for all parts. */
+function overBudget(
+  { budgetMncs, demand, instances = 1 }: Wants,
+  algorithms: readonly AlgorithmRecord[],
+): Reason[] {
+  if (budgetMncs === undefined || algorithms.length === 0) return [];
+  const leastMncs = Math.min(...algorithms.map(({ workCoreS }) => demand?.workMncs ?? workCoreS * 1000));
+  const expectedMncs = Math.ceil(leastMncs * instances);
+  if (expectedMncs <= budgetMncs) return [];
+  return [
+    {
+      code: 'over_budget',
+      detail: `it is expected to take ${expectedMncs / 1000} normalised core-seconds, the budget is ${budgetMncs / 1000}`,
+      hint: 'raise the budget, or ask for fewer instances',
+    },
+  ];
+}
+
+/** Undefined where some alternative fits the largest donor there could be; else what each alternative is short of. */
+export function neverFits(
+  state: State,
+  algorithms: readonly AlgorithmRecord[],
+  wants: Wants | undefined,
+): ShortOf[] | undefined {
+  const shortOf: ShortOf[] = [];
+  for (const algorithm of algorithms)
+    for (const demand of overridden(algorithm.demands, wants?.demand)) {
+      const verdict = fit(state.settings.largestDonor, demand);
+      if (verdict.ok) return undefined;
+      shortOf.push(...verdict.shortOf);
+    }
+  return shortOf;
+}

@@ -1,0 +1,146 @@
+/**
+ * What one instance of a request needs, in each of the ways that its selector and its overrides allow. Requests that need the
+ * same share one `Need`, and with it every verdict about a donor.
+ */
+import type { Demand, DemandOverride, Trust, Wants } from '@plugpool/proto';
+import { candidates } from '../algorithms/catalogue.ts';
+import type { AlgorithmClass } from '../algorithms/feature.ts';
+import { kindOf } from '../donors/known-vehicles.ts';
+import { priorityOf, type Priority } from '../tasks/priority.ts';
+import { classOfAlgorithm } from '../algorithms/profile.ts';
+import type { AlgorithmRecord } from '../records.ts';
+import type { Instance, State, Task } from '../state.ts';
+
+/** One program with one of its demands. */
+export interface Way {
+  readonly algorithm: AlgorithmRecord;
+  readonly demand: Demand;
+  /** 0: the algorithm's preferred demand. */
+  readonly alternative: number;
+  /** What is left to do, in milli-normalised-core-seconds. */
+  readonly workMncs: number;
+  readonly class: AlgorithmClass;
+  /** What was done of it is not lost with its donor. */
+  readonly checkpoints: boolean;
+}
+
+export interface Need {
+  readonly key: string;
+  readonly ways: readonly Way[];
+  /** In each dimension the least that any way takes: a donor with less is not looked at any closer. */
+  readonly least: { readonly cpuMillicores: number; readonly memoryMib: number; readonly gpuMillis: number };
+  readonly priority: Priority;
+  readonly constraint?: string;
+  readonly trust?: Trust;
+  /** The requester's fleet, where the trust is in it. */
+  readonly fleet?: string;
+}
+
+/** The same for all instances that need the same. */
+export function needKey(state: State, instance: Instance): string {
+  const { selector, wants } = instance.task.record;
+  const program =
+    selector.by === 'type' ? selector.type : `=${selector.algorithmId}@${selector.version ?? ''}`;
+  const done = instance.checkpoint === undefined ? '' : `+${workClass(instance.checkpoint.doneMncs)}`;
+  if (wants === undefined) return `${program}${done}`;
+  return `${program}${done}|${wantsKey(state, instance, wants)}`;
+}
+
+function wantsKey(state: State, { task }: Instance, wants: Wants): string {
+  const { demand, trust, constraint } = wants;
+  const fleet =
+    trust?.whom === 'fleet' ? kindOf(state.settings.vehicles, task.record.vehicleId).fleet : undefined;
+  return JSON.stringify([
+    priorityOf(wants, state.settings),
+    demand === undefined ? 0 : demandKey(demand),
+    trust ?? 0,
+    fleet ?? 0,
+    constraint ?? '',
+  ]);
+}
+
+/** Who states no work needs what the algorithm is said to, which is not the same as any that is stated. */
+function demandKey({ workMncs, ...rest }: DemandOverride): unknown {
+  return workMncs === undefined ? rest : { ...rest, workClass: workClass(workMncs) };
+}
+
+export function needOf(state: State, instance: Instance, key: string): Need {
+  const { selector, wants, vehicleId } = instance.task.record;
+  const ways = candidates(state, selector).flatMap((algorithm) => waysOf(state, algorithm, instance));
+  const least = {
+    cpuMillicores: leastOf(ways, (demand) => demand.cpuMillicores),
+    memoryMib: leastOf(ways, (demand) => demand.memoryMib),
+    gpuMillis: leastOf(ways, (demand) => demand.gpu?.shareMillis ?? 0),
+  };
+  const trust = wants?.trust;
+  return {
+    key,
+    ways,
+    least,
+    priority: priorityOf(wants, state.settings),
+    ...(wants?.constraint === undefined ? {} : { constraint: wants.constraint }),
+    ...(trust === undefined ? {} : { trust }),
+    ...(trust?.whom === 'fleet' ? { fleet: kindOf(state.settings.vehicles, vehicleId).fleet } : {}),
+  };
+}
+
+function leastOf(ways: readonly Way[], of: (demand: Demand) => number): number {
+  return ways.reduce((least, { demand }) => Math.min(least, of(demand)), Infinity);
+}
+
+function waysOf(state: State, algorithm: AlgorithmRecord, instance: Instance): Way[] {
+  const override = instance.task.record.wants?.demand;
+  const workMncs = leftMncs(instance, algorithm);
+  return overridden(algorithm.demands, override).map((demand, alternative) => ({
+    algorithm,
+    demand,
+    alternative,
+    workMncs,
+    class: classOfAlgorithm(state, algorithm),
+    checkpoints: state.settings.checkpoints && algorithm.checkpoints === true,
+  }));
+}
+
+/** As the catalogue has it; of what differs from request to request, rounded up to its class. */
+function leftMncs({ task, checkpoint }: Instance, algorithm: AlgorithmRecord): number {
+  const asked = askedMncs(task, algorithm);
+  if (checkpoint === undefined && task.record.wants?.demand?.workMncs === undefined)
+    return Math.max(1, asked);
+  return workOfClass(workClass(Math.max(1, asked - (checkpoint?.doneMncs ?? 0))));
+}
+
+/** Of one instance, before anything of it was done. */
+export function askedMncs({ record }: Task, algorithm: AlgorithmRecord): number {
+  return record.wants?.demand?.workMncs ?? algorithm.workCoreS * 1000;
+}
+
+/** An override of the GPU is of those alternatives that have one; where none has, it gives one to the preferred. */
+export function overridden(
+  demands: readonly Demand[],
+  override: DemandOverride | undefined,
+): readonly Demand[] {
+  if (override === undefined) return demands;
+  const { gpu, workMncs: _work, ...rest } = override;
+  const someHasGpu = demands.some((demand) => demand.gpu !== undefined);
+  return demands.map((demand, alternative) => {
+    const base = { ...demand, ...rest };
+    const takesGpu = gpu !== undefined && (demand.gpu !== undefined || (!someHasGpu && alternative === 0));
+    if (!takesGpu) return base;
+    if (gpu.shareMillis === 0) {
+      const { gpu: _none, ...without } = base;
+      return without;
+    }
+    return { ...base, gpu: { shareMillis: 0, vramMib: 0, ...demand.gpu, ...gpu } };
+  });
+}
+
+/** Work is compared in steps of a fifth: what differs by less shares its verdicts. */
+const CLASSES_PER_DOUBLING = 4;
+
+function workClass(workMncs: number): number {
+  return workMncs <= 1 ? 0 : Math.ceil(Math.log2(workMncs) * CLASSES_PER_DOUBLING - 1e-9);
+}
+
+function workOfClass(cls: number): number {
+  return 2 ** (cls / CLASSES_PER_DOUBLING);
+}
