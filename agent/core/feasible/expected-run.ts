@@ -24,19 +24,19 @@ export function wallMsFor(workMncs: number, demand: Demand, speedMillis: number)
 export function runTimeOf(state: State, way: Way, donor: Donor): RunTime {
   const estimateMs = wallMsFor(way.workMncs, way.demand, speedMillisOf(donor));
   const slowness = state.health.slowness(donor.vehicleId, way.class);
-  const quantilesMs = state.runTimes.settledRatios(keyOf(way)).map((ratio) => ratio * estimateMs * slowness);
+  const quantilesMs = state.runTimes.settledRatios(way.key).map((ratio) => ratio * estimateMs * slowness);
   return { medianMs: quantilesMs[2] ?? estimateMs, quantilesMs };
 }
 
 /** The shortest that a run of that way may take on a core of that speed, of the five points that are reckoned with. */
 export function shortestRunMs(state: State, way: Way, speedMillis: number): number {
-  const [shortest = 1] = state.runTimes.settledRatios(keyOf(way));
+  const [shortest = 1] = state.runTimes.settledRatios(way.key);
   return shortest * wallMsFor(way.workMncs, way.demand, speedMillis);
 }
 
 /** The median on a core of that speed, of which nothing else is known. */
 export function runTimeAt(state: State, way: Way, speedMillis: number): number {
-  const [, , median = 1] = state.runTimes.settledRatios(keyOf(way));
+  const [, , median = 1] = state.runTimes.settledRatios(way.key);
   return median * wallMsFor(way.workMncs, way.demand, speedMillis);
 }
 
@@ -46,8 +46,4 @@ export function expectedLeaseMs(state: State, lease: Lease, donor: Donor): numbe
   const [, , median = 1] = state.runTimes.settledRatios(algorithmKey(algorithm.id, algorithm.version));
   const slowness = state.health.slowness(donor.vehicleId, pool);
   return median * slowness * wallMsFor(workMncs, demand, speedMillisOf(donor));
-}
-
-function keyOf({ algorithm }: Way): string {
-  return algorithmKey(algorithm.id, algorithm.version);
 }

@@ -55,14 +55,20 @@ const SLOWNESS_MAX = 100;
 
 export class Health {
   readonly #settings: HealthSettings;
-  readonly #records = new Map<string, HealthRecord>();
+  /** Asked at every match: no key is put together for it. */
+  readonly #records: Readonly<Record<AlgorithmClass, Map<VehicleId, HealthRecord>>> = {
+    cpu: new Map(),
+    gpu: new Map(),
+    memory: new Map(),
+  };
 
   constructor(settings: HealthSettings) {
     this.#settings = settings;
   }
 
   get size(): number {
-    return this.#records.size;
+    const { cpu, gpu, memory } = this.#records;
+    return cpu.size + gpu.size + memory.size;
   }
 
   learn(vehicleId: VehicleId, of: AlgorithmClass, outcome: HealthOutcome, now: Now): void {
@@ -82,13 +88,13 @@ export class Health {
 
   /** A task was granted to it: where that is the spot check, no second one is tried before the first has ended. */
   granted(vehicleId: VehicleId, of: AlgorithmClass, now: Now): void {
-    const record = this.#records.get(keyOf(vehicleId, of));
+    const record = this.#records[of].get(vehicleId);
     if (record === undefined || this.verdict(vehicleId, of, now).state !== 'spotCheck') return;
     record.phase = { is: 'checking', untilMonoMs: now.monoMs + this.#restMs(record) };
   }
 
   verdict(vehicleId: VehicleId, of: AlgorithmClass, now: Now): HealthVerdict {
-    const phase = this.#records.get(keyOf(vehicleId, of))?.phase;
+    const phase = this.#records[of].get(vehicleId)?.phase;
     if (phase === undefined || phase.is === 'well') return WELL;
     const { untilMonoMs } = phase;
     return untilMonoMs > now.monoMs ? { state: 'resting', untilMonoMs } : { state: 'spotCheck' };
@@ -96,7 +102,7 @@ export class Health {
 
   /** By what factor its runs take longer than expected; 1 where it is as fast as it says, or nothing is known. */
   slowness(vehicleId: VehicleId, of: AlgorithmClass): number {
-    const record = this.#records.get(keyOf(vehicleId, of));
+    const record = this.#records[of].get(vehicleId);
     if (record === undefined) return 1;
     return Math.max(1, Math.exp((record.logSlowness * record.weight) / (record.weight + PRIOR_RUNS)));
   }
@@ -118,22 +124,24 @@ export class Health {
 
   /** Faded to now, and the last in the order of forgetting. */
   #recordFor(vehicleId: VehicleId, of: AlgorithmClass, now: Now): HealthRecord {
-    const key = keyOf(vehicleId, of);
-    let record = this.#records.get(key);
+    const records = this.#records[of];
+    let record = records.get(vehicleId);
     if (record === undefined) {
-      if (this.#records.size >= HEALTH_RECORDS_MAX) this.#forgetOldest();
+      if (this.size >= HEALTH_RECORDS_MAX) this.#forgetOldest();
       record = newRecord(now);
     } else {
-      this.#records.delete(key);
+      records.delete(vehicleId);
       fade(record, now, this.#settings.healthHalfLifeMs);
     }
-    this.#records.set(key, record);
+    records.set(vehicleId, record);
     return record;
   }
 
   #forgetOldest(): void {
-    const [oldest] = this.#records.keys();
-    if (oldest !== undefined) this.#records.delete(oldest);
+    const { cpu, gpu, memory } = this.#records;
+    const most = [cpu, gpu, memory].reduce((a, b) => (b.size > a.size ? b : a));
+    const [oldest] = most.keys();
+    if (oldest !== undefined) most.delete(oldest);
   }
 }
 
@@ -159,8 +167,4 @@ function restore(record: HealthRecord): void {
   record.phase = { is: 'well' };
   record.faults = 0;
   record.rests = Math.max(0, record.rests - 1);
-}
-
-function keyOf(vehicleId: VehicleId, of: AlgorithmClass): string {
-  return `${vehicleId}/${of}`;
 }

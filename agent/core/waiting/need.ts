@@ -3,6 +3,7 @@
  * same share one `Need`, and with it every verdict about a donor.
  */
 import type { Demand, DemandOverride, Trust, Wants } from '@plugpool/proto';
+import { algorithmKey } from '../algorithms/algorithm-key.ts';
 import { candidates } from '../algorithms/catalogue.ts';
 import type { AlgorithmClass } from '../algorithms/feature.ts';
 import { kindOf } from '../donors/known-vehicles.ts';
@@ -14,6 +15,8 @@ import type { Instance, State, Task } from '../state.ts';
 /** One program with one of its demands. */
 export interface Way {
   readonly algorithm: AlgorithmRecord;
+  /** Of the algorithm. */
+  readonly key: string;
   readonly demand: Demand;
   /** 0: the algorithm's preferred demand. */
   readonly alternative: number;
@@ -93,6 +96,7 @@ function waysOf(state: State, algorithm: AlgorithmRecord, instance: Instance): W
   const workMncs = leftMncs(instance, algorithm);
   return overridden(algorithm.demands, override).map((demand, alternative) => ({
     algorithm,
+    key: algorithmKey(algorithm.id, algorithm.version),
     demand,
     alternative,
     workMncs,
