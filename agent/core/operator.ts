@@ -1,6 +1,5 @@
 /** What an operator may change: cancel a task; add, retire, remove an algorithm; sub-pools (pools/operate.ts). */
 import type { AlgorithmId } from '@plugpool/proto';
-import { fit } from './donors/capacity.ts';
 import { rebuildLine } from './waiting/line.ts';
 import { candidates } from './algorithms/catalogue.ts';
 import { deployAnew } from './pools/deploy.ts';
@@ -12,6 +11,7 @@ import { forgetProfile } from './learned/learn-use.ts';
 import type { AlgorithmRecord } from './records.ts';
 import { algorithmKey } from './algorithms/algorithm-key.ts';
 import type { State } from './state.ts';
+import { shortagesInWords, shortagesOf } from './tasks/never-feasible.ts';
 import { endOrphan, endTask } from './tasks/task-end.ts';
 import { assertNever } from './assert-never.ts';
 import { log, write, type Turn } from './turn.ts';
@@ -79,17 +79,12 @@ function addAlgorithm(turn: Turn, added: Omit<AlgorithmRecord, 'state' | 'addedW
       `${state.algorithms.size} are catalogued`,
       'remove some that are not used',
     );
-  const tooLarge = added.demands.flatMap((demand) => {
-    const verdict = fit(state.settings.largestDonor, demand);
-    return verdict.ok
-      ? []
-      : verdict.shortOf.map((s) => `${s.what} needs ${s.need}, the largest vehicle has ${s.have}`);
-  });
+  const tooLarge = added.demands.flatMap((demand) => shortagesOf(state, demand));
   if (tooLarge.length > 0)
     return no(
       'never_feasible',
-      tooLarge.join('; '),
-      'lower the demand, or raise largestDonor in the configuration',
+      shortagesInWords(tooLarge),
+      'lower the demand, or raise policy.largestDonor in the configuration',
     );
   const algorithm: AlgorithmRecord = { ...added, state: 'active', addedWallMs: now.wallMs };
   state.algorithms.set(key, algorithm);

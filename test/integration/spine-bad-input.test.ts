@@ -231,7 +231,7 @@ test('a demand that no vehicle could ever meet is refused when it is added, and 
   const needs = { memoryMib: 256 * 1024 };
   await assert.rejects(addProgram(large, 'hungry', modules.copiesStdin(), needs), {
     code: 'never_feasible',
-    message: 'memory needs 262144, the largest vehicle has 131072',
+    message: 'memory needs 262,144 MiB, the largest vehicle has 131,072',
   });
   await addProgram(large, 'hungry', modules.copiesStdin(), { memoryMib: 64 * 1024 });
   await large.requester.close();
@@ -242,7 +242,7 @@ test('a demand that no vehicle could ever meet is refused when it is added, and 
   await assert.rejects(small.requester.request({ algorithm: 'hungry' }), {
     code: 'never_feasible',
     retryable: false,
-    message: /memory needs 65536, at most 8192/,
+    message: /memory needs 65,536 MiB, the largest vehicle has 8,192/,
   });
   assertLogged(small, 'refused', { clientId: clientIdOf(small), reasons: ['never_feasible'] });
   await assertServes(small);

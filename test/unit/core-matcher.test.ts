@@ -535,6 +535,7 @@ const REFUSED: readonly [what: string, algorithm: string, wants: Wants, code: st
   ['a constraint that does not parse', 'sum', { constraint: 'donor.cores >' }, 'constraint_invalid'],
   ['a constraint that is no question', 'sum', { constraint: 'donor.cores + 1' }, 'constraint_invalid'],
   ['a demand above any donor', 'sum', { demand: { memoryMib: 1e7 } }, 'never_feasible'],
+  ['work that no donor could end in time', 'sum', { demand: { workMncs: 1e11 } }, 'never_feasible'],
 ];
 
 for (const [what, algorithm, wants, code] of REFUSED)
@@ -550,6 +551,20 @@ for (const [what, algorithm, wants, code] of REFUSED)
     assert.equal(pile.disk.tasks.size + pile.disk.instances.size + pile.state.tasks.size, 0);
     assert.equal(pile.state.waiting.size, 0);
   });
+
+test('what is too large and what is too long is said in numbers with their units', () => {
+  const pile = pileWith('donor');
+  const detailOf = (id: string, demand: Wants['demand']): string | undefined =>
+    bodiesOf(ask(pile, id, 'sum', { demand }), 'refused')[0]?.reasons[0]?.detail;
+  assert.equal(
+    detailOf('large', { cpuMillicores: 99_999, memoryMib: 1e7 }),
+    'no vehicle could ever run it: cpu needs 99,999 millicores, the largest vehicle has 32,000; memory needs 10,000,000 MiB, the largest vehicle has 131,072',
+  );
+  assert.match(
+    detailOf('long', { workMncs: 1e11 }) ?? '',
+    /^no vehicle could ever be through in time: it runs for at least \d+ h \d+ min, the deadline is in 24 h 0 min$/,
+  );
+});
 
 test('everything that is wrong with a request is said at once', () => {
   const pile = pileWith('donor');

@@ -333,6 +333,17 @@ test('an agent that stops keeps its forecast, and time without an agent counts',
   assert.ok(Math.abs(after - before / 2) < before / 100, `${before} became ${after}`);
 });
 
+test('work beyond the deadline is not forecast: nobody draws a sub-pool to its class by stating more', () => {
+  const expected = (workMncs: number, deadlineMs: number): number => {
+    const pile = pileOfTwo({ poolHalfLifeMs: 3_600_000 });
+    pile.say('asker.ask-1', request('r1', 'sum', { deadlineMs, wants: { demand: { workMncs } } }));
+    const time = { nowMs: pile.nowMs, halfLifeMs: 3_600_000 };
+    return expectedDemand(pile.state.pools.forecast, time).cpu.cpuMillicores;
+  };
+  assert.equal(expected(1.2e7, 600_000), expected(9e6, 600_000));
+  assert.ok(expected(9e6, 600_000) > expected(3e5, 600_000));
+});
+
 test('an algorithm that is catalogued again with another demand is learned anew', () => {
   const pile = newPile();
   pile.addAlgorithm('guess', [{ cpuMillicores: 500, memoryMib: 6000 }]);

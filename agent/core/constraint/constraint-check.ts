@@ -118,7 +118,8 @@ function noField(node: ASTNode, field: string, side: Side): Fault {
   const nearest = nearestName(field, known);
   const hint =
     nearest === undefined ? `the fields are ${known.join(', ')}` : `did you mean ${side}.${nearest}?`;
-  return fault(node, { why: `${side} has no field ${field}`, hint });
+  // Where the field stands, and not what it is of.
+  return { why: `${side} has no field ${field}`, hint, at: node.end - field.length };
 }
 
 function callFault(node: ASTNode & { readonly op: 'call' }, side: Side): Fault | undefined {

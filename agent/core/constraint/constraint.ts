@@ -102,7 +102,8 @@ function faultOfError(error: unknown, over: Side): Omit<Fault, 'at'> & { at?: nu
     error.code === 'no_such_overload'
       ? 'both sides must be of one type; a number with a fraction is compared with 1.0, not with 1'
       : example;
-  return { ...at, why: error.summary, hint };
+  const why = error.summary.endsWith('EOF') ? 'it ends too soon' : error.summary;
+  return { ...at, why, hint };
 }
 
 /** Without a TextEncoder, which would copy the text. */

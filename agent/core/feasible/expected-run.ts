@@ -29,7 +29,11 @@ export function runTimeOf(state: State, way: Way, donor: Donor): RunTime {
 }
 
 /** The shortest that a run of that way may take on a core of that speed, of the five points that are reckoned with. */
-export function shortestRunMs(state: State, way: Way, speedMillis: number): number {
+export function shortestRunMs(
+  state: State,
+  way: Pick<Way, 'key' | 'workMncs' | 'demand'>,
+  speedMillis: number,
+): number {
   const [shortest = 1] = state.runTimes.settledRatios(way.key);
   return shortest * wallMsFor(way.workMncs, way.demand, speedMillis);
 }

@@ -17,7 +17,9 @@ export function foresee({ state, now }: Turn, { record, instances }: Task): void
   const override = record.wants?.demand;
   const [demand] = overridden(algorithm.demands, override) as readonly [Demand, ...Demand[]];
   const workMncs = override?.workMncs ?? algorithm.workCoreS * 1000;
-  const runMs = wallMsFor(workMncs, demand, 1000) * instances.length;
+  // No run goes on beyond its deadline: who states more work than fits before it moves no sub-pool by the rest.
+  const longestMs = Math.max(0, record.deadlineWallMs - record.acceptedWallMs);
+  const runMs = Math.min(wallMsFor(workMncs, demand, 1000), longestMs) * instances.length;
   const load = state.pools.forecast[classOfAlgorithm(state, algorithm)];
   offer(load, { demand, runMs }, { nowMs: now.monoMs, halfLifeMs: state.settings.poolHalfLifeMs });
 }

@@ -16,11 +16,13 @@ import { INLINE_BYTES_PER_VEHICLE_MAX, INLINE_BYTES_TOTAL_MAX } from '../limits.
 import type { TaskRecord } from '../records.ts';
 import type { KnownRequest } from './known-requests.ts';
 import type { Client, Instance, State, Task } from '../state.ts';
+import { lengthInWords } from '../explain/figures.ts';
 import { watchGang } from '../matching/gang.ts';
 import { foresee } from '../pools/foresee.ts';
 import { countInline, inlineBytesOf } from '../payloads/inline-bytes.ts';
 import { deliverAgain } from './task-end.ts';
-import { neverFits, whyUnwanted } from './wants.ts';
+import { whyNever } from './never-feasible.ts';
+import { whyUnwanted } from './wants.ts';
 import { log, queue, refuse, send, write, type Turn } from '../turn.ts';
 
 export interface Heard<Body> {
@@ -83,21 +85,13 @@ function whyRefused(state: State, vehicleId: VehicleId, body: TaskRequest): Reas
   const reasons: Reason[] = [];
   const algorithms = candidates(state, body.selector);
   if (algorithms.length === 0) reasons.push(unknownProgram(state, body.selector));
-  else {
-    const shortOf = neverFits(state, algorithms, body.wants);
-    if (shortOf !== undefined)
-      reasons.push({
-        code: 'never_feasible',
-        detail: `no vehicle could ever run it: ${shortOf.map((s) => `${s.what} needs ${s.need}, at most ${s.have}`).join('; ')}`,
-        hint: 'ask for less, or for an algorithm with a smaller demand',
-      });
-  }
+  else reasons.push(...whyNever(state, algorithms, body));
   if (body.wants !== undefined) reasons.push(...whyUnwanted(state, vehicleId, body.wants, algorithms));
   const { deadlineMaxMs } = state.settings;
   if (body.deadlineMs !== undefined && body.deadlineMs > deadlineMaxMs)
     reasons.push({
       code: 'deadline_invalid',
-      detail: `the deadline is ${body.deadlineMs} ms away, this pile keeps tasks for ${deadlineMaxMs} ms`,
+      detail: `the deadline is in ${lengthInWords(body.deadlineMs)}, this pile keeps tasks for ${lengthInWords(deadlineMaxMs, Math.floor)}`,
       hint: 'ask with an earlier deadline',
     });
   reasons.push(...whyFull(state, vehicleId, body));

@@ -1,8 +1,6 @@
 /** What is wrong with what a request wants, beside program, input and deadline: every reason at once. Pure. */
 import type { Reason, VehicleId, Wants } from '@plugpool/proto';
-import { fit, type ShortOf } from '../donors/capacity.ts';
 import { kindOf } from '../donors/known-vehicles.ts';
-import { overridden } from '../waiting/need.ts';
 import type { AlgorithmRecord } from '../records.ts';
 import type { State } from '../state.ts';
 import { zoneOf } from './zones.ts';
@@ -30,7 +28,15 @@ function wrongZone({ settings }: State, { place }: Wants): Reason[] {
 function wrongConstraint(state: State, { constraint }: Wants): Reason[] {
   if (constraint === undefined) return [];
   const compiled = state.constraints.compile(constraint, 'donor');
-  return compiled.ok ? [] : [{ code: 'constraint_invalid', detail: compiled.why, hint: compiled.hint }];
+  return compiled.ok
+    ? []
+    : [
+        {
+          code: 'constraint_invalid',
+          detail: `the constraint cannot be taken: ${compiled.why}`,
+          hint: compiled.hint,
+        },
+      ];
 }
 
 /** Only the operator's word makes a vehicle one of a fleet. */
@@ -68,20 +74,4 @@ function overBudget(
       hint: 'raise the budget, or ask for fewer instances',
     },
   ];
-}
-
-/** Undefined where some alternative fits the largest donor there could be; else what each alternative is short of. */
-export function neverFits(
-  state: State,
-  algorithms: readonly AlgorithmRecord[],
-  wants: Wants | undefined,
-): ShortOf[] | undefined {
-  const shortOf: ShortOf[] = [];
-  for (const algorithm of algorithms)
-    for (const demand of overridden(algorithm.demands, wants?.demand)) {
-      const verdict = fit(state.settings.largestDonor, demand);
-      if (verdict.ok) return undefined;
-      shortOf.push(...verdict.shortOf);
-    }
-  return shortOf;
 }
