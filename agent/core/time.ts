@@ -1,5 +1,6 @@
 /** What happens when a timer falls due; the names of the timers say what each is for. */
 import type { ConnectorId, Digest, InstanceId, VehicleId } from '@plugpool/proto';
+import { assertNever } from './assert-never.ts';
 import { refuseAwaited } from './payloads/blobs.ts';
 import { onUnverifiedTooLong, refreshDonor } from './donors/donor.ts';
 import { loseLease, wakeAfterRest } from './leases/lost-lease.ts';
@@ -17,72 +18,78 @@ export function onDeadline(turn: Turn, task: Task): void {
 }
 
 export function onTimer(turn: Turn, name: TimerName): void {
-  const { state, now } = turn;
   const colon = name.indexOf(':');
+  const kind = name.slice(0, colon) as TimerKind;
   const id = name.slice(colon + 1);
-  switch (name.slice(0, colon) as TimerKind) {
-    case 'lease': {
-      const instance = instanceOf(state, id as InstanceId);
-      if (instance?.lease === undefined) return;
-      const { revocation, vehicleId } = instance.lease;
-      log(turn, 'info', 'lease expired', { instanceId: id, vehicleId });
-      return loseLease(
-        turn,
-        instance,
-        revocation?.outcome ?? 'expired',
-        revocation?.reason ?? 'lease_expired',
-      );
-    }
-    case 'revoke': {
-      const instance = instanceOf(state, id as InstanceId);
-      const revocation = instance?.lease?.revocation;
-      if (instance === undefined || revocation === undefined) return;
-      return loseLease(turn, instance, revocation.outcome, revocation.reason);
-    }
-    case 'stale': {
-      const vehicleId = state.sessions.get(id as ConnectorId)?.identity?.vehicleId;
-      const donor = vehicleId === undefined ? undefined : state.donors.get(vehicleId);
-      if (donor !== undefined) refreshDonor(turn, donor);
-      return;
-    }
-    case 'rested':
+  switch (kind) {
+    case 'lease':
+      return onLeaseExpired(turn, id as InstanceId);
+    case 'revoke':
+      return onRevokeGraceOver(turn, id as InstanceId);
+    case 'stale':
+      return lookAtDonor(turn, turn.state.sessions.get(id as ConnectorId)?.identity?.vehicleId);
     case 'report':
-    case 'review': {
-      // It may be tried again, its last report is too old now, or its stay is to be looked at again.
-      const [vehicleId] = id.split('/');
-      const donor = state.donors.get(vehicleId as VehicleId);
-      if (donor !== undefined) refreshDonor(turn, donor);
-      return;
-    }
+    case 'review':
+      return lookAtDonor(turn, id as VehicleId);
+    case 'rested':
+      return lookAtDonor(turn, id.slice(0, id.indexOf('/')) as VehicleId);
     case 'unverified': {
-      const donor = state.donors.get(id as VehicleId);
+      const donor = turn.state.donors.get(id as VehicleId);
       if (donor !== undefined) onUnverifiedTooLong(turn, donor);
       return;
     }
     case 'blob':
-      // Also for bytes that still trickle in. What arrived is kept: asked for again, they go on from there.
-      turn.effects.abandons.push({ digest: id as Digest, keep: true });
-      return refuseAwaited(turn, id as Digest, {
-        code: 'input_unavailable',
-        detail: 'the bytes did not arrive in time',
-      });
+      return onBlobLate(turn, id as Digest);
     case 'deploy':
       // The step that it wakes goes on with them at its end.
       return;
     case 'pool':
       return onPoolTimer(turn, id as AlgorithmClass);
-    case 'rest': {
-      const instance = instanceOf(state, id as InstanceId);
-      if (instance === undefined) return;
-      for (const [vehicleId, untilMs] of instance.avoided ?? [])
-        if (untilMs <= now.monoMs) instance.avoided?.delete(vehicleId);
-      wakeAfterRest(state, instance);
-      if (!state.waiting.has(instance)) return;
-      // It joins its equals again, and looks for a donor as if it were new.
-      state.waiting.remove(instance);
-      return queue(turn, instance);
-    }
+    case 'rest':
+      return onRestOver(turn, id as InstanceId);
+    default:
+      return assertNever(kind);
   }
+}
+
+function onLeaseExpired(turn: Turn, instanceId: InstanceId): void {
+  const instance = instanceOf(turn.state, instanceId);
+  if (instance?.lease === undefined) return;
+  const { revocation, vehicleId } = instance.lease;
+  log(turn, 'info', 'lease expired', { instanceId, vehicleId });
+  loseLease(turn, instance, revocation?.outcome ?? 'expired', revocation?.reason ?? 'lease_expired');
+}
+
+function onRevokeGraceOver(turn: Turn, instanceId: InstanceId): void {
+  const instance = instanceOf(turn.state, instanceId);
+  const revocation = instance?.lease?.revocation;
+  if (instance === undefined || revocation === undefined) return;
+  loseLease(turn, instance, revocation.outcome, revocation.reason);
+}
+
+/** Its connector or its report is not fresh any more, its stay is to be looked at again, or it may be tried again. */
+function lookAtDonor(turn: Turn, vehicleId: VehicleId | undefined): void {
+  const donor = vehicleId === undefined ? undefined : turn.state.donors.get(vehicleId);
+  if (donor !== undefined) refreshDonor(turn, donor);
+}
+
+/** Also for bytes that still trickle in. What arrived is kept: asked for again, they go on from there. */
+function onBlobLate(turn: Turn, digest: Digest): void {
+  turn.effects.abandons.push({ digest, keep: true });
+  refuseAwaited(turn, digest, { code: 'input_unavailable', detail: 'the bytes did not arrive in time' });
+}
+
+/** It may be tried again on a donor that it failed on: it joins its equals again, and looks for a donor as if it were new. */
+function onRestOver(turn: Turn, instanceId: InstanceId): void {
+  const { state, now } = turn;
+  const instance = instanceOf(state, instanceId);
+  if (instance === undefined) return;
+  for (const [vehicleId, untilMs] of instance.avoided ?? [])
+    if (untilMs <= now.monoMs) instance.avoided?.delete(vehicleId);
+  wakeAfterRest(state, instance);
+  if (!state.waiting.has(instance)) return;
+  state.waiting.remove(instance);
+  queue(turn, instance);
 }
 
 type TimerKind = TimerName extends `${infer Kind}:${string}` ? Kind : never;
