@@ -8,6 +8,7 @@ import type { Settings } from '../settings.ts';
 import { algorithmKey } from '../algorithms/algorithm-key.ts';
 import type { Instance, Lease, State } from '../state.ts';
 import { writeLazily, type Turn } from '../turn.ts';
+import { askedMncs } from '../waiting/need.ts';
 
 /** To start a program takes what it takes, and makes nobody slow. */
 const OVERHEAD_MS = 500;
@@ -64,7 +65,7 @@ export function learnFromResult(turn: Turn, instance: Instance, lease: Lease, us
   state.health.learn(vehicleId, of, { kind: 'succeeded', slowness: seen }, now);
   state.runTimes.learn({ algorithmKey: key, runMs, expectedMs: expectedMs * slowness });
   if (state.runTimes.settle(key)) tryAgain(turn, key);
-  wakeAfterRest(turn, vehicleId, of);
+  wakeWhenRested(turn, vehicleId, of);
 }
 
 /** Its runs take longer, or not as long, as was thought: who waits for it looks for a donor as if it were new. */
@@ -88,11 +89,11 @@ export function learnFromCrash(turn: Turn, lease: Lease): void {
   const othersSucceed = state.runTimes.runs(algorithmKey(algorithm.id, algorithm.version)) > 0;
   const of = healthClassOf(state.settings, demand);
   state.health.learn(vehicleId, of, { kind: 'failed', othersSucceed }, now);
-  wakeAfterRest(turn, vehicleId, of);
+  wakeWhenRested(turn, vehicleId, of);
 }
 
 /** When its rest is over the donor may be tried again, though nothing about it changed. */
-function wakeAfterRest({ state, now }: Turn, vehicleId: VehicleId, of: AlgorithmClass): void {
+function wakeWhenRested({ state, now }: Turn, vehicleId: VehicleId, of: AlgorithmClass): void {
   const verdict = state.health.verdict(vehicleId, of, now);
   if (verdict.state === 'resting') state.timers.set(`rested:${vehicleId}/${of}`, verdict.untilMonoMs);
 }
@@ -102,6 +103,5 @@ export function learnFromGrant({ state, now }: Turn, instance: Instance, lease: 
 }
 
 function expectedMsOf(state: State, { task }: Instance, { algorithm, demand, vehicleId }: Lease): number {
-  const workMncs = task.record.wants?.demand?.workMncs ?? algorithm.workCoreS * 1000;
-  return wallMsFor(workMncs, demand, speedMillisOf(state.donors.get(vehicleId)));
+  return wallMsFor(askedMncs(task, algorithm), demand, speedMillisOf(state.donors.get(vehicleId)));
 }

@@ -1,11 +1,9 @@
 /** What a run had done when its state was last kept: the next attempt goes on from there. */
 import type { Checkpoint } from '@plugpool/proto';
 import { awaitBlob, TOO_MANY_UPLOADS } from '../payloads/blobs.ts';
-import { speedMillisOf } from '../feasible/expected-run.ts';
-import { workMncs } from './ledger.ts';
+import { workDoneMncs } from './ledger.ts';
 import { loseLease } from './lost-lease.ts';
 import { askedMncs } from '../waiting/need.ts';
-import { cpuLimitMs } from './offer.ts';
 import type { Heard } from '../tasks/requests.ts';
 import { holdingOf } from './results.ts';
 import type { Client, Instance, Lease } from '../state.ts';
@@ -42,14 +40,7 @@ export function onCheckpoint(turn: Turn, client: Client, heard: Heard<Checkpoint
 }
 
 function keep(turn: Turn, instance: Instance, lease: Lease, { state: blob, used }: Checkpoint): void {
-  const { state, now } = turn;
-  const speedMillis = speedMillisOf(state.donors.get(lease.vehicleId));
-  const didMncs = workMncs(used, {
-    heldMs: now.monoMs - lease.grantedMonoMs,
-    threads: lease.demand.threads,
-    cpuLimitMs: cpuLimitMs(state.settings, lease, speedMillis),
-    speedMillis,
-  });
+  const didMncs = workDoneMncs(turn, lease, used);
   instance.checkpoint = { state: blob, doneMncs: doneMncs(instance, lease, didMncs) };
   turn.changedInstances.set(instance.instanceId, instance);
 }

@@ -1,7 +1,9 @@
 /** What a result earns: a double-entry booking that charges who pays and credits donor and operator. */
 import type { Used, VehicleId } from '@plugpool/proto';
+import { speedMillisOf } from '../feasible/expected-run.ts';
 import type { Account, BookingRecord } from '../records.ts';
 import type { Instance, Lease } from '../state.ts';
+import { cpuLimitMs } from './offer.ts';
 import type { Turn } from '../turn.ts';
 
 export const OPERATOR_ACCOUNT = 'operator' as Account;
@@ -20,13 +22,12 @@ export function fleetAccount(fleet: string): Account {
  * holds a finished result back earns nothing by it. (The demanded millicores are what is reserved; a
  * program may use more of a core that nobody else uses.)
  */
-export function workMncs(
-  claimed: Used,
-  bounds: { heldMs: number; threads: number; cpuLimitMs: number; speedMillis: number },
-): number {
-  const cpuMsMax = Math.min(bounds.heldMs * bounds.threads, bounds.cpuLimitMs);
-  const cpuMs = Math.min(claimed.cpuMs, cpuMsMax);
-  return Math.floor((cpuMs * bounds.speedMillis) / 1000);
+export function workDoneMncs({ state, now }: Turn, lease: Lease, claimed: Used): number {
+  const speedMillis = speedMillisOf(state.donors.get(lease.vehicleId));
+  const heldMs = now.monoMs - lease.grantedMonoMs;
+  const limitMs = cpuLimitMs(state.settings, lease, speedMillis);
+  const cpuMs = Math.min(claimed.cpuMs, heldMs * lease.demand.threads, limitMs);
+  return Math.floor((cpuMs * speedMillis) / 1000);
 }
 
 /** Entries add up to 0; the operator's share is rounded down. */

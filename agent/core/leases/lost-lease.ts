@@ -6,7 +6,8 @@ import { AVOIDED_DONORS_MAX } from '../limits.ts';
 import type { AttemptOutcome } from '../records.ts';
 import type { Instance, Lease, State } from '../state.ts';
 import { endOrphan, endTask } from '../tasks/task-end.ts';
-import { askingClient, queue, send, type Turn } from '../turn.ts';
+import { tellRequester } from '../tasks/task-news.ts';
+import { queue, type Turn } from '../turn.ts';
 
 const SESSION_REASONS: ReadonlySet<string> = new Set<RevokeReason>([
   'unplugged',
@@ -38,7 +39,7 @@ export function loseLease(turn: Turn, instance: Instance, outcome: AttemptOutcom
   if (shouldRest(instance, lease, outcome)) avoid(turn, instance, lease.vehicleId);
   instance.lastReason = reason;
   queue(turn, instance);
-  tellWhoAsked(turn, instance, reason);
+  tellRequester(turn, instance.task, { state: 'queued', attempt: instance.attempts, reason });
 }
 
 /**
@@ -72,18 +73,4 @@ export function wakeAfterRest(state: State, instance: Instance): void {
   const { avoided } = instance;
   if (avoided === undefined || avoided.size === 0) state.timers.clear(name);
   else state.timers.set(name, Math.min(...avoided.values()));
-}
-
-function tellWhoAsked(turn: Turn, instance: Instance, reason: string): void {
-  const client = askingClient(turn.state, instance.task.record);
-  if (client === undefined) return;
-  send(turn, client.name.clientId, {
-    kind: 'taskUpdate',
-    taskId: instance.task.record.taskId,
-    state: 'queued',
-    attempt: instance.attempts,
-    progressPermille: 0,
-    donor: '',
-    reason,
-  });
 }

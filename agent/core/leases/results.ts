@@ -1,19 +1,19 @@
 /** What donors say of their attempts: renewals, declines, results. Only the holder of the live fencing token is heard. */
 import type { Decline, FailureCode, LeaseId, Renewal, Result, Used, VehicleId } from '@plugpool/proto';
 import { awaitBlob, TOO_MANY_UPLOADS } from '../payloads/blobs.ts';
-import { bookingFor, workMncs } from './ledger.ts';
+import { bookingFor, workDoneMncs } from './ledger.ts';
 import { closeLease, renew } from './lease.ts';
-import { speedMillisOf } from '../feasible/expected-run.ts';
 import { learnFromCrash, learnFromResult } from '../learned/learn.ts';
 import { loseLease } from './lost-lease.ts';
-import { cpuLimitMs, heldMsMax } from './offer.ts';
+import { heldMsMax } from './offer.ts';
 import { alignPools } from '../pools/replan.ts';
 import { learnFromRun } from '../learned/learn-use.ts';
 import { acceptPart, ranBy } from '../tasks/parts.ts';
 import { instanceOf, type Heard } from '../tasks/requests.ts';
 import type { Client, Instance, Lease, State } from '../state.ts';
 import { endTask } from '../tasks/task-end.ts';
-import { askingClient, log, refuse, send, write, type Turn } from '../turn.ts';
+import { tellRequester } from '../tasks/task-news.ts';
+import { log, refuse, send, write, type Turn } from '../turn.ts';
 
 /** Failures that another donor may not have. */
 const DONORS_OWN: ReadonlySet<FailureCode> = new Set<FailureCode>([
@@ -56,24 +56,16 @@ export function onRenewal(turn: Turn, client: Client, renewal: Renewal, correlat
     const news = lease.phase === 'granted' || entry.progressPermille > lease.progressPermille;
     lease.progressPermille = Math.max(lease.progressPermille, entry.progressPermille);
     renew(turn, instance, lease);
-    if (news) tellProgress(turn, instance, lease);
+    if (news)
+      tellRequester(turn, instance.task, {
+        state: 'running',
+        attempt: instance.attempts,
+        progressPermille: lease.progressPermille,
+        donor: lease.vehicleId,
+      });
   }
   const { leaseMs } = state.settings;
   send(turn, client.name.clientId, { kind: 'renewed', held, leaseMs }, correlationId);
-}
-
-function tellProgress(turn: Turn, instance: Instance, lease: Lease): void {
-  const requester = askingClient(turn.state, instance.task.record);
-  if (requester === undefined) return;
-  send(turn, requester.name.clientId, {
-    kind: 'taskUpdate',
-    taskId: instance.task.record.taskId,
-    state: 'running',
-    attempt: instance.attempts,
-    progressPermille: lease.progressPermille,
-    donor: lease.vehicleId,
-    reason: '',
-  });
 }
 
 /** The donor will not run it, or stopped it as it was told to. */
@@ -160,14 +152,7 @@ function finish(turn: Turn, { instance, lease }: Holding, result: Result): void 
   });
 }
 
-function chargeFor({ state, now }: Turn, lease: Lease, used: Used): number {
-  const speedMillis = speedMillisOf(state.donors.get(lease.vehicleId));
-  const doneMncs = workMncs(used, {
-    heldMs: now.monoMs - lease.grantedMonoMs,
-    threads: lease.demand.threads,
-    cpuLimitMs: cpuLimitMs(state.settings, lease, speedMillis),
-    speedMillis,
-  });
+function chargeFor(turn: Turn, lease: Lease, used: Used): number {
   // On a fast core the millisecond to which a run is bounded can be more than what is left of the budget.
-  return Math.min(doneMncs, lease.budgetMncs ?? Infinity);
+  return Math.min(workDoneMncs(turn, lease, used), lease.budgetMncs ?? Infinity);
 }

@@ -3,7 +3,8 @@ import type { Payload, Used } from '@plugpool/proto';
 import type { PartResultRecord, TaskEndRecord } from '../records.ts';
 import type { Instance, Lease, Task } from '../state.ts';
 import { endTask } from './task-end.ts';
-import { askingClient, send, type Turn } from '../turn.ts';
+import { tellRequester } from './task-news.ts';
+import type { Turn } from '../turn.ts';
 
 /** Which program ran where, as the end of a task tells it. */
 export function ranBy(
@@ -46,15 +47,9 @@ function usedByAll(results: readonly PartResultRecord[]): Used {
 }
 
 function tellHowMany(turn: Turn, task: Task, done: number): void {
-  const client = askingClient(turn.state, task.record);
-  if (client === undefined) return;
-  send(turn, client.name.clientId, {
-    kind: 'taskUpdate',
-    taskId: task.record.taskId,
+  tellRequester(turn, task, {
     state: 'running',
     attempt: Math.max(...task.instances.map(({ attempts }) => attempts)),
     progressPermille: Math.floor((1000 * done) / task.instances.length),
-    donor: '',
-    reason: '',
   });
 }
