@@ -91,11 +91,15 @@ function loadInstance(state: State, task: Task, stored: InstanceRecord, now: Now
   instance.result = stored.result;
   instance.checkpoint = stored.checkpoint;
   instance.preempted = stored.preempted ?? false;
-  if (stored.lease === undefined || task.end !== undefined) {
-    if (task.end === undefined && instance.result === undefined) joinLine(state, instance);
-    return instance;
-  }
-  const { lease } = stored;
+  if (task.end !== undefined) return instance;
+  if (stored.lease !== undefined) resumeLease(state, instance, stored.lease, now);
+  else if (instance.result === undefined) joinLine(state, instance);
+  return instance;
+}
+
+/** It goes on for one grace: the donor could not renew while we were away. */
+function resumeLease(state: State, instance: Instance, lease: LeaseRecord, now: Now): void {
+  const { task } = instance;
   const key = algorithmKey(lease.algorithmId, lease.algorithmVersion);
   const algorithm = state.algorithms.get(key) ?? goneAlgorithm(lease);
   const held: Lease = {
@@ -105,7 +109,7 @@ function loadInstance(state: State, task: Task, stored: InstanceRecord, now: Now
     phase: 'held',
     workMncs: askedMncs(task, algorithm),
     ...budgetOf(task),
-    beganAtMncs: stored.checkpoint?.doneMncs ?? 0,
+    beganAtMncs: instance.checkpoint?.doneMncs ?? 0,
     priority: priorityOf(task.record.wants, state.settings),
     pool: classOfAlgorithm(state, algorithm),
     progressPermille: 0,
@@ -114,9 +118,7 @@ function loadInstance(state: State, task: Task, stored: InstanceRecord, now: Now
   countLease(state.pools, held.pool, held.demand, 1);
   state.usage.start(task.payer, held.demand, now);
   donorOf(state, lease.vehicleId).leased.set(instance.instanceId, instance);
-  // One grace: the donor could not renew while we were away.
   state.timers.set(`lease:${instance.instanceId}`, now.monoMs + state.settings.leaseMs);
-  return instance;
 }
 
 /**

@@ -6,7 +6,7 @@ import fc from 'fast-check';
 import type { Event } from '../../agent/core/events.ts';
 import { choiceFor, choose } from '../../agent/core/feasible/feasible.ts';
 import { isDue } from '../../agent/core/waiting/dues.ts';
-import { compareTurns } from '../../agent/core/matching/rank.ts';
+import { compareTurns } from '../../agent/core/waiting/turn-queue.ts';
 import type { Instance } from '../../agent/core/state.ts';
 import {
   capacityReport,

@@ -10,7 +10,7 @@
  */
 import type { Capacity, Now, VehicleId } from '@plugpool/proto';
 import { clampTo, freeOf, isWithin, NOTHING } from './capacity.ts';
-import { revoke } from '../leases/lease.ts';
+import { leasesOf, revoke } from '../leases/lease.ts';
 import { isPlugged, isVerified, type Session } from '../sessions/session.ts';
 import type { Donor, Lease, State } from '../state.ts';
 import { staySoFar } from '../sessions/session-stay.ts';
@@ -95,7 +95,7 @@ export function phaseOf(state: State, donor: Donor, now: Now): DonorPhase {
  */
 export function refreshDonor(turn: Turn, donor: Donor, plug: 'there' | 'left' = 'there'): void {
   const { state, now } = turn;
-  donor.free = freeOf(donor.lendable, placementsOf(donor));
+  donor.free = freeOf(donor.lendable, leasesOf(donor));
   donor.verdicts = undefined;
   reviewStay(turn, donor);
   turn.touchedDonors.add(donor);
@@ -155,29 +155,23 @@ function revokeForCapacity(turn: Turn, donor: Donor): void {
   // Between hello and the first report nothing is known of what it lends: what it holds goes on.
   if (donor.report === undefined) return;
   if (!donor.report.lending) {
-    if (keepsSome(donor)) holdDown(turn, donor, NOTHING);
+    if (leasesKept(donor).length > 0) holdDown(turn, donor, NOTHING);
     return revokeAll(turn, donor, 'policy_paused');
   }
   if (isWithin(donor.free)) return;
   const held = [...donor.leased.values()].reverse();
-  let free = freeOf(
-    donor.lendable,
-    placementsOf(donor, (lease) => lease.phase !== 'revoking'),
-  );
+  let free = freeOf(donor.lendable, leasesKept(donor));
   for (const instance of held) {
     if (isWithin(free)) return;
     if (instance.lease === undefined || instance.lease.phase === 'revoking') continue;
     revoke(turn, instance, 'capacity_fell');
     holdDown(turn, donor, donor.lendable);
-    free = freeOf(
-      donor.lendable,
-      placementsOf(donor, (lease) => lease.phase !== 'revoking'),
-    );
+    free = freeOf(donor.lendable, leasesKept(donor));
   }
 }
 
-function keepsSome({ leased }: Donor): boolean {
-  return [...leased.values()].some(({ lease }) => lease !== undefined && lease.phase !== 'revoking');
+function leasesKept(donor: Donor): Lease[] {
+  return leasesOf(donor).filter(({ phase }) => phase !== 'revoking');
 }
 
 /** Leases would come and go with each report of a donor that changes its mind many times a second. */
@@ -192,13 +186,6 @@ export function revokeAll(
 ): void {
   for (const instance of donor.leased.values())
     if (instance.lease?.phase !== 'revoking') revoke(turn, instance, reason);
-}
-
-function placementsOf(donor: Donor, counts: (lease: Lease) => boolean = () => true): Lease[] {
-  const placements: Lease[] = [];
-  for (const { lease } of donor.leased.values())
-    if (lease !== undefined && counts(lease)) placements.push(lease);
-  return placements;
 }
 
 /** What the vehicle lends, cut down to what its hardware has, and to what it just took back. */

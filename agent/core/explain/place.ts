@@ -6,9 +6,8 @@
 import type { Now } from '@plugpool/proto';
 import type { Need } from '../waiting/need.ts';
 import { standing } from '../pools/pools.ts';
-import { compareTurns } from '../matching/rank.ts';
 import type { Instance, State } from '../state.ts';
-import type { TurnQueue } from '../waiting/turn-queue.ts';
+import { compareTurns, type TurnQueue } from '../waiting/turn-queue.ts';
 
 interface Rank {
   readonly priority: number;

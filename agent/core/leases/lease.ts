@@ -24,12 +24,15 @@ import { log, send, write, type Turn } from '../turn.ts';
 /** Fencing tokens of later starts are above all earlier ones. */
 const TOKENS_PER_GENERATION = 2 ** 32;
 
+/** In which way, and where on the donor. */
+type Granted = Pick<Choice, 'way' | 'placement'>;
+
 /** Of a plan that has taken the donor's capacity, and that of the sub-pool, and the instance from the line already. */
 export function grant(
   turn: Turn,
   instance: Instance,
   donor: Donor,
-  { way, placement }: Pick<Choice, 'way' | 'placement'>,
+  choice: Granted,
   priority: Priority,
 ): void {
   const { state, now } = turn;
@@ -37,20 +40,14 @@ export function grant(
   const clientId = donor.clientId;
   if (connectorId === undefined || clientId === undefined)
     throw new Error(`grant to ${donor.vehicleId}, which is not plugged in and connected`);
-  state.grantCounter += 1;
-  const everyMs = checkpointEveryMs(state.settings, way, donor, now.monoMs);
+  const everyMs = checkpointEveryMs(state.settings, choice.way, donor, now.monoMs);
   const lease: Lease = {
     vehicleId: donor.vehicleId,
     connectorId,
-    algorithm: way.algorithm,
-    ...placement,
+    ...termsOf(state, instance, choice),
     priority,
-    pool: classOfAlgorithm(state, way.algorithm),
-    workMncs: way.workMncs,
-    ...budgetOf(instance.task),
-    beganAtMncs: instance.checkpoint?.doneMncs ?? 0,
     ...(everyMs === undefined ? {} : { checkpointEveryMs: everyMs }),
-    fencingToken: (state.generation * TOKENS_PER_GENERATION + state.grantCounter) as FencingToken,
+    fencingToken: nextToken(state),
     grantedWallMs: now.wallMs,
     grantedMonoMs: now.monoMs,
     phase: 'granted',
@@ -70,8 +67,29 @@ export function grant(
     instanceId: instance.instanceId,
     vehicleId: donor.vehicleId,
     attempt: instance.attempts,
-    algorithm: way.algorithm.id,
+    algorithm: choice.way.algorithm.id,
   });
+}
+
+function termsOf(state: State, { task, checkpoint }: Instance, { way, placement }: Granted): Terms {
+  return {
+    algorithm: way.algorithm,
+    ...placement,
+    pool: classOfAlgorithm(state, way.algorithm),
+    workMncs: way.workMncs,
+    ...budgetOf(task),
+    beganAtMncs: checkpoint?.doneMncs ?? 0,
+  };
+}
+
+type Terms = Pick<
+  Lease,
+  'algorithm' | 'demand' | 'gpuDeviceId' | 'pool' | 'workMncs' | 'budgetMncs' | 'beganAtMncs'
+>;
+
+function nextToken(state: State): FencingToken {
+  state.grantCounter += 1;
+  return (state.generation * TOKENS_PER_GENERATION + state.grantCounter) as FencingToken;
 }
 
 /** Each part may take its share of what the request may cost. */

@@ -5,7 +5,7 @@ import { isDue, isOwed } from '../waiting/dues.ts';
 import type { Need } from '../waiting/need.ts';
 import type { Matching, Placed } from './plan.ts';
 import type { Instance, State, Task } from '../state.ts';
-import { compareTurns } from './rank.ts';
+import { compareTurns } from '../waiting/turn-queue.ts';
 import type { Turn } from '../turn.ts';
 
 /** The task whose parts wait to start together; undefined once it has started, or where it never asked for that. */

@@ -14,7 +14,7 @@ import { gangOf, gangsToTry, passOver, placeGang, type Gang } from './gang.ts';
 import type { Need } from '../waiting/need.ts';
 import { Plan, type Matching } from './plan.ts';
 import { preempt } from './preempt.ts';
-import { compareTurns } from './rank.ts';
+import { compareTurns } from '../waiting/turn-queue.ts';
 import { replan } from './replan.ts';
 import type { Instance } from '../state.ts';
 import { ALL, countPasses, fillDonor, settle, type Among } from './target.ts';

@@ -5,7 +5,7 @@
 import { freeOf } from '../donors/capacity.ts';
 import type { Choice } from '../feasible/feasible.ts';
 import { gangOf, startGang } from './gang.ts';
-import { grant } from '../leases/lease.ts';
+import { grant, leasesOf } from '../leases/lease.ts';
 import type { Need } from '../waiting/need.ts';
 import { countLease } from '../pools/pools.ts';
 import { classOfAlgorithm } from '../algorithms/profile.ts';
@@ -67,9 +67,8 @@ export class Plan {
     this.#countInPool(choice, -1);
     this.#turn.state.waiting.add(instance, need);
     if (this.#arrived.delete(instance)) this.#turn.newcomers.add(instance);
-    const leases = [...donor.leased.values()].flatMap(({ lease }) => (lease === undefined ? [] : [lease]));
     const planned = this.on(donor).map(({ choice }) => choice.placement);
-    this.#setFree(donor, freeOf(donor.lendable, [...leases, ...planned]));
+    this.#setFree(donor, freeOf(donor.lendable, [...leasesOf(donor), ...planned]));
   }
 
   carryOut(): void {

@@ -8,6 +8,7 @@ import type { Need } from '../waiting/need.ts';
 import { standing } from '../pools/pools.ts';
 import type { Donor, Instance, State } from '../state.ts';
 import { gainOf } from './gain.ts';
+import { compareTurns } from '../waiting/turn-queue.ts';
 
 export interface RankedDonor {
   readonly donor: Donor;
@@ -86,11 +87,6 @@ export function compareRequests(a: RankedRequest, b: RankedRequest): number {
     b.fills - a.fills ||
     compareTurns(a.instance, b.instance)
   );
-}
-
-/** The order in which turns come. */
-export function compareTurns(a: Instance, b: Instance): number {
-  return a.turnMonoMs - b.turnMonoMs || a.order - b.order;
 }
 
 export function rankRequest(

@@ -4,7 +4,7 @@
  */
 import { choiceFor, type Choice } from '../feasible/feasible.ts';
 import { gangOf } from '../matching/gang.ts';
-import { compareTurns } from '../matching/rank.ts';
+import { compareTurns } from './turn-queue.ts';
 import type { Donor, Instance } from '../state.ts';
 import type { Turn } from '../turn.ts';
 import type { WaitingGroup } from './waiting.ts';

@@ -73,7 +73,11 @@ export class TurnQueue {
   }
 }
 
+/** The order in which turns come. */
+export function compareTurns(a: Instance, b: Instance): number {
+  return a.turnMonoMs - b.turnMonoMs || a.order - b.order;
+}
+
 export function isBefore(a: Instance, b: Instance): boolean {
-  if (a.turnMonoMs !== b.turnMonoMs) return a.turnMonoMs < b.turnMonoMs;
-  return a.order < b.order;
+  return compareTurns(a, b) < 0;
 }
