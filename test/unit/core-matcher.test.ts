@@ -554,7 +554,7 @@ for (const [what, algorithm, wants, code] of REFUSED)
 
 test('what is too large and what is too long is said in numbers with their units', () => {
   const pile = pileWith('donor');
-  const detailOf = (id: string, demand: Wants['demand']): string | undefined =>
+  const detailOf = (id: string, demand: NonNullable<Wants['demand']>): string | undefined =>
     bodiesOf(ask(pile, id, 'sum', { demand }), 'refused')[0]?.reasons[0]?.detail;
   assert.equal(
     detailOf('large', { cpuMillicores: 99_999, memoryMib: 1e7 }),
