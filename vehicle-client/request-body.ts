@@ -1,7 +1,7 @@
 /** What a caller asks for, as the body of a request; what cannot be asked is refused before anything is sent. */
 import { createHash, randomBytes } from 'node:crypto';
 import type { AlgorithmId, Digest, Payload, RequestId, Selector, TaskRequest } from '@plugpool/proto';
-import { BLOB_BYTES_MAX, INLINE_BYTES_MAX } from '@plugpool/proto';
+import { BLOB_BYTES_MAX, DURATION_MS_MAX, INLINE_BYTES_MAX } from '@plugpool/proto';
 import { PlugpoolError } from './errors.ts';
 import { toWants, type WantOptions } from './wants.ts';
 
@@ -44,6 +44,13 @@ export function toRequest(
       'deadline_invalid',
       `a deadline of ${deadlineS} s is not in the future`,
       'give seconds above 0',
+    );
+  }
+  if (deadlineS !== undefined && deadlineS * 1000 > DURATION_MS_MAX) {
+    throw usageError(
+      'deadline_invalid',
+      `a deadline of ${deadlineS} s is too far away`,
+      `give at most ${DURATION_MS_MAX / 1000} seconds; a pile may allow less`,
     );
   }
   const wants = toWants(options);

@@ -1,11 +1,18 @@
-/** `plugpool algorithms list | show | retire | remove`: the catalogue of what may run here. */
+/** `plugpool algorithms [list] | show | retire | remove`: the catalogue of what may run here. */
 import type { Command } from 'commander';
 import type { AlgorithmView } from '../core/views.ts';
 import { CliError, type Paint } from './context.ts';
 import { addAlgorithmAdd } from './algorithm-add.ts';
 import { algorithmName, algorithmVersion } from './options.ts';
 import { facts, table, type Column } from './table.ts';
-import { answerFrom, showUsageOnError, withCommon, type CliProgram, type CommonFlags } from './verb.ts';
+import {
+  answerFrom,
+  refuseUnknownVerb,
+  showUsageOnError,
+  withCommon,
+  type CliProgram,
+  type CommonFlags,
+} from './verb.ts';
 import { bytesInWords, counted, demandInWords, timeInWords } from './words.ts';
 
 interface VersionFlags extends CommonFlags {
@@ -13,25 +20,28 @@ interface VersionFlags extends CommonFlags {
 }
 
 export function addAlgorithms(program: Command, cli: CliProgram): void {
-  const group = program.command('algorithms').description('the programs that vehicles may ask for');
-  showUsageOnError(group);
-  addList(group, cli);
+  const group = withCommon(program.command('algorithms')).description(
+    'the programs that vehicles may ask for',
+  );
+  showUsageOnError(group.allowExcessArguments()).action(async (flags: CommonFlags) => {
+    refuseUnknownVerb(group);
+    await list(cli, flags);
+  });
+  const all = withCommon(group.command('list')).description('all of them, as without a command');
+  showUsageOnError(all).action((flags: CommonFlags) => list(cli, flags));
   addShow(group, cli);
   addAlgorithmAdd(group, cli);
   addEnding(group, cli, { verb: 'retire', ask: 'retireAlgorithm', did: 'retired' });
   addEnding(group, cli, { verb: 'remove', ask: 'removeAlgorithm', did: 'removed' });
 }
 
-function addList(group: Command, cli: CliProgram): void {
-  const command = withCommon(group.command('list')).description('all of them');
-  showUsageOnError(command).action((flags: CommonFlags) =>
-    answerFrom(cli, flags, async (agent) => {
-      const algorithms = (await agent.ask('algorithms')) as AlgorithmView[];
-      const none = 'no algorithm is catalogued; "plugpool algorithms add --help" says how to add one';
-      const page = algorithms.length === 0 ? () => none : undefined;
-      return { document: { algorithms }, page: page ?? ((paint) => table(COLUMNS, algorithms, paint)) };
-    }),
-  );
+async function list(cli: CliProgram, flags: CommonFlags): Promise<void> {
+  await answerFrom(cli, flags, async (agent) => {
+    const algorithms = (await agent.ask('algorithms')) as AlgorithmView[];
+    const none = 'no algorithm is catalogued; "plugpool algorithms add --help" says how to add one';
+    const page = algorithms.length === 0 ? () => none : undefined;
+    return { document: { algorithms }, page: page ?? ((paint) => table(COLUMNS, algorithms, paint)) };
+  });
 }
 
 const COLUMNS: readonly Column<AlgorithmView>[] = [

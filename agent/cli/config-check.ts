@@ -5,6 +5,7 @@ import { printable } from './context.ts';
 import {
   sayFound,
   showUsageOnError,
+  showVerbsOnError,
   withCommon,
   type CliProgram,
   type CommonFlags,
@@ -20,13 +21,13 @@ interface Flags extends CommonFlags {
 
 export function addConfig(program: Command, cli: CliProgram): void {
   const group = program.command('config').description('the configuration of the agent');
-  showUsageOnError(group);
   const command = withCommon(group.command('check'))
     .description('print every problem of a configuration, or all that is in force with it')
     .option('--config <file>', 'the YAML file, as plugpool-agent is given it')
     .option('--listen <url>', 'as plugpool-agent is given it')
     .option('--tokens', 'as plugpool-agent is given it')
     .addOption(new Option('--log-level <level>', 'as plugpool-agent is given it'));
+  showVerbsOnError(group);
   showUsageOnError(command).action(async (flags: Flags) =>
     cli.finish(sayFound(cli.context, flags, await check(flags, cli.context.env))),
   );

@@ -6,7 +6,7 @@ import { printable } from './context.ts';
 import { taskId } from './options.ts';
 import { facts, table, type Column } from './table.ts';
 import { answerFrom, showUsageOnError, withCommon, type CliProgram, type CommonFlags } from './verb.ts';
-import { durationInWords, phaseInWords, taskStateInWords } from './words.ts';
+import { durationInWords, phaseInWords, priorityInWords, taskStateInWords } from './words.ts';
 
 export function addExplain(program: Command, cli: CliProgram): void {
   const command = withCommon(program.command('explain'))
@@ -40,7 +40,7 @@ function factsOf({ waitedMs, waiting }: Explanation, wait: WaitView): [string, s
   return [
     ['waits', durationInWords(waitedMs)],
     ['place in the line', `${place} of ${waiting}${place === 1 ? ', the next' : ''}`],
-    ['priority', `${priority}: ${priorityBecause}`],
+    ['priority', `${priorityInWords(priority)}: ${priorityBecause}`],
     ['sub-pool', subPoolInWords(wait)],
     ['payer', payerInWords(wait)],
     ['may start', startInMs === null ? 'not to be estimated' : `in about ${durationInWords(startInMs)}`],

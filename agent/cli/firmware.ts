@@ -1,7 +1,14 @@
 /** `plugpool firmware plug | charge | suspend | finish | unplug`: says by hand what happens at a connector. */
 import { Option, type Command } from 'commander';
 import { durationMs, percentAsPermille, vehicleId } from './options.ts';
-import { answerFrom, showUsageOnError, withCommon, type CliProgram, type CommonFlags } from './verb.ts';
+import {
+  answerFrom,
+  showUsageOnError,
+  showVerbsOnError,
+  withCommon,
+  type CliProgram,
+  type CommonFlags,
+} from './verb.ts';
 
 interface Flags extends CommonFlags {
   readonly connector: string;
@@ -26,8 +33,8 @@ export function addFirmware(program: Command, cli: CliProgram): void {
   const group = program
     .command('firmware')
     .description('say by hand what happens at a connector, where no firmware can be asked');
-  showUsageOnError(group);
   for (const step of Object.keys(STEPS)) addStep(group, cli, step as keyof typeof STEPS);
+  showVerbsOnError(group);
 }
 
 function addStep(group: Command, cli: CliProgram, step: keyof typeof STEPS): void {

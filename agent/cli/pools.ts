@@ -6,7 +6,14 @@ import type { Vector } from '../core/pools/vector.ts';
 import type { Paint } from './context.ts';
 import { percentAsPermille } from './options.ts';
 import { table, type Cell, type Column } from './table.ts';
-import { answerFrom, showUsageOnError, withCommon, type CliProgram, type CommonFlags } from './verb.ts';
+import {
+  answerFrom,
+  refuseUnknownVerb,
+  showUsageOnError,
+  withCommon,
+  type CliProgram,
+  type CommonFlags,
+} from './verb.ts';
 import { agoInWords, coresInWords, counted, durationInWords, percentInWords } from './words.ts';
 
 interface SetFlags extends CommonFlags {
@@ -23,12 +30,13 @@ export function addPools(program: Command, cli: CliProgram): void {
   const group = withCommon(program.command('pools')).description(
     'how capacity is divided among the classes of algorithms, and what of it is used',
   );
-  showUsageOnError(group).action((flags: CommonFlags) =>
-    answerFrom(cli, flags, async (agent) => {
+  showUsageOnError(group.allowExcessArguments()).action(async (flags: CommonFlags) => {
+    refuseUnknownVerb(group);
+    await answerFrom(cli, flags, async (agent) => {
       const view = (await agent.ask('pools')) as PoolsView;
       return { document: view, page: (paint) => pageOf(view, paint) };
-    }),
-  );
+    });
+  });
   addSet(group, cli);
   addPlan(group, cli);
 }
@@ -48,7 +56,7 @@ function addSet(group: Command, cli: CliProgram): void {
     await answerFrom(cli, flags, async (agent) => {
       const subPool = (await agent.ask('setPool', { algorithmClass, shareMillis })) as SubPoolView;
       const page = (): string =>
-        `the sub-pool ${subPool.subPool} has ${sharesInWords(subPool.shares)} now: ${vectorInWords(subPool.size)}`;
+        `the sub-pool ${subPool.subPool} has ${sharesInWords(subPool.shares)} now: ${sizeInWords(subPool)}`;
       return { document: { subPool }, page };
     });
   });
@@ -167,6 +175,12 @@ function sharesInWords(shares: SharesView): string {
 
 function ppmInWords(ppm: number): string {
   return percentInWords(Math.round(ppm / 100) / 10);
+}
+
+/** A share can be set before anybody lends. */
+function sizeInWords({ size }: SubPoolView): string {
+  const words = vectorInWords(size);
+  return words === '-' ? 'nothing yet, since nobody lends' : words;
 }
 
 function vectorInWords({ cpuMillicores, memoryMib, gpuMillis, vramMib }: Readonly<Vector>): string {

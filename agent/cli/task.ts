@@ -12,6 +12,7 @@ import {
   durationInWords,
   outcomeInWords,
   percentInWords,
+  priorityInWords,
   taskStateInWords,
   timeInWords,
 } from './words.ts';
@@ -49,12 +50,13 @@ function factsOf(task: TaskDetails): [string, string][] {
     ['due by', timeInWords(task.deadlineWallMs)],
     [
       'priority',
-      `${task.priority}${task.parts > 1 ? `, ${counted(task.parts, 'part')}` : ''}, paid by ${task.payer}`,
+      `${priorityInWords(task.priority)}${task.parts > 1 ? `, ${counted(task.parts, 'part')}` : ''}, paid by ${task.payer}`,
     ],
     ['data', `input ${bytesInWords(task.inputBytes)}${output}`],
   ];
   if (task.endedWallMs !== null)
     entries.push(['took', durationInWords(Math.max(0, task.endedWallMs - task.acceptedWallMs))]);
+  if (task.state === 'queued') entries.push(['waits', `"plugpool explain ${task.taskId}" says why`]);
   if (task.failure !== null) entries.push(['why', `${task.failure.code}: ${task.failure.detail}`]);
   else if (task.reason !== null) entries.push(['last try', task.reason]);
   if (task.used !== null) {

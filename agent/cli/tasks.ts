@@ -4,7 +4,7 @@ import type { TaskView } from '../core/views.ts';
 import { whole } from './options.ts';
 import { table, type Column } from './table.ts';
 import { answerFrom, showUsageOnError, withCommon, type CliProgram, type CommonFlags } from './verb.ts';
-import { agoInWords, durationInWords, percentInWords, taskStateInWords } from './words.ts';
+import { agoInWords, durationInWords, percentInWords, priorityInWords, taskStateInWords } from './words.ts';
 
 const LIMIT_DEFAULT = 30;
 const LIMIT_MAX = 1_000;
@@ -31,7 +31,7 @@ const COLUMNS: readonly Column<TaskView>[] = [
   { heading: 'ALGORITHM', cell: (task) => task.algorithm },
   { heading: 'STATE', cell: (task) => taskStateInWords(task.state) },
   { heading: 'ASKED BY', cell: (task) => task.requester },
-  { heading: 'PRIORITY', align: 'right', cell: (task) => String(task.priority) },
+  { heading: 'PRIORITY', cell: (task) => priorityInWords(task.priority) },
   { heading: 'PARTS', align: 'right', cell: (task) => String(task.parts) },
   { heading: 'RUNS ON', cell: (task) => task.donor ?? '-' },
   { heading: 'TRIES', align: 'right', cell: (task) => String(task.attempts) },

@@ -36,6 +36,19 @@ export function showUsageOnError(command: Command): Command {
   return command.showHelpAfterError(`usage: ${pathOf(command)} ${command.usage()}\n`);
 }
 
+/** Called first in the action of a group that shows something by itself: a word after it is a verb that it does not have. */
+export function refuseUnknownVerb(group: Command): void {
+  const [word] = group.args;
+  if (word !== undefined)
+    showVerbsOnError(group).error(`error: unknown command '${word}'`, { code: 'commander.unknownCommand' });
+}
+
+/** Called of a group that does nothing by itself, when its verbs are added. */
+export function showVerbsOnError(group: Command): Command {
+  const verbs = group.commands.map((verb) => verb.name()).join(' | ');
+  return group.showHelpAfterError(`usage: ${pathOf(group)} ${verbs} …\n`);
+}
+
 function pathOf(command: Command): string {
   return command.parent === null ? command.name() : `${pathOf(command.parent)} ${command.name()}`;
 }

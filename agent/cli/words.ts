@@ -1,6 +1,7 @@
 /** Numbers and states as a person reads them. */
 import type { Demand } from '@plugpool/proto';
 import type { DonorPhase, Ineligible } from '../core/donors/donor.ts';
+import type { Priority } from '../core/tasks/priority.ts';
 import type { Cell } from './table.ts';
 
 export function durationInWords(ms: number): string {
@@ -110,6 +111,13 @@ const TASK_STATES: Readonly<Record<string, Cell>> = {
 
 export function taskStateInWords(state: string): Cell {
   return TASK_STATES[state] ?? { text: state };
+}
+
+/** As the configuration calls them. */
+const PRIORITIES: Readonly<Record<Priority, string>> = { 0: 'normal', 1: 'some', 2: 'soon', 3: 'latency' };
+
+export function priorityInWords(priority: Priority): string {
+  return PRIORITIES[priority];
 }
 
 const OUTCOMES: Readonly<Record<string, Cell>> = {

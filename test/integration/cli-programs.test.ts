@@ -151,8 +151,13 @@ test('wrong usage of a command is exit code 2, names what is wrong and shows the
     [['firmware', 'charge', '--connector', '1', '--soc', '101'], /percentage from 0 to 100/],
     [['firmware', 'plug', '--connector', '1', '--by', 'EV'], /unknown option '--by'/],
     [['algorithms', 'add', 'f', '--id', 'A'], /argument 'A' is invalid/],
-    [['algorithms', 'ad'], /unknown command 'ad'/],
-    [['algorithms'], /Usage: plugpool algorithms/],
+    [
+      ['algorithms', 'ad'],
+      /unknown command 'ad'\nusage: plugpool algorithms list \| show \| add \| retire \| remove …/,
+    ],
+    [['pools', 'shrink'], /unknown command 'shrink'\nusage: plugpool pools set \| plan …/],
+    [['firmware', 'info'], /unknown command 'info'\nusage: plugpool firmware plug \| charge /],
+    [['tokens'], /Usage: plugpool tokens/],
     [[], /Usage: plugpool/],
   ];
   for (const [argv, says] of wrong) {

@@ -84,11 +84,12 @@ test('every verb tells of a pile at work what the contract promises', async (t) 
     { cpuMillicores: 2500, memoryMib: 128, threads: 3 },
   ]);
   await promised('algorithms list', pile, 'algorithms', 'list');
+  await promised('algorithms list', pile, 'algorithms');
   await promised('algorithms show', pile, 'algorithms', 'show', 'seer');
 
   const waits = await asker.request({ algorithm: 'slow', input: 'x' });
   const alone = await promised('explain', pile, 'explain', waits.taskId);
-  assert.equal(alone['summary'], 'no vehicle that lends is known here');
+  assert.equal(alone['summary'], 'no donor is known here');
 
   const runtime = await startLender(t, pile);
   const unplugged = await promised('explain', pile, 'explain', waits.taskId);

@@ -77,6 +77,8 @@ test('wrong usage ends with 2, says what is wrong and what to do, and prints not
     [['run', 'x', '--vehicle', 'v', '--deadline-s', 'soon'], /number of seconds/],
     [['run', 'x@1', '--type', '--vehicle', 'v', '--agent', 'mqtt://127.0.0.1:1'], /a type has no version/],
     [['run', 'x', ...WHO, '--latency', '200'], /time above 0 with its unit, such as 200ms/],
+    [['run', 'x', ...WHO, '--latency', '1min', '--instances', '17'], /number of instances cannot be 17/],
+    [['run', 'x', ...WHO, '--deadline-s', '9999999'], /number of seconds above 0, at most 2592000/],
     [['run', 'x', ...WHO, '--at', '57.7'], /latitude and longitude in degrees, such as/],
     [['run', 'x', ...WHO, '--at', '157.7,0'], /latitude of 157.7 is nowhere.*\n.*-90 to 90/],
     [['run', 'x', ...WHO, '--zone', 'a', '--at', '1,1'], /'--zone <name>' cannot be used with .*'--at/],
@@ -465,7 +467,7 @@ test('a time of day is the next one to come', () => {
   const now = new Date(2026, 10, 21, 17, 0);
   assert.equal(parseTime('17:30', now), new Date(2026, 10, 21, 17, 30).getTime());
   assert.equal(parseTime('16:30', now), new Date(2026, 10, 22, 16, 30).getTime());
-  assert.equal(parseTime('+90m', now), now.getTime() + 90 * 60_000);
+  for (const ninety of ['+90m', '+90min']) assert.equal(parseTime(ninety, now), now.getTime() + 90 * 60_000);
   assert.equal(parseTime('2026-11-22T08:00', now), new Date(2026, 10, 22, 8, 0).getTime());
   for (const wrong of ['25:00', 'soon', '2026-11-20T08:00', '+5', ''])
     assert.throws(() => parseTime(wrong, now), wrong);

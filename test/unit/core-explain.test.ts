@@ -221,7 +221,7 @@ test('what would make it run begins with the donor that is nearest to it', () =>
   assert.deepEqual(wait.wouldRun.slice(0, 3), [
     'being plugged in, as the firmware says, on away',
     '100 more thousandths of GPU lent than its 700, on nearly',
-    'a GPU, 800 thousandths of GPU, on bare',
+    'a GPU that lends 800 thousandths, on bare',
   ]);
   assert.deepEqual(
     donors.map(({ vehicleId }) => vehicleId),
@@ -420,7 +420,7 @@ test('of many donors so many are looked at, and the nearest listed', () => {
   assert.equal(donors.length, EXPLAINED_DONORS_MAX);
   assert.match(
     summary,
-    /^501 that lend are known, of the 500 looked at 500 may lend now, it fits on none: cpu on 500$/,
+    /^501 donors are known, of the 500 looked at 500 may lend now, it fits on none: cpu on 500$/,
   );
 });
 

@@ -69,17 +69,11 @@ test("an explanation gives the owner's own reason, and what is needed, free and 
   pile.say('asker.ask-1', request('r1', 'large'));
   const [taskId] = [...pile.state.tasks.keys()];
   const explained = () => explain(pile.state, taskId as TaskId, pile.now());
-  assert.equal(
-    explained()?.summary,
-    '1 vehicle that lends is known, 1 may lend now, it fits on none: cpu on 1',
-  );
+  assert.equal(explained()?.summary, '1 donor is known, 1 may lend now, it fits on none: cpu on 1');
   assert.deepEqual(explained()?.donors[0]?.because, ['cpu: needs 4,000 millicores, 500 free of 500 lent']);
 
   pile.say('donor.lend', capacityReport({ cpu: 0 }, { lending: false, reason: 'the owner paused lending' }));
-  assert.equal(
-    explained()?.summary,
-    '1 vehicle that lends is known, none may lend now: policy not lending on 1',
-  );
+  assert.equal(explained()?.summary, '1 donor is known, none may lend now: policy not lending on 1');
   assert.deepEqual(explained()?.donors[0]?.because, [
     'its owner does not lend now: the owner paused lending',
   ]);

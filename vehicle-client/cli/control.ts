@@ -9,7 +9,7 @@ interface LeavingFlags extends CommonFlags {
   readonly at: string;
 }
 
-const WITHIN = /^\+(\d+)(m|h)$/;
+const WITHIN = /^\+(\d+)(m|min|h)$/;
 const TIME_OF_DAY = /^([01]?\d|2[0-3]):([0-5]\d)$/;
 
 export function addControl(program: Command, context: CliContext, finish: (code: number) => void): void {

@@ -1,5 +1,6 @@
 /** `run`: asks for one task, watches it, stores its output. */
 import { InvalidArgumentError, type Command } from 'commander';
+import { DURATION_MS_MAX } from '@plugpool/proto';
 import { PlugpoolError } from '../errors.ts';
 import type { RequestOptions } from '../request-body.ts';
 import type { RequestedTask, TaskResult } from '../requested-task.ts';
@@ -36,7 +37,11 @@ export function addRun(program: Command, context: CliContext, finish: (code: num
       'where its standard output goes; "-" is this one; of several instances FILE.0, FILE.1 …',
       '-',
     )
-    .option('--deadline-s <seconds>', 'give up after so long (default: what the pile allows)', parseSeconds);
+    .option(
+      '--deadline-s <seconds>',
+      "give up after so long (default: the pile's own, a day unless its operator says otherwise)",
+      parseSeconds,
+    );
   withWants(command).action(async (name: string, args: string[], flags: RunFlags) =>
     finish(await run(context, name, args, flags)),
   );
@@ -160,8 +165,11 @@ function selectorOf(name: string, isType: boolean): Pick<RequestOptions, 'type' 
   return at < 0 ? { algorithm: name } : { algorithm: name.slice(0, at), version: name.slice(at + 1) };
 }
 
+/** A pile may allow less. */
+const DEADLINE_S_MAX = DURATION_MS_MAX / 1000;
+
 function parseSeconds(text: string): number {
   const seconds = Number(text);
-  if (text.trim() !== '' && Number.isFinite(seconds) && seconds > 0) return seconds;
-  throw new InvalidArgumentError('It must be a number of seconds above 0.');
+  if (text.trim() !== '' && seconds > 0 && seconds <= DEADLINE_S_MAX) return seconds;
+  throw new InvalidArgumentError(`It must be a number of seconds above 0, at most ${DEADLINE_S_MAX}.`);
 }

@@ -94,13 +94,13 @@ function parseAboveZero(text: string): number {
   throw new InvalidArgumentError('It must be a number above 0, such as 2.5.');
 }
 
-const UNIT_MS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000 };
+const UNIT_MS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, min: 60_000 };
 
 function parseTimeMs(text: string): number {
-  const [, number, unit = ''] = /^(\d+(?:\.\d+)?)(ms|s|m)$/.exec(text) ?? [];
+  const [, number, unit = ''] = /^(\d+(?:\.\d+)?)(ms|s|min|m)$/.exec(text) ?? [];
   const ms = Math.round(Number(number) * (UNIT_MS[unit] ?? NaN));
   if (ms > 0) return ms;
-  throw new InvalidArgumentError('It must be a time above 0 with its unit, such as 200ms, 2s or 1m.');
+  throw new InvalidArgumentError('It must be a time above 0 with its unit, such as 200ms, 2s or 1min.');
 }
 
 function parsePoint(text: string): { latitude: number; longitude: number } {

@@ -23,12 +23,20 @@ const NAMED_MAX = 4;
 /** Names no vehicle: a requester reads it too. */
 export function whyItWaits(lookedAt: LookedAt): string {
   const { standings, wait } = lookedAt;
-  if (standings.length === 0) return 'no vehicle that lends is known here';
+  const rest = partsInWords(wait.instance.task);
+  if (standings.length === 0) return `${rest}no donor is known here`;
   const { size } = wait.state.donors;
-  const known = size === 1 ? '1 vehicle that lends is known' : `${thousands(size)} that lend are known`;
+  const known = size === 1 ? '1 donor is known' : `${thousands(size)} donors are known`;
   const seen = standings.length < size ? `, of the ${thousands(standings.length)} looked at` : ',';
   const obstacles = obstaclesInWords(lookedAt);
-  return `${known}${seen} ${ableInWords(lookedAt)}${obstacles === '' ? '' : `: ${obstacles}`}`;
+  return `${rest}${known}${seen} ${ableInWords(lookedAt)}${obstacles === '' ? '' : `: ${obstacles}`}`;
+}
+
+/** Of a task that waits with some of its parts alone. */
+function partsInWords({ instances }: Task): string {
+  const waiting = instances.filter(({ waitsIn }) => waitsIn !== undefined).length;
+  if (waiting === instances.length) return '';
+  return `${waiting} of its ${instances.length} parts ${waiting === 1 ? 'waits' : 'wait'}: `;
 }
 
 function ableInWords({ standings, wait }: LookedAt): string {

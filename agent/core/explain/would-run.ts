@@ -132,7 +132,8 @@ function gpuRemedy(
   what: string,
   of: (gpu: GpuCapacity) => number,
 ): string {
-  if (gpus.length === 0) return `a GPU, ${thousands(Number(shortage.need))} ${what}`;
+  if (gpus.length === 0)
+    return `a GPU that lends ${thousands(Number(shortage.need))} ${what.replace(/ of GPU.*/, '')}`;
   return `${more(shortage)} more ${what}${ofLent(shortage, Math.max(...gpus.map(of)))}`;
 }
 
