@@ -30,11 +30,11 @@ export class PlugpoolError extends Error {
 
 /** The error for a refusal by the pile. */
 export function refusalError(what: string, reasons: readonly Reason[], retryable: boolean): PlugpoolError {
-  const first = reasons[0];
+  const hints = new Set(reasons.map(({ hint }) => hint).filter((hint) => hint !== ''));
   return new PlugpoolError({
-    code: first?.code ?? 'refused',
+    code: reasons[0]?.code ?? 'refused',
     message: `the pile refused ${what}: ${reasons.map((reason) => reason.detail || reason.code).join('; ') || 'no reason given'}`,
-    hint: first?.hint || (retryable ? 'try again later' : 'change what was asked for'),
+    hint: [...hints].join('; ') || (retryable ? 'try again later' : 'change what was asked for'),
     retryable,
     reasons,
   });

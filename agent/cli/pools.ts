@@ -155,10 +155,15 @@ function causeInWords(cause: PoolCause): string {
   return CAUSES[cause];
 }
 
-function moveInWords({ before, after }: PoolsView['changes'][number]): string {
-  const moved = SHARES.flatMap(([name, of]) =>
-    of(before) === of(after) ? [] : [`${name} ${ppmInWords(of(before))} → ${ppmInWords(of(after))}`],
-  );
+/** What is too little to be seen in these words has not moved. */
+export function moveInWords({
+  before,
+  after,
+}: Pick<PoolsView['changes'][number], 'before' | 'after'>): string {
+  const moved = SHARES.flatMap(([name, of]) => {
+    const [from, to] = [ppmInWords(of(before)), ppmInWords(of(after))];
+    return from === to ? [] : [`${name} ${from} → ${to}`];
+  });
   return moved.length === 0 ? 'as before' : moved.join(', ');
 }
 
