@@ -6,11 +6,9 @@ import { DonorSearch } from './donor-search.ts';
 import { isOwed } from '../waiting/dues.ts';
 import { choose, type Choice } from '../feasible/feasible.ts';
 import { frontOf, type FrontOrder } from '../waiting/front.ts';
-import { gangOf } from './gang.ts';
-import type { Matching, Placed, Plan } from './plan.ts';
+import type { Matching } from './plan.ts';
 import type { Priority } from '../tasks/priority.ts';
 import { compareRequests, rankRequest, type RankedRequest } from './rank.ts';
-import type { Replanned } from './replan.ts';
 import { compareTurns } from '../waiting/turn-queue.ts';
 import type { Donor, Instance } from '../state.ts';
 import type { Turn } from '../turn.ts';
@@ -62,6 +60,11 @@ function chooseTargetRequester(turn: Turn, donor: Donor, among: Among): Target |
   return { chosen: best, passedOver: best.instance === due?.instance ? undefined : due?.instance };
 }
 
+/** Of those who are due and could run there, the one whose turn is first. */
+export function dueOn(turn: Turn, donor: Donor): Instance | undefined {
+  return candidatesFor(turn, donor, ALL).due?.instance;
+}
+
 interface Candidates {
   readonly best: RankedRequest | undefined;
   /** Of those who are due, the one whose turn is first. */
@@ -95,49 +98,4 @@ function rankFront(
 ): RankedRequest | undefined {
   const front = frontOf(turn, group, order, donor, choice);
   return front && rankRequest(turn.state, front, donor, group.need, turn.now);
-}
-
-/** Counts, with those who were due, that others were placed together where they could have run. */
-export function countPasses({ turn, plan }: Matching, placed: readonly Placed[]): void {
-  for (const one of placed) plan.lift(one);
-  const passed = new Set<Instance>();
-  for (const { donor } of placed) {
-    // Of the others nobody who waited could have had more (match.ts).
-    const due = turn.changedDonors.has(donor) ? candidatesFor(turn, donor, ALL).due?.instance : undefined;
-    if (due !== undefined && placed.every(({ instance }) => instance !== due)) passed.add(due);
-  }
-  for (const instance of passed) instance.passedOver += 1;
-  for (const one of placed) plan.place(one);
-}
-
-/** What was planned again took its room from nobody who is owed it; the donors that may choose once more. */
-export function settle({ turn, plan }: Matching, { moved, movedFrom }: Replanned): ReadonlySet<Donor> {
-  const donors = new Set(movedFrom);
-  const leftOut = new Set<unknown>();
-  for (const one of moved) plan.lift(one);
-  for (const one of moved) {
-    const whole = wholeOf(one.instance);
-    const due = turn.changedDonors.has(one.donor)
-      ? candidatesFor(turn, one.donor, ALL).due?.instance
-      : undefined;
-    if (!leftOut.has(whole)) plan.place(one);
-    if (due === undefined || moved.some(({ instance }) => instance === due)) continue;
-    if (!isOwed(turn.state, due, turn.now)) due.passedOver += 1;
-    else {
-      leftOut.add(whole);
-      for (const donor of leaveOut(plan, whole)) donors.add(donor);
-    }
-  }
-  return donors;
-}
-
-/** All parts that are to start together, or the one. */
-function wholeOf(instance: Instance): unknown {
-  return gangOf(instance) ?? instance;
-}
-
-function leaveOut(plan: Plan, whole: unknown): Donor[] {
-  const out = [...plan.placements()].filter(({ instance }) => wholeOf(instance) === whole);
-  for (const each of out) plan.lift(each);
-  return out.map(({ donor }) => donor);
 }
