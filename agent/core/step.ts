@@ -10,14 +10,9 @@
 import type { Now } from '@plugpool/proto';
 import { assertNever } from './assert-never.ts';
 import { refuseAwaited, takeAwaited } from './payloads/blobs.ts';
-import {
-  onCapacity,
-  onConnected,
-  onDeliveryAck,
-  onDisconnected,
-  onHello,
-  onStatusQuery,
-} from './connections.ts';
+import { onConnected, onDisconnected, onHello } from './clients/connections.ts';
+import { onCapacity } from './donors/report.ts';
+import { onDeliveryAck, onStatusQuery } from './tasks/status.ts';
 import { onCheckpoint } from './leases/checkpoints.ts';
 import { refreshDonor } from './donors/donor.ts';
 import type { Effects } from './effects.ts';

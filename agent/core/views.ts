@@ -10,7 +10,6 @@ import {
 } from './donors/donor.ts';
 import type { AlgorithmClass, Feature } from './algorithms/feature.ts';
 import { profileOf } from './algorithms/profile.ts';
-
 import { isVerified } from './sessions/session.ts';
 import type { Counters, Donor, State, Task } from './state.ts';
 import { probabilityToFinish } from './dwell/stay.ts';
@@ -18,7 +17,7 @@ import { STAY_MAX_MS } from './dwell/time-bins.ts';
 import { priorityOf, type Priority } from './tasks/priority.ts';
 import type { AlgorithmRecord, TaskRecord } from './records.ts';
 import type { Settings } from './settings.ts';
-import { nameOf, statusOf } from './connections.ts';
+import { nameOf, statusOf } from './tasks/status.ts';
 
 export interface StatusView {
   readonly stationId: string;

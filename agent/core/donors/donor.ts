@@ -9,13 +9,13 @@
  * The phase is derived, never stored: `whyNotEligible` is what moves it.
  */
 import type { Capacity, Now, VehicleId } from '@plugpool/proto';
-import { clampTo, freeOf, isWithin, NOTHING } from './capacity.ts';
+import { freeOf, isWithin, NOTHING } from './capacity.ts';
 import { leasesOf, revoke } from '../leases/lease.ts';
 import { isPlugged, isVerified, type Session } from '../sessions/session.ts';
 import type { Donor, Lease, State } from '../state.ts';
 import { staySoFar } from '../sessions/session-stay.ts';
 import { leavingSoon, nextReviewInMs, stayOf } from '../dwell/stay.ts';
-import { log, type Turn } from '../turn.ts';
+import type { Turn } from '../turn.ts';
 
 export type DonorPhase = 'absent' | 'announced' | 'eligible' | 'draining' | 'gone';
 
@@ -186,22 +186,4 @@ export function revokeAll(
 ): void {
   for (const instance of donor.leased.values())
     if (instance.lease?.phase !== 'revoking') revoke(turn, instance, reason);
-}
-
-/** What the vehicle lends, cut down to what its hardware has, and to what it just took back. */
-export function believe(turn: Turn, donor: Donor, reported: Capacity): Capacity {
-  if (donor.hardware === undefined) return NOTHING;
-  const hardware = {
-    cpuMillicores: donor.hardware.cores * 1000,
-    memoryMib: donor.hardware.memoryMib,
-    gpus: donor.hardware.gpus,
-  };
-  const { capacity, clamped } = clampTo(reported, hardware);
-  if (clamped)
-    log(turn, 'warn', 'reports more than its hardware', { vehicleId: donor.vehicleId, reported, hardware });
-  const { heldDown } = donor;
-  if (heldDown === undefined) return capacity;
-  if (turn.now.monoMs < heldDown.untilMonoMs) return clampTo(capacity, heldDown.to).capacity;
-  donor.heldDown = undefined;
-  return capacity;
 }

@@ -1,7 +1,8 @@
 /** What the pile's firmware says moves the session of its connector, and so the donor that is plugged in there. */
 import type { FirmwareEvent } from '@plugpool/firmware-bridge';
 import type { VehicleId } from '@plugpool/proto';
-import { departureOf, forgetIdleDonors } from '../connections.ts';
+import { forgetIdleDonors } from '../clients/connections.ts';
+import { departureOf } from '../donors/report.ts';
 import { refreshDonor } from '../donors/donor.ts';
 import { CONNECTORS_MAX } from '../limits.ts';
 import { stayThatEnded } from './session-stay.ts';
