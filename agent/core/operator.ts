@@ -1,20 +1,11 @@
-/** What an operator may change: cancel a task; add, retire, remove an algorithm; sub-pools (pools/operate.ts). */
-import type { AlgorithmId } from '@plugpool/proto';
-import { rebuildLine } from './waiting/line.ts';
-import { candidates } from './algorithms/catalogue.ts';
-import { deployAnew } from './pools/deploy.ts';
-import type { OperatorAnswer, OperatorCommand } from './events.ts';
-import { ALGORITHMS_MAX } from './limits.ts';
-import { planPoolsAnew, setPool } from './pools/operate.ts';
-import { alignPools } from './pools/replan.ts';
-import { forgetProfile } from './learned/learn-use.ts';
-import type { AlgorithmRecord } from './records.ts';
-import { algorithmKey } from './algorithms/algorithm-key.ts';
-import type { State } from './state.ts';
-import { shortagesInWords, shortagesOf } from './tasks/never-feasible.ts';
-import { endOrphan, endTask } from './tasks/task-end.ts';
+/** What an operator may change: a task, the catalogue, the sub-pools. */
+import type { TaskId } from '@plugpool/proto';
+import { addAlgorithm, removeAlgorithm, retireAlgorithm } from './algorithms/operate.ts';
 import { assertNever } from './assert-never.ts';
-import { log, write, type Turn } from './turn.ts';
+import type { OperatorAnswer, OperatorCommand } from './events.ts';
+import { planPoolsAnew, setPool } from './pools/operate.ts';
+import { endTask } from './tasks/task-end.ts';
+import { log, type Turn } from './turn.ts';
 
 export function onOperator(turn: Turn, question: number, command: OperatorCommand): void {
   const answer = carryOut(turn, command);
@@ -28,22 +19,8 @@ export function onOperator(turn: Turn, question: number, command: OperatorComman
 
 function carryOut(turn: Turn, command: OperatorCommand): OperatorAnswer {
   switch (command.verb) {
-    case 'cancel': {
-      const task = turn.state.tasks.get(command.taskId);
-      if (task === undefined)
-        return no('task_unknown', `no open task ${command.taskId}`, 'plugpool tasks lists the tasks');
-      if (task.end !== undefined)
-        return no(
-          'task_ended',
-          `task ${command.taskId} is ${task.end.state} already`,
-          'nothing is left to cancel',
-        );
-      endTask(turn, task, {
-        state: 'cancelled',
-        failure: { code: 'cancelled', detail: 'cancelled by the operator of the pile', stderrTail: '' },
-      });
-      return { ok: true, value: { taskId: command.taskId, state: 'cancelled' } };
-    }
+    case 'cancel':
+      return cancelTask(turn, command.taskId);
     case 'addAlgorithm':
       return addAlgorithm(turn, command.algorithm);
     case 'retireAlgorithm':
@@ -59,97 +36,17 @@ function carryOut(turn: Turn, command: OperatorCommand): OperatorAnswer {
   }
 }
 
-function no(code: string, detail: string, hint: string): OperatorAnswer {
-  return { ok: false, code, detail, hint };
-}
-
-function addAlgorithm(turn: Turn, added: Omit<AlgorithmRecord, 'state' | 'addedWallMs'>): OperatorAnswer {
-  const { state, now } = turn;
-  const key = algorithmKey(added.id, added.version);
-  const known = state.algorithms.get(key);
-  if (known !== undefined && known.image.digest !== added.image.digest)
-    return no(
-      'version_taken',
-      `${key} is another image (sha256 ${known.image.digest.slice(0, 12)}…)`,
-      'give the new image a new --version: what ran under a version must stay what it was',
-    );
-  if (state.algorithms.size >= ALGORITHMS_MAX)
-    return no(
-      'too_many_algorithms',
-      `${state.algorithms.size} are catalogued`,
-      'remove some that are not used',
-    );
-  const tooLarge = added.demands.flatMap((demand) => shortagesOf(state, demand));
-  if (tooLarge.length > 0)
-    return no(
-      'never_feasible',
-      shortagesInWords(tooLarge),
-      'lower the demand, or raise policy.largestDonor in the configuration',
-    );
-  const algorithm: AlgorithmRecord = { ...added, state: 'active', addedWallMs: now.wallMs };
-  state.algorithms.set(key, algorithm);
-  // Its demand may be another than the one that its runs were measured against.
-  if (known !== undefined) forgetProfile(turn, algorithm);
-  write(turn, { change: 'putAlgorithm', algorithm });
-  lookAgain(turn);
-  return { ok: true, value: algorithm };
-}
-
-function retireAlgorithm(turn: Turn, id: AlgorithmId, version: string | undefined): OperatorAnswer {
-  const found = versionsOf(turn.state, id, version);
-  if (found.length === 0) return unknown(id, version);
-  for (const algorithm of found) {
-    const retired: AlgorithmRecord = { ...algorithm, state: 'retired' };
-    turn.state.algorithms.set(algorithmKey(id, algorithm.version), retired);
-    write(turn, { change: 'putAlgorithm', algorithm: retired });
+function cancelTask(turn: Turn, taskId: TaskId): OperatorAnswer {
+  const task = turn.state.tasks.get(taskId);
+  if (task === undefined) {
+    const detail = `no open task ${taskId}`;
+    return { ok: false, code: 'task_unknown', detail, hint: 'plugpool tasks lists the tasks' };
   }
-  lookAgain(turn);
-  return { ok: true, value: found.map((a) => algorithmKey(a.id, a.version)) };
-}
-
-/** An algorithm that runs now, or may be asked for by one that waits, is retired first. */
-function removeAlgorithm(turn: Turn, id: AlgorithmId, version: string | undefined): OperatorAnswer {
-  const found = versionsOf(turn.state, id, version);
-  if (found.length === 0) return unknown(id, version);
-  const running = new Set<string>();
-  for (const donor of turn.state.donors.values())
-    for (const { lease } of donor.leased.values())
-      if (lease !== undefined) running.add(algorithmKey(lease.algorithm.id, lease.algorithm.version));
-  const busy = found.find((a) => running.has(algorithmKey(a.id, a.version)));
-  if (busy !== undefined)
-    return no(
-      'algorithm_running',
-      `${algorithmKey(busy.id, busy.version)} runs on a donor now`,
-      'retire it, and remove it when its tasks have ended',
-    );
-  for (const { version: each } of found) {
-    turn.state.algorithms.delete(algorithmKey(id, each));
-    forgetProfile(turn, { id, version: each });
-    write(turn, { change: 'removeAlgorithm', id, version: each });
+  if (task.end !== undefined) {
+    const detail = `task ${taskId} is ${task.end.state} already`;
+    return { ok: false, code: 'task_ended', detail, hint: 'nothing is left to cancel' };
   }
-  lookAgain(turn);
-  return { ok: true, value: found.map((a) => algorithmKey(a.id, a.version)) };
-}
-
-function versionsOf(state: State, id: AlgorithmId, version: string | undefined): AlgorithmRecord[] {
-  return [...state.algorithms.values()].filter(
-    (a) => a.id === id && (version === undefined || a.version === version),
-  );
-}
-
-function unknown(id: AlgorithmId, version: string | undefined): OperatorAnswer {
-  const wanted = version === undefined ? id : algorithmKey(id, version);
-  return no('algorithm_unknown', `no algorithm ${wanted}`, 'plugpool algorithms list shows them');
-}
-
-/** What a selector means is another program now, or none: who waits for none is told, the rest is tried everywhere again. */
-function lookAgain(turn: Turn): void {
-  // Several parts of one task may wait.
-  const tasks = new Set([...turn.state.waiting.instances()].map(({ task }) => task));
-  for (const task of tasks)
-    if (candidates(turn.state, task.record.selector).length === 0) endOrphan(turn, task);
-  rebuildLine(turn.state);
-  alignPools(turn);
-  deployAnew(turn.state);
-  for (const donor of turn.state.index.donors()) turn.changedDonors.add(donor);
+  const detail = 'cancelled by the operator of the pile';
+  endTask(turn, task, { state: 'cancelled', failure: { code: 'cancelled', detail, stderrTail: '' } });
+  return { ok: true, value: { taskId, state: 'cancelled' } };
 }

@@ -9,27 +9,27 @@
  */
 import type { Now } from '@plugpool/proto';
 import { assertNever } from './assert-never.ts';
-import { refuseAwaited, takeAwaited } from './payloads/blobs.ts';
 import { onConnected, onDisconnected, onHello } from './clients/connections.ts';
-import { onCapacity } from './donors/report.ts';
-import { onDeliveryAck, onStatusQuery } from './tasks/status.ts';
-import { onCheckpoint } from './leases/checkpoints.ts';
 import { refreshDonor } from './donors/donor.ts';
+import { onCapacity } from './donors/report.ts';
 import type { Effects } from './effects.ts';
 import type { Event } from './events.ts';
-import { onFirmware } from './sessions/firmware.ts';
 import { forgetOld } from './housekeeping.ts';
 import { writeLearned } from './learned/learn.ts';
+import { onCheckpoint } from './leases/checkpoints.ts';
+import { onDecline, onRenewal, onResult } from './leases/results.ts';
 import { match } from './matching/match.ts';
 import { onOperator } from './operator.ts';
-import { onRequest } from './tasks/requests.ts';
-import { onDecline, onRenewal, onResult } from './leases/results.ts';
-import type { Client, State } from './state.ts';
-import { onCancel } from './tasks/cancel.ts';
+import { refuseAwaited, takeAwaited } from './payloads/blobs.ts';
 import { deployImages } from './pools/deploy.ts';
 import { countDonor } from './pools/pools.ts';
 import { alignPools, keepPools } from './pools/replan.ts';
 import { watchPools } from './pools/watch.ts';
+import { onFirmware } from './sessions/firmware.ts';
+import type { Client, State } from './state.ts';
+import { onCancel } from './tasks/cancel.ts';
+import { onRequest } from './tasks/requests.ts';
+import { onDeliveryAck, onStatusQuery } from './tasks/status.ts';
 import { onDeadline, onTimer } from './time.ts';
 import { beginTurn, log, refuse, writeInstances, type Turn } from './turn.ts';
 
