@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import type { CapacityReport, Demand, StatusEntry, TaskId, Wants } from '@plugpool/proto';
 import { WOULD_RUN_MAX } from '@plugpool/proto';
+import { knownVehicles } from '../../agent/core/donors/known-vehicles.ts';
 import { explain, type Explanation } from '../../agent/core/explain/explain.ts';
 import { barInWords, probability } from '../../agent/core/explain/figures.ts';
 import {
@@ -77,6 +78,7 @@ test('every test that fails is told, those of the pair and those of the program 
   const pile = sceneOf({
     demands: [{ cpuMillicores: 8000, memoryMib: 32_768 }],
     algorithm: { runtime: 'echo' },
+    settings: { vehicles: knownVehicles([{ id: 'elsewhere', make: 'X', fleet: '' }]) },
   });
   pile.ask('donor');
   lends(pile, 'donor', { cpu: 2000 }, { allowedAlgorithms: ['other'], constraint: 'request.cores > 99' });

@@ -535,6 +535,12 @@ const REFUSED: readonly [what: string, algorithm: string, wants: Wants, code: st
   ['a constraint that does not parse', 'sum', { constraint: 'donor.cores >' }, 'constraint_invalid'],
   ['a constraint that is no question', 'sum', { constraint: 'donor.cores + 1' }, 'constraint_invalid'],
   ['a demand above any donor', 'sum', { demand: { memoryMib: 1e7 } }, 'never_feasible'],
+  [
+    'a trust in a make that nobody is of',
+    'sum',
+    { trust: { whom: 'makes', makes: ['Ohm'] } },
+    'never_feasible',
+  ],
   ['work that no donor could end in time', 'sum', { demand: { workMncs: 1e11 } }, 'never_feasible'],
 ];
 

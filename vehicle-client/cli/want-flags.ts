@@ -114,5 +114,5 @@ function parseTrust(text: string): NonNullable<WantOptions['trust']> {
   if (text === 'fleet') return 'fleet';
   const makes = text.startsWith('make:') ? text.slice('make:'.length).split(',') : [];
   if (makes.length > 0 && makes.every((make) => make.trim() !== '')) return { makes };
-  throw new InvalidArgumentError('It must be fleet, or make: and one or more names, such as make:Volta,Ohm.');
+  throw new InvalidArgumentError('It must be fleet, or make: and one or more names, such as make:volta,ohm.');
 }

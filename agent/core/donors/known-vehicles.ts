@@ -32,3 +32,10 @@ export function kindOf({ byId, byPrefix }: KnownVehicles, vehicleId: string): Ve
   const rule = byId.get(vehicleId) ?? byPrefix.find(({ prefix }) => vehicleId.startsWith(prefix));
   return { make: rule?.make ?? '', fleet: rule?.fleet ?? '' };
 }
+
+/** Every make that the operator names, in the order of the rules. */
+export function makesOf({ byId, byPrefix }: KnownVehicles): ReadonlySet<string> {
+  const makes = new Set([...byId.values(), ...byPrefix].map(({ make }) => make));
+  makes.delete('');
+  return makes;
+}

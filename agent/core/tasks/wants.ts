@@ -1,6 +1,6 @@
 /** What is wrong with what a request wants, beside program, input and deadline: every reason at once. Pure. */
 import type { Reason, VehicleId, Wants } from '@plugpool/proto';
-import { kindOf } from '../donors/known-vehicles.ts';
+import { kindOf, makesOf } from '../donors/known-vehicles.ts';
 import type { AlgorithmRecord } from '../records.ts';
 import type { State } from '../state.ts';
 import { zoneOf } from './zones.ts';
@@ -15,6 +15,7 @@ export function whyUnwanted(
     ...wrongZone(state, wants),
     ...wrongConstraint(state, wants),
     ...wrongFleet(state, vehicleId, wants),
+    ...wrongMakes(state, wants),
     ...overBudget(wants, algorithms),
   ];
 }
@@ -56,6 +57,26 @@ function wrongFleet(state: State, vehicleId: VehicleId, { payer, trust }: Wants)
       hint: 'ask the operator to name your fleet in `vehicles` of the configuration, or trust makes by name',
     });
   return reasons;
+}
+
+const MAKES_NAMED_MAX = 8;
+
+/** No donor would be of one: makes are compared letter by letter. */
+function wrongMakes({ settings }: State, { trust }: Wants): Reason[] {
+  if (trust?.whom !== 'makes') return [];
+  const known = makesOf(settings.vehicles);
+  if (trust.makes.some((make) => known.has(make))) return [];
+  const named = [...known].slice(0, MAKES_NAMED_MAX).join(', ');
+  return [
+    {
+      code: 'never_feasible',
+      detail: `the pile knows no vehicle of the make ${trust.makes.join(' or ')}`,
+      hint:
+        named === ''
+          ? 'ask the operator to name makes in `vehicles` of the configuration, or trust any donor'
+          : `trust a make that is known here, written as it is: ${named}`,
+    },
+  ];
 }
 
 /** By what the cheapest program is expected to take for all parts. */
