@@ -17,6 +17,8 @@ export const ALGORITHMS_MAX = 1_000;
 export const CONNECTORS_MAX = 10_000;
 /** Vehicles remembered beside those connected or holding leases. */
 export const IDLE_DONORS_MAX = 1_000;
+/** Explanations of one vehicle in one step: each looks at hundreds of donors and at all queues. */
+export const EXPLANATIONS_PER_STEP_MAX = 2;
 /** Hellos, and questions for all tasks, of one client in one step: each costs as much as the client has tasks. */
 export const HEAVY_BODIES_PER_STEP_MAX = 8;
 /** A core that says it is faster is taken for this fast, in thousandths of the reference core: what it earns grows with it. */
@@ -43,6 +45,15 @@ export const CONSTRAINT_TEXT_BYTES_MAX = 2 * 1024;
 /** What one evaluation may cost: without macros each node is evaluated once. */
 export const CONSTRAINT_NODES_MAX = 100;
 export const CONSTRAINT_DEPTH_MAX = 24;
+/**
+ * Different needs of requests that have not ended (demand, work, trust, constraint), of one vehicle and in all: a donor with room
+ * looks at each of them, for about 2 µs.
+ */
+export const NEEDS_PER_VEHICLE_MAX = 256;
+export const NEEDS_MAX = 4_096;
+/** Different constraints among them: each is evaluated for a donor that changed. In all, no more than a donor remembers. */
+export const CONSTRAINTS_PER_VEHICLE_MAX = 16;
+export const CONSTRAINTS_ASKED_MAX = 256;
 /** Constraints that are kept compiled. */
 export const CONSTRAINTS_MAX = 1_000;
 /** Donors that can run a request and are compared: beyond them, another would hardly be better. */
@@ -66,7 +77,10 @@ export const DWELL_STRATA_MAX = 2_000;
 export const DWELL_STATED_DURATIONS_MAX = 1_024;
 /** Verdicts of requesters' constraints that one donor remembers. */
 export const DONOR_VERDICTS_MAX = 256;
-/** Verdicts of owners' constraints that one instance remembers. */
+/** New verdicts that one owner's constraint gives at once, and how often: the dearest take about 4 ms of each 100. */
+export const OWNER_VERDICTS_AT_ONCE_MAX = 128;
+export const OWNER_VERDICTS_EVERY_MS = 100;
+/** Verdicts of owners' constraints that one task remembers, and of each its ways. */
 export const OWNER_VERDICTS_MAX = 16;
 /** Algorithms whose run-times are learned: as many as the catalogue holds. */
 export const RUN_TIMES_MAX = ALGORITHMS_MAX;

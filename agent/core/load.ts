@@ -1,6 +1,7 @@
 /** The state that a start, or a failed commit, finds on disk; what was only observed is carried over from before. */
 import type { Now } from '@plugpool/proto';
 import type { AlgorithmRecord, InstanceRecord, LeaseRecord, StoredState } from './records.ts';
+import { countAsked } from './waiting/asked.ts';
 import { keepLearned, loadLearned } from './learned/learn.ts';
 import { joinLine } from './waiting/line.ts';
 import { watchGang } from './matching/gang.ts';
@@ -62,14 +63,20 @@ function loadTask(state: State, open: StoredState['openTasks'][number], now: Now
   const record = open.task;
   const task = openTask(state, record, now.monoMs + timeLeft(record, now));
   countInline(state, record, 1);
+  countAsked(state, record, 1);
   if (open.end !== undefined) {
     task.end = open.end;
+    countAsked(state, record, -1);
     forgetPayloads(state, task);
     state.deadlines.drop();
   }
   task.instances = open.instances.map((instance) => loadInstance(state, task, instance, now));
   if (task.instances.some(({ attempts }) => attempts > 0)) task.hasStarted = true;
-  if (task.end === undefined) watchGang(state, task);
+  if (task.end !== undefined) return;
+  watchGang(state, task);
+  // Only now is it known whether they start together.
+  for (const instance of task.instances)
+    if (instance.lease === undefined && instance.result === undefined) joinLine(state, instance);
 }
 
 /** Clamped to what the requester asked for: a wall clock that jumped while we were away moves no deadline further off. */
@@ -93,7 +100,6 @@ function loadInstance(state: State, task: Task, stored: InstanceRecord, now: Now
   instance.preempted = stored.preempted ?? false;
   if (task.end !== undefined) return instance;
   if (stored.lease !== undefined) resumeLease(state, instance, stored.lease, now);
-  else if (instance.result === undefined) joinLine(state, instance);
   return instance;
 }
 

@@ -46,6 +46,8 @@ import type { Session } from './sessions/session.ts';
 import type { Settings } from './settings.ts';
 import { Usage } from './waiting/usage.ts';
 import { Timers } from './timers.ts';
+import type { Way } from './waiting/need.ts';
+import { Asked } from './waiting/asked.ts';
 import { WaitingLine, type WaitingGroup } from './waiting/waiting.ts';
 
 export interface Client {
@@ -68,6 +70,8 @@ export interface Donor {
   /** It took back what leases stood on: until then it lends no more than that, whatever it reports. */
   heldDown: { readonly untilMonoMs: number; readonly to: Capacity } | undefined;
   departureMonoMs: number | undefined;
+  /** How many requests its owner's constraint may still judge until then. */
+  judging: { readonly untilMonoMs: number; left: number } | undefined;
   cachedImages: ReadonlySet<Digest>;
   stay: Stay;
   /** Of requesters' constraints, by their text; until anything about the donor changes. */
@@ -134,8 +138,6 @@ export interface Instance {
   result: PartResultRecord | undefined;
   /** Donors that it failed on: tried again only where the rest is over. */
   avoided: Map<VehicleId, number> | undefined;
-  /** Of owners' constraints on it. */
-  ownerVerdicts: Map<string, boolean> | undefined;
   /** Since it is due: how many grants went to others on donors that could have run it; see dues.ts. */
   passedOver: number;
   /** Why it is not with its last donor any more; empty at first. */
@@ -153,6 +155,8 @@ export interface Task {
   hasStarted: boolean;
   /** Without its inline output, which is on disk alone. */
   end: TaskEndRecord | undefined;
+  /** Of owners' constraints on it, by their text. */
+  ownerVerdicts: Map<string, Map<Way, boolean>> | undefined;
 }
 
 /** Messages that wait until the bytes they speak of are on the pile's disk. */
@@ -176,6 +180,7 @@ export type TimerName =
   | `rest:${InstanceId}`
   | `report:${VehicleId}`
   | `review:${VehicleId}`
+  | `judge:${VehicleId}`
   | `rested:${VehicleId}/${AlgorithmClass}`
   | `pool:${AlgorithmClass}`
   | 'deploy:pending';
@@ -208,6 +213,8 @@ export interface State {
   /** Of inline inputs, by who asked. */
   readonly inlineBytesOf: Map<VehicleId, number>;
   inlineBytes: number;
+  /** Of tasks that have not ended. */
+  readonly asked: Asked;
   readonly waiting: WaitingLine;
   /** The donors that may be granted something now. */
   readonly index: DonorIndex;
@@ -267,6 +274,7 @@ export function emptyState(settings: Settings, generation: number): State {
     requests: new KnownRequests(),
     inlineBytesOf: new Map(),
     inlineBytes: 0,
+    asked: new Asked(),
     waiting: new WaitingLine(),
     index: new DonorIndex(),
     gangs: new Set(),

@@ -30,6 +30,7 @@ export function onTimer(turn: Turn, name: TimerName): void {
       return lookAtDonor(turn, turn.state.sessions.get(id as ConnectorId)?.identity?.vehicleId);
     case 'report':
     case 'review':
+    case 'judge':
       return lookAtDonor(turn, id as VehicleId);
     case 'rested':
       return lookAtDonor(turn, id.slice(0, id.indexOf('/')) as VehicleId);

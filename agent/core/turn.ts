@@ -23,6 +23,8 @@ export interface Turn {
   readonly changedInstances: Map<InstanceId, Instance>;
   /** Bodies heard in this step that cost as much as their client has tasks. */
   readonly heavyBodies: Map<ClientId, number>;
+  /** Explanations asked for in this step. */
+  readonly explanations: Map<VehicleId, number>;
 }
 
 export function beginTurn(state: State, now: Now): Turn {
@@ -36,6 +38,7 @@ export function beginTurn(state: State, now: Now): Turn {
     newcomers: new Set(),
     changedInstances: new Map(),
     heavyBodies: new Map(),
+    explanations: new Map(),
   };
 }
 
@@ -138,6 +141,7 @@ export function donorOf(state: State, vehicleId: VehicleId): Donor {
       reportedMonoMs: 0,
       heldDown: undefined,
       departureMonoMs: undefined,
+      judging: undefined,
       cachedImages: new Set(),
       stay: NO_STAY,
       verdicts: undefined,

@@ -136,6 +136,7 @@ function donorNamed(id: number): Donor {
     reportedMonoMs: 0,
     heldDown: undefined,
     departureMonoMs: undefined,
+    judging: undefined,
     cachedImages: new Set(),
     stay: NO_STAY,
     verdicts: new Map(),

@@ -1,8 +1,15 @@
 /** Vehicles that mean harm, as the decisions see them: what one message may cost, and what a lying donor may take or earn. */
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import type { UpBody } from '@plugpool/proto';
+import type { TaskId, UpBody, VehicleId } from '@plugpool/proto';
 import { step } from '../../agent/core/step.ts';
+import {
+  CONSTRAINTS_PER_VEHICLE_MAX,
+  EXPLANATIONS_PER_STEP_MAX,
+  NEEDS_PER_VEHICLE_MAX,
+  OWNER_VERDICTS_AT_ONCE_MAX,
+  OWNER_VERDICTS_EVERY_MS,
+} from '../../agent/core/limits.ts';
 import {
   bodiesOf,
   capacityReport,
@@ -13,6 +20,7 @@ import {
   type SentBody,
   leaseIn,
   pileWith,
+  type SimulatedPile,
 } from '../simulation/simulated-pile.ts';
 
 type ResultBody = Extract<UpBody, { kind: 'result' }>;
@@ -199,4 +207,135 @@ test('a wall clock that jumps moves no turn, no lease and no deadline of what wa
   pile.jump(1e10);
   pile.pass(pile.settings.leaseMs - 1);
   assert.equal(bodiesOf(pile.say('donor.lend', completed(lease)), 'resultAck')[0]?.accepted, true);
+});
+
+function groupsOf(pile: SimulatedPile): number {
+  return [...pile.state.waiting.groups()].length;
+}
+
+test('a requester has so many different needs, which donors look at one by one; what is needed again is still taken, and others are', () => {
+  const pile = pileWith('donor');
+  pile.ask('other');
+  const asked = (clientId: string, id: string, memoryMib: number): SentBody[] =>
+    pile.say(clientId, request(id, 'sum', { wants: { demand: { memoryMib } } }));
+  const sent = Array.from({ length: 300 }, (_, i) => asked('asker.ask-1', `r${i}`, 10_000 + i)).flat();
+  assert.equal(groupsOf(pile), NEEDS_PER_VEHICLE_MAX);
+  const [refused] = bodiesOf(sent, 'refused');
+  assert.equal(refused?.reasons[0]?.code, 'too_many_tasks');
+  assert.equal(refused.retryable, true);
+  assert.equal(bodiesOf(asked('asker.ask-1', 'again', 10_000), 'accepted').length, 1);
+  assert.equal(bodiesOf(asked('other.ask-1', 'r1', 20_000), 'accepted').length, 1);
+});
+
+test('a requester has so many different constraints, and room for others when one has ended', () => {
+  const pile = pileWith('donor');
+  const asked = (id: number): SentBody[] =>
+    pile.say(
+      'asker.ask-1',
+      request(`r${id}`, 'sum', { wants: { constraint: `donor.memoryMib > ${100_000 + id}` } }),
+    );
+  const sent = Array.from({ length: 100 }, (_, i) => asked(i)).flat();
+  const accepted = bodiesOf(sent, 'accepted');
+  assert.equal(accepted.length, CONSTRAINTS_PER_VEHICLE_MAX);
+  assert.ok(bodiesOf(sent, 'refused').every(({ retryable }) => retryable));
+  const [first] = accepted;
+  assert.ok(first);
+  pile.say('asker.ask-1', { kind: 'cancel', which: { by: 'task', taskId: first.taskId } });
+  assert.equal(bodiesOf(asked(200), 'accepted').length, 1);
+});
+
+test('what a requester asks for is counted anew after a restart', () => {
+  const pile = pileWith('donor');
+  const wants = { constraint: 'donor.memoryMib > 100000', instances: 3 };
+  pile.say('asker.ask-1', request('r1', 'sum', { wants }));
+  pile.say('asker.ask-1', request('r2', 'sum', { wants: { instances: 2 } }));
+  const before = pile.state.asked;
+  pile.restart();
+  assert.deepEqual(pile.state.asked, before);
+  pile.ask('asker');
+  for (const taskId of [...pile.state.tasks.keys()])
+    pile.say('asker.ask-1', { kind: 'cancel', which: { by: 'task', taskId } });
+  assert.equal(pile.state.asked.all.parts, 0);
+  assert.equal(pile.state.asked.all.constraints.size, 0);
+  assert.equal(pile.state.asked.all.needs.size, 0);
+});
+
+test('each of the parts of a request counts as a task', () => {
+  const pile = pileWith();
+  let accepted = 0;
+  for (let i = 0; i < 400; i++) {
+    const sent = pile.say('asker.ask-1', request(`r${i}`, 'sum', { wants: { instances: 16 } }));
+    accepted += bodiesOf(sent, 'accepted').length;
+  }
+  assert.equal(accepted, Math.floor(pile.settings.openTasksPerVehicleMax / 16));
+});
+
+test('parts that wait to start together stand in no donor’s way, after a restart neither', () => {
+  const pile = pileWith('donor');
+  const wants = { instances: 16, allAtOnce: true };
+  for (let i = 0; i < 3; i++) pile.say('asker.ask-1', request(`r${i}`, 'sum', { wants }));
+  const areForGangs = (): boolean[] => [...pile.state.waiting.groups()].map(({ need }) => need.isForGangs);
+  pile.say('asker.ask-1', request('alone', 'sum', { wants: { instances: 16, latencyMs: 10_000 } }));
+  assert.deepEqual(areForGangs(), [true, false]);
+  pile.restart();
+  assert.deepEqual(areForGangs(), [true, false]);
+  const alone = [...pile.state.tasks.keys()].at(-1);
+  pile.plug('donor');
+  const offers = bodiesOf(pile.lend('donor'), 'offer');
+  assert.deepEqual(
+    offers.map(({ taskId }) => taskId),
+    Array(4).fill(alone),
+  );
+});
+
+test('an owner who changes his constraint with each report has a bounded number of requests judged, and in time all of them', () => {
+  const pile = pileWith();
+  const count = 4 * OWNER_VERDICTS_AT_ONCE_MAX;
+  for (let i = 0; i < count; i++) pile.say('asker.ask-1', request(`r${i}`, 'sum'));
+  pile.plug('owner');
+  pile.connect('owner.lend');
+  pile.say('owner.lend', hello({}));
+  const judgedBy = (text: string): number =>
+    [...pile.state.tasks.values()].filter(({ ownerVerdicts }) => ownerVerdicts?.has(text)).length;
+  for (const runS of [1_000, 1_001, 1_002])
+    pile.say('owner.lend', capacityReport({}, { constraint: `request.runS > ${runS}` }));
+  assert.equal(judgedBy('request.runS > 1000'), OWNER_VERDICTS_AT_ONCE_MAX);
+  assert.equal(judgedBy('request.runS > 1001') + judgedBy('request.runS > 1002'), 0);
+  pile.pass(5 * OWNER_VERDICTS_EVERY_MS);
+  assert.equal(judgedBy('request.runS > 1002'), count);
+});
+
+test('the requests that an owner allows are found behind however many that he does not', () => {
+  const pile = pileWith();
+  for (let i = 0; i < 2 * OWNER_VERDICTS_AT_ONCE_MAX; i++) pile.say('asker.ask-1', request(`r${i}`, 'sum'));
+  pile.ask('friend');
+  pile.say('friend.ask-1', request('r1', 'sum'));
+  pile.plug('owner');
+  pile.connect('owner.lend');
+  pile.say('owner.lend', hello({}));
+  pile.say('owner.lend', capacityReport({}, { constraint: "request.requester == 'friend'" }));
+  const offers = bodiesOf(pile.pass(3 * OWNER_VERDICTS_EVERY_MS), 'offer');
+  const [friends] = pile.state.openTasksOf.get('friend' as VehicleId) ?? [];
+  assert.ok(
+    offers.length === 1 || pile.state.tasks.get(friends as TaskId)?.instances[0]?.lease !== undefined,
+    'it waits behind them',
+  );
+});
+
+test('a vehicle asks for so many explanations at once, over all its connections together', () => {
+  const pile = pileWith('donor');
+  pile.say('asker.ask-1', request('r1', 'sum', { wants: { demand: { memoryMib: 10_000 } } }));
+  const [taskId] = pile.state.tasks.keys();
+  assert.ok(taskId);
+  const slots = Array.from({ length: 10 }, (_, i) => `asker.ask-${i + 1}`);
+  for (let i = 2; i <= 10; i++) pile.ask('asker', `ask-${i}`);
+  const sent = pile.step(
+    ...slots.map((slot) =>
+      pile.message(slot, { kind: 'statusQuery', taskId, deliver: false, explain: true }),
+    ),
+  );
+  assert.equal(bodiesOf(sent, 'statusReport').length, EXPLANATIONS_PER_STEP_MAX);
+  const refused = bodiesOf(sent, 'refused');
+  assert.equal(refused.length, 10 - EXPLANATIONS_PER_STEP_MAX);
+  assert.ok(refused.every(({ reasons, retryable }) => retryable && reasons[0]?.code === 'rate_limited'));
 });

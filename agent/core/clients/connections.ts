@@ -46,6 +46,7 @@ export function forgetIdleDonors(state: State): void {
     state.donors.delete(donor.vehicleId);
     state.timers.clear(`report:${donor.vehicleId}`);
     state.timers.clear(`review:${donor.vehicleId}`);
+    state.timers.clear(`judge:${donor.vehicleId}`);
     return;
   }
 }

@@ -16,7 +16,7 @@ import {
   trustObstacle,
   type Obstacle,
 } from '../feasible/feasible.ts';
-import { gangOf } from '../matching/gang.ts';
+import { gangOf } from '../waiting/gang-of.ts';
 import type { Need, Way } from '../waiting/need.ts';
 import type { Donor, Instance, State } from '../state.ts';
 import { distanceOf } from './nearness.ts';

@@ -2,7 +2,7 @@
 import type { Now } from '@plugpool/proto';
 import { freeOf, type Placement } from '../donors/capacity.ts';
 import { DonorSearch } from '../matching/donor-search.ts';
-import { gangOf } from '../matching/gang.ts';
+import { gangOf } from '../waiting/gang-of.ts';
 import type { Need } from '../waiting/need.ts';
 import type { Donor, Instance, State } from '../state.ts';
 import { beginTurn } from '../turn.ts';

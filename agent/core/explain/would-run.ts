@@ -3,7 +3,7 @@ import type { GpuCapacity } from '@plugpool/proto';
 import { assertNever } from '../assert-never.ts';
 import type { Obstacle } from '../feasible/feasible.ts';
 import { runTimeAt } from '../feasible/expected-run.ts';
-import { gangOf } from '../matching/gang.ts';
+import { gangOf } from '../waiting/gang-of.ts';
 import { WOULD_RUN_SENTENCES_MAX } from '../limits.ts';
 import type { Need, Way } from '../waiting/need.ts';
 import type { Donor } from '../state.ts';

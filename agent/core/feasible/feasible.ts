@@ -1,7 +1,7 @@
 /** Whether an instance may run on a donor, with what program and where on it; and if not, every reason. Pure. */
 import type { Now } from '@plugpool/proto';
 import { fit, type Placement, type ShortOf } from '../donors/capacity.ts';
-import { constraintHolds, ownerAllows } from '../constraint/constraints.ts';
+import { constraintHolds, mayJudge, ownerAllows } from '../constraint/constraints.ts';
 import type { Ineligible } from '../donors/donor.ts';
 import type { Need, Way } from '../waiting/need.ts';
 import { runTimeOf } from './expected-run.ts';
@@ -70,8 +70,23 @@ export function runObstacle(
   const { way, finishes } = choice;
   const needMs = choice.runMs + transferMsOf(state, way, donor);
   return (
-    ownerObstacle(state, instance, donor, way) ?? deadlineObstacle(instance, way, { needMs, finishes }, now)
+    deadlineObstacle(instance, way, { needMs, finishes }, now) ??
+    whyOwnerForbids(state, instance, donor, way, now)
   );
+}
+
+/** What the owner has not judged yet is not run there yet. */
+function whyOwnerForbids(
+  state: State,
+  instance: Instance,
+  donor: Donor,
+  way: Way,
+  now: Now,
+): Obstacle | undefined {
+  const constraint = donor.report?.constraint;
+  if (constraint === undefined || mayJudge(state, constraint, donor, instance, way, now))
+    return ownerObstacle(state, instance, donor, way);
+  return { test: 'owner_constraint_not_met', constraint };
 }
 
 export function ownerObstacle(

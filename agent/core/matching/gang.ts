@@ -4,16 +4,10 @@ import { GANGS_TRIED_MAX } from '../limits.ts';
 import { isDue, isOwed } from '../waiting/dues.ts';
 import type { Need } from '../waiting/need.ts';
 import type { Matching, Placed } from './plan.ts';
+import { gangOf } from '../waiting/gang-of.ts';
 import type { Instance, State, Task } from '../state.ts';
 import { compareTurns } from '../waiting/turn-queue.ts';
 import type { Turn } from '../turn.ts';
-
-/** The task whose parts wait to start together; undefined once it has started, or where it never asked for that. */
-export function gangOf({ task }: Instance): Task | undefined {
-  const { wants } = task.record;
-  if (wants?.allAtOnce !== true || task.instances.length < 2 || task.hasStarted) return undefined;
-  return task;
-}
 
 /** Parts that are to start together do not join the line one by one. */
 export function watchGang(state: State, task: Task): void {

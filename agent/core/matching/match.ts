@@ -10,7 +10,7 @@
  */
 import { whyNotEligible } from '../donors/donor.ts';
 import { DonorSearch } from './donor-search.ts';
-import { gangOf, gangsToTry, passOver, placeGang, type Gang } from './gang.ts';
+import { gangsToTry, passOver, placeGang, type Gang } from './gang.ts';
 import type { Need } from '../waiting/need.ts';
 import { countPasses, settle } from './passes.ts';
 import { Plan, type Matching } from './plan.ts';
@@ -51,10 +51,15 @@ function placeGangs(matching: Matching): void {
   const { turn, plan } = matching;
   if (turn.state.gangs.size === 0) return;
   const left: Gang[] = [];
+  let filledAbove: Among['priorityAbove'] | undefined;
   for (const gang of gangsToTry(turn)) {
     const { isOwed, need, first } = gang;
     if (isOwed) fillChangedDonors(matching, { priorityAbove: 3, owedUntilMonoMs: first.turnMonoMs });
-    else fillChangedDonors(matching, { priorityAbove: need.priority, owedUntilMonoMs: Infinity });
+    // Capacity only falls while a step plans: who was served nothing before one gang is served nothing before the next.
+    else if (filledAbove !== need.priority) {
+      filledAbove = need.priority;
+      fillChangedDonors(matching, { priorityAbove: need.priority, owedUntilMonoMs: Infinity });
+    }
     const placed = placeGang(matching, gang);
     if (placed === undefined) left.push(gang);
     else countPasses(matching, placed);
@@ -73,7 +78,7 @@ function placeNewcomers({ turn, plan }: Matching): void {
   /** Capacity only falls while a step plans: what did not fit for one does not fit for its equals. */
   const hopeless = new Set<Need>();
   for (const { instance, need } of inOrder(turn)) {
-    if (hopeless.has(need) || !state.waiting.has(instance) || gangOf(instance) !== undefined) continue;
+    if (need.isForGangs || hopeless.has(need) || !state.waiting.has(instance)) continue;
     const search = new DonorSearch(turn, instance, need);
     const best = search.run();
     if (best !== undefined) plan.place({ instance, need, ...best });
@@ -83,8 +88,8 @@ function placeNewcomers({ turn, plan }: Matching): void {
 
 /** Those of a group in the order of their turns, until one fits nowhere that the others could not fit on either. */
 function placeGroup({ turn, plan }: Matching, { need, inTurn }: WaitingGroup): void {
+  if (need.isForGangs) return;
   for (const instance of inTurn.flatMap((queue) => [...queue]).sort(compareTurns)) {
-    if (gangOf(instance) !== undefined) continue;
     const search = new DonorSearch(turn, instance, need);
     const best = search.run();
     if (best !== undefined) plan.place({ instance, need, ...best });

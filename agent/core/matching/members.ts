@@ -1,7 +1,7 @@
 /** What one step plans together: each request, or gang, with where it is planned, before whom it goes and for whom it steps back. */
 import type { Demand } from '@plugpool/proto';
 import type { Unit } from './board.ts';
-import { gangOf } from './gang.ts';
+import { gangOf } from '../waiting/gang-of.ts';
 import type { Matching, Placed, Plan } from './plan.ts';
 import { worthOf } from './worth.ts';
 import { standing } from '../pools/pools.ts';

@@ -2,7 +2,7 @@
  * What is placed together, or moved, passes over those who are due without asking each donor for its target requester: here that
  * is counted with them, and undone where the grant was owed (dues.ts).
  */
-import { gangOf } from './gang.ts';
+import { gangOf } from '../waiting/gang-of.ts';
 import type { Matching, Placed, Plan } from './plan.ts';
 import type { Replanned } from './replan.ts';
 import { dueOn } from './target.ts';

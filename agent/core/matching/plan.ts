@@ -4,7 +4,8 @@
  */
 import { freeOf } from '../donors/capacity.ts';
 import type { Choice } from '../feasible/feasible.ts';
-import { gangOf, startGang } from './gang.ts';
+import { startGang } from './gang.ts';
+import { gangOf } from '../waiting/gang-of.ts';
 import { grant, leasesOf } from '../leases/lease.ts';
 import type { Need } from '../waiting/need.ts';
 import { countLease } from '../pools/pools.ts';

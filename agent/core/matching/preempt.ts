@@ -7,7 +7,6 @@ import { freeOf } from '../donors/capacity.ts';
 import { choiceFor, choose, pairObstacle } from '../feasible/feasible.ts';
 import { leasesOf, revoke } from '../leases/lease.ts';
 import { PREEMPTION_DONORS_MAX, PREEMPTIONS_PER_STEP_MAX } from '../limits.ts';
-import { gangOf } from './gang.ts';
 import type { Need } from '../waiting/need.ts';
 import type { Matching } from './plan.ts';
 import type { Donor, Instance, Lease } from '../state.ts';
@@ -28,10 +27,10 @@ export function preempt({ turn }: Matching): void {
   const { state } = turn;
   let left = PREEMPTIONS_PER_STEP_MAX;
   for (const { need, queues } of state.waiting.groups()) {
-    if (need.priority !== 3) continue;
+    if (need.priority !== 3 || need.isForGangs) continue;
     for (const queue of queues.values())
       for (const instance of queue) {
-        if (gangOf(instance) !== undefined || state.roomMadeFor.has(instance)) continue;
+        if (state.roomMadeFor.has(instance)) continue;
         if (left-- <= 0) return;
         evictFor(turn, instance, need);
       }

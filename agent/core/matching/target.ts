@@ -76,6 +76,7 @@ function candidatesFor(turn: Turn, donor: Donor, { priorityAbove }: Among): Cand
   let best: RankedRequest | undefined;
   let due: RankedRequest | undefined;
   for (const group of state.waiting.groups()) {
+    if (group.need.isForGangs) continue;
     const choice = choose(state, group.need, donor, turn.now);
     if (choice === undefined) continue;
     const ranked = rankFront(turn, group, 'fair', donor, choice);

@@ -10,6 +10,7 @@ import type {
   TaskRequest,
   VehicleId,
 } from '@plugpool/proto';
+import { countAsked, whyTooMuchAsked } from '../waiting/asked.ts';
 import { awaitBlob, TOO_MANY_UPLOADS } from '../payloads/blobs.ts';
 import { candidates } from '../algorithms/catalogue.ts';
 import { INLINE_BYTES_PER_VEHICLE_MAX, INLINE_BYTES_TOTAL_MAX } from '../limits.ts';
@@ -86,7 +87,11 @@ function whyRefused(state: State, vehicleId: VehicleId, body: TaskRequest): Reas
   const algorithms = candidates(state, body.selector);
   if (algorithms.length === 0) reasons.push(unknownProgram(state, body.selector));
   else reasons.push(...whyNever(state, algorithms, body));
-  if (body.wants !== undefined) reasons.push(...whyUnwanted(state, vehicleId, body.wants, algorithms));
+  const tooMuch = whyTooMuchAsked(state, vehicleId, body);
+  reasons.push(...tooMuch);
+  // A constraint that is one too many is not even compiled.
+  if (body.wants !== undefined && tooMuch.length === 0)
+    reasons.push(...whyUnwanted(state, vehicleId, body.wants, algorithms));
   const { deadlineMaxMs } = state.settings;
   if (body.deadlineMs !== undefined && body.deadlineMs > deadlineMaxMs)
     reasons.push({
@@ -160,6 +165,7 @@ export function accept(turn: Turn, client: Client, heard: Heard<TaskRequest>): v
   };
   const task = openTask(state, record, now.monoMs + deadlineMs);
   countInline(state, record, 1);
+  countAsked(state, record, 1);
   state.counters.accepted += 1;
   const count = body.wants?.instances ?? 1;
   // An array that is pushed to keeps room for many more.
@@ -180,7 +186,15 @@ function nextTaskId(state: State): TaskId {
 
 export function openTask(state: State, record: TaskRecord, deadlineMonoMs: number): Task {
   const payer = record.wants?.payer ?? record.vehicleId;
-  const task: Task = { record, instances: [], deadlineMonoMs, payer, hasStarted: false, end: undefined };
+  const task: Task = {
+    record,
+    instances: [],
+    deadlineMonoMs,
+    payer,
+    hasStarted: false,
+    end: undefined,
+    ownerVerdicts: undefined,
+  };
   state.tasks.set(record.taskId, task);
   state.requests.open(task);
   let ofVehicle = state.openTasksOf.get(record.vehicleId);
@@ -208,7 +222,6 @@ export function newInstance(state: State, task: Task, index: number, queuedMonoM
     checkpoint: undefined,
     result: undefined,
     avoided: undefined,
-    ownerVerdicts: undefined,
     passedOver: 0,
     lastReason: '',
   };

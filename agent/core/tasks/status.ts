@@ -2,15 +2,15 @@
 import type { StatusEntry, StatusQuery } from '@plugpool/proto';
 import { closeTask, deliverAgain } from './task-end.ts';
 import { stateOf } from './task-state.ts';
-import { isTooHeavy } from '../clients/heavy-bodies.ts';
+import { asksTooMuch, isTooHeavy } from '../clients/heavy-bodies.ts';
 import { explainToRequester } from '../explain/explain.ts';
 import type { Client, Task } from '../state.ts';
 import { send, type Turn } from '../turn.ts';
 
 export function onStatusQuery(turn: Turn, client: Client, query: StatusQuery, correlationId: number): void {
   const { state, now } = turn;
-  if ((query.taskId === undefined || query.explain === true) && isTooHeavy(turn, client, correlationId))
-    return;
+  if (query.taskId === undefined && isTooHeavy(turn, client, correlationId)) return;
+  if (query.explain === true && asksTooMuch(turn, client, correlationId)) return;
   const own = state.openTasksOf.get(client.name.vehicleId) ?? new Set();
   const asked = query.taskId === undefined ? [...own] : own.has(query.taskId) ? [query.taskId] : [];
   if (query.taskId !== undefined && asked.length === 0) {

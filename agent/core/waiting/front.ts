@@ -3,7 +3,6 @@
  * or whose turn is first of all.
  */
 import { choiceFor, type Choice } from '../feasible/feasible.ts';
-import { gangOf } from '../matching/gang.ts';
 import { compareTurns } from './turn-queue.ts';
 import type { Donor, Instance } from '../state.ts';
 import type { Turn } from '../turn.ts';
@@ -32,7 +31,7 @@ export function frontOf(
   // In another way it may be through earlier.
   const endMonoMs = need.ways.length === 1 ? now.monoMs + choice.runMs : -Infinity;
   const choiceOf = (instance: Instance): Choice | undefined => {
-    if (instance.task.deadlineMonoMs < endMonoMs || gangOf(instance) !== undefined) return undefined;
+    if (instance.task.deadlineMonoMs < endMonoMs) return undefined;
     return choiceFor(state, instance, need, donor, choice, now);
   };
   let best: Front | undefined;

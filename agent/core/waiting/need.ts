@@ -2,14 +2,15 @@
  * What one instance of a request needs, in each of the ways that its selector and its overrides allow. Requests that need the
  * same share one `Need`, and with it every verdict about a donor.
  */
-import type { Demand, DemandOverride, Trust, Wants } from '@plugpool/proto';
+import type { Demand, DemandOverride, Trust, VehicleId, Wants } from '@plugpool/proto';
 import { algorithmKey } from '../algorithms/algorithm-key.ts';
 import { candidates } from '../algorithms/catalogue.ts';
 import type { AlgorithmClass } from '../algorithms/feature.ts';
 import { kindOf } from '../donors/known-vehicles.ts';
+import { gangOf } from './gang-of.ts';
 import { priorityOf, type Priority } from '../tasks/priority.ts';
 import { classOfAlgorithm } from '../algorithms/profile.ts';
-import type { AlgorithmRecord } from '../records.ts';
+import type { AlgorithmRecord, TaskRecord } from '../records.ts';
 import type { Instance, State, Task } from '../state.ts';
 
 /** One program with one of its demands. */
@@ -33,6 +34,8 @@ export interface Need {
   /** In each dimension the least that any way takes: a donor with less is not looked at any closer. */
   readonly least: { readonly cpuMillicores: number; readonly memoryMib: number; readonly gpuMillis: number };
   readonly priority: Priority;
+  /** Of parts that wait to start together: placed as a whole, and chosen by no donor (gang.ts). */
+  readonly isForGangs: boolean;
   readonly constraint?: string;
   readonly trust?: Trust;
   /** The requester's fleet, where the trust is in it. */
@@ -41,18 +44,24 @@ export interface Need {
 
 /** The same for all instances that need the same. */
 export function needKey(state: State, instance: Instance): string {
-  const { selector, wants } = instance.task.record;
-  const program =
-    selector.by === 'type' ? selector.type : `=${selector.algorithmId}@${selector.version ?? ''}`;
+  const asked = askedKey(state, instance.task.record);
   const done = instance.checkpoint === undefined ? '' : `+${workClass(instance.checkpoint.doneMncs)}`;
-  if (wants === undefined) return `${program}${done}`;
-  return `${program}${done}|${wantsKey(state, instance, wants)}`;
+  return `${asked}${done}${gangOf(instance) === undefined ? '' : '&'}`;
 }
 
-function wantsKey(state: State, { task }: Instance, wants: Wants): string {
+/** The same for all requests whose instances need the same before they run. */
+export function askedKey(
+  state: State,
+  { vehicleId, selector, wants }: Pick<TaskRecord, 'vehicleId' | 'selector' | 'wants'>,
+): string {
+  const program =
+    selector.by === 'type' ? selector.type : `=${selector.algorithmId}@${selector.version ?? ''}`;
+  return wants === undefined ? program : `${program}|${wantsKey(state, vehicleId, wants)}`;
+}
+
+function wantsKey(state: State, vehicleId: VehicleId, wants: Wants): string {
   const { demand, trust, constraint } = wants;
-  const fleet =
-    trust?.whom === 'fleet' ? kindOf(state.settings.vehicles, task.record.vehicleId).fleet : undefined;
+  const fleet = trust?.whom === 'fleet' ? kindOf(state.settings.vehicles, vehicleId).fleet : undefined;
   return JSON.stringify([
     priorityOf(wants, state.settings),
     demand === undefined ? 0 : demandKey(demand),
@@ -81,6 +90,7 @@ export function needOf(state: State, instance: Instance, key: string): Need {
     ways,
     least,
     priority: priorityOf(wants, state.settings),
+    isForGangs: gangOf(instance) !== undefined,
     ...(wants?.constraint === undefined ? {} : { constraint: wants.constraint }),
     ...(trust === undefined ? {} : { trust }),
     ...(trust?.whom === 'fleet' ? { fleet: kindOf(state.settings.vehicles, vehicleId).fleet } : {}),
