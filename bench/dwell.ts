@@ -94,52 +94,63 @@ async function fromFile(file: string, powerKw: number): Promise<Stays> {
 
 /** Learns what was over when the later part begins, and asks at many moments of each later stay. */
 function foretell(stays: readonly StayRecord[], { trainShare }: Settings, learnsOn: boolean): DwellRun {
-  const cut = Math.floor(stays.length * trainShare);
-  const later = stays.slice(cut);
-  const fromMs = later[0]?.pluggedWallMs ?? Infinity;
-  const inOrder = [...stays].sort((a, b) => a.unpluggedWallMs - b.unpluggedWallMs);
-  const model = new DwellModel(DEFAULT_DWELL);
-  const plain = new PlainCurve();
+  const later = stays.slice(Math.floor(stays.length * trainShare));
+  const pupil = new Pupil(stays);
   const calibrations = HORIZONS_MIN.map((minutes) => new Calibration(minutes));
-  let learned = 0;
-  let learnMs = 0;
-  let residualMs = 0;
-  let asked = 0;
-  const learnUntil = (untilMs: number): void => {
-    const beginMs = performance.now();
-    for (let stay = inOrder[learned]; stay !== undefined; stay = inOrder[++learned]) {
-      if (stay.unpluggedWallMs > untilMs) break;
-      model.learn(stay);
-      plain.learn(stay.unpluggedWallMs - stay.pluggedWallMs);
-    }
-    learnMs += performance.now() - beginMs;
-  };
-  learnUntil(fromMs);
-  const trained = { stays: Math.max(1, learned), ms: learnMs };
+  pupil.learnUntil(later[0]?.pluggedWallMs ?? Infinity);
+  const learnUs = (pupil.learnMs * 1000) / Math.max(1, pupil.learned);
   for (const stay of later) {
-    if (learnsOn) learnUntil(stay.pluggedWallMs);
+    if (learnsOn) pupil.learnUntil(stay.pluggedWallMs);
     const lastedMs = stay.unpluggedWallMs - stay.pluggedWallMs;
-    for (let elapsedMs = 0; elapsedMs < lastedMs; elapsedMs = Math.max(FIRST_ASK_MS, elapsedMs * 2)) {
-      const beginMs = performance.now();
-      const residual = model.residual(soFar(stay, elapsedMs));
-      residualMs += performance.now() - beginMs;
-      asked += 1;
-      for (const calibration of calibrations) {
-        const leadMs = calibration.minutes * MINUTE_MS;
-        calibration.add(
-          residual.survives(leadMs),
-          plain.survives(elapsedMs, leadMs),
-          lastedMs - elapsedMs >= leadMs,
-        );
-      }
+    for (let elapsedMs = 0; elapsedMs < lastedMs; elapsedMs = Math.max(FIRST_ASK_MS, elapsedMs * 2))
+      pupil.ask(stay, elapsedMs, calibrations);
+  }
+  const horizons = calibrations.map((calibration) => calibration.horizon());
+  return {
+    asked: pupil.asked,
+    horizons,
+    learnUs,
+    residualUs: (pupil.residualMs * 1000) / Math.max(1, pupil.asked),
+  };
+}
+
+/** The model and the plain curve beside it: both are taught the same stays, and asked the same questions. */
+class Pupil {
+  readonly #model = new DwellModel(DEFAULT_DWELL);
+  readonly #plain = new PlainCurve();
+  readonly #inOrder: readonly StayRecord[];
+  learned = 0;
+  learnMs = 0;
+  asked = 0;
+  residualMs = 0;
+
+  constructor(stays: readonly StayRecord[]) {
+    this.#inOrder = [...stays].sort((a, b) => a.unpluggedWallMs - b.unpluggedWallMs);
+  }
+
+  /** Teaches what was over by then. */
+  learnUntil(untilMs: number): void {
+    const beginMs = performance.now();
+    for (let stay = this.#inOrder[this.learned]; stay !== undefined; stay = this.#inOrder[++this.learned]) {
+      if (stay.unpluggedWallMs > untilMs) break;
+      this.#model.learn(stay);
+      this.#plain.learn(stay.unpluggedWallMs - stay.pluggedWallMs);
+    }
+    this.learnMs += performance.now() - beginMs;
+  }
+
+  ask(stay: StayRecord, elapsedMs: number, calibrations: readonly Calibration[]): void {
+    const beginMs = performance.now();
+    const residual = this.#model.residual(soFar(stay, elapsedMs));
+    this.residualMs += performance.now() - beginMs;
+    this.asked += 1;
+    const leftMs = stay.unpluggedWallMs - stay.pluggedWallMs - elapsedMs;
+    for (const calibration of calibrations) {
+      const leadMs = calibration.minutes * MINUTE_MS;
+      const isThere = leftMs >= leadMs;
+      calibration.add(residual.survives(leadMs), this.#plain.survives(elapsedMs, leadMs), isThere);
     }
   }
-  return {
-    asked,
-    horizons: calibrations.map((calibration) => calibration.horizon()),
-    learnUs: (trained.ms * 1000) / trained.stays,
-    residualUs: (residualMs * 1000) / Math.max(1, asked),
-  };
 }
 
 /** What a pile would know of this stay, had it lasted so long. */

@@ -6,7 +6,7 @@ import type { OperatorCommand } from '../../agent/core/events.ts';
 import type { AlgorithmClass } from '../../agent/core/algorithms/feature.ts';
 import { LEARNED_RUNS_MAX } from '../../agent/core/algorithms/feature.ts';
 import { expectedDemand, noForecast, offer } from '../../agent/core/pools/forecast.ts';
-import { POOLS_NAME } from '../../agent/core/pools/learned.ts';
+import { POOLS_NAME } from '../../agent/core/pools/pools-json.ts';
 import { borrowedBy, lentBy, reservePpm, standing, type SubPool } from '../../agent/core/pools/pools.ts';
 import { poolsView } from '../../agent/core/pools/view.ts';
 import { DIMENSIONS, mapVector, type Vector } from '../../agent/core/pools/vector.ts';

@@ -1,7 +1,7 @@
 /** The house style that neither compiler nor linter checks. */
 import assert from 'node:assert/strict';
-import { globSync, readFileSync } from 'node:fs';
-import { basename, join } from 'node:path';
+import { existsSync, globSync, readFileSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
 import { test } from 'node:test';
 
 const ROOT = join(import.meta.dirname, '..', '..');
@@ -12,6 +12,9 @@ const SOURCES = globSync(
     exclude: (path) => /(^|\/)(node_modules|dist|generated)$/.test(path),
   },
 ).sort();
+const DOCUMENTS = globSync(['*.md', 'docs/**/*.md'], { cwd: ROOT }).sort();
+/** A page on the core, or on the vehicle's client, names its files from there. */
+const NAMED_FROM = ['.', 'agent/core', 'vehicle-client'];
 const EMPTY_WORDS = /(^|-)(utils?|managers?|helpers?|common|misc)(-|$)/;
 
 function read(path: string): string {
@@ -50,11 +53,33 @@ test('no test is left to run alone', () => {
 });
 
 test('nothing names the folder that the checkout lies in', () => {
-  const documents = globSync(['*.md', 'docs/**/*.md', '*.json', '.ci/run'], { cwd: ROOT });
+  const documents = [...DOCUMENTS, ...globSync(['*.json', '.ci/run'], { cwd: ROOT })];
   assert.deepEqual(
     [...SOURCES, ...documents].filter((path) => read(path).includes(`${ROOT}/`)),
     [],
   );
+});
+
+test('what a document links to, or names by its path, is there', () => {
+  const missing = DOCUMENTS.flatMap((document) => [
+    ...targets(document, /\]\(([^)#:\s]+)(?:#[^)]*)?\)/g).filter(
+      (target) => !existsSync(join(ROOT, dirname(document), target)),
+    ),
+    ...targets(document, /`([\w-]+(?:\/[\w.-]+)+\.ts)`/g).filter((path) =>
+      NAMED_FROM.every((folder) => !existsSync(join(ROOT, folder, path))),
+    ),
+  ]);
+  assert.deepEqual(missing, []);
+});
+
+function targets(document: string, pattern: RegExp): string[] {
+  return [...read(document).matchAll(pattern)].map(([, target = '']) => target);
+}
+
+test('the rooms of the core are those that the architecture lists', () => {
+  const rooms = globSync('agent/core/*/', { cwd: ROOT }).map((path) => basename(path));
+  const listed = targets('docs/architecture.md', /^\| [^|]+\| \[([\w-]+)\/\]/gm);
+  assert.deepEqual(listed.sort(), rooms.sort());
 });
 
 test('the lock file names no registry', () => {

@@ -2,7 +2,7 @@
 import type { Now } from '@plugpool/proto';
 import { loadProfile, profileName } from '../algorithms/profile.ts';
 import type { State } from '../state.ts';
-import { poolsFromJson, POOLS_NAME, useFromJson } from './learned.ts';
+import { poolsFromJson, POOLS_NAME, useFromJson } from './pools-json.ts';
 
 export function loadPools(state: State, learned: ReadonlyMap<string, unknown>, now: Now): void {
   for (const algorithm of state.algorithms.values()) {

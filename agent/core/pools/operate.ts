@@ -3,7 +3,7 @@ import { deployAnew } from './deploy.ts';
 import type { OperatorAnswer, OperatorCommand } from '../events.ts';
 import type { AlgorithmClass } from '../algorithms/feature.ts';
 import { write, type Turn } from '../turn.ts';
-import { poolsToJson, POOLS_NAME } from './learned.ts';
+import { poolsToJson, POOLS_NAME } from './pools-json.ts';
 import { change, reservePpm, type Pools, type SubPool } from './pools.ts';
 import { planAnew } from './replan.ts';
 import { DIMENSIONS, mapVector, type Dimension, type Vector } from './vector.ts';

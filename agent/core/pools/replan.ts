@@ -7,7 +7,7 @@ import { classOfAlgorithm } from '../algorithms/profile.ts';
 import type { State } from '../state.ts';
 import { log, writeLazily, type Turn } from '../turn.ts';
 import { expectedDemand } from './forecast.ts';
-import { poolsToJson, POOLS_NAME } from './learned.ts';
+import { poolsToJson, POOLS_NAME } from './pools-json.ts';
 import { planPools } from './plan.ts';
 import { change, newSubPool, resize, type PoolCause } from './pools.ts';
 import { addDemand, DIMENSIONS, isSame, zero, type Vector } from './vector.ts';
