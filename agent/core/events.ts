@@ -32,6 +32,13 @@ export type Event =
   /** The agent is about to stop: nothing is granted any more. */
   | { readonly kind: 'stopping' };
 
+/** A message of which the hash of the body and the bytes that it speaks of matter. */
+export interface Heard<Body> {
+  readonly envelope: Envelope<Body>;
+  readonly bodyHash: string;
+  readonly blobHeld: boolean;
+}
+
 /** Why bytes that a request or a result speaks of are not here. */
 export interface BlobFailure {
   readonly code: Extract<

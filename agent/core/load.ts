@@ -9,7 +9,7 @@ import { loadPools } from './pools/load-pools.ts';
 import { countLease } from './pools/pools.ts';
 import { priorityOf } from './tasks/priority.ts';
 import { classOfAlgorithm } from './algorithms/profile.ts';
-import { newInstance, openTask } from './tasks/requests.ts';
+import { newInstance, openTask } from './tasks/open-task.ts';
 import type { Settings } from './settings.ts';
 import { algorithmKey } from './algorithms/algorithm-key.ts';
 import { emptyState, type Instance, type Lease, type State, type Task } from './state.ts';

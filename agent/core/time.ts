@@ -6,7 +6,7 @@ import { onUnverifiedTooLong, refreshDonor } from './donors/donor.ts';
 import { loseLease, wakeAfterRest } from './leases/lost-lease.ts';
 import type { AlgorithmClass } from './algorithms/feature.ts';
 import { onPoolTimer } from './pools/watch.ts';
-import { instanceOf } from './tasks/requests.ts';
+import { instanceOf } from './tasks/open-task.ts';
 import type { Task, TimerName } from './state.ts';
 import { endTask } from './tasks/task-end.ts';
 import { log, queue, type Turn } from './turn.ts';

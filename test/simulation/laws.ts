@@ -8,7 +8,7 @@ import { neededBy } from '../../agent/core/waiting/line.ts';
 import { reserveSize } from '../../agent/core/pools/pools.ts';
 import { DIMENSIONS, mapVector, vectorOf, type Vector } from '../../agent/core/pools/vector.ts';
 import type { Donor, Lease, Task } from '../../agent/core/state.ts';
-import { instanceOf } from '../../agent/core/tasks/requests.ts';
+import { instanceOf } from '../../agent/core/tasks/open-task.ts';
 import { priorityOf } from '../../agent/core/tasks/priority.ts';
 import type { Capacity, ClientId, Demand, DownBody, VehicleId } from '@plugpool/proto';
 import { isAsAsked, isTrusted, OF_DONOR, OF_REQUEST } from './meanings.ts';

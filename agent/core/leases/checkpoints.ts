@@ -4,7 +4,7 @@ import { awaitBlob, TOO_MANY_UPLOADS } from '../payloads/blobs.ts';
 import { workDoneMncs } from './ledger.ts';
 import { loseLease } from './lost-lease.ts';
 import { askedMncs } from '../waiting/need.ts';
-import type { Heard } from '../tasks/requests.ts';
+import type { Heard } from '../events.ts';
 import { holdingOf } from './results.ts';
 import type { Client, Instance, Lease } from '../state.ts';
 import { refuse, type Turn } from '../turn.ts';

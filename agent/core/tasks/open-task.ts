@@ -1,0 +1,54 @@
+/** A task that has not ended, and its instances: made when its request is accepted, or when a start finds it on disk. */
+import type { InstanceId, TaskId } from '@plugpool/proto';
+import type { TaskRecord } from '../records.ts';
+import type { Instance, State, Task } from '../state.ts';
+
+export function openTask(state: State, record: TaskRecord, deadlineMonoMs: number): Task {
+  const payer = record.wants?.payer ?? record.vehicleId;
+  const task: Task = {
+    record,
+    instances: [],
+    deadlineMonoMs,
+    payer,
+    hasStarted: false,
+    end: undefined,
+    ownerVerdicts: undefined,
+  };
+  state.tasks.set(record.taskId, task);
+  state.requests.open(task);
+  let ofVehicle = state.openTasksOf.get(record.vehicleId);
+  if (ofVehicle === undefined) state.openTasksOf.set(record.vehicleId, (ofVehicle = new Set()));
+  ofVehicle.add(record.taskId);
+  state.deadlines.add(task);
+  return task;
+}
+
+export function newInstance(state: State, task: Task, index: number, queuedMonoMs: number): Instance {
+  state.orderCounter += 1;
+  return {
+    instanceId: `${task.record.taskId}_${index}` as InstanceId,
+    task,
+    index,
+    attempts: 0,
+    departures: 0,
+    crashes: 0,
+    lease: undefined,
+    waitsIn: undefined,
+    queuedMonoMs,
+    turnMonoMs: queuedMonoMs,
+    order: state.orderCounter,
+    preempted: false,
+    checkpoint: undefined,
+    result: undefined,
+    avoided: undefined,
+    passedOver: 0,
+    lastReason: '',
+  };
+}
+
+/** The instance with that id, or undefined. */
+export function instanceOf(state: State, instanceId: InstanceId): Instance | undefined {
+  const mark = instanceId.lastIndexOf('_');
+  const task = state.tasks.get(instanceId.slice(0, mark) as TaskId);
+  return task?.instances[Number(instanceId.slice(mark + 1))];
+}
