@@ -155,7 +155,7 @@ const millis = z.int().min(0).max(1000);
 const obstacle = z.discriminatedUnion('test', [
   z.strictObject({ ...way, test: ineligible }),
   z.strictObject({ ...way, test: z.enum(['own_request', 'not_trusted']) }),
-  z.strictObject({ ...way, test: z.enum(['resting', 'donor_resting']), forMs: count }),
+  z.strictObject({ ...way, test: z.enum(['resting', 'donor_resting', 'kept_for_another']), forMs: count }),
   z.strictObject({
     ...way,
     test: z.enum(['constraint_not_met', 'owner_constraint_not_met']),
@@ -192,6 +192,7 @@ const wait = z.strictObject({
   payer: id,
   payerBand: count,
   startInMs: count.nullable(),
+  keptDonors: z.array(id),
   wouldRun: z.array(id).min(1),
   obstacles: z.array(z.strictObject({ test: id, donors: z.int().min(1) })),
   donorsKnown: count,

@@ -36,7 +36,7 @@ function explanationPage(explanation: Explanation, paint: Paint): string {
 }
 
 function factsOf({ waitedMs, waiting }: Explanation, wait: WaitView): [string, string][] {
-  const { place, priority, priorityBecause, startInMs } = wait;
+  const { place, priority, priorityBecause, startInMs, keptDonors } = wait;
   return [
     ['waits', durationInWords(waitedMs)],
     ['place in the line', `${place} of ${waiting}${place === 1 ? ', the next' : ''}`],
@@ -44,6 +44,9 @@ function factsOf({ waitedMs, waiting }: Explanation, wait: WaitView): [string, s
     ['sub-pool', subPoolInWords(wait)],
     ['payer', payerInWords(wait)],
     ['may start', startInMs === null ? 'not to be estimated' : `in about ${durationInWords(startInMs)}`],
+    ...(keptDonors.length === 0
+      ? []
+      : [['kept for it until then', keptDonors.join(', ')] as [string, string]]),
   ];
 }
 

@@ -37,6 +37,7 @@ import { DwellModel } from './dwell/dwell-model.ts';
 import { noDeployments, type Deployments } from './pools/deployments.ts';
 import type { AlgorithmClass } from './algorithms/feature.ts';
 import { KnownRequests } from './tasks/known-requests.ts';
+import { keepsNothing, type Keeping } from './matching/keep.ts';
 import { emptyPools, type Pools } from './pools/pools.ts';
 import { vectorOf } from './pools/vector.ts';
 import type { AlgorithmProfile } from './algorithms/profile.ts';
@@ -220,6 +221,7 @@ export interface State {
   readonly index: DonorIndex;
   /** Tasks of which all parts wait to start together. */
   readonly gangs: Set<Task>;
+  readonly keeping: Keeping;
   readonly constraints: Constraints;
   /** Of instances of the latency priority: how many leases are being taken back for them. */
   readonly roomMadeFor: Map<Instance, number>;
@@ -278,6 +280,7 @@ export function emptyState(settings: Settings, generation: number): State {
     waiting: new WaitingLine(),
     index: new DonorIndex(),
     gangs: new Set(),
+    keeping: keepsNothing(settings),
     constraints: new Constraints(),
     roomMadeFor: new Map(),
     orderCounter: 0,

@@ -10,6 +10,7 @@ import { estimatedStartMs } from './start.ts';
 import { howItEnded, obstacleCounts, whereItRuns, whyItWaits, type ObstacleCount } from './summary.ts';
 import { wouldRun } from './would-run.ts';
 import type { AlgorithmClass } from '../algorithms/feature.ts';
+import { keptFor } from '../matching/keep.ts';
 import { EXPLAINED_DONORS_MAX } from '../limits.ts';
 import { priorityBecause, priorityOf, type Priority } from '../tasks/priority.ts';
 import type { TaskEndRecord } from '../records.ts';
@@ -47,6 +48,8 @@ export interface WaitView {
   /** 0: at or under its fair share; 1: up to twice as much, 2: up to four times … */
   readonly payerBand: number;
   readonly startInMs: number | null;
+  /** Kept for it until then (keep.ts). */
+  readonly keptDonors: readonly VehicleId[];
   readonly wouldRun: readonly string[];
   /** How many of the donors that were looked at fail each test. */
   readonly obstacles: readonly ObstacleCount[];
@@ -131,6 +134,7 @@ function waitView(lookedAt: LookedAt): WaitView {
     payer,
     payerBand: state.usage.band(payer, now),
     startInMs: estimatedStartMs(wait, standings) ?? null,
+    keptDonors: [...(keptFor(state, instance)?.rooms.keys() ?? [])].map(({ vehicleId }) => vehicleId),
     wouldRun: wouldRun(wait, standings, 'operator'),
     obstacles: obstacleCounts(lookedAt, 'all'),
     donorsKnown: state.donors.size,

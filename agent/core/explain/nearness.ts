@@ -11,6 +11,7 @@ export function remotenessOf(obstacle: Obstacle, { lendable }: Donor): 0 | 1 | 2
     case 'overdrawn':
     case 'capacity_stale':
     case 'session_unverified':
+    case 'kept_for_another':
     case 'waits_for_all':
       return 0;
     // Other runs end; what its owner does not lend, only he can.

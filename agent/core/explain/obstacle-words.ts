@@ -45,6 +45,8 @@ function inWords(obstacle: Obstacle, donor: Donor, session: string): string {
       return `leaving too soon: it is expected to get on by ${lengthInWords(obstacle.expectMs, Math.floor)} of run before it leaves, and ${lengthInWords(obstacle.needMs)} are worth a start`;
     case 'deadline_too_close':
       return `the run takes ${lengthInWords(obstacle.needMs)} there, ${deadlineInWords(obstacle)}`;
+    case 'kept_for_another':
+      return `what fits is kept for a request whose turn came first, which is expected to start ${startInWords(obstacle.forMs)}`;
     case 'waits_for_all':
       return `this part would fit, but all ${obstacle.need} start together, and ${obstacle.have} would fit now`;
     case 'not_trusted':
@@ -68,6 +70,10 @@ function inWords(obstacle: Obstacle, donor: Donor, session: string): string {
     default:
       return assertNever(obstacle);
   }
+}
+
+function startInWords(forMs: number): string {
+  return forMs === 0 ? 'as soon as runs there are through' : `in ${lengthInWords(forMs)}`;
 }
 
 function policyInWords({ report }: Donor): string {

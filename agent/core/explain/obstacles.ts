@@ -17,6 +17,7 @@ import {
   type Obstacle,
 } from '../feasible/feasible.ts';
 import { gangOf } from '../waiting/gang-of.ts';
+import { keptObstacle } from '../matching/keep.ts';
 import type { Need, Way } from '../waiting/need.ts';
 import type { Donor, Instance, State } from '../state.ts';
 import { distanceOf } from './nearness.ts';
@@ -83,7 +84,8 @@ function isKnown({ clientId, report }: Donor): boolean {
 }
 
 /** What an owner who does not lend would lend, and how long somebody stays who is not there, nobody knows. */
-function tryWay({ state, now, instance, need }: Wait, way: Way, donor: Donor): WayTried {
+function tryWay(wait: Wait, way: Way, donor: Donor): WayTried {
+  const { state, now, instance, need } = wait;
   const rest = restObstacle(state, way, donor, now);
   if (donor.hardware === undefined) return { way, obstacles: found([rest]), runMs: 0 };
   const lends = whyClientForbids(state, donor, now) === undefined;
@@ -94,7 +96,7 @@ function tryWay({ state, now, instance, need }: Wait, way: Way, donor: Donor): W
     runtimeObstacle(way, donor),
     allowanceObstacle(way, donor),
     rest,
-    ...(lends ? shortages(donor, way) : []),
+    ...(lends ? roomObstacles(wait, way, donor) : []),
     isThere ? stayObstacle(state, need, way, prospect) : undefined,
     ownerObstacle(state, instance, donor, way),
     deadlineObstacle(instance, way, { needMs: runMs, finishes: prospect.finishes }, now),
@@ -102,9 +104,11 @@ function tryWay({ state, now, instance, need }: Wait, way: Way, donor: Donor): W
   return { way, obstacles, runMs };
 }
 
-function shortages({ free }: Donor, { demand }: Way): Obstacle[] {
-  const verdict = fit(free, demand);
-  return verdict.ok ? [] : verdict.shortOf.map(({ what, need, have }) => ({ test: what, need, have }));
+function roomObstacles({ state, now, instance }: Wait, way: Way, donor: Donor): Obstacle[] {
+  const verdict = fit(donor.free, way.demand);
+  if (!verdict.ok) return verdict.shortOf.map(({ what, need, have }) => ({ test: what, need, have }));
+  const { placement } = verdict;
+  return found([keptObstacle(state, instance, donor, { way, placement }, now)]);
 }
 
 /** It could run there, and waits for the other parts. */

@@ -9,10 +9,9 @@
  */
 import type { Capacity, Demand, GpuCapacity, GpuDemand, Now } from '@plugpool/proto';
 import { fit, freeOf } from '../donors/capacity.ts';
-import { graceMsOf } from '../leases/checkpoint-interval.ts';
-import { expectedLeaseMs } from '../feasible/expected-run.ts';
 import type { Obstacle } from '../feasible/feasible.ts';
-import { leasesOf } from '../leases/lease.ts';
+import { leaseEndsOn } from '../leases/lease-end.ts';
+import { keptFor } from '../matching/keep.ts';
 import { INSTANCES_PER_DONOR_ESTIMATED_MAX } from '../limits.ts';
 import type { Need, Way } from '../waiting/need.ts';
 import type { Donor, Lease, State } from '../state.ts';
@@ -28,7 +27,9 @@ interface Slot {
 
 /** From now; undefined where nothing can be said. */
 export function estimatedStartMs(wait: Wait, standings: readonly Standing[]): number | undefined {
-  // Nothing is kept free for parts that start together.
+  const kept = keptFor(wait.state, wait.instance);
+  if (kept !== undefined) return Math.max(0, Math.round(kept.startMonoMs - wait.now.monoMs));
+  // Of parts that start together nothing can be said before that.
   if (wait.state.gangs.has(wait.instance.task)) return undefined;
   const usable = standings.flatMap((standing) => usableOn(standing));
   const slots = usable.flatMap((each) => slotsOn(wait, each));
@@ -66,6 +67,7 @@ function passes({ test }: Obstacle): boolean {
 const PASSES: ReadonlySet<Obstacle['test']> = new Set<Obstacle['test']>([
   'resting',
   'donor_resting',
+  'kept_for_another',
   'overdrawn',
   'cpu',
   'memory',
@@ -86,9 +88,9 @@ function slotsOn({ state, now, instance, need }: Wait, { donor, way, runMs, rest
   const untilMs = Math.min(deadlineMs, staysMs(state, need, way, donor, now)) - everyMs;
   const slots: Slot[] = [];
   let free = donor.free;
-  for (const { lease, atMs } of [{ lease: undefined, atMs: 0 }, ...endsOn(state, donor, now)]) {
+  for (const { lease, inMs } of [{ lease: undefined, inMs: 0 }, ...leaseEndsOn(state, donor, now)]) {
     if (lease !== undefined) free = withBack(free, lease);
-    const firstMs = Math.max(atMs, restMs);
+    const firstMs = Math.max(inMs, restMs);
     if (firstMs > untilMs) break;
     const room = roomFor(way.demand, free);
     while (slots.length < room) slots.push({ firstMs, everyMs, untilMs });
@@ -100,16 +102,6 @@ function slotsOn({ state, now, instance, need }: Wait, { donor, way, runMs, rest
 function staysMs({ settings }: State, need: Need, way: Way, { stay }: Donor, now: Now): number {
   const bar = way.checkpoints ? 0.5 : settings.stayBarMillis[need.priority] / 1000;
   return stay.residual.longestMs(bar) - (now.monoMs - stay.reviewedMonoMs);
-}
-
-interface End {
-  readonly lease: Lease;
-  readonly atMs: number;
-}
-
-function endsOn(state: State, donor: Donor, now: Now): End[] {
-  const ends = leasesOf(donor).map((lease) => ({ lease, atMs: endsInMs(state, donor, lease, now) }));
-  return ends.sort((a, b) => a.atMs - b.atMs);
 }
 
 function withBack(free: Capacity, { demand, gpuDeviceId }: Lease): Capacity {
@@ -140,19 +132,6 @@ function roomFor(demand: Demand, free: Capacity): number {
   }
   return room;
 }
-
-/** By its progress, once it reports any; before that by how long such runs take. One that is overdue may take as long again. */
-function endsInMs(state: State, donor: Donor, lease: Lease, now: Now): number {
-  if (lease.phase === 'revoking') return graceMsOf(state.settings, lease);
-  const elapsedMs = Math.max(0, now.monoMs - lease.grantedMonoMs);
-  const { progressPermille } = lease;
-  if (progressPermille >= PROGRESS_TELLS_PERMILLE)
-    return (elapsedMs * (1000 - Math.min(1000, progressPermille))) / progressPermille;
-  const leftMs = expectedLeaseMs(state, lease, donor) - elapsedMs;
-  return leftMs > 0 ? leftMs : elapsedMs;
-}
-
-const PROGRESS_TELLS_PERMILLE = 50;
 
 interface Largest {
   readonly cpuMillicores: number;

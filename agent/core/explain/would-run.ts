@@ -94,6 +94,8 @@ function remedyFor(obstacle: Obstacle, donor: Donor, audience: Audience): string
       return `a stay in which ${lengthInWords(obstacle.needMs)} of the run are expected to get done`;
     case 'deadline_too_close':
       return `a later deadline: it needs ${lengthInWords(obstacle.needMs)}${roomInWords(obstacle)} and has ${lengthInWords(Math.max(0, obstacle.haveMs), Math.floor)}`;
+    case 'kept_for_another':
+      return 'the start of the request whose turn came first, or more room beside what is kept for it';
     case 'waits_for_all':
       return obstacle.have < obstacle.need
         ? `room for ${obstacle.need - obstacle.have} more of its ${obstacle.need} parts at once`

@@ -51,3 +51,9 @@ export function expectedLeaseMs(state: State, lease: Lease, donor: Donor): numbe
   const slowness = state.health.slowness(donor.vehicleId, pool);
   return median * slowness * wallMsFor(workMncs, demand, speedMillisOf(donor));
 }
+
+/** Until the program runs there: its image may have to be fetched first. */
+export function transferMsOf(state: State, { algorithm }: Way, donor: Donor): number {
+  if (donor.cachedImages.has(algorithm.image.digest)) return 0;
+  return algorithm.image.sizeBytes / state.settings.transferBytesPerMs;
+}

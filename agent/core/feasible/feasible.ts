@@ -4,7 +4,8 @@ import { fit, type Placement, type ShortOf } from '../donors/capacity.ts';
 import { constraintHolds, mayJudge, ownerAllows } from '../constraint/constraints.ts';
 import type { Ineligible } from '../donors/donor.ts';
 import type { Need, Way } from '../waiting/need.ts';
-import { runTimeOf } from './expected-run.ts';
+import { runTimeOf, transferMsOf } from './expected-run.ts';
+import { keptObstacle } from '../matching/keep.ts';
 import type { RunTime } from '../learned/run-time.ts';
 import type { Donor, Instance, State } from '../state.ts';
 import { expectedProgressMs, probabilityToFinish } from '../dwell/stay.ts';
@@ -39,6 +40,7 @@ export type Obstacle =
     }
   | { readonly test: 'too_little_progress'; readonly expectMs: number; readonly needMs: number }
   | { readonly test: 'deadline_too_close'; readonly needMs: number; readonly haveMs: number }
+  | { readonly test: 'kept_for_another'; readonly forMs: number }
   | { readonly test: 'waits_for_all'; readonly need: number; readonly have: number }
   | { readonly test: ShortOf['what']; readonly need: number | string; readonly have: number | string };
 
@@ -70,6 +72,7 @@ export function runObstacle(
   const { way, finishes } = choice;
   const needMs = choice.runMs + transferMsOf(state, way, donor);
   return (
+    keptObstacle(state, instance, donor, choice, now) ??
     deadlineObstacle(instance, way, { needMs, finishes }, now) ??
     whyOwnerForbids(state, instance, donor, way, now)
   );
@@ -255,12 +258,6 @@ export function restObstacle(state: State, way: Way, { vehicleId }: Donor, now: 
   const verdict = state.health.verdict(vehicleId, way.class, now);
   if (verdict.state !== 'resting') return undefined;
   return { test: 'donor_resting', forMs: Math.round(verdict.untilMonoMs - now.monoMs) };
-}
-
-/** Until the program runs there: its image may have to be fetched first. */
-function transferMsOf(state: State, { algorithm }: Way, donor: Donor): number {
-  if (donor.cachedImages.has(algorithm.image.digest)) return 0;
-  return algorithm.image.sizeBytes / state.settings.transferBytesPerMs;
 }
 
 /** Preferred demand first, then an image that is already there, then the shorter run. */

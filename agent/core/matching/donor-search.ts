@@ -1,6 +1,7 @@
 /** Looks for the best donor of one instance: at those that may suit, in about the order in which they do. */
 import { choiceFor, choose, pairObstacle, runObstacle, type Choice } from '../feasible/feasible.ts';
 import { shortestRunMs } from '../feasible/expected-run.ts';
+import { isKept } from './keep.ts';
 import { BELIEVED_SPEED_MILLIS_MAX, DONORS_COMPARED_MAX } from '../limits.ts';
 import type { Need, Way } from '../waiting/need.ts';
 import { compareDonors, type RankedDonor } from './rank.ts';
@@ -49,8 +50,9 @@ export class DonorSearch {
   }
 }
 
-/** Nothing of its own forbids the instance to run there in that way. */
+/** Nothing of its own forbids the instance to run there in that way. What is beside what is kept is given out one by one. */
 export function isPossible({ state, now }: Turn, instance: Instance, donor: Donor, choice: Choice): boolean {
+  if (isKept(state, donor)) return false;
   if (pairObstacle(instance, donor, now) !== undefined) return false;
   return runObstacle(state, instance, donor, choice, now) === undefined;
 }

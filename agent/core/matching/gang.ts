@@ -25,11 +25,14 @@ export interface Gang {
 }
 
 /**
- * Those that this step tries: those that are new, then those that were not tried for longest, so that many which do not fit
+ * Those that this step tries: the one that donors are kept for, those that are new, then those that were not tried for longest, so that many which do not fit
  * keep none from being tried. First whoever is owed its turn, then by priority, then by turn.
  */
 export function gangsToTry({ state, newcomers, now }: Turn): Gang[] {
   const tasks = new Set<Task>();
+  const kept = state.keeping.kept?.instances[0];
+  const first = kept && gangOf(kept);
+  if (first !== undefined) tasks.add(first);
   for (const instance of newcomers) {
     const task = tasks.size < GANGS_TRIED_MAX ? gangOf(instance) : undefined;
     if (task !== undefined) tasks.add(task);

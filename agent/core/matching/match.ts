@@ -12,6 +12,8 @@ import { whyNotEligible } from '../donors/donor.ts';
 import { DonorSearch } from './donor-search.ts';
 import { gangsToTry, passOver, placeGang, type Gang } from './gang.ts';
 import type { Need } from '../waiting/need.ts';
+import { releaseStarted, reviewKept } from './keep-review.ts';
+import { keepForOneThatIsDue } from './keep-search.ts';
 import { countPasses, settle } from './passes.ts';
 import { Plan, type Matching } from './plan.ts';
 import { preempt } from './preempt.ts';
@@ -26,6 +28,7 @@ import { worthOf } from './worth.ts';
 export function match(turn: Turn): void {
   const { state, changedDonors, changedGroups, newcomers } = turn;
   reindex(turn);
+  reviewKept(turn);
   if (state.stopping || state.waiting.size === 0) return;
   if (changedDonors.size + changedGroups.size + newcomers.size === 0) return;
   const matching: Matching = { turn, plan: new Plan(turn) };
@@ -35,8 +38,10 @@ export function match(turn: Turn): void {
   placeNewcomers(matching);
   const replanned = replan(matching);
   for (const donor of settle(matching, replanned)) fillDonor(matching, donor, ALL);
+  for (const donor of releaseStarted(turn)) fillDonor(matching, donor, ALL);
   matching.plan.carryOut();
   preempt(matching);
+  keepForOneThatIsDue(turn);
 }
 
 /** Donors of which anything changed stand where they belong now, or nowhere while they may not be granted anything. */

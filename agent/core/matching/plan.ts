@@ -6,6 +6,7 @@ import { freeOf } from '../donors/capacity.ts';
 import type { Choice } from '../feasible/feasible.ts';
 import { startGang } from './gang.ts';
 import { gangOf } from '../waiting/gang-of.ts';
+import { noteLifted, notePlaced } from './keep.ts';
 import { grant, leasesOf } from '../leases/lease.ts';
 import type { Need } from '../waiting/need.ts';
 import { countLease } from '../pools/pools.ts';
@@ -55,6 +56,7 @@ export class Plan {
   place(placed: Placed): void {
     const { instance, donor, choice } = placed;
     this.#placed.set(instance, placed);
+    notePlaced(this.#turn, instance, donor, choice);
     this.#setFree(donor, freeOf(donor.free, [choice.placement]));
     this.#countInPool(choice, 1);
     this.#turn.state.health.granted(donor.vehicleId, choice.way.class, this.#turn.now);
@@ -65,6 +67,7 @@ export class Plan {
   /** Takes a placement back: its instance waits again. */
   lift({ instance, need, donor, choice }: Placed): void {
     this.#placed.delete(instance);
+    noteLifted(this.#turn.state, instance, donor);
     this.#countInPool(choice, -1);
     this.#turn.state.waiting.add(instance, need);
     if (this.#arrived.delete(instance)) this.#turn.newcomers.add(instance);

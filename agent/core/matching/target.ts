@@ -6,6 +6,7 @@ import { DonorSearch } from './donor-search.ts';
 import { isOwed } from '../waiting/dues.ts';
 import { choose, type Choice } from '../feasible/feasible.ts';
 import { frontOf, type FrontOrder } from '../waiting/front.ts';
+import { isKept } from './keep.ts';
 import type { Matching } from './plan.ts';
 import type { Priority } from '../tasks/priority.ts';
 import { compareRequests, rankRequest, type RankedRequest } from './rank.ts';
@@ -80,8 +81,8 @@ function candidatesFor(turn: Turn, donor: Donor, { priorityAbove }: Among): Cand
     const choice = choose(state, group.need, donor, turn.now);
     if (choice === undefined) continue;
     const ranked = rankFront(turn, group, 'fair', donor, choice);
-    if (ranked === undefined) continue;
-    const mayBeChosen = group.need.priority > priorityAbove;
+    if (ranked === undefined && !isKept(state, donor)) continue;
+    const mayBeChosen = ranked !== undefined && group.need.priority > priorityAbove;
     if (mayBeChosen && (best === undefined || compareRequests(ranked, best) < 0)) best = ranked;
     const first = rankFront(turn, group, 'due', donor, choice);
     if (first?.isDue !== true) continue;

@@ -3,6 +3,7 @@
  * or whose turn is first of all.
  */
 import { choiceFor, type Choice } from '../feasible/feasible.ts';
+import { asIfNothingWereKept, isKeptForLater } from '../matching/keep.ts';
 import { compareTurns } from './turn-queue.ts';
 import type { Donor, Instance } from '../state.ts';
 import type { Turn } from '../turn.ts';
@@ -32,7 +33,11 @@ export function frontOf(
   const endMonoMs = need.ways.length === 1 ? now.monoMs + choice.runMs : -Infinity;
   const choiceOf = (instance: Instance): Choice | undefined => {
     if (instance.task.deadlineMonoMs < endMonoMs) return undefined;
-    return choiceFor(state, instance, need, donor, choice, now);
+    const find = (): Choice | undefined => choiceFor(state, instance, need, donor, choice, now);
+    // What is kept there for a later turn is granted to who is owed, and counted with who is due.
+    return order === 'due' && isKeptForLater(state, instance, donor)
+      ? asIfNothingWereKept(state, find)
+      : find();
   };
   let best: Front | undefined;
   for (const queue of group.inTurn) {
