@@ -1,7 +1,7 @@
 /** The state that a start, or a failed commit, finds on disk; what was only observed is carried over from before. */
 import type { Now } from '@plugpool/proto';
 import type { AlgorithmRecord, InstanceRecord, LeaseRecord, StoredState } from './records.ts';
-import { countAsked } from './waiting/asked.ts';
+import { countAsking } from './waiting/asked.ts';
 import { keepLearned, loadLearned } from './learned/learn.ts';
 import { joinLine } from './waiting/line.ts';
 import { watchGang } from './matching/gang.ts';
@@ -63,10 +63,10 @@ function loadTask(state: State, open: StoredState['openTasks'][number], now: Now
   const record = open.task;
   const task = openTask(state, record, now.monoMs + timeLeft(record, now));
   countInline(state, record, 1);
-  countAsked(state, record, 1);
+  countAsking(state, record, 1);
   if (open.end !== undefined) {
     task.end = open.end;
-    countAsked(state, record, -1);
+    countAsking(state, record, -1);
     forgetPayloads(state, task);
     state.deadlines.drop();
   }

@@ -12,7 +12,7 @@ import { foresee } from '../pools/foresee.ts';
 import type { TaskRecord } from '../records.ts';
 import type { Client, State, Task } from '../state.ts';
 import { log, queue, refuse, send, write, type Turn } from '../turn.ts';
-import { countAsked } from '../waiting/asked.ts';
+import { countAsking } from '../waiting/asked.ts';
 
 export function onRequest(turn: Turn, client: Client, heard: Heard<TaskRequest>): void {
   const { body, correlationId } = heard.envelope;
@@ -82,7 +82,7 @@ function accept(turn: Turn, client: Client, heard: Heard<TaskRequest>): void {
   };
   const task = openTask(state, record, now.monoMs + deadlineMs);
   countInline(state, record, 1);
-  countAsked(state, record, 1);
+  countAsking(state, record, 1);
   state.counters.accepted += 1;
   const count = body.wants?.instances ?? 1;
   // An array that is pushed to keeps room for many more.

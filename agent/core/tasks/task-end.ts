@@ -1,6 +1,6 @@
 /** How a task ends, and how its requester gets to know: sent until it is acknowledged. */
 import type { ClientId, Delivery } from '@plugpool/proto';
-import { countAsked } from '../waiting/asked.ts';
+import { countAsking } from '../waiting/asked.ts';
 import { forgetPayloads } from '../payloads/inline-bytes.ts';
 import { CLOSED_TASKS_MAX } from '../limits.ts';
 import { revokeAtOnce } from '../leases/lease.ts';
@@ -38,7 +38,7 @@ export function endTask(turn: Turn, task: Task, ending: Ending): void {
   // To the connection that asked, where it is there; else it is owed, and said at its next hello.
   const client = askingClient(state, task.record);
   if (client !== undefined) send(turn, client.name.clientId, deliveryOf(task.record, task.end));
-  countAsked(state, task.record, -1);
+  countAsking(state, task.record, -1);
   forgetPayloads(state, task);
 }
 

@@ -65,7 +65,7 @@ export class Asked {
 }
 
 /** `by` 1 counts what a task asks for in, -1 out, when it ends. */
-export function countAsked(state: State, record: Asking, by: 1 | -1): void {
+export function countAsking(state: State, record: Asking, by: 1 | -1): void {
   state.asked.count(askedKey(state, record), record, by);
 }
 
