@@ -25,7 +25,7 @@ import { Stage } from './stage.ts';
 const UNPLUG_AFTER_MS = 14_000;
 /** The long tasks are asked for so much before: it takes longer than that to run one. */
 const LONG_BEFORE_MS = 2_500;
-const BACK_AFTER_MS = 21_000;
+const BACK_AFTER_MS = 25_000;
 /** Above this share of the machine in use by others, a donor that lends half of it would lend nothing. */
 const BUSY_SHARE = 0.25;
 
