@@ -69,7 +69,7 @@ export const REPLAN_TRIALS_MAX = 1_000;
 /** Requests for parts that start together, tried in one step. */
 export const GANGS_TRIED_MAX = 16;
 /** Donors that one step looks at, and requests that it looks them through for, to keep one: the next step goes on. */
-export const KEEP_DONORS_PER_STEP_MAX = 64;
+export const KEEP_DONORS_PER_STEP_MAX = 32;
 export const KEEP_CANDIDATES_PER_STEP_MAX = 4;
 /** Requests of the latency priority for which one step looks for room, and donors that it looks at for each. */
 export const PREEMPTIONS_PER_STEP_MAX = 16;

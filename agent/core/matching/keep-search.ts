@@ -52,14 +52,14 @@ export function keepForOneThatIsDue(turn: Turn): void {
   const search = (keeping.search ??= { line: thoseThatAreDue(turn), candidate: undefined });
   let donorsLeft = KEEP_DONORS_PER_STEP_MAX;
   for (let tries = KEEP_CANDIDATES_PER_STEP_MAX; tries > 0; tries -= 1) {
-    const candidate = candidateOf(state, search);
+    const candidate = candidateOf(turn, search);
     if (candidate === undefined) return endRound(state);
     donorsLeft = lookOn(turn, candidate, donorsLeft);
     if (donorsLeft === 0) return;
     search.candidate = undefined;
     const kept = candidate.needsOneEnd ? undefined : keptOn(turn, candidate);
     if (kept !== undefined) return keep(turn, kept);
-    if (candidate.metPersonalObstacle && !candidate.needsOneEnd) addNext(turn, search, candidate.first);
+    if (!candidate.needsOneEnd) afterNothingFound(turn, search, candidate);
   }
 }
 
@@ -79,18 +79,20 @@ function keep(turn: Turn, kept: Kept): void {
 }
 
 /** The one that the last step looked for, or the next that still waits. */
-function candidateOf({ waiting, index }: State, search: KeepSearch): Candidate | undefined {
+function candidateOf({ state, now }: Turn, search: KeepSearch): Candidate | undefined {
+  const { waiting, index, keeping } = state;
   const { candidate, line } = search;
   if (candidate?.instances.every((instance) => waiting.has(instance)) === true) return candidate;
   let first = line.pop();
   while (first !== undefined && !waiting.has(first)) first = line.pop();
   if (first === undefined) return undefined;
+  const lastSeen = keeping.oneEndAway.get(needOf(first));
   search.candidate = {
     instances: gangOf(first)?.instances ?? [first],
     first,
     donors: index.donors(),
     starts: [],
-    needsOneEnd: false,
+    needsOneEnd: lastSeen !== undefined && index.has(lastSeen) && needsOneEndOn(state, first, lastSeen, now),
     metPersonalObstacle: false,
   };
   return search.candidate;
@@ -99,7 +101,7 @@ function candidateOf({ waiting, index }: State, search: KeepSearch): Candidate |
 function thoseThatAreDue({ state, now }: Turn): Instance[] {
   const due: Instance[] = [];
   for (const group of state.waiting.groups()) {
-    if (group.need.isForGangs) continue;
+    if (group.need.isForGangs || rests(state, group.need)) continue;
     const first = firstOf(group, now, () => true);
     if (first !== undefined) due.push(first);
   }
@@ -125,6 +127,21 @@ function firstOf(
   return first;
 }
 
+/** What nobody could run, whatever ends, is looked for less often: it takes a look at every donor. */
+const RESTS_ROUNDS = 8;
+
+function afterNothingFound(turn: Turn, search: KeepSearch, candidate: Candidate): void {
+  const { keeping, settings, grantCounter } = turn.state;
+  const { first, starts, metPersonalObstacle } = candidate;
+  if (metPersonalObstacle) addNext(turn, search, first);
+  else if (starts.length === 0)
+    keeping.restsUntilGrants.set(needOf(first), grantCounter + RESTS_ROUNDS * settings.dueEvery);
+}
+
+function rests({ keeping, grantCounter }: State, need: Need): boolean {
+  return (keeping.restsUntilGrants.get(need) ?? 0) > grantCounter;
+}
+
 /** What forbids the one need not forbid the next who needs the same. */
 function addNext({ now }: Turn, { line }: KeepSearch, tried: Instance): void {
   if (tried.waitsIn === undefined || gangOf(tried) !== undefined) return;
@@ -139,6 +156,7 @@ function needOf({ waitsIn, instanceId }: Instance): Need {
 
 /** At so many donors, or until nothing more can be learned; how many are left to look at, 0 where it has to go on. */
 function lookOn(turn: Turn, candidate: Candidate, donorsMax: number): number {
+  if (candidate.needsOneEnd) return donorsMax;
   for (let left = donorsMax; left > 0; left -= 1) {
     const next = candidate.donors.next();
     if (next.done === true) return left;
@@ -154,15 +172,18 @@ function lookAt({ state, now }: Turn, candidate: Candidate, donor: Donor): void 
     candidate.metPersonalObstacle ||= isForOthers(state, first, donor, now);
     return;
   }
-  if (instances.length === 1 && needsOneEndOn(state, first, donor, now)) {
+  if (needsOneEndOn(state, first, donor, now)) {
     candidate.needsOneEnd = true;
+    state.keeping.oneEndAway.set(needOf(first), donor);
     return;
   }
   const starts = startsOn(state, first, donor, instances.length, now);
   candidate.starts = [...candidate.starts, ...starts].sort(byStart).slice(0, instances.length);
 }
 
+/** Parts that start together are never counted with: donors do not choose them. */
 function needsOneEndOn(state: State, instance: Instance, donor: Donor, now: Now): boolean {
+  if (needOf(instance).isForGangs) return false;
   const leases = leasesOf(donor);
   return leases.some((ended) => {
     const free = freeOf(

@@ -15,7 +15,7 @@ import { freeOf, isWithin, type Placement } from '../donors/capacity.ts';
 import { runTimeOf, transferMsOf } from '../feasible/expected-run.ts';
 import type { KeepSearch } from './keep-search.ts';
 import type { Choice, Obstacle } from '../feasible/feasible.ts';
-import type { Way } from '../waiting/need.ts';
+import type { Need, Way } from '../waiting/need.ts';
 import type { Settings } from '../settings.ts';
 import type { Donor, Instance, State } from '../state.ts';
 import type { Turn } from '../turn.ts';
@@ -25,6 +25,10 @@ export interface Keeping {
   kept: Kept | undefined;
   /** For whom something is to be kept; goes on from step to step. */
   search: KeepSearch | undefined;
+  /** Where one run less was last seen to be room enough: most are let by after a look there. */
+  readonly oneEndAway: WeakMap<Need, Donor>;
+  /** Of the pile's grants: until then nobody is asked who could run it. */
+  readonly restsUntilGrants: WeakMap<Need, number>;
   /** Of the pile's grants: until then nobody who is due was passed over often enough. */
   lookAtGrants: number;
 }
@@ -46,7 +50,13 @@ export interface KeptRoom {
 }
 
 export function keepsNothing({ dueEvery }: Settings): Keeping {
-  return { kept: undefined, search: undefined, lookAtGrants: dueEvery };
+  return {
+    kept: undefined,
+    search: undefined,
+    oneEndAway: new WeakMap(),
+    restsUntilGrants: new WeakMap(),
+    lookAtGrants: dueEvery,
+  };
 }
 
 export function keptFor({ keeping: { kept } }: State, instance: Instance): Kept | undefined {
@@ -79,8 +89,9 @@ export function keptObstacle(
   now: Now,
 ): Obstacle | undefined {
   const { kept } = state.keeping;
-  const room = kept?.rooms.get(donor);
-  if (kept === undefined || room === undefined || kept.instances.includes(instance)) return undefined;
+  if (kept === undefined) return undefined;
+  const room = kept.rooms.get(donor);
+  if (room === undefined || kept.instances.includes(instance)) return undefined;
   if (isThroughBefore(state, kept, way, donor, now)) return undefined;
   if (isWithin(freeOf(donor.lendable, [...takenOf(room), placement]))) return undefined;
   return { test: 'kept_for_another', forMs: Math.max(0, Math.round(kept.startMonoMs - now.monoMs)) };

@@ -33,11 +33,10 @@ export function frontOf(
   const endMonoMs = need.ways.length === 1 ? now.monoMs + choice.runMs : -Infinity;
   const choiceOf = (instance: Instance): Choice | undefined => {
     if (instance.task.deadlineMonoMs < endMonoMs) return undefined;
-    const find = (): Choice | undefined => choiceFor(state, instance, need, donor, choice, now);
     // What is kept there for a later turn is granted to who is owed, and counted with who is due.
-    return order === 'due' && isKeptForLater(state, instance, donor)
-      ? asIfNothingWereKept(state, find)
-      : find();
+    if (order === 'due' && isKeptForLater(state, instance, donor))
+      return asIfNothingWereKept(state, () => choiceFor(state, instance, need, donor, choice, now));
+    return choiceFor(state, instance, need, donor, choice, now);
   };
   let best: Front | undefined;
   for (const queue of group.inTurn) {
