@@ -160,25 +160,25 @@ function lookOn(turn: Turn, candidate: Candidate, donorsMax: number): number {
   for (let left = donorsMax; left > 0; left -= 1) {
     const next = candidate.donors.next();
     if (next.done === true) return left;
-    lookAt(turn, candidate, next.value);
-    if (candidate.needsOneEnd) return left;
+    if (lookAt(turn, candidate, next.value) === 'let_by') return left;
   }
   return 0;
 }
 
-function lookAt({ state, now }: Turn, candidate: Candidate, donor: Donor): void {
+function lookAt({ state, now }: Turn, candidate: Candidate, donor: Donor): 'let_by' | 'go_on' {
   const { instances, first } = candidate;
   if (choiceOn(state, first, donor, donor.lendable, now) === undefined) {
     candidate.metPersonalObstacle ||= isForOthers(state, first, donor, now);
-    return;
+    return 'go_on';
   }
   if (needsOneEndOn(state, first, donor, now)) {
     candidate.needsOneEnd = true;
     state.keeping.oneEndAway.set(needOf(first), donor);
-    return;
+    return 'let_by';
   }
   const starts = startsOn(state, first, donor, instances.length, now);
   candidate.starts = [...candidate.starts, ...starts].sort(byStart).slice(0, instances.length);
+  return 'go_on';
 }
 
 /** Parts that start together are never counted with: donors do not choose them. */
