@@ -1,7 +1,16 @@
 /** Who runs where: what one request needs, wants and pays, and what that does to the others. */
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import type { AlgorithmId, Demand, DownBody, LeaseId, TaskId, UpBody, Wants } from '@plugpool/proto';
+import type {
+  AlgorithmId,
+  Demand,
+  DownBody,
+  LeaseId,
+  TaskId,
+  UpBody,
+  VehicleId,
+  Wants,
+} from '@plugpool/proto';
 import { explain } from '../../agent/core/explain/explain.ts';
 import { knownVehicles } from '../../agent/core/donors/known-vehicles.ts';
 import { GANGS_TRIED_MAX } from '../../agent/core/limits.ts';
@@ -580,4 +589,17 @@ test('everything that is wrong with a request is said at once', () => {
     new Set(refused?.reasons.map(({ code }) => code)),
     new Set(['payer_not_allowed', 'over_budget', 'constraint_invalid', 'never_feasible']),
   );
+});
+
+test('requests that need the same share one need and one verdict about a donor, whoever asks', () => {
+  const pile = pileWith('donor');
+  const wants = { constraint: 'donor.memoryMib >= 1048576' };
+  for (const asker of ['p', 'q', 'r']) {
+    pile.ask(asker);
+    for (const id of ['1', '2']) pile.say(`${asker}.ask-1`, request(id, 'sum', { wants }));
+  }
+  assert.equal(pile.state.waiting.size, 6);
+  assert.equal([...pile.state.waiting.groups()].length, 1);
+  const donor = pile.state.donors.get('donor' as VehicleId);
+  assert.deepEqual([...(donor?.verdicts ?? [])], [[wants.constraint, false]]);
 });
