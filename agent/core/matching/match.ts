@@ -91,10 +91,19 @@ function placeNewcomers({ turn, plan }: Matching): void {
   }
 }
 
+/** The first is found at once, and mostly tells of all: the others are put in order only where it does not. */
+function* inTurnsOf(inTurn: WaitingGroup['inTurn']): Generator<Instance> {
+  const first = inTurn[0]?.first();
+  if (first === undefined) return;
+  const others = (): Instance[] => inTurn.flatMap((queue) => [...queue]).filter((each) => each !== first);
+  yield first;
+  yield* others().sort(compareTurns);
+}
+
 /** Those of a group in the order of their turns, until one fits nowhere that the others could not fit on either. */
 function placeGroup({ turn, plan }: Matching, { need, inTurn }: WaitingGroup): void {
   if (need.isForGangs) return;
-  for (const instance of inTurn.flatMap((queue) => [...queue]).sort(compareTurns)) {
+  for (const instance of inTurnsOf(inTurn)) {
     const search = new DonorSearch(turn, instance, need);
     const best = search.run();
     if (best !== undefined) plan.place({ instance, need, ...best });
