@@ -188,12 +188,14 @@ export type StoreChange =
   /** What was learned or set, as JSON by its name; replaces what had that name. */
   | { readonly change: 'putLearned'; readonly name: string; readonly value: unknown }
   | { readonly change: 'removeAlgorithm'; readonly id: AlgorithmId; readonly version: string }
+  /** The numbers of the one before are given (numbers.ts): one more than it, on disk before anything of it is said. */
+  | { readonly change: 'takeGeneration'; readonly generation: number }
   /** Forgets ended tasks with their instances and attempts, delivered or not; bookings stay. */
   | { readonly change: 'forgetTasks'; readonly taskIds: readonly TaskId[] };
 
 /** What a start finds. */
 export interface StoredState {
-  /** Grows by one at each start, on disk before anything else happens. */
+  /** Grows at each start, on disk before anything else happens; as it is at a load again. */
   readonly generation: number;
   readonly algorithms: readonly AlgorithmRecord[];
   /** Not ended, or ended and not yet delivered. */
