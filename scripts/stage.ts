@@ -22,6 +22,15 @@ export interface StageOptions {
   readonly dir?: string;
   /** Of the agent, beside what the stage sets itself. */
   readonly agentConfig?: Readonly<Record<string, unknown>>;
+  /** Of Node, before the agent's program. */
+  readonly agentNodeArgs?: readonly string[];
+  /** Beside this process's own environment. */
+  readonly agentEnv?: Readonly<Record<string, string>>;
+}
+
+interface SpawnOptions {
+  readonly nodeArgs: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
 }
 
 /** Starts processes, ends those it started, and nothing else. */
@@ -29,6 +38,7 @@ export class Stage {
   readonly dir: string;
   readonly #temporary: boolean;
   #agentConfig: Readonly<Record<string, unknown>>;
+  readonly #agentStart: SpawnOptions;
   readonly #processes = new Set<ChildProcess>();
   #agent: ChildProcess | undefined;
   #control: ControlClient | undefined;
@@ -41,6 +51,7 @@ export class Stage {
     this.dir = options.dir ?? mkdtempSync(path.join(tmpdir(), 'plugpool-'));
     mkdirSync(this.dir, { recursive: true });
     this.#agentConfig = options.agentConfig ?? {};
+    this.#agentStart = { nodeArgs: options.agentNodeArgs ?? [], env: options.agentEnv ?? {} };
   }
 
   get url(): string {
@@ -65,17 +76,12 @@ export class Stage {
     if (this.#port === 0) this.#port = await freePort();
     const config = path.join(this.dir, 'agent.yaml');
     writeFileSync(config, stringify(this.#agentConfig));
-    this.#agent = this.#spawn('agent', AGENT_BIN, [
-      '--config',
-      config,
-      '--data-dir',
-      this.agentDataDir,
-      '--listen',
-      this.url,
-    ]);
+    const args = ['--config', config, '--data-dir', this.agentDataDir, '--listen', this.url];
+    this.#agent = this.#spawn('agent', AGENT_BIN, args, this.#agentStart);
     const agent = this.#agent;
     await this.until('the agent to answer', async () => {
-      if (agent.exitCode !== null) throw new Error(`the agent ended:\n${lastLines(this.logPath('agent'))}`);
+      if (agent.exitCode !== null || agent.signalCode !== null)
+        throw new Error(`the agent ended:\n${lastLines(this.logPath('agent'))}`);
       return this.ask('status').then(
         () => true,
         () => false,
@@ -107,9 +113,20 @@ export class Stage {
     const agent = this.#agent;
     if (agent === undefined) return;
     agent.kill('SIGKILL');
-    await exited(agent);
+    await this.agentEnded();
+  }
+
+  /** Asks it to stop cleanly, and does not wait. */
+  tellAgentToStop(): void {
+    this.#agent?.kill('SIGTERM');
+  }
+
+  /** Resolves when the agent's process is gone, whoever ended it; with the signal that did. */
+  async agentEnded(): Promise<NodeJS.Signals | undefined> {
+    if (this.#agent !== undefined) await exited(this.#agent);
     this.#control?.close();
     this.#control = undefined;
+    return this.#agent?.signalCode ?? undefined;
   }
 
   /** A `plugpool` command with `--json`; its document. Rejects with what it said on standard error. */
@@ -192,9 +209,13 @@ export class Stage {
     if (this.#temporary) rmSync(this.dir, { recursive: true, force: true });
   }
 
-  #spawn(name: string, bin: string, args: readonly string[]): ChildProcess {
+  #spawn(name: string, bin: string, args: readonly string[], options?: SpawnOptions): ChildProcess {
     const log = openSync(this.logPath(name), 'a');
-    const child = spawn(process.execPath, [bin, ...args], { stdio: ['ignore', log, log] });
+    const { nodeArgs = [], env = {} } = options ?? {};
+    const child = spawn(process.execPath, [...nodeArgs, bin, ...args], {
+      stdio: ['ignore', log, log],
+      env: { ...process.env, ...env },
+    });
     this.#processes.add(child);
     child.once('exit', () => this.#processes.delete(child));
     return child;

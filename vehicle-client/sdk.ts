@@ -1,11 +1,11 @@
 /** The way in for a program that asks for computing power: connect, request, read the result. docs/sdk.md leads through it. */
 import { randomBytes } from 'node:crypto';
-import type { Slot } from '@plugpool/proto';
+import type { Slot, VehicleId } from '@plugpool/proto';
 import { systemClock } from './adapters/clock-system.ts';
 import { MqttLink } from './adapters/link-mqtt.ts';
 import { loadOrCreateToken } from './adapters/token-file.ts';
 import { dataPaths, defaultDataDir, parseVehicleId } from './data-dir.ts';
-import type { Clock, Log } from './ports.ts';
+import type { Clock, Link, Log } from './ports.ts';
 import { CONNECT_TIMEOUT_MS_DEFAULT, Requester } from './requester.ts';
 
 export interface ConnectOptions {
@@ -24,6 +24,8 @@ export interface ConnectOptions {
   /** Anything with pino's methods; absent: silence. */
   readonly log?: Log | undefined;
   readonly clock?: Clock | undefined;
+  /** Instead of MQTT to `agent`; for tests and for cars with ways of their own. */
+  readonly link?: Link | undefined;
 }
 
 export const SILENT_LOG: Log = {
@@ -36,12 +38,9 @@ export const SILENT_LOG: Log = {
 /** Connects and waits for the pile's welcome. Rejects with a `PlugpoolError` whose hint says what to do. */
 export async function connectRequester(options: ConnectOptions): Promise<Requester> {
   const vehicleId = parseVehicleId(options.vehicleId);
-  const token =
-    options.token ?? loadOrCreateToken(dataPaths(options.dataDir ?? defaultDataDir(vehicleId)).token);
   const clock = options.clock ?? systemClock;
-  const link = new MqttLink({ agentUrl: options.agent, vehicleId, slot: newAskSlot(), token, clock });
   const requester = new Requester({
-    link,
+    link: options.link ?? linkTo(options, vehicleId, clock),
     clock,
     log: options.log ?? SILENT_LOG,
     autoAck: options.autoAck ?? true,
@@ -49,6 +48,12 @@ export async function connectRequester(options: ConnectOptions): Promise<Request
   });
   await requester.connect();
   return requester;
+}
+
+function linkTo(options: ConnectOptions, vehicleId: VehicleId, clock: Clock): Link {
+  const token =
+    options.token ?? loadOrCreateToken(dataPaths(options.dataDir ?? defaultDataDir(vehicleId)).token);
+  return new MqttLink({ agentUrl: options.agent, vehicleId, slot: newAskSlot(), token, clock });
 }
 
 /** A slot of its own for each client, so that several programs of one vehicle may ask at once. */

@@ -12,7 +12,7 @@ import type { DonorSettings } from './config.ts';
 import { dataPaths, defaultDataDir, parseVehicleId } from './data-dir.ts';
 import { Donor, LEND_SLOT } from './donor.ts';
 import type { DonorEvent } from './donor.ts';
-import type { Clock, Log, Probe, VehicleSignalsSource } from './ports.ts';
+import type { Clock, Link, Log, Probe, VehicleSignalsSource } from './ports.ts';
 import type { Runtime } from './runtimes/port.ts';
 import { SILENT_LOG } from './sdk.ts';
 
@@ -23,6 +23,7 @@ export interface DonorOptions extends DonorSettings {
   readonly clock?: Clock | undefined;
   /** Instead of what the configuration names; for tests and for cars with ways of their own. */
   readonly probe?: Probe | undefined;
+  readonly link?: Link | undefined;
   readonly signalsSource?: VehicleSignalsSource | undefined;
   readonly runtimesInstead?: ReadonlyMap<RuntimeKind, Runtime> | undefined;
   /** What happens, for whoever watches. */
@@ -44,13 +45,15 @@ export async function startDonor(options: DonorOptions, signal?: AbortSignal): P
     clock,
     log,
     onEvent: options.onEvent,
-    link: new MqttLink({
-      agentUrl: options.agent,
-      vehicleId,
-      slot: LEND_SLOT,
-      token: tokenOf(options, paths.token),
-      clock,
-    }),
+    link:
+      options.link ??
+      new MqttLink({
+        agentUrl: options.agent,
+        vehicleId,
+        slot: LEND_SLOT,
+        token: tokenOf(options, paths.token),
+        clock,
+      }),
     probe:
       options.probe ?? new SystemProbe({ ...options.probeSettings, surveyPath: paths.survey, clock, log }),
     signals: options.signalsSource ?? (await signalsOf(options, clock, log)),

@@ -59,7 +59,6 @@ function delivery({ body }: Heard<'request'>, over: Partial<Delivery>): Delivery
     attempts: 1,
     donor: 'lender',
     chargedMncs: 3,
-    agreeing: 1,
     algorithmId: 'echo',
     algorithmVersion: '1',
     ...over,

@@ -111,9 +111,6 @@ export class SimulatedDisk {
       case 'removeAlgorithm':
         this.algorithms.delete(`${change.id}@${change.version}`);
         return;
-      case 'takeGeneration':
-        this.generation = change.generation;
-        return;
       case 'forgetTasks':
         for (const taskId of change.taskIds) {
           const kept = this.tasks.get(taskId);

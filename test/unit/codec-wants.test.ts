@@ -210,7 +210,6 @@ describe('what is sent', () => {
       attempts: INSTANCES_MAX,
       donor: 'car',
       chargedMncs: 1,
-      agreeing: 2,
       algorithmId: 'route-plan',
       algorithmVersion: '1.0.0',
     };

@@ -1,0 +1,144 @@
+/** Vehicles with real connections in the test's own process: donors whose programs take a moment, and a requester; all recorded. */
+import assert from 'node:assert/strict';
+import { mkdirSync } from 'node:fs';
+import path from 'node:path';
+import { connectRequester, startDonor, type Donor, type Requester } from '@plugpool/vehicle-client';
+import { systemClock } from '../../../vehicle-client/adapters/clock-system.ts';
+import { EchoRuntime } from '../../../vehicle-client/runtimes/echo/runtime.ts';
+import type { Job, JobOutcome, Runtime, RunningJob } from '../../../vehicle-client/runtimes/port.ts';
+import { donorOptions, runtimesOf } from '../../integration/vehicle-fixtures.ts';
+import type { HistoryEntry } from '../../simulation/history.ts';
+import { recordedLink } from './recorded-link.ts';
+
+const USED = { cpuMs: 5, wallMs: 50, memoryPeakMib: 1, gpuMs: 0 };
+
+/** Gives its input backwards after a while: runs are under way whenever the pile falls, and large results travel. */
+class SlowRuntime implements Runtime {
+  readonly kind = 'wasm';
+  readonly #runMs: number;
+
+  constructor(runMs: number) {
+    this.#runMs = runMs;
+  }
+
+  start(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  run({ input }: Job): RunningJob {
+    const outcome = Promise.withResolvers<JobOutcome>();
+    const cancel = systemClock.setTimer(this.#runMs, () =>
+      outcome.resolve({ ok: true, output: backwards(input), used: USED }),
+    );
+    return {
+      outcome: outcome.promise,
+      cpuMs: () => USED.cpuMs,
+      pids: () => [],
+      suspend: () => undefined,
+      resume: () => undefined,
+      kill: () => {
+        cancel();
+        outcome.resolve({
+          ok: false,
+          failure: { code: 'revoked', detail: 'killed', stderrTail: '' },
+          used: USED,
+        });
+      },
+    };
+  }
+
+  idlePids(): readonly number[] {
+    return [];
+  }
+
+  stop(): Promise<void> {
+    return Promise.resolve();
+  }
+}
+
+function backwards(bytes: Uint8Array): Buffer {
+  return Buffer.from(bytes.toReversed());
+}
+
+export interface Surroundings {
+  readonly url: string;
+  /** Each vehicle gets a directory of its own in it. */
+  readonly dir: string;
+  readonly record: (entry: HistoryEntry) => void;
+}
+
+export function startRecordedDonor(around: Surroundings, vehicleId: string, runMs: number): Promise<Donor> {
+  const token = `the-token-of-${vehicleId}`;
+  const dataDir = directoryOf(around, vehicleId);
+  return startDonor(
+    donorOptions(around.url, dataDir, {
+      vehicle: vehicleId,
+      link: recordedLink({ url: around.url, vehicleId, slot: 'lend', token }, around.record),
+      runtimesInstead: runtimesOf(new EchoRuntime(), new SlowRuntime(runMs)),
+    }),
+  );
+}
+
+export function connectRecorded(around: Surroundings, vehicleId: string): Promise<Requester> {
+  const token = `the-token-of-${vehicleId}`;
+  return connectRequester({
+    agent: around.url,
+    vehicleId,
+    dataDir: directoryOf(around, vehicleId),
+    link: recordedLink({ url: around.url, vehicleId, slot: 'ask-1', token }, around.record),
+  });
+}
+
+function directoryOf({ dir }: Surroundings, vehicleId: string): string {
+  const directory = path.join(dir, vehicleId);
+  mkdirSync(directory, { recursive: true });
+  return directory;
+}
+
+/** Requests of one vehicle under way: each must end with the bytes that it was sent. */
+export class UnderWay {
+  readonly #requester: Requester;
+  readonly #ended: Promise<void>[] = [];
+  #asked = 0;
+
+  constructor(requester: Requester) {
+    this.#requester = requester;
+  }
+
+  get asked(): number {
+    return this.#asked;
+  }
+
+  /** Some at once, some one after the other, one with a large input and output, one in three parts. */
+  askWave(name: string): void {
+    for (const algorithm of ['slow', 'echo', 'slow', 'echo'])
+      this.#add(this.#ask(algorithm, `${name}, at once, ${this.#asked}`));
+    this.#add(this.#ask('slow', `${name}, in chunks. `.repeat(6_000)));
+    this.#add(this.#ask('slow', `${name}, in parts`, 3));
+    this.#add(this.#askInTurn(name));
+  }
+
+  async allEnded(): Promise<void> {
+    await Promise.all(this.#ended.splice(0));
+  }
+
+  async #askInTurn(name: string): Promise<void> {
+    for (const algorithm of ['echo', 'slow', 'echo']) await this.#ask(algorithm, `${name}, in turn`);
+  }
+
+  #add(ended: Promise<void>): void {
+    // It is awaited later, and must not end this process until then.
+    ended.catch(() => undefined);
+    this.#ended.push(ended);
+  }
+
+  async #ask(algorithm: string, text: string, instances = 1): Promise<void> {
+    this.#asked += 1;
+    const input = Buffer.from(text);
+    const task = await this.#requester.request({ algorithm, input, instances });
+    const { outputs } = await task.result;
+    assert.equal(outputs.length, instances, `the parts of ${task.taskId}`);
+    const right = algorithm === 'slow' ? backwards(input) : input;
+    for (const output of outputs) assert.ok(right.equals(output), `${task.taskId} gave the right bytes`);
+  }
+}
