@@ -16,7 +16,7 @@ export interface Store {
    * `newer` (written by a newer version), `unavailable`.
    */
   open(): Promise<StoredState>;
-  /** The same load again, after a failed commit. The generation grows again. */
+  /** The same load again, after a failed commit. The generation stays, unless a new thread had to be started. */
   reload(): Promise<StoredState>;
   /**
    * Writes all changes in one transaction and resolves when it is synced to disk. On rejection nothing of it was written.

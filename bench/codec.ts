@@ -52,6 +52,7 @@ const DOWN: readonly DownBody[] = [
     donor: 'car-17',
     used,
     chargedMncs: 12_345,
+    agreeing: 1,
     algorithmId,
     algorithmVersion: '1.0.0',
   },

@@ -80,6 +80,8 @@ export interface Used {
   readonly wallMs: number;
   readonly memoryPeakMib: number;
   readonly gpuMs: number;
+  /** As the vehicle measured it; absent: it measures none. */
+  readonly energyMwh?: number;
 }
 
 export interface HardwareProfile {
@@ -173,6 +175,7 @@ export type RevokeReason =
   | 'deadline_passed'
   | 'policy_paused'
   | 'preempted'
+  | 'draining'
   | 'lease_expired'
   | 'superseded'
   | 'shutting_down';

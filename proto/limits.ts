@@ -35,6 +35,12 @@ export const OBSTACLES_MAX = 64;
 /** Either way from the equator and from Greenwich, in degrees × 10⁷. */
 export const LATITUDE_E7_MAX = 900_000_000;
 export const LONGITUDE_E7_MAX = 1_800_000_000;
+/** Vehicles of different owners that must agree on a result. */
+export const QUORUM_MAX = 5;
+/** Units of one account in an earnings report. */
+export const EARNINGS_SUMS_MAX = 32;
+/** 1 MWh: no run draws more. */
+export const ENERGY_MWH_MAX = 1_000_000_000;
 export const STATUS_TASKS_MAX = 200;
 export const REASONS_MAX = 64;
 /** Names, reasons and other texts for a person. */

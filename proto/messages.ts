@@ -87,6 +87,8 @@ export interface Wants {
   readonly trust?: Trust;
   /** A CEL expression over `donor`; only `true` is a match. */
   readonly constraint?: string;
+  /** So many vehicles of different owners must return the same; absent: as the pile holds it. */
+  readonly quorum?: number;
 }
 
 export interface TaskRequest {
@@ -240,6 +242,14 @@ export interface ResultAck {
   readonly reason: string;
 }
 
+/** The pile has the state on its disk, or will not have it. */
+export interface CheckpointAck {
+  readonly kind: 'checkpointAck';
+  readonly lease: LeaseId;
+  readonly accepted: boolean;
+  readonly reason: string;
+}
+
 export interface Delivery {
   readonly kind: 'delivery';
   readonly requestId: RequestId;
@@ -254,6 +264,8 @@ export interface Delivery {
   readonly donor: string;
   readonly used?: Used;
   readonly chargedMncs: number;
+  /** Vehicles of different owners that returned this result; 0: there is none. */
+  readonly agreeing: number;
   readonly algorithmId: string;
   readonly algorithmVersion: string;
 }
@@ -325,6 +337,44 @@ export interface BlobRefused {
 
 export type BlobBody = BlobPull | BlobChunk | BlobRefused;
 
+/** What this vehicle earned, and on what terms it would lend now. */
+export interface EarningsQuery {
+  readonly kind: 'earningsQuery';
+}
+
+/** Sums over all bookings of one account in one unit. */
+export interface EarningsSum {
+  /** `cpuMncs`, `gpuMncs`, `mWh`, a currency (minor units), or a currency and `e-6` (millionths of a minor unit). */
+  readonly unit: string;
+  readonly credited: number;
+  readonly debited: number;
+}
+
+/** What lending brings by the tariff of this moment; money in millionths of the currency's minor unit. */
+export interface EarningTerms {
+  readonly tariff: string;
+  /** ISO 4217. */
+  readonly currency: string;
+  /** For an hour of the reference core, and of the reference GPU. */
+  readonly cpuHourMicros: number;
+  readonly gpuHourMicros: number;
+  /** What a kWh costs the driver. */
+  readonly energyKwhMicros: number;
+  /** What an hour of the reference core is taken to draw. */
+  readonly cpuHourMwh: number;
+  /** After charging ended; from then on nothing is earned. */
+  readonly overstayAfterMs?: number;
+}
+
+export interface EarningsReport {
+  readonly kind: 'earningsReport';
+  readonly balances: readonly EarningsSum[];
+  /** What the energy that the vehicle's computing drew cost its driver, in his charging bill. */
+  readonly energyCosts: readonly EarningsSum[];
+  /** Absent: nothing is paid in money here. */
+  readonly terms?: EarningTerms;
+}
+
 /** What a vehicle says. */
 export type UpBody =
   | Hello
@@ -337,6 +387,7 @@ export type UpBody =
   | Result
   | DeliveryAck
   | StatusQuery
+  | EarningsQuery
   | BlobBody;
 
 /** What a pile says. */
@@ -349,6 +400,8 @@ export type DownBody =
   | Revoke
   | Renewed
   | ResultAck
+  | CheckpointAck
+  | EarningsReport
   | Delivery
   | TaskUpdate
   | StatusReport

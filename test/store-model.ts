@@ -86,6 +86,8 @@ export class MemoryModel {
       case 'removeAlgorithm':
         this.#algorithms.delete(algorithmKey(change));
         return;
+      case 'takeGeneration':
+        return;
       case 'forgetTasks':
         for (const taskId of change.taskIds) this.#tasks.delete(taskId);
     }

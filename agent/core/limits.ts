@@ -91,3 +91,7 @@ export const RUN_TIMES_MAX = ALGORITHMS_MAX;
 export const HEALTH_RECORDS_MAX = 10_000;
 /** Who pays, of whom the use is remembered: above the leases there can be, so that none who holds one is forgotten. */
 export const PAYERS_MAX = 40_000;
+/** Fencing tokens and epochs that one generation gives; a run that needs more takes the next one. */
+export const NUMBERS_PER_GENERATION = 2 ** 24;
+/** The last number of the last generation is the largest safe integer: 2²⁹ of them, a start a second for 17 years. */
+export const GENERATIONS_MAX = 2 ** 53 / NUMBERS_PER_GENERATION - 1;

@@ -3,6 +3,7 @@ import type { Now } from '@plugpool/proto';
 import type { AlgorithmRecord, InstanceRecord, LeaseRecord, StoredState } from './records.ts';
 import { countAsking } from './waiting/asked.ts';
 import { keepLearned, loadLearned } from './learned/learn.ts';
+import { carryNumbers } from './numbers.ts';
 import { joinLine } from './waiting/line.ts';
 import { watchGang } from './matching/gang.ts';
 import { loadPools } from './pools/load-pools.ts';
@@ -21,8 +22,7 @@ import { budgetOf, leasesOf } from './leases/lease.ts';
 import { askedMncs } from './waiting/need.ts';
 
 export function loadState(stored: StoredState, settings: Settings, now: Now, before?: State): State {
-  // A load in the same process goes on counting: generations are for starts, and each gives only so many tokens.
-  const state = emptyState(settings, before?.generation ?? stored.generation);
+  const state = emptyState(settings, stored.generation);
   for (const algorithm of stored.algorithms)
     state.algorithms.set(algorithmKey(algorithm.id, algorithm.version), algorithm);
   loadPools(state, stored.learned, now);
@@ -56,7 +56,7 @@ function carryOver(state: State, before: State, now: Now): void {
   state.stopping = before.stopping;
   state.taskCounter = before.taskCounter;
   state.grantCounter = before.grantCounter;
-  state.epochCounter = before.epochCounter;
+  carryNumbers(state, before);
 }
 
 function loadTask(state: State, open: StoredState['openTasks'][number], now: Now): void {

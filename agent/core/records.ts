@@ -35,7 +35,18 @@ export interface AlgorithmRecord {
   readonly addedWallMs: number;
   /** It can keep its state, and go on from there elsewhere. */
   readonly checkpoints?: boolean;
+  /** How two outputs of the same input compare; absent: they may differ, and one result is not held against another. */
+  readonly compare?: Comparison;
 }
+
+/** When two outputs are the same result: every byte, or every number within a tolerance (absolute or relative, whichever is larger). */
+export type Comparison =
+  | { readonly by: 'bytes' }
+  | {
+      readonly by: 'numbers';
+      readonly format: 'float32' | 'float64' | 'json';
+      readonly tolerance: number;
+    };
 
 /** What was asked; never changes after acceptance. */
 export interface TaskRecord {
@@ -65,6 +76,8 @@ export interface TaskEndRecord {
   readonly donor?: VehicleId;
   readonly used?: Used;
   readonly chargedMncs: number;
+  /** Vehicles of different owners that returned this output; absent: there is none. */
+  readonly agreeing?: number;
   readonly algorithmId?: AlgorithmId;
   readonly algorithmVersion?: string;
 }
@@ -98,6 +111,12 @@ export interface InstanceRecord {
   readonly checkpoint?: CheckpointRecord;
   /** It was pre-empted once: never again. */
   readonly preempted?: boolean;
+  /** Which replica of its part it is; absent: the first. */
+  readonly replica?: number;
+  /** On the first replica: so many results of its part must agree; absent: one is enough. */
+  readonly quorum?: number;
+  /** Credited for checkpoints already and not yet charged to anybody: the payer's share of the end. */
+  readonly owed?: readonly { readonly unit: string; readonly amount: number }[];
 }
 
 export interface PartResultRecord {
@@ -169,12 +188,14 @@ export type StoreChange =
   /** What was learned or set, as JSON by its name; replaces what had that name. */
   | { readonly change: 'putLearned'; readonly name: string; readonly value: unknown }
   | { readonly change: 'removeAlgorithm'; readonly id: AlgorithmId; readonly version: string }
+  /** The numbers of the one before are given (numbers.ts): one more than it, on disk before anything of it is said. */
+  | { readonly change: 'takeGeneration'; readonly generation: number }
   /** Forgets ended tasks with their instances and attempts, delivered or not; bookings stay. */
   | { readonly change: 'forgetTasks'; readonly taskIds: readonly TaskId[] };
 
 /** What a start finds. */
 export interface StoredState {
-  /** Grows by one at each start, on disk before anything else happens. */
+  /** Grows at each start, on disk before anything else happens; as it is at a load again. */
   readonly generation: number;
   readonly algorithms: readonly AlgorithmRecord[];
   /** Not ended, or ended and not yet delivered. */

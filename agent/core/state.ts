@@ -188,10 +188,11 @@ export type TimerName =
 
 export interface State {
   readonly settings: Settings;
-  readonly generation: number;
+  /** Of the numbers that are given now; see numbers.ts. */
+  generation: number;
+  numbersGiven: number;
   taskCounter: number;
   grantCounter: number;
-  epochCounter: number;
   stopping: boolean;
   /** Just loaded: nobody was tried against anybody yet. */
   fresh: boolean;
@@ -257,9 +258,9 @@ export function emptyState(settings: Settings, generation: number): State {
   return {
     settings,
     generation,
+    numbersGiven: 0,
     taskCounter: 0,
     grantCounter: 0,
-    epochCounter: 0,
     stopping: false,
     fresh: true,
     sessions: new Map(),

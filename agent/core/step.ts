@@ -115,6 +115,12 @@ function apply(turn: Turn, event: Event): void {
   }
 }
 
+const NO_EARNINGS = {
+  code: 'not_supported',
+  detail: 'this pile tells no earnings',
+  hint: 'ask its operator',
+} as const;
+
 type Message = Omit<Extract<Event, { kind: 'message' }>, 'kind'>;
 
 /** Only the newest connection of a client is heard, and nothing but a hello before its welcome. */
@@ -175,6 +181,8 @@ function dispatch(turn: Turn, client: Client, message: Message): void {
       return onDeliveryAck(turn, client, body.taskId);
     case 'statusQuery':
       return onStatusQuery(turn, client, body, correlationId);
+    case 'earningsQuery':
+      return refuse(turn, { clientId: client.name.clientId, correlationId }, [NO_EARNINGS]);
     case 'checkpoint':
       return onCheckpoint(turn, client, { envelope: { correlationId, body }, bodyHash, blobHeld });
     case 'blobPull':

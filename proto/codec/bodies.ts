@@ -10,8 +10,10 @@ import {
 } from './blob.ts';
 import {
   readAccepted,
+  readCheckpointAck,
   readDelivery,
   readDeploy,
+  readEarningsReport,
   readOffer,
   readRefused,
   readRenewed,
@@ -21,8 +23,10 @@ import {
   readTaskUpdate,
   readWelcome,
   writeAccepted,
+  writeCheckpointAck,
   writeDelivery,
   writeDeploy,
+  writeEarningsReport,
   writeOffer,
   writeRefused,
   writeRenewed,
@@ -80,6 +84,7 @@ export const UP_READERS: Readers<UpBody> = {
     taskId: readId(wire.deliveryAck?.taskId, 'DeliveryAck.task_id'),
   }),
   statusQuery: (wire) => readStatusQuery(readRequired(wire.statusQuery, 'status_query')),
+  earningsQuery: () => ({ kind: 'earningsQuery' }),
   ...BLOB_READERS,
 };
 
@@ -92,6 +97,8 @@ export const DOWN_READERS: Readers<DownBody> = {
   revoke: (wire) => readRevoke(readRequired(wire.revoke, 'revoke')),
   renewed: (wire) => readRenewed(readRequired(wire.renewed, 'renewed')),
   resultAck: (wire) => readResultAck(readRequired(wire.resultAck, 'result_ack')),
+  checkpointAck: (wire) => readCheckpointAck(readRequired(wire.checkpointAck, 'checkpoint_ack')),
+  earningsReport: (wire) => readEarningsReport(readRequired(wire.earningsReport, 'earnings_report')),
   delivery: (wire) => readDelivery(readRequired(wire.delivery, 'delivery')),
   taskUpdate: (wire) => readTaskUpdate(readRequired(wire.taskUpdate, 'task_update')),
   statusReport: (wire) => readStatusReport(readRequired(wire.statusReport, 'status_report')),
@@ -120,6 +127,8 @@ export function writeBody(correlationId: number, body: UpBody | DownBody): WireB
       return { correlationId, deliveryAck: { taskId: body.taskId } };
     case 'statusQuery':
       return { correlationId, statusQuery: writeStatusQuery(body) };
+    case 'earningsQuery':
+      return { correlationId, earningsQuery: {} };
     case 'welcome':
       return { correlationId, welcome: writeWelcome(body) };
     case 'accepted':
@@ -136,6 +145,10 @@ export function writeBody(correlationId: number, body: UpBody | DownBody): WireB
       return { correlationId, renewed: writeRenewed(body) };
     case 'resultAck':
       return { correlationId, resultAck: writeResultAck(body) };
+    case 'checkpointAck':
+      return { correlationId, checkpointAck: writeCheckpointAck(body) };
+    case 'earningsReport':
+      return { correlationId, earningsReport: writeEarningsReport(body) };
     case 'delivery':
       return { correlationId, delivery: writeDelivery(body) };
     case 'taskUpdate':

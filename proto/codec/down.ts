@@ -2,9 +2,13 @@
 import type { AlgorithmId, Epoch } from '../domain.ts';
 import type {
   Accepted,
+  CheckpointAck,
   Delivery,
   Deploy,
   DeployedImage,
+  EarningsReport,
+  EarningsSum,
+  EarningTerms,
   Offer,
   Refused,
   Renewed,
@@ -59,9 +63,13 @@ import {
 } from './values.ts';
 import type {
   WireAccepted,
+  WireCheckpointAck,
   WireDelivery,
   WireDeploy,
   WireDeployedImage,
+  WireEarningsReport,
+  WireEarningsSum,
+  WireEarningTerms,
   WireOffer,
   WirePart,
   WireRefused,
@@ -262,6 +270,75 @@ export function writeResultAck(body: ResultAck): WireResultAck {
   return { lease: writeLease(body.lease), accepted: body.accepted, reason: writeText(body.reason) };
 }
 
+export function readCheckpointAck(wire: WireCheckpointAck): CheckpointAck {
+  return {
+    kind: 'checkpointAck',
+    lease: readLease(wire.lease, 'CheckpointAck.lease'),
+    accepted: wire.accepted ?? false,
+    reason: wire.reason ?? '',
+  };
+}
+
+export function writeCheckpointAck(body: CheckpointAck): WireCheckpointAck {
+  return { lease: writeLease(body.lease), accepted: body.accepted, reason: writeText(body.reason) };
+}
+
+export function readEarningsReport(wire: WireEarningsReport): EarningsReport {
+  return {
+    kind: 'earningsReport',
+    balances: (wire.balances ?? []).map(readEarningsSum),
+    energyCosts: (wire.energyCosts ?? []).map(readEarningsSum),
+    ...(wire.terms ? { terms: readEarningTerms(wire.terms) } : {}),
+  };
+}
+
+function readEarningsSum(wire: WireEarningsSum): EarningsSum {
+  return { unit: wire.unit ?? '', credited: readInteger(wire.credited), debited: readInteger(wire.debited) };
+}
+
+function readEarningTerms(wire: WireEarningTerms): EarningTerms {
+  return {
+    tariff: wire.tariff ?? '',
+    currency: wire.currency ?? '',
+    cpuHourMicros: readInteger(wire.cpuHourMicros),
+    gpuHourMicros: readInteger(wire.gpuHourMicros),
+    energyKwhMicros: readInteger(wire.energyKwhMicros),
+    cpuHourMwh: readInteger(wire.cpuHourMwh),
+    ...(isPresent(wire.overstayAfterMs) ? { overstayAfterMs: readInteger(wire.overstayAfterMs) } : {}),
+  };
+}
+
+export function writeEarningsReport(body: EarningsReport): WireEarningsReport {
+  return {
+    balances: body.balances.map(writeEarningsSum),
+    energyCosts: body.energyCosts.map(writeEarningsSum),
+    terms: body.terms === undefined ? null : writeEarningTerms(body.terms),
+  };
+}
+
+function writeEarningsSum({ unit, credited, debited }: EarningsSum): WireEarningsSum {
+  return {
+    unit: writeText(unit),
+    credited: writeInteger(credited, 'EarningsReport.Sum.credited'),
+    debited: writeInteger(debited, 'EarningsReport.Sum.debited'),
+  };
+}
+
+function writeEarningTerms(terms: EarningTerms): WireEarningTerms {
+  const { overstayAfterMs } = terms;
+  const field = (name: string): string => `EarningsReport.Terms.${name}`;
+  return {
+    tariff: writeText(terms.tariff),
+    currency: writeText(terms.currency),
+    cpuHourMicros: writeInteger(terms.cpuHourMicros, field('cpu_hour_micros')),
+    gpuHourMicros: writeInteger(terms.gpuHourMicros, field('gpu_hour_micros')),
+    energyKwhMicros: writeInteger(terms.energyKwhMicros, field('energy_kwh_micros')),
+    cpuHourMwh: writeInteger(terms.cpuHourMwh, field('cpu_hour_mwh')),
+    overstayAfterMs:
+      overstayAfterMs === undefined ? null : writeInteger(overstayAfterMs, field('overstay_after_ms')),
+  };
+}
+
 export function readDelivery(wire: WireDelivery): Delivery {
   const outputs = (wire.outputs ?? []).map((output) => readPayload(output, 'Delivery.outputs'));
   if (wire.failure && (wire.output || outputs.length > 0))
@@ -278,6 +355,7 @@ export function readDelivery(wire: WireDelivery): Delivery {
     donor: wire.donor ?? '',
     ...(wire.used ? { used: readUsed(wire.used, 'Delivery.used') } : {}),
     chargedMncs: readInteger(wire.chargedMncs),
+    agreeing: wire.agreeing ?? 0,
     // Empty where the task ended before an algorithm of its type was chosen.
     algorithmId: isGiven(wire.algorithmId) ? readName(wire.algorithmId, 'Delivery.algorithm_id') : '',
     algorithmVersion: isGiven(wire.algorithmVersion)
@@ -298,6 +376,7 @@ export function writeDelivery(body: Delivery): WireDelivery {
     donor: writeText(body.donor),
     used: body.used === undefined ? null : writeUsed(body.used),
     chargedMncs: writeInteger(body.chargedMncs, 'Delivery.charged_mncs'),
+    agreeing: writeUint32(body.agreeing, 'Delivery.agreeing'),
     algorithmId: body.algorithmId,
     algorithmVersion: body.algorithmVersion,
   };

@@ -169,6 +169,7 @@ export function readUsed(wire: Maybe<WireUsed>, field: string): Used {
     wallMs: readInteger(used.wallMs),
     memoryPeakMib: used.memoryPeakMib ?? 0,
     gpuMs: readInteger(used.gpuMs),
+    ...(isPresent(used.energyMwh) ? { energyMwh: readInteger(used.energyMwh) } : {}),
   };
 }
 
@@ -178,6 +179,7 @@ export function writeUsed(used: Used): WireUsed {
     wallMs: writeInteger(used.wallMs, 'Used.wall_ms'),
     memoryPeakMib: writeUint32(used.memoryPeakMib, 'Used.memory_peak_mib'),
     gpuMs: writeInteger(used.gpuMs, 'Used.gpu_ms'),
+    energyMwh: used.energyMwh === undefined ? null : writeInteger(used.energyMwh, 'Used.energy_mwh'),
   };
 }
 

@@ -193,6 +193,7 @@ export const REVOKE_REASONS = listOf<RevokeReason>({
   deadline_passed: true,
   policy_paused: true,
   preempted: true,
+  draining: true,
   lease_expired: true,
   superseded: true,
   shutting_down: true,

@@ -39,6 +39,7 @@ export function readWants(wire: Maybe<WireWants>): Wants | undefined {
     ...(isGiven(wire.payer) ? { payer: readLabel(wire.payer, 'Wants.payer') } : {}),
     ...(wire.trust ? { trust: readTrust(wire.trust) } : {}),
     ...(isGiven(wire.constraint) ? { constraint: wire.constraint } : {}),
+    ...(isPresent(wire.quorum) ? { quorum: wire.quorum } : {}),
   });
 }
 
@@ -59,6 +60,7 @@ export function writeWants(wants: Maybe<Wants>): WireWants | null {
     payer: wants.payer ?? null,
     trust: trust === undefined ? null : writeTrust(trust),
     constraint: writeConstraint(wants.constraint, 'Wants.constraint'),
+    quorum: writeOptional(wants.quorum, 'Wants.quorum'),
   };
 }
 

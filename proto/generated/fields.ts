@@ -18,6 +18,7 @@ export const FIELDS = {
     result: { id: 17, type: 'message', of: 'Result', label: 'singular', oneof: 'kind' },
     delivery_ack: { id: 18, type: 'message', of: 'DeliveryAck', label: 'singular', oneof: 'kind' },
     status_query: { id: 19, type: 'message', of: 'StatusQuery', label: 'singular', oneof: 'kind' },
+    earnings_query: { id: 20, type: 'message', of: 'EarningsQuery', label: 'singular', oneof: 'kind' },
     welcome: { id: 40, type: 'message', of: 'Welcome', label: 'singular', oneof: 'kind' },
     accepted: { id: 41, type: 'message', of: 'Accepted', label: 'singular', oneof: 'kind' },
     refused: { id: 42, type: 'message', of: 'Refused', label: 'singular', oneof: 'kind' },
@@ -29,6 +30,8 @@ export const FIELDS = {
     task_update: { id: 48, type: 'message', of: 'TaskUpdate', label: 'singular', oneof: 'kind' },
     status_report: { id: 49, type: 'message', of: 'StatusReport', label: 'singular', oneof: 'kind' },
     deploy: { id: 50, type: 'message', of: 'Deploy', label: 'singular', oneof: 'kind' },
+    checkpoint_ack: { id: 51, type: 'message', of: 'CheckpointAck', label: 'singular', oneof: 'kind' },
+    earnings_report: { id: 52, type: 'message', of: 'EarningsReport', label: 'singular', oneof: 'kind' },
     blob_pull: { id: 70, type: 'message', of: 'BlobPull', label: 'singular', oneof: 'kind' },
     blob_chunk: { id: 71, type: 'message', of: 'BlobChunk', label: 'singular', oneof: 'kind' },
     blob_refused: { id: 72, type: 'message', of: 'BlobRefused', label: 'singular', oneof: 'kind' },
@@ -72,6 +75,7 @@ export const FIELDS = {
     wall_ms: { id: 2, type: 'uint64', label: 'singular' },
     memory_peak_mib: { id: 3, type: 'uint32', label: 'singular' },
     gpu_ms: { id: 4, type: 'uint64', label: 'singular' },
+    energy_mwh: { id: 5, type: 'uint64', label: 'optional' },
   },
   'HardwareProfile': {
     cpu_model: { id: 1, type: 'string', label: 'singular' },
@@ -133,6 +137,7 @@ export const FIELDS = {
     payer: { id: 7, type: 'string', label: 'singular' },
     trust: { id: 8, type: 'message', of: 'Trust', label: 'optional' },
     constraint: { id: 9, type: 'string', label: 'singular' },
+    quorum: { id: 10, type: 'uint32', label: 'optional' },
   },
   'TaskRequest': {
     request_id: { id: 1, type: 'string', label: 'singular' },
@@ -183,6 +188,8 @@ export const FIELDS = {
     task_id: { id: 1, type: 'string', label: 'singular' },
     deliver: { id: 2, type: 'bool', label: 'singular' },
     explain: { id: 3, type: 'bool', label: 'singular' },
+  },
+  'EarningsQuery': {
   },
   'Welcome': {
     epoch: { id: 1, type: 'uint64', label: 'singular' },
@@ -263,6 +270,11 @@ export const FIELDS = {
     accepted: { id: 2, type: 'bool', label: 'singular' },
     reason: { id: 3, type: 'string', label: 'singular' },
   },
+  'CheckpointAck': {
+    lease: { id: 1, type: 'message', of: 'LeaseId', label: 'singular' },
+    accepted: { id: 2, type: 'bool', label: 'singular' },
+    reason: { id: 3, type: 'string', label: 'singular' },
+  },
   'Delivery': {
     request_id: { id: 1, type: 'string', label: 'singular' },
     task_id: { id: 2, type: 'string', label: 'singular' },
@@ -276,6 +288,7 @@ export const FIELDS = {
     algorithm_id: { id: 10, type: 'string', label: 'singular' },
     algorithm_version: { id: 11, type: 'string', label: 'singular' },
     outputs: { id: 12, type: 'message', of: 'Payload', label: 'repeated' },
+    agreeing: { id: 13, type: 'uint32', label: 'singular' },
   },
   'TaskUpdate': {
     task_id: { id: 1, type: 'string', label: 'singular' },
@@ -310,6 +323,25 @@ export const FIELDS = {
     delivered: { id: 7, type: 'bool', label: 'singular' },
     reason: { id: 8, type: 'string', label: 'singular' },
     explanation: { id: 9, type: 'message', of: 'WaitExplanation', label: 'optional' },
+  },
+  'EarningsReport': {
+    balances: { id: 1, type: 'message', of: 'EarningsReport.Sum', label: 'repeated' },
+    energy_costs: { id: 2, type: 'message', of: 'EarningsReport.Sum', label: 'repeated' },
+    terms: { id: 3, type: 'message', of: 'EarningsReport.Terms', label: 'optional' },
+  },
+  'EarningsReport.Sum': {
+    unit: { id: 1, type: 'string', label: 'singular' },
+    credited: { id: 2, type: 'uint64', label: 'singular' },
+    debited: { id: 3, type: 'uint64', label: 'singular' },
+  },
+  'EarningsReport.Terms': {
+    tariff: { id: 1, type: 'string', label: 'singular' },
+    currency: { id: 2, type: 'string', label: 'singular' },
+    cpu_hour_micros: { id: 3, type: 'uint64', label: 'singular' },
+    gpu_hour_micros: { id: 4, type: 'uint64', label: 'singular' },
+    energy_kwh_micros: { id: 5, type: 'uint64', label: 'singular' },
+    cpu_hour_mwh: { id: 6, type: 'uint64', label: 'singular' },
+    overstay_after_ms: { id: 7, type: 'uint64', label: 'optional' },
   },
   'BlobPull': {
     sha256: { id: 1, type: 'bytes', label: 'singular' },

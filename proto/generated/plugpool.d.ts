@@ -41,6 +41,7 @@ export namespace plugpool {
             result?: (plugpool.v1.Result.$Properties|null);
             deliveryAck?: (plugpool.v1.DeliveryAck.$Properties|null);
             statusQuery?: (plugpool.v1.StatusQuery.$Properties|null);
+            earningsQuery?: (plugpool.v1.EarningsQuery.$Properties|null);
             welcome?: (plugpool.v1.Welcome.$Properties|null);
             accepted?: (plugpool.v1.Accepted.$Properties|null);
             refused?: (plugpool.v1.Refused.$Properties|null);
@@ -52,10 +53,12 @@ export namespace plugpool {
             taskUpdate?: (plugpool.v1.TaskUpdate.$Properties|null);
             statusReport?: (plugpool.v1.StatusReport.$Properties|null);
             deploy?: (plugpool.v1.Deploy.$Properties|null);
+            checkpointAck?: (plugpool.v1.CheckpointAck.$Properties|null);
+            earningsReport?: (plugpool.v1.EarningsReport.$Properties|null);
             blobPull?: (plugpool.v1.BlobPull.$Properties|null);
             blobChunk?: (plugpool.v1.BlobChunk.$Properties|null);
             blobRefused?: (plugpool.v1.BlobRefused.$Properties|null);
-            kind?: ("hello"|"capacity"|"request"|"cancel"|"decline"|"renewal"|"checkpoint"|"result"|"deliveryAck"|"statusQuery"|"welcome"|"accepted"|"refused"|"offer"|"revoke"|"renewed"|"resultAck"|"delivery"|"taskUpdate"|"statusReport"|"deploy"|"blobPull"|"blobChunk"|"blobRefused");
+            kind?: ("hello"|"capacity"|"request"|"cancel"|"decline"|"renewal"|"checkpoint"|"result"|"deliveryAck"|"statusQuery"|"earningsQuery"|"welcome"|"accepted"|"refused"|"offer"|"revoke"|"renewed"|"resultAck"|"delivery"|"taskUpdate"|"statusReport"|"deploy"|"checkpointAck"|"earningsReport"|"blobPull"|"blobChunk"|"blobRefused");
             static encode(message: plugpool.v1.Body.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
             static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): plugpool.v1.Body & plugpool.v1.Body.$Shape;
         }
@@ -72,6 +75,7 @@ export namespace plugpool {
                 result?: (plugpool.v1.Result.$Properties|null);
                 deliveryAck?: (plugpool.v1.DeliveryAck.$Properties|null);
                 statusQuery?: (plugpool.v1.StatusQuery.$Properties|null);
+                earningsQuery?: (plugpool.v1.EarningsQuery.$Properties|null);
                 welcome?: (plugpool.v1.Welcome.$Properties|null);
                 accepted?: (plugpool.v1.Accepted.$Properties|null);
                 refused?: (plugpool.v1.Refused.$Properties|null);
@@ -83,10 +87,12 @@ export namespace plugpool {
                 taskUpdate?: (plugpool.v1.TaskUpdate.$Properties|null);
                 statusReport?: (plugpool.v1.StatusReport.$Properties|null);
                 deploy?: (plugpool.v1.Deploy.$Properties|null);
+                checkpointAck?: (plugpool.v1.CheckpointAck.$Properties|null);
+                earningsReport?: (plugpool.v1.EarningsReport.$Properties|null);
                 blobPull?: (plugpool.v1.BlobPull.$Properties|null);
                 blobChunk?: (plugpool.v1.BlobChunk.$Properties|null);
                 blobRefused?: (plugpool.v1.BlobRefused.$Properties|null);
-                kind?: ("hello"|"capacity"|"request"|"cancel"|"decline"|"renewal"|"checkpoint"|"result"|"deliveryAck"|"statusQuery"|"welcome"|"accepted"|"refused"|"offer"|"revoke"|"renewed"|"resultAck"|"delivery"|"taskUpdate"|"statusReport"|"deploy"|"blobPull"|"blobChunk"|"blobRefused");
+                kind?: ("hello"|"capacity"|"request"|"cancel"|"decline"|"renewal"|"checkpoint"|"result"|"deliveryAck"|"statusQuery"|"earningsQuery"|"welcome"|"accepted"|"refused"|"offer"|"revoke"|"renewed"|"resultAck"|"delivery"|"taskUpdate"|"statusReport"|"deploy"|"checkpointAck"|"earningsReport"|"blobPull"|"blobChunk"|"blobRefused");
                 $unknowns?: Uint8Array[];
             }
             type $Shape = {
@@ -101,6 +107,7 @@ export namespace plugpool {
               result?: plugpool.v1.Result.$Shape|null;
               deliveryAck?: plugpool.v1.DeliveryAck.$Shape|null;
               statusQuery?: plugpool.v1.StatusQuery.$Shape|null;
+              earningsQuery?: plugpool.v1.EarningsQuery.$Shape|null;
               welcome?: plugpool.v1.Welcome.$Shape|null;
               accepted?: plugpool.v1.Accepted.$Shape|null;
               refused?: plugpool.v1.Refused.$Shape|null;
@@ -112,12 +119,14 @@ export namespace plugpool {
               taskUpdate?: plugpool.v1.TaskUpdate.$Shape|null;
               statusReport?: plugpool.v1.StatusReport.$Shape|null;
               deploy?: plugpool.v1.Deploy.$Shape|null;
+              checkpointAck?: plugpool.v1.CheckpointAck.$Shape|null;
+              earningsReport?: plugpool.v1.EarningsReport.$Shape|null;
               blobPull?: plugpool.v1.BlobPull.$Shape|null;
               blobChunk?: plugpool.v1.BlobChunk.$Shape|null;
               blobRefused?: plugpool.v1.BlobRefused.$Shape|null;
               $unknowns?: Uint8Array[];
             } & (
-              ({ kind?: undefined; hello?: null; capacity?: null; request?: null; cancel?: null; decline?: null; renewal?: null; checkpoint?: null; result?: null; deliveryAck?: null; statusQuery?: null; welcome?: null; accepted?: null; refused?: null; offer?: null; revoke?: null; renewed?: null; resultAck?: null; delivery?: null; taskUpdate?: null; statusReport?: null; deploy?: null; blobPull?: null; blobChunk?: null; blobRefused?: null }|{ kind?: "hello"; hello: plugpool.v1.Hello.$Shape; capacity?: null; request?: null; cancel?: null; decline?: null; renewal?: null; checkpoint?: null; result?: null; deliveryAck?: null; statusQuery?: null; welcome?: null; accepted?: null; refused?: null; offer?: null; revoke?: null; renewed?: null; resultAck?: null; delivery?: null; taskUpdate?: null; statusReport?: null; deploy?: null; blobPull?: null; blobChunk?: null; blobRefused?: null }|{ kind?: "capacity"; hello?: null; capacity: plugpool.v1.CapacityReport.$Shape; request?: null; cancel?: null; decline?: null; renewal?: null; checkpoint?: null; result?: null; deliveryAck?: null; statusQuery?: null; welcome?: null; accepted?: null; refused?: null; offer?: null; revoke?: null; renewed?: null; resultAck?: null; delivery?: null; taskUpdate?: null; statusReport?: null; deploy?: null; blobPull?: null; blobChunk?: null; blobRefused?: null }|{ kind?: "request"; hello?: null; capacity?: null; request: plugpool.v1.TaskRequest.$Shape; cancel?: null; decline?: null; renewal?: null; checkpoint?: null; result?: null; deliveryAck?: null; statusQuery?: null; welcome?: null; accepted?: null; refused?: null; offer?: null; revoke?: null; renewed?: null; resultAck?: null; delivery?: null; taskUpdate?: null; statusReport?: null; deploy?: null; blobPull?: null; blobChunk?: null; blobRefused?: null }|{ kind?: "cancel"; hello?: null; capacity?: null; request?: null; cancel: plugpool.v1.Cancel.$Shape; decline?: null; renewal?: null; checkpoint?: null; result?: null; deliveryAck?: null; statusQuery?: null; welcome?: null; accepted?: null; refused?: null; offer?: null; revoke?: null; renewed?: null; resultAck?: null; delivery?: null; taskUpdate?: null; statusReport?: null; deploy?: null; blobPull?: null; blobChunk?: null; blobRefused?: null }|{ kind?: "decline"; hello?: null; capacity?: null; request?: null; cancel?: null; decline: plugpool.v1.Decline.$Shape; renewal?: null; checkpoint?: null; result?: null; deliveryAck?: null; statusQuery?: null; welcome?: null; accepted?: null; refused?: null; offer?: null; revoke?: null; renewed?: null; resultAck?: null; delivery?: null; taskUpdate?: null; statusReport?: null; deploy?: null; blobPull?: null; blobChunk?: null; blobRefused?: null }|{ kind?: "renewal"; hello?: null; capacity?: null; request?: null; cancel?: null; decline?: null; renewal: plugpool.v1.Renewal.$Shape; checkpoint?: null; result?: null; deliveryAck?: null; statusQuery?: null; welcome?: null; accepted?: null; refused?: null; offer?: null; revoke?: null; renewed?: null; resultAck?: null; delivery?: null; taskUpdate?: null; statusReport?: null; deploy?: null; blobPull?: null; blobChunk?: null; blobRefused?: null }|{ kind?: "checkpoint"; hello?: null; capacity?: null; request?: null; cancel?: null; decline?: null; renewal?: null; checkpoint: plugpool.v1.Checkpoint.$Shape; result?: null; deliveryAck?: null; statusQuery?: null; welcome?: null; accepted?: null; refused?: null; offer?: null; revoke?: null; renewed?: null; resultAck?: null; delivery?: null; taskUpdate?: null; statusReport?: null; deploy?: null; blobPull?: null; blobChunk?: null; blobRefused?: null }|{ kind?: "result"; hello?: null; capacity?: null; request?: null; cancel?: null; decline?: null; renewal?: null; checkpoint?: null; result: plugpool.v1.Result.$Shape; deliveryAck?: null; statusQuery?: null; welcome?: null; accepted?: null; refused?: null; offer?: null; revoke?: null; renewed?: null; resultAck?: null; delivery?: null; taskUpdate?: null; statusReport?: null; deploy?: null; blobPull?: null; blobChunk?: null; blobRefused?: null }|{ kind?: "deliveryAck"; hello?: null; capacity?: null; request?: null; cancel?: null; decline?: null; renewal?: null; checkpoint?: null; result?: null; deliveryAck: plugpool.v1.DeliveryAck.$Shape; statusQuery?: null; welcome?: null; accepted?: null; refused?: null; offer?: null; revoke?: null; renewed?: null; resultAck?: null; delivery?: null; taskUpdate?: null; statusReport?: null; deploy?: null; blobPull?: null; blobChunk?: null; blobRefused?: null }|{ kind?: "statusQuery"; hello?: null; capacity?: null; request?: null; cancel?: null; decline?: null; renewal?: null; checkpoint?: null; result?: null; deliveryAck?: null; statusQuery: plugpool.v1.StatusQuery.$Shape; welcome?: null; accepted?: null; refused?: null; offer?: null; revoke?: null; renewed?: null; resultAck?: null; delivery?: null; taskUpdate?: null; statusReport?: null; deploy?: null; blobPull?: null; blobChunk?: null; blobRefused?: null }|{ kind?: "welcome"; hello?: null; capacity?: null; request?: null; cancel?: null; decline?: null; renewal?: null; checkpoint?: null; result?: null; deliveryAck?: null; statusQuery?: null; welcome: plugpool.v1.Welcome.$Shape; accepted?: null; refused?: null; offer?: null; revoke?: null; renewed?: null; resultAck?: null; delivery?: null; taskUpdate?: null; statusReport?: null; deploy?: null; blobPull?: null; blobChunk?: null; blobRefused?: null }|{ kind?: "accepted"; hello?: null; capacity?: null; request?: null; cancel?: null; decline?: null; renewal?: null; checkpoint?: null; result?: null; deliveryAck?: null; statusQuery?: null; welcome?: null; accepted: plugpool.v1.Accepted.$Shape; refused?: null; offer?: null; revoke?: null; renewed?: null; resultAck?: null; delivery?: null; taskUpdate?: null; statusReport?: null; deploy?: null; blobPull?: null; blobChunk?: null; blobRefused?: null }|{ kind?: "refused"; hello?: null; capacity?: null; request?: null; cancel?: null; decline?: null; renewal?: null; checkpoint?: null; result?: null; deliveryAck?: null; statusQuery?: null; welcome?: null; accepted?: null; refused: plugpool.v1.Refused.$Shape; offer?: null; revoke?: null; renewed?: null; resultAck?: null; delivery?: null; taskUpdate?: null; statusReport?: null; deploy?: null; blobPull?: null; blobChunk?: null; blobRefused?: null }|{ kind?: "offer"; hello?: null; capacity?: null; request?: null; cancel?: null; decline?: null; renewal?: null; checkpoint?: null; result?: null; deliveryAck?: null; statusQuery?: null; welcome?: null; accepted?: null; refused?: null; offer: plugpool.v1.Offer.$Shape; revoke?: null; renewed?: null; resultAck?: null; delivery?: null; taskUpdate?: null; statusReport?: null; deploy?: null; blobPull?: null; blobChunk?: null; blobRefused?: null }|{ kind?: "revoke"; hello?: null; capacity?: null; request?: null; cancel?: null; decline?: null; renewal?: null; checkpoint?: null; result?: null; deliveryAck?: null; statusQuery?: null; welcome?: null; accepted?: null; refused?: null; offer?: null; revoke: plugpool.v1.Revoke.$Shape; renewed?: null; resultAck?: null; delivery?: null; taskUpdate?: null; statusReport?: null; deploy?: null; blobPull?: null; blobChunk?: null; blobRefused?: null }|{ kind?: "renewed"; hello?: null; capacity?: null; request?: null; cancel?: null; decline?: null; renewal?: null; checkpoint?: null; result?: null; deliveryAck?: null; statusQuery?: null; welcome?: null; accepted?: null; refused?: null; offer?: null; revoke?: null; renewed: plugpool.v1.Renewed.$Shape; resultAck?: null; delivery?: null; taskUpdate?: null; statusReport?: null; deploy?: null; blobPull?: null; blobChunk?: null; blobRefused?: null }|{ kind?: "resultAck"; hello?: null; capacity?: null; request?: null; cancel?: null; decline?: null; renewal?: null; checkpoint?: null; result?: null; deliveryAck?: null; statusQuery?: null; welcome?: null; accepted?: null; refused?: null; offer?: null; revoke?: null; renewed?: null; resultAck: plugpool.v1.ResultAck.$Shape; delivery?: null; taskUpdate?: null; statusReport?: null; deploy?: null; blobPull?: null; blobChunk?: null; blobRefused?: null }|{ kind?: "delivery"; hello?: null; capacity?: null; request?: null; cancel?: null; decline?: null; renewal?: null; checkpoint?: null; result?: null; deliveryAck?: null; statusQuery?: null; welcome?: null; accepted?: null; refused?: null; offer?: null; revoke?: null; renewed?: null; resultAck?: null; delivery: plugpool.v1.Delivery.$Shape; taskUpdate?: null; statusReport?: null; deploy?: null; blobPull?: null; blobChunk?: null; blobRefused?: null }|{ kind?: "taskUpdate"; hello?: null; capacity?: null; request?: null; cancel?: null; decline?: null; renewal?: null; checkpoint?: null; result?: null; deliveryAck?: null; statusQuery?: null; welcome?: null; accepted?: null; refused?: null; offer?: null; revoke?: null; renewed?: null; resultAck?: null; delivery?: null; taskUpdate: plugpool.v1.TaskUpdate.$Shape; statusReport?: null; deploy?: null; blobPull?: null; blobChunk?: null; blobRefused?: null }|{ kind?: "statusReport"; hello?: null; capacity?: null; request?: null; cancel?: null; decline?: null; renewal?: null; checkpoint?: null; result?: null; deliveryAck?: null; statusQuery?: null; welcome?: null; accepted?: null; refused?: null; offer?: null; revoke?: null; renewed?: null; resultAck?: null; delivery?: null; taskUpdate?: null; statusReport: plugpool.v1.StatusReport.$Shape; deploy?: null; blobPull?: null; blobChunk?: null; blobRefused?: null }|{ kind?: "deploy"; hello?: null; capacity?: null; request?: null; cancel?: null; decline?: null; renewal?: null; checkpoint?: null; result?: null; deliveryAck?: null; statusQuery?: null; welcome?: null; accepted?: null; refused?: null; offer?: null; revoke?: null; renewed?: null; resultAck?: null; delivery?: null; taskUpdate?: null; statusReport?: null; deploy: plugpool.v1.Deploy.$Shape; blobPull?: null; blobChunk?: null; blobRefused?: null }|{ kind?: "blobPull"; hello?: null; capacity?: null; request?: null; cancel?: null; decline?: null; renewal?: null; checkpoint?: null; result?: null; deliveryAck?: null; statusQuery?: null; welcome?: null; accepted?: null; refused?: null; offer?: null; revoke?: null; renewed?: null; resultAck?: null; delivery?: null; taskUpdate?: null; statusReport?: null; deploy?: null; blobPull: plugpool.v1.BlobPull.$Shape; blobChunk?: null; blobRefused?: null }|{ kind?: "blobChunk"; hello?: null; capacity?: null; request?: null; cancel?: null; decline?: null; renewal?: null; checkpoint?: null; result?: null; deliveryAck?: null; statusQuery?: null; welcome?: null; accepted?: null; refused?: null; offer?: null; revoke?: null; renewed?: null; resultAck?: null; delivery?: null; taskUpdate?: null; statusReport?: null; deploy?: null; blobPull?: null; blobChunk: plugpool.v1.BlobChunk.$Shape; blobRefused?: null }|{ kind?: "blobRefused"; hello?: null; capacity?: null; request?: null; cancel?: null; decline?: null; renewal?: null; checkpoint?: null; result?: null; deliveryAck?: null; statusQuery?: null; welcome?: null; accepted?: null; refused?: null; offer?: null; revoke?: null; renewed?: null; resultAck?: null; delivery?: null; taskUpdate?: null; statusReport?: null; deploy?: null; blobPull?: null; blobChunk?: null; blobRefused: plugpool.v1.BlobRefused.$Shape })
+              ({ kind?: undefined; hello?: null; capacity?: null; request?: null; cancel?: null; decline?: null; renewal?: null; checkpoint?: null; result?: null; deliveryAck?: null; statusQuery?: null; earningsQuery?: null; welcome?: null; accepted?: null; refused?: null; offer?: null; revoke?: null; renewed?: null; resultAck?: null; delivery?: null; taskUpdate?: null; statusReport?: null; deploy?: null; checkpointAck?: null; earningsReport?: null; blobPull?: null; blobChunk?: null; blobRefused?: null }|{ kind?: "hello"; hello: plugpool.v1.Hello.$Shape; capacity?: null; request?: null; cancel?: null; decline?: null; renewal?: null; checkpoint?: null; result?: null; deliveryAck?: null; statusQuery?: null; earningsQuery?: null; welcome?: null; accepted?: null; refused?: null; offer?: null; revoke?: null; renewed?: null; resultAck?: null; delivery?: null; taskUpdate?: null; statusReport?: null; deploy?: null; checkpointAck?: null; earningsReport?: null; blobPull?: null; blobChunk?: null; blobRefused?: null }|{ kind?: "capacity"; hello?: null; capacity: plugpool.v1.CapacityReport.$Shape; request?: null; cancel?: null; decline?: null; renewal?: null; checkpoint?: null; result?: null; deliveryAck?: null; statusQuery?: null; earningsQuery?: null; welcome?: null; accepted?: null; refused?: null; offer?: null; revoke?: null; renewed?: null; resultAck?: null; delivery?: null; taskUpdate?: null; statusReport?: null; deploy?: null; checkpointAck?: null; earningsReport?: null; blobPull?: null; blobChunk?: null; blobRefused?: null }|{ kind?: "request"; hello?: null; capacity?: null; request: plugpool.v1.TaskRequest.$Shape; cancel?: null; decline?: null; renewal?: null; checkpoint?: null; result?: null; deliveryAck?: null; statusQuery?: null; earningsQuery?: null; welcome?: null; accepted?: null; refused?: null; offer?: null; revoke?: null; renewed?: null; resultAck?: null; delivery?: null; taskUpdate?: null; statusReport?: null; deploy?: null; checkpointAck?: null; earningsReport?: null; blobPull?: null; blobChunk?: null; blobRefused?: null }|{ kind?: "cancel"; hello?: null; capacity?: null; request?: null; cancel: plugpool.v1.Cancel.$Shape; decline?: null; renewal?: null; checkpoint?: null; result?: null; deliveryAck?: null; statusQuery?: null; earningsQuery?: null; welcome?: null; accepted?: null; refused?: null; offer?: null; revoke?: null; renewed?: null; resultAck?: null; delivery?: null; taskUpdate?: null; statusReport?: null; deploy?: null; checkpointAck?: null; earningsReport?: null; blobPull?: null; blobChunk?: null; blobRefused?: null }|{ kind?: "decline"; hello?: null; capacity?: null; request?: null; cancel?: null; decline: plugpool.v1.Decline.$Shape; renewal?: null; checkpoint?: null; result?: null; deliveryAck?: null; statusQuery?: null; earningsQuery?: null; welcome?: null; accepted?: null; refused?: null; offer?: null; revoke?: null; renewed?: null; resultAck?: null; delivery?: null; taskUpdate?: null; statusReport?: null; deploy?: null; checkpointAck?: null; earningsReport?: null; blobPull?: null; blobChunk?: null; blobRefused?: null }|{ kind?: "renewal"; hello?: null; capacity?: null; request?: null; cancel?: null; decline?: null; renewal: plugpool.v1.Renewal.$Shape; checkpoint?: null; result?: null; deliveryAck?: null; statusQuery?: null; earningsQuery?: null; welcome?: null; accepted?: null; refused?: null; offer?: null; revoke?: null; renewed?: null; resultAck?: null; delivery?: null; taskUpdate?: null; statusReport?: null; deploy?: null; checkpointAck?: null; earningsReport?: null; blobPull?: null; blobChunk?: null; blobRefused?: null }|{ kind?: "checkpoint"; hello?: null; capacity?: null; request?: null; cancel?: null; decline?: null; renewal?: null; checkpoint: plugpool.v1.Checkpoint.$Shape; result?: null; deliveryAck?: null; statusQuery?: null; earningsQuery?: null; welcome?: null; accepted?: null; refused?: null; offer?: null; revoke?: null; renewed?: null; resultAck?: null; delivery?: null; taskUpdate?: null; statusReport?: null; deploy?: null; checkpointAck?: null; earningsReport?: null; blobPull?: null; blobChunk?: null; blobRefused?: null }|{ kind?: "result"; hello?: null; capacity?: null; request?: null; cancel?: null; decline?: null; renewal?: null; checkpoint?: null; result: plugpool.v1.Result.$Shape; deliveryAck?: null; statusQuery?: null; earningsQuery?: null; welcome?: null; accepted?: null; refused?: null; offer?: null; revoke?: null; renewed?: null; resultAck?: null; delivery?: null; taskUpdate?: null; statusReport?: null; deploy?: null; checkpointAck?: null; earningsReport?: null; blobPull?: null; blobChunk?: null; blobRefused?: null }|{ kind?: "deliveryAck"; hello?: null; capacity?: null; request?: null; cancel?: null; decline?: null; renewal?: null; checkpoint?: null; result?: null; deliveryAck: plugpool.v1.DeliveryAck.$Shape; statusQuery?: null; earningsQuery?: null; welcome?: null; accepted?: null; refused?: null; offer?: null; revoke?: null; renewed?: null; resultAck?: null; delivery?: null; taskUpdate?: null; statusReport?: null; deploy?: null; checkpointAck?: null; earningsReport?: null; blobPull?: null; blobChunk?: null; blobRefused?: null }|{ kind?: "statusQuery"; hello?: null; capacity?: null; request?: null; cancel?: null; decline?: null; renewal?: null; checkpoint?: null; result?: null; deliveryAck?: null; statusQuery: plugpool.v1.StatusQuery.$Shape; earningsQuery?: null; welcome?: null; accepted?: null; refused?: null; offer?: null; revoke?: null; renewed?: null; resultAck?: null; delivery?: null; taskUpdate?: null; statusReport?: null; deploy?: null; checkpointAck?: null; earningsReport?: null; blobPull?: null; blobChunk?: null; blobRefused?: null }|{ kind?: "earningsQuery"; hello?: null; capacity?: null; request?: null; cancel?: null; decline?: null; renewal?: null; checkpoint?: null; result?: null; deliveryAck?: null; statusQuery?: null; earningsQuery: plugpool.v1.EarningsQuery.$Shape; welcome?: null; accepted?: null; refused?: null; offer?: null; revoke?: null; renewed?: null; resultAck?: null; delivery?: null; taskUpdate?: null; statusReport?: null; deploy?: null; checkpointAck?: null; earningsReport?: null; blobPull?: null; blobChunk?: null; blobRefused?: null }|{ kind?: "welcome"; hello?: null; capacity?: null; request?: null; cancel?: null; decline?: null; renewal?: null; checkpoint?: null; result?: null; deliveryAck?: null; statusQuery?: null; earningsQuery?: null; welcome: plugpool.v1.Welcome.$Shape; accepted?: null; refused?: null; offer?: null; revoke?: null; renewed?: null; resultAck?: null; delivery?: null; taskUpdate?: null; statusReport?: null; deploy?: null; checkpointAck?: null; earningsReport?: null; blobPull?: null; blobChunk?: null; blobRefused?: null }|{ kind?: "accepted"; hello?: null; capacity?: null; request?: null; cancel?: null; decline?: null; renewal?: null; checkpoint?: null; result?: null; deliveryAck?: null; statusQuery?: null; earningsQuery?: null; welcome?: null; accepted: plugpool.v1.Accepted.$Shape; refused?: null; offer?: null; revoke?: null; renewed?: null; resultAck?: null; delivery?: null; taskUpdate?: null; statusReport?: null; deploy?: null; checkpointAck?: null; earningsReport?: null; blobPull?: null; blobChunk?: null; blobRefused?: null }|{ kind?: "refused"; hello?: null; capacity?: null; request?: null; cancel?: null; decline?: null; renewal?: null; checkpoint?: null; result?: null; deliveryAck?: null; statusQuery?: null; earningsQuery?: null; welcome?: null; accepted?: null; refused: plugpool.v1.Refused.$Shape; offer?: null; revoke?: null; renewed?: null; resultAck?: null; delivery?: null; taskUpdate?: null; statusReport?: null; deploy?: null; checkpointAck?: null; earningsReport?: null; blobPull?: null; blobChunk?: null; blobRefused?: null }|{ kind?: "offer"; hello?: null; capacity?: null; request?: null; cancel?: null; decline?: null; renewal?: null; checkpoint?: null; result?: null; deliveryAck?: null; statusQuery?: null; earningsQuery?: null; welcome?: null; accepted?: null; refused?: null; offer: plugpool.v1.Offer.$Shape; revoke?: null; renewed?: null; resultAck?: null; delivery?: null; taskUpdate?: null; statusReport?: null; deploy?: null; checkpointAck?: null; earningsReport?: null; blobPull?: null; blobChunk?: null; blobRefused?: null }|{ kind?: "revoke"; hello?: null; capacity?: null; request?: null; cancel?: null; decline?: null; renewal?: null; checkpoint?: null; result?: null; deliveryAck?: null; statusQuery?: null; earningsQuery?: null; welcome?: null; accepted?: null; refused?: null; offer?: null; revoke: plugpool.v1.Revoke.$Shape; renewed?: null; resultAck?: null; delivery?: null; taskUpdate?: null; statusReport?: null; deploy?: null; checkpointAck?: null; earningsReport?: null; blobPull?: null; blobChunk?: null; blobRefused?: null }|{ kind?: "renewed"; hello?: null; capacity?: null; request?: null; cancel?: null; decline?: null; renewal?: null; checkpoint?: null; result?: null; deliveryAck?: null; statusQuery?: null; earningsQuery?: null; welcome?: null; accepted?: null; refused?: null; offer?: null; revoke?: null; renewed: plugpool.v1.Renewed.$Shape; resultAck?: null; delivery?: null; taskUpdate?: null; statusReport?: null; deploy?: null; checkpointAck?: null; earningsReport?: null; blobPull?: null; blobChunk?: null; blobRefused?: null }|{ kind?: "resultAck"; hello?: null; capacity?: null; request?: null; cancel?: null; decline?: null; renewal?: null; checkpoint?: null; result?: null; deliveryAck?: null; statusQuery?: null; earningsQuery?: null; welcome?: null; accepted?: null; refused?: null; offer?: null; revoke?: null; renewed?: null; resultAck: plugpool.v1.ResultAck.$Shape; delivery?: null; taskUpdate?: null; statusReport?: null; deploy?: null; checkpointAck?: null; earningsReport?: null; blobPull?: null; blobChunk?: null; blobRefused?: null }|{ kind?: "delivery"; hello?: null; capacity?: null; request?: null; cancel?: null; decline?: null; renewal?: null; checkpoint?: null; result?: null; deliveryAck?: null; statusQuery?: null; earningsQuery?: null; welcome?: null; accepted?: null; refused?: null; offer?: null; revoke?: null; renewed?: null; resultAck?: null; delivery: plugpool.v1.Delivery.$Shape; taskUpdate?: null; statusReport?: null; deploy?: null; checkpointAck?: null; earningsReport?: null; blobPull?: null; blobChunk?: null; blobRefused?: null }|{ kind?: "taskUpdate"; hello?: null; capacity?: null; request?: null; cancel?: null; decline?: null; renewal?: null; checkpoint?: null; result?: null; deliveryAck?: null; statusQuery?: null; earningsQuery?: null; welcome?: null; accepted?: null; refused?: null; offer?: null; revoke?: null; renewed?: null; resultAck?: null; delivery?: null; taskUpdate: plugpool.v1.TaskUpdate.$Shape; statusReport?: null; deploy?: null; checkpointAck?: null; earningsReport?: null; blobPull?: null; blobChunk?: null; blobRefused?: null }|{ kind?: "statusReport"; hello?: null; capacity?: null; request?: null; cancel?: null; decline?: null; renewal?: null; checkpoint?: null; result?: null; deliveryAck?: null; statusQuery?: null; earningsQuery?: null; welcome?: null; accepted?: null; refused?: null; offer?: null; revoke?: null; renewed?: null; resultAck?: null; delivery?: null; taskUpdate?: null; statusReport: plugpool.v1.StatusReport.$Shape; deploy?: null; checkpointAck?: null; earningsReport?: null; blobPull?: null; blobChunk?: null; blobRefused?: null }|{ kind?: "deploy"; hello?: null; capacity?: null; request?: null; cancel?: null; decline?: null; renewal?: null; checkpoint?: null; result?: null; deliveryAck?: null; statusQuery?: null; earningsQuery?: null; welcome?: null; accepted?: null; refused?: null; offer?: null; revoke?: null; renewed?: null; resultAck?: null; delivery?: null; taskUpdate?: null; statusReport?: null; deploy: plugpool.v1.Deploy.$Shape; checkpointAck?: null; earningsReport?: null; blobPull?: null; blobChunk?: null; blobRefused?: null }|{ kind?: "checkpointAck"; hello?: null; capacity?: null; request?: null; cancel?: null; decline?: null; renewal?: null; checkpoint?: null; result?: null; deliveryAck?: null; statusQuery?: null; earningsQuery?: null; welcome?: null; accepted?: null; refused?: null; offer?: null; revoke?: null; renewed?: null; resultAck?: null; delivery?: null; taskUpdate?: null; statusReport?: null; deploy?: null; checkpointAck: plugpool.v1.CheckpointAck.$Shape; earningsReport?: null; blobPull?: null; blobChunk?: null; blobRefused?: null }|{ kind?: "earningsReport"; hello?: null; capacity?: null; request?: null; cancel?: null; decline?: null; renewal?: null; checkpoint?: null; result?: null; deliveryAck?: null; statusQuery?: null; earningsQuery?: null; welcome?: null; accepted?: null; refused?: null; offer?: null; revoke?: null; renewed?: null; resultAck?: null; delivery?: null; taskUpdate?: null; statusReport?: null; deploy?: null; checkpointAck?: null; earningsReport: plugpool.v1.EarningsReport.$Shape; blobPull?: null; blobChunk?: null; blobRefused?: null }|{ kind?: "blobPull"; hello?: null; capacity?: null; request?: null; cancel?: null; decline?: null; renewal?: null; checkpoint?: null; result?: null; deliveryAck?: null; statusQuery?: null; earningsQuery?: null; welcome?: null; accepted?: null; refused?: null; offer?: null; revoke?: null; renewed?: null; resultAck?: null; delivery?: null; taskUpdate?: null; statusReport?: null; deploy?: null; checkpointAck?: null; earningsReport?: null; blobPull: plugpool.v1.BlobPull.$Shape; blobChunk?: null; blobRefused?: null }|{ kind?: "blobChunk"; hello?: null; capacity?: null; request?: null; cancel?: null; decline?: null; renewal?: null; checkpoint?: null; result?: null; deliveryAck?: null; statusQuery?: null; earningsQuery?: null; welcome?: null; accepted?: null; refused?: null; offer?: null; revoke?: null; renewed?: null; resultAck?: null; delivery?: null; taskUpdate?: null; statusReport?: null; deploy?: null; checkpointAck?: null; earningsReport?: null; blobPull?: null; blobChunk: plugpool.v1.BlobChunk.$Shape; blobRefused?: null }|{ kind?: "blobRefused"; hello?: null; capacity?: null; request?: null; cancel?: null; decline?: null; renewal?: null; checkpoint?: null; result?: null; deliveryAck?: null; statusQuery?: null; earningsQuery?: null; welcome?: null; accepted?: null; refused?: null; offer?: null; revoke?: null; renewed?: null; resultAck?: null; delivery?: null; taskUpdate?: null; statusReport?: null; deploy?: null; checkpointAck?: null; earningsReport?: null; blobPull?: null; blobChunk?: null; blobRefused: plugpool.v1.BlobRefused.$Shape })
             );
         }
         interface IGpuDevice extends plugpool.v1.GpuDevice.$Properties {
@@ -281,6 +290,7 @@ export namespace plugpool {
             wallMs: (number|Long);
             memoryPeakMib: number;
             gpuMs: (number|Long);
+            energyMwh?: (number|Long|null);
             static encode(message: plugpool.v1.Used.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
             static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): plugpool.v1.Used & plugpool.v1.Used.$Shape;
         }
@@ -290,6 +300,7 @@ export namespace plugpool {
                 wallMs?: (number|Long|null);
                 memoryPeakMib?: (number|null);
                 gpuMs?: (number|Long|null);
+                energyMwh?: (number|Long|null);
                 $unknowns?: Uint8Array[];
             }
             type $Shape = plugpool.v1.Used.$Properties;
@@ -496,6 +507,7 @@ export namespace plugpool {
             payer: string;
             trust?: (plugpool.v1.Trust.$Properties|null);
             constraint: string;
+            quorum?: (number|null);
             static encode(message: plugpool.v1.Wants.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
             static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): plugpool.v1.Wants & plugpool.v1.Wants.$Shape;
         }
@@ -510,6 +522,7 @@ export namespace plugpool {
                 payer?: (string|null);
                 trust?: (plugpool.v1.Trust.$Properties|null);
                 constraint?: (string|null);
+                quorum?: (number|null);
                 $unknowns?: Uint8Array[];
             }
             type $Shape = {
@@ -522,6 +535,7 @@ export namespace plugpool {
               payer?: string|null;
               trust?: plugpool.v1.Trust.$Shape|null;
               constraint?: string|null;
+              quorum?: number|null;
               $unknowns?: Uint8Array[];
             };
         }
@@ -752,6 +766,20 @@ export namespace plugpool {
                 $unknowns?: Uint8Array[];
             }
             type $Shape = plugpool.v1.StatusQuery.$Properties;
+        }
+        interface IEarningsQuery extends plugpool.v1.EarningsQuery.$Properties {
+        }
+        class EarningsQuery {
+            constructor(properties?: plugpool.v1.EarningsQuery.$Properties);
+            $unknowns?: Uint8Array[];
+            static encode(message: plugpool.v1.EarningsQuery.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+            static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): plugpool.v1.EarningsQuery & plugpool.v1.EarningsQuery.$Shape;
+        }
+        namespace EarningsQuery {
+            interface $Properties {
+                $unknowns?: Uint8Array[];
+            }
+            type $Shape = plugpool.v1.EarningsQuery.$Properties;
         }
         interface IWelcome extends plugpool.v1.Welcome.$Properties {
         }
@@ -1059,6 +1087,26 @@ export namespace plugpool {
             TASK_STATE_CANCELLED = 6,
             TASK_STATE_DEAD = 7
         }
+        interface ICheckpointAck extends plugpool.v1.CheckpointAck.$Properties {
+        }
+        class CheckpointAck {
+            constructor(properties?: plugpool.v1.CheckpointAck.$Properties);
+            $unknowns?: Uint8Array[];
+            lease?: (plugpool.v1.LeaseId.$Properties|null);
+            accepted: boolean;
+            reason: string;
+            static encode(message: plugpool.v1.CheckpointAck.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+            static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): plugpool.v1.CheckpointAck & plugpool.v1.CheckpointAck.$Shape;
+        }
+        namespace CheckpointAck {
+            interface $Properties {
+                lease?: (plugpool.v1.LeaseId.$Properties|null);
+                accepted?: (boolean|null);
+                reason?: (string|null);
+                $unknowns?: Uint8Array[];
+            }
+            type $Shape = plugpool.v1.CheckpointAck.$Properties;
+        }
         interface IDelivery extends plugpool.v1.Delivery.$Properties {
         }
         class Delivery {
@@ -1076,6 +1124,7 @@ export namespace plugpool {
             algorithmId: string;
             algorithmVersion: string;
             outputs: plugpool.v1.Payload.$Properties[];
+            agreeing: number;
             static encode(message: plugpool.v1.Delivery.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
             static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): plugpool.v1.Delivery & plugpool.v1.Delivery.$Shape;
         }
@@ -1093,6 +1142,7 @@ export namespace plugpool {
                 algorithmId?: (string|null);
                 algorithmVersion?: (string|null);
                 outputs?: (plugpool.v1.Payload.$Properties[]|null);
+                agreeing?: (number|null);
                 $unknowns?: Uint8Array[];
             }
             type $Shape = {
@@ -1108,6 +1158,7 @@ export namespace plugpool {
               algorithmId?: string|null;
               algorithmVersion?: string|null;
               outputs?: plugpool.v1.Payload.$Shape[]|null;
+              agreeing?: number|null;
               $unknowns?: Uint8Array[];
             };
         }
@@ -1227,6 +1278,74 @@ export namespace plugpool {
                     $unknowns?: Uint8Array[];
                 }
                 type $Shape = plugpool.v1.StatusReport.Task.$Properties;
+            }
+        }
+        interface IEarningsReport extends plugpool.v1.EarningsReport.$Properties {
+        }
+        class EarningsReport {
+            constructor(properties?: plugpool.v1.EarningsReport.$Properties);
+            $unknowns?: Uint8Array[];
+            balances: plugpool.v1.EarningsReport.Sum.$Properties[];
+            energyCosts: plugpool.v1.EarningsReport.Sum.$Properties[];
+            terms?: (plugpool.v1.EarningsReport.Terms.$Properties|null);
+            static encode(message: plugpool.v1.EarningsReport.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+            static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): plugpool.v1.EarningsReport & plugpool.v1.EarningsReport.$Shape;
+        }
+        namespace EarningsReport {
+            interface $Properties {
+                balances?: (plugpool.v1.EarningsReport.Sum.$Properties[]|null);
+                energyCosts?: (plugpool.v1.EarningsReport.Sum.$Properties[]|null);
+                terms?: (plugpool.v1.EarningsReport.Terms.$Properties|null);
+                $unknowns?: Uint8Array[];
+            }
+            type $Shape = plugpool.v1.EarningsReport.$Properties;
+            interface ISum extends plugpool.v1.EarningsReport.Sum.$Properties {
+            }
+            class Sum {
+                constructor(properties?: plugpool.v1.EarningsReport.Sum.$Properties);
+                $unknowns?: Uint8Array[];
+                unit: string;
+                credited: (number|Long);
+                debited: (number|Long);
+                static encode(message: plugpool.v1.EarningsReport.Sum.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+                static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): plugpool.v1.EarningsReport.Sum & plugpool.v1.EarningsReport.Sum.$Shape;
+            }
+            namespace Sum {
+                interface $Properties {
+                    unit?: (string|null);
+                    credited?: (number|Long|null);
+                    debited?: (number|Long|null);
+                    $unknowns?: Uint8Array[];
+                }
+                type $Shape = plugpool.v1.EarningsReport.Sum.$Properties;
+            }
+            interface ITerms extends plugpool.v1.EarningsReport.Terms.$Properties {
+            }
+            class Terms {
+                constructor(properties?: plugpool.v1.EarningsReport.Terms.$Properties);
+                $unknowns?: Uint8Array[];
+                tariff: string;
+                currency: string;
+                cpuHourMicros: (number|Long);
+                gpuHourMicros: (number|Long);
+                energyKwhMicros: (number|Long);
+                cpuHourMwh: (number|Long);
+                overstayAfterMs?: (number|Long|null);
+                static encode(message: plugpool.v1.EarningsReport.Terms.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+                static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): plugpool.v1.EarningsReport.Terms & plugpool.v1.EarningsReport.Terms.$Shape;
+            }
+            namespace Terms {
+                interface $Properties {
+                    tariff?: (string|null);
+                    currency?: (string|null);
+                    cpuHourMicros?: (number|Long|null);
+                    gpuHourMicros?: (number|Long|null);
+                    energyKwhMicros?: (number|Long|null);
+                    cpuHourMwh?: (number|Long|null);
+                    overstayAfterMs?: (number|Long|null);
+                    $unknowns?: Uint8Array[];
+                }
+                type $Shape = plugpool.v1.EarningsReport.Terms.$Properties;
             }
         }
         interface IBlobPull extends plugpool.v1.BlobPull.$Properties {

@@ -130,6 +130,7 @@ export const plugpool = $root.plugpool = (() => {
             Body.prototype.result = null;
             Body.prototype.deliveryAck = null;
             Body.prototype.statusQuery = null;
+            Body.prototype.earningsQuery = null;
             Body.prototype.welcome = null;
             Body.prototype.accepted = null;
             Body.prototype.refused = null;
@@ -141,6 +142,8 @@ export const plugpool = $root.plugpool = (() => {
             Body.prototype.taskUpdate = null;
             Body.prototype.statusReport = null;
             Body.prototype.deploy = null;
+            Body.prototype.checkpointAck = null;
+            Body.prototype.earningsReport = null;
             Body.prototype.blobPull = null;
             Body.prototype.blobChunk = null;
             Body.prototype.blobRefused = null;
@@ -148,7 +151,7 @@ export const plugpool = $root.plugpool = (() => {
             let $oneOfFields;
 
             $Object.defineProperty(Body.prototype, "kind", {
-                get: $util.oneOfGetter($oneOfFields = ["hello", "capacity", "request", "cancel", "decline", "renewal", "checkpoint", "result", "deliveryAck", "statusQuery", "welcome", "accepted", "refused", "offer", "revoke", "renewed", "resultAck", "delivery", "taskUpdate", "statusReport", "deploy", "blobPull", "blobChunk", "blobRefused"]),
+                get: $util.oneOfGetter($oneOfFields = ["hello", "capacity", "request", "cancel", "decline", "renewal", "checkpoint", "result", "deliveryAck", "statusQuery", "earningsQuery", "welcome", "accepted", "refused", "offer", "revoke", "renewed", "resultAck", "delivery", "taskUpdate", "statusReport", "deploy", "checkpointAck", "earningsReport", "blobPull", "blobChunk", "blobRefused"]),
                 set: $util.oneOfSetter($oneOfFields)
             });
 
@@ -181,6 +184,8 @@ export const plugpool = $root.plugpool = (() => {
                     $root.plugpool.v1.DeliveryAck.encode(message.deliveryAck, writer.uint32(146).fork(), _depth + 1).ldelim();
                 if (message.statusQuery != null && $Object.hasOwnProperty.call(message, "statusQuery"))
                     $root.plugpool.v1.StatusQuery.encode(message.statusQuery, writer.uint32(154).fork(), _depth + 1).ldelim();
+                if (message.earningsQuery != null && $Object.hasOwnProperty.call(message, "earningsQuery"))
+                    $root.plugpool.v1.EarningsQuery.encode(message.earningsQuery, writer.uint32(162).fork(), _depth + 1).ldelim();
                 if (message.welcome != null && $Object.hasOwnProperty.call(message, "welcome"))
                     $root.plugpool.v1.Welcome.encode(message.welcome, writer.uint32(322).fork(), _depth + 1).ldelim();
                 if (message.accepted != null && $Object.hasOwnProperty.call(message, "accepted"))
@@ -203,6 +208,10 @@ export const plugpool = $root.plugpool = (() => {
                     $root.plugpool.v1.StatusReport.encode(message.statusReport, writer.uint32(394).fork(), _depth + 1).ldelim();
                 if (message.deploy != null && $Object.hasOwnProperty.call(message, "deploy"))
                     $root.plugpool.v1.Deploy.encode(message.deploy, writer.uint32(402).fork(), _depth + 1).ldelim();
+                if (message.checkpointAck != null && $Object.hasOwnProperty.call(message, "checkpointAck"))
+                    $root.plugpool.v1.CheckpointAck.encode(message.checkpointAck, writer.uint32(410).fork(), _depth + 1).ldelim();
+                if (message.earningsReport != null && $Object.hasOwnProperty.call(message, "earningsReport"))
+                    $root.plugpool.v1.EarningsReport.encode(message.earningsReport, writer.uint32(418).fork(), _depth + 1).ldelim();
                 if (message.blobPull != null && $Object.hasOwnProperty.call(message, "blobPull"))
                     $root.plugpool.v1.BlobPull.encode(message.blobPull, writer.uint32(562).fork(), _depth + 1).ldelim();
                 if (message.blobChunk != null && $Object.hasOwnProperty.call(message, "blobChunk"))
@@ -321,6 +330,13 @@ export const plugpool = $root.plugpool = (() => {
                             message.kind = "statusQuery";
                             continue;
                         }
+                    case 20: {
+                            if (wireType !== 2)
+                                break;
+                            message.earningsQuery = $root.plugpool.v1.EarningsQuery.decode(reader, reader.size(), $undefined, _depth + 1, message.earningsQuery);
+                            message.kind = "earningsQuery";
+                            continue;
+                        }
                     case 40: {
                             if (wireType !== 2)
                                 break;
@@ -396,6 +412,20 @@ export const plugpool = $root.plugpool = (() => {
                                 break;
                             message.deploy = $root.plugpool.v1.Deploy.decode(reader, reader.size(), $undefined, _depth + 1, message.deploy);
                             message.kind = "deploy";
+                            continue;
+                        }
+                    case 51: {
+                            if (wireType !== 2)
+                                break;
+                            message.checkpointAck = $root.plugpool.v1.CheckpointAck.decode(reader, reader.size(), $undefined, _depth + 1, message.checkpointAck);
+                            message.kind = "checkpointAck";
+                            continue;
+                        }
+                    case 52: {
+                            if (wireType !== 2)
+                                break;
+                            message.earningsReport = $root.plugpool.v1.EarningsReport.decode(reader, reader.size(), $undefined, _depth + 1, message.earningsReport);
+                            message.kind = "earningsReport";
                             continue;
                         }
                     case 70: {
@@ -1201,6 +1231,15 @@ export const plugpool = $root.plugpool = (() => {
             Used.prototype.wallMs = $util.Long ? $util.Long.fromBits(0,0,true) : 0;
             Used.prototype.memoryPeakMib = 0;
             Used.prototype.gpuMs = $util.Long ? $util.Long.fromBits(0,0,true) : 0;
+            Used.prototype.energyMwh = null;
+
+            let $oneOfFields;
+
+            // Virtual OneOf for proto3 optional field
+            $Object.defineProperty(Used.prototype, "_energyMwh", {
+                get: $util.oneOfGetter($oneOfFields = ["energyMwh"]),
+                set: $util.oneOfSetter($oneOfFields)
+            });
 
             Used.encode = function (message, writer, _depth) {
                 if (!writer)
@@ -1217,6 +1256,8 @@ export const plugpool = $root.plugpool = (() => {
                     writer.uint32(24).uint32(message.memoryPeakMib);
                 if (message.gpuMs != null && $Object.hasOwnProperty.call(message, "gpuMs") && (typeof message.gpuMs === "object" ? message.gpuMs.low || message.gpuMs.high : message.gpuMs !== 0))
                     writer.uint32(32).uint64(message.gpuMs);
+                if (message.energyMwh != null && $Object.hasOwnProperty.call(message, "energyMwh"))
+                    writer.uint32(40).uint64(message.energyMwh);
                 if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
                     for (let i = 0; i < message.$unknowns.length; ++i)
                         writer.raw(message.$unknowns[i]);
@@ -1284,6 +1325,13 @@ export const plugpool = $root.plugpool = (() => {
                                 message.gpuMs = value;
                             else
                                 delete message.gpuMs;
+                            continue;
+                        }
+                    case 5: {
+                            if (wireType !== 0)
+                                break;
+                            message.energyMwh = reader.uint64();
+                            message._energyMwh = "energyMwh";
                             continue;
                         }
                     }
@@ -2361,6 +2409,7 @@ export const plugpool = $root.plugpool = (() => {
             Wants.prototype.payer = "";
             Wants.prototype.trust = null;
             Wants.prototype.constraint = "";
+            Wants.prototype.quorum = null;
 
             let $oneOfFields;
 
@@ -2394,6 +2443,12 @@ export const plugpool = $root.plugpool = (() => {
                 set: $util.oneOfSetter($oneOfFields)
             });
 
+            // Virtual OneOf for proto3 optional field
+            $Object.defineProperty(Wants.prototype, "_quorum", {
+                get: $util.oneOfGetter($oneOfFields = ["quorum"]),
+                set: $util.oneOfSetter($oneOfFields)
+            });
+
             Wants.encode = function (message, writer, _depth) {
                 if (!writer)
                     writer = $Writer.create();
@@ -2419,6 +2474,8 @@ export const plugpool = $root.plugpool = (() => {
                     $root.plugpool.v1.Trust.encode(message.trust, writer.uint32(66).fork(), _depth + 1).ldelim();
                 if (message.constraint != null && $Object.hasOwnProperty.call(message, "constraint") && message.constraint !== "")
                     writer.uint32(74).string(message.constraint);
+                if (message.quorum != null && $Object.hasOwnProperty.call(message, "quorum"))
+                    writer.uint32(80).uint32(message.quorum);
                 if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
                     for (let i = 0; i < message.$unknowns.length; ++i)
                         writer.raw(message.$unknowns[i]);
@@ -2521,6 +2578,13 @@ export const plugpool = $root.plugpool = (() => {
                                 message.constraint = value;
                             else
                                 delete message.constraint;
+                            continue;
+                        }
+                    case 10: {
+                            if (wireType !== 0)
+                                break;
+                            message.quorum = reader.uint32();
+                            message._quorum = "quorum";
                             continue;
                         }
                     }
@@ -3591,6 +3655,72 @@ export const plugpool = $root.plugpool = (() => {
             };
 
             return StatusQuery;
+        })();
+
+        v1.EarningsQuery = (function() {
+
+            const EarningsQuery = function (properties) {
+                if (properties)
+                    for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+                        if (properties[keys[i]] != null && keys[i] !== "__proto__")
+                            this[keys[i]] = properties[keys[i]];
+            };
+
+            EarningsQuery.encode = function (message, writer, _depth) {
+                if (!writer)
+                    writer = $Writer.create();
+                if (_depth === $undefined)
+                    _depth = 0;
+                if (_depth > $util.recursionLimit)
+                    throw $Error("max depth exceeded");
+                if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+                    for (let i = 0; i < message.$unknowns.length; ++i)
+                        writer.raw(message.$unknowns[i]);
+                return writer;
+            };
+
+            EarningsQuery.decode = function (reader, length, _end, _depth, _target) {
+                if (!(reader instanceof $Reader))
+                    reader = $Reader.create(reader);
+                if (_depth === $undefined)
+                    _depth = 0;
+                if (_depth > $Reader.recursionLimit)
+                    throw $Error("max depth exceeded");
+                let end, message;
+                if (length === $undefined)
+                    end = reader.len;
+                else {
+                    end = reader.pos + length;
+                    if (end > reader.len)
+                        throw $RangeError("index out of range");
+                    length = reader.len;
+                    reader.len = end;
+                }
+                message = _target || new $root.plugpool.v1.EarningsQuery();
+                while (reader.pos < end) {
+                    let start = reader.pos;
+                    let tag = reader.tag();
+                    if (tag === _end) {
+                        _end = $undefined;
+                        break;
+                    }
+                    reader.skipType(tag & 7, _depth, tag);
+                    if (!reader.discardUnknown) {
+                        $util.makeProp(message, "$unknowns", false);
+                        (message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+                    }
+                }
+                if (length !== $undefined) {
+                    if (reader.pos !== end)
+                        throw $RangeError("index out of range");
+                    reader.len = length;
+                }
+                if (_end !== $undefined)
+                    throw $Error("missing end group");
+                return message;
+            };
+
+            return EarningsQuery;
         })();
 
         v1.Welcome = (function() {
@@ -5104,6 +5234,109 @@ export const plugpool = $root.plugpool = (() => {
             return values;
         })();
 
+        v1.CheckpointAck = (function() {
+
+            const CheckpointAck = function (properties) {
+                if (properties)
+                    for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+                        if (properties[keys[i]] != null && keys[i] !== "__proto__")
+                            this[keys[i]] = properties[keys[i]];
+            };
+
+            CheckpointAck.prototype.lease = null;
+            CheckpointAck.prototype.accepted = false;
+            CheckpointAck.prototype.reason = "";
+
+            CheckpointAck.encode = function (message, writer, _depth) {
+                if (!writer)
+                    writer = $Writer.create();
+                if (_depth === $undefined)
+                    _depth = 0;
+                if (_depth > $util.recursionLimit)
+                    throw $Error("max depth exceeded");
+                if (message.lease != null && $Object.hasOwnProperty.call(message, "lease"))
+                    $root.plugpool.v1.LeaseId.encode(message.lease, writer.uint32(10).fork(), _depth + 1).ldelim();
+                if (message.accepted != null && $Object.hasOwnProperty.call(message, "accepted") && message.accepted !== false)
+                    writer.uint32(16).bool(message.accepted);
+                if (message.reason != null && $Object.hasOwnProperty.call(message, "reason") && message.reason !== "")
+                    writer.uint32(26).string(message.reason);
+                if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+                    for (let i = 0; i < message.$unknowns.length; ++i)
+                        writer.raw(message.$unknowns[i]);
+                return writer;
+            };
+
+            CheckpointAck.decode = function (reader, length, _end, _depth, _target) {
+                if (!(reader instanceof $Reader))
+                    reader = $Reader.create(reader);
+                if (_depth === $undefined)
+                    _depth = 0;
+                if (_depth > $Reader.recursionLimit)
+                    throw $Error("max depth exceeded");
+                let end, message, value;
+                if (length === $undefined)
+                    end = reader.len;
+                else {
+                    end = reader.pos + length;
+                    if (end > reader.len)
+                        throw $RangeError("index out of range");
+                    length = reader.len;
+                    reader.len = end;
+                }
+                message = _target || new $root.plugpool.v1.CheckpointAck();
+                while (reader.pos < end) {
+                    let start = reader.pos;
+                    let tag = reader.tag();
+                    if (tag === _end) {
+                        _end = $undefined;
+                        break;
+                    }
+                    let wireType = tag & 7;
+                    switch (tag >>>= 3) {
+                    case 1: {
+                            if (wireType !== 2)
+                                break;
+                            message.lease = $root.plugpool.v1.LeaseId.decode(reader, reader.size(), $undefined, _depth + 1, message.lease);
+                            continue;
+                        }
+                    case 2: {
+                            if (wireType !== 0)
+                                break;
+                            if (value = reader.bool())
+                                message.accepted = value;
+                            else
+                                delete message.accepted;
+                            continue;
+                        }
+                    case 3: {
+                            if (wireType !== 2)
+                                break;
+                            if ((value = reader.stringVerify()).length)
+                                message.reason = value;
+                            else
+                                delete message.reason;
+                            continue;
+                        }
+                    }
+                    reader.skipType(wireType, _depth, tag);
+                    if (!reader.discardUnknown) {
+                        $util.makeProp(message, "$unknowns", false);
+                        (message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+                    }
+                }
+                if (length !== $undefined) {
+                    if (reader.pos !== end)
+                        throw $RangeError("index out of range");
+                    reader.len = length;
+                }
+                if (_end !== $undefined)
+                    throw $Error("missing end group");
+                return message;
+            };
+
+            return CheckpointAck;
+        })();
+
         v1.Delivery = (function() {
 
             const Delivery = function (properties) {
@@ -5126,6 +5359,7 @@ export const plugpool = $root.plugpool = (() => {
             Delivery.prototype.algorithmId = "";
             Delivery.prototype.algorithmVersion = "";
             Delivery.prototype.outputs = $util.emptyArray;
+            Delivery.prototype.agreeing = 0;
 
             Delivery.encode = function (message, writer, _depth) {
                 if (!writer)
@@ -5159,6 +5393,8 @@ export const plugpool = $root.plugpool = (() => {
                 if (message.outputs != null && message.outputs.length)
                     for (let i = 0; i < message.outputs.length; ++i)
                         $root.plugpool.v1.Payload.encode(message.outputs[i], writer.uint32(98).fork(), _depth + 1).ldelim();
+                if (message.agreeing != null && $Object.hasOwnProperty.call(message, "agreeing") && message.agreeing !== 0)
+                    writer.uint32(104).uint32(message.agreeing);
                 if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
                     for (let i = 0; i < message.$unknowns.length; ++i)
                         writer.raw(message.$unknowns[i]);
@@ -5288,6 +5524,15 @@ export const plugpool = $root.plugpool = (() => {
                             if (!(message.outputs && message.outputs.length))
                                 message.outputs = [];
                             message.outputs.push($root.plugpool.v1.Payload.decode(reader, reader.size(), $undefined, _depth + 1));
+                            continue;
+                        }
+                    case 13: {
+                            if (wireType !== 0)
+                                break;
+                            if (value = reader.uint32())
+                                message.agreeing = value;
+                            else
+                                delete message.agreeing;
                             continue;
                         }
                     }
@@ -5961,6 +6206,386 @@ export const plugpool = $root.plugpool = (() => {
             })();
 
             return StatusReport;
+        })();
+
+        v1.EarningsReport = (function() {
+
+            const EarningsReport = function (properties) {
+                this.balances = [];
+                this.energyCosts = [];
+                if (properties)
+                    for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+                        if (properties[keys[i]] != null && keys[i] !== "__proto__")
+                            this[keys[i]] = properties[keys[i]];
+            };
+
+            EarningsReport.prototype.balances = $util.emptyArray;
+            EarningsReport.prototype.energyCosts = $util.emptyArray;
+            EarningsReport.prototype.terms = null;
+
+            let $oneOfFields;
+
+            // Virtual OneOf for proto3 optional field
+            $Object.defineProperty(EarningsReport.prototype, "_terms", {
+                get: $util.oneOfGetter($oneOfFields = ["terms"]),
+                set: $util.oneOfSetter($oneOfFields)
+            });
+
+            EarningsReport.encode = function (message, writer, _depth) {
+                if (!writer)
+                    writer = $Writer.create();
+                if (_depth === $undefined)
+                    _depth = 0;
+                if (_depth > $util.recursionLimit)
+                    throw $Error("max depth exceeded");
+                if (message.balances != null && message.balances.length)
+                    for (let i = 0; i < message.balances.length; ++i)
+                        $root.plugpool.v1.EarningsReport.Sum.encode(message.balances[i], writer.uint32(10).fork(), _depth + 1).ldelim();
+                if (message.energyCosts != null && message.energyCosts.length)
+                    for (let i = 0; i < message.energyCosts.length; ++i)
+                        $root.plugpool.v1.EarningsReport.Sum.encode(message.energyCosts[i], writer.uint32(18).fork(), _depth + 1).ldelim();
+                if (message.terms != null && $Object.hasOwnProperty.call(message, "terms"))
+                    $root.plugpool.v1.EarningsReport.Terms.encode(message.terms, writer.uint32(26).fork(), _depth + 1).ldelim();
+                if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+                    for (let i = 0; i < message.$unknowns.length; ++i)
+                        writer.raw(message.$unknowns[i]);
+                return writer;
+            };
+
+            EarningsReport.decode = function (reader, length, _end, _depth, _target) {
+                if (!(reader instanceof $Reader))
+                    reader = $Reader.create(reader);
+                if (_depth === $undefined)
+                    _depth = 0;
+                if (_depth > $Reader.recursionLimit)
+                    throw $Error("max depth exceeded");
+                let end, message;
+                if (length === $undefined)
+                    end = reader.len;
+                else {
+                    end = reader.pos + length;
+                    if (end > reader.len)
+                        throw $RangeError("index out of range");
+                    length = reader.len;
+                    reader.len = end;
+                }
+                message = _target || new $root.plugpool.v1.EarningsReport();
+                while (reader.pos < end) {
+                    let start = reader.pos;
+                    let tag = reader.tag();
+                    if (tag === _end) {
+                        _end = $undefined;
+                        break;
+                    }
+                    let wireType = tag & 7;
+                    switch (tag >>>= 3) {
+                    case 1: {
+                            if (wireType !== 2)
+                                break;
+                            if (!(message.balances && message.balances.length))
+                                message.balances = [];
+                            message.balances.push($root.plugpool.v1.EarningsReport.Sum.decode(reader, reader.size(), $undefined, _depth + 1));
+                            continue;
+                        }
+                    case 2: {
+                            if (wireType !== 2)
+                                break;
+                            if (!(message.energyCosts && message.energyCosts.length))
+                                message.energyCosts = [];
+                            message.energyCosts.push($root.plugpool.v1.EarningsReport.Sum.decode(reader, reader.size(), $undefined, _depth + 1));
+                            continue;
+                        }
+                    case 3: {
+                            if (wireType !== 2)
+                                break;
+                            message.terms = $root.plugpool.v1.EarningsReport.Terms.decode(reader, reader.size(), $undefined, _depth + 1, message.terms);
+                            message._terms = "terms";
+                            continue;
+                        }
+                    }
+                    reader.skipType(wireType, _depth, tag);
+                    if (!reader.discardUnknown) {
+                        $util.makeProp(message, "$unknowns", false);
+                        (message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+                    }
+                }
+                if (length !== $undefined) {
+                    if (reader.pos !== end)
+                        throw $RangeError("index out of range");
+                    reader.len = length;
+                }
+                if (_end !== $undefined)
+                    throw $Error("missing end group");
+                return message;
+            };
+
+            EarningsReport.Sum = (function() {
+
+                const Sum = function (properties) {
+                    if (properties)
+                        for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+                            if (properties[keys[i]] != null && keys[i] !== "__proto__")
+                                this[keys[i]] = properties[keys[i]];
+                };
+
+                Sum.prototype.unit = "";
+                Sum.prototype.credited = $util.Long ? $util.Long.fromBits(0,0,true) : 0;
+                Sum.prototype.debited = $util.Long ? $util.Long.fromBits(0,0,true) : 0;
+
+                Sum.encode = function (message, writer, _depth) {
+                    if (!writer)
+                        writer = $Writer.create();
+                    if (_depth === $undefined)
+                        _depth = 0;
+                    if (_depth > $util.recursionLimit)
+                        throw $Error("max depth exceeded");
+                    if (message.unit != null && $Object.hasOwnProperty.call(message, "unit") && message.unit !== "")
+                        writer.uint32(10).string(message.unit);
+                    if (message.credited != null && $Object.hasOwnProperty.call(message, "credited") && (typeof message.credited === "object" ? message.credited.low || message.credited.high : message.credited !== 0))
+                        writer.uint32(16).uint64(message.credited);
+                    if (message.debited != null && $Object.hasOwnProperty.call(message, "debited") && (typeof message.debited === "object" ? message.debited.low || message.debited.high : message.debited !== 0))
+                        writer.uint32(24).uint64(message.debited);
+                    if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+                        for (let i = 0; i < message.$unknowns.length; ++i)
+                            writer.raw(message.$unknowns[i]);
+                    return writer;
+                };
+
+                Sum.decode = function (reader, length, _end, _depth, _target) {
+                    if (!(reader instanceof $Reader))
+                        reader = $Reader.create(reader);
+                    if (_depth === $undefined)
+                        _depth = 0;
+                    if (_depth > $Reader.recursionLimit)
+                        throw $Error("max depth exceeded");
+                    let end, message, value;
+                    if (length === $undefined)
+                        end = reader.len;
+                    else {
+                        end = reader.pos + length;
+                        if (end > reader.len)
+                            throw $RangeError("index out of range");
+                        length = reader.len;
+                        reader.len = end;
+                    }
+                    message = _target || new $root.plugpool.v1.EarningsReport.Sum();
+                    while (reader.pos < end) {
+                        let start = reader.pos;
+                        let tag = reader.tag();
+                        if (tag === _end) {
+                            _end = $undefined;
+                            break;
+                        }
+                        let wireType = tag & 7;
+                        switch (tag >>>= 3) {
+                        case 1: {
+                                if (wireType !== 2)
+                                    break;
+                                if ((value = reader.stringVerify()).length)
+                                    message.unit = value;
+                                else
+                                    delete message.unit;
+                                continue;
+                            }
+                        case 2: {
+                                if (wireType !== 0)
+                                    break;
+                                if (typeof (value = reader.uint64()) === "object" ? value.low || value.high : value !== 0)
+                                    message.credited = value;
+                                else
+                                    delete message.credited;
+                                continue;
+                            }
+                        case 3: {
+                                if (wireType !== 0)
+                                    break;
+                                if (typeof (value = reader.uint64()) === "object" ? value.low || value.high : value !== 0)
+                                    message.debited = value;
+                                else
+                                    delete message.debited;
+                                continue;
+                            }
+                        }
+                        reader.skipType(wireType, _depth, tag);
+                        if (!reader.discardUnknown) {
+                            $util.makeProp(message, "$unknowns", false);
+                            (message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+                        }
+                    }
+                    if (length !== $undefined) {
+                        if (reader.pos !== end)
+                            throw $RangeError("index out of range");
+                        reader.len = length;
+                    }
+                    if (_end !== $undefined)
+                        throw $Error("missing end group");
+                    return message;
+                };
+
+                return Sum;
+            })();
+
+            EarningsReport.Terms = (function() {
+
+                const Terms = function (properties) {
+                    if (properties)
+                        for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+                            if (properties[keys[i]] != null && keys[i] !== "__proto__")
+                                this[keys[i]] = properties[keys[i]];
+                };
+
+                Terms.prototype.tariff = "";
+                Terms.prototype.currency = "";
+                Terms.prototype.cpuHourMicros = $util.Long ? $util.Long.fromBits(0,0,true) : 0;
+                Terms.prototype.gpuHourMicros = $util.Long ? $util.Long.fromBits(0,0,true) : 0;
+                Terms.prototype.energyKwhMicros = $util.Long ? $util.Long.fromBits(0,0,true) : 0;
+                Terms.prototype.cpuHourMwh = $util.Long ? $util.Long.fromBits(0,0,true) : 0;
+                Terms.prototype.overstayAfterMs = null;
+
+                let $oneOfFields;
+
+                // Virtual OneOf for proto3 optional field
+                $Object.defineProperty(Terms.prototype, "_overstayAfterMs", {
+                    get: $util.oneOfGetter($oneOfFields = ["overstayAfterMs"]),
+                    set: $util.oneOfSetter($oneOfFields)
+                });
+
+                Terms.encode = function (message, writer, _depth) {
+                    if (!writer)
+                        writer = $Writer.create();
+                    if (_depth === $undefined)
+                        _depth = 0;
+                    if (_depth > $util.recursionLimit)
+                        throw $Error("max depth exceeded");
+                    if (message.tariff != null && $Object.hasOwnProperty.call(message, "tariff") && message.tariff !== "")
+                        writer.uint32(10).string(message.tariff);
+                    if (message.currency != null && $Object.hasOwnProperty.call(message, "currency") && message.currency !== "")
+                        writer.uint32(18).string(message.currency);
+                    if (message.cpuHourMicros != null && $Object.hasOwnProperty.call(message, "cpuHourMicros") && (typeof message.cpuHourMicros === "object" ? message.cpuHourMicros.low || message.cpuHourMicros.high : message.cpuHourMicros !== 0))
+                        writer.uint32(24).uint64(message.cpuHourMicros);
+                    if (message.gpuHourMicros != null && $Object.hasOwnProperty.call(message, "gpuHourMicros") && (typeof message.gpuHourMicros === "object" ? message.gpuHourMicros.low || message.gpuHourMicros.high : message.gpuHourMicros !== 0))
+                        writer.uint32(32).uint64(message.gpuHourMicros);
+                    if (message.energyKwhMicros != null && $Object.hasOwnProperty.call(message, "energyKwhMicros") && (typeof message.energyKwhMicros === "object" ? message.energyKwhMicros.low || message.energyKwhMicros.high : message.energyKwhMicros !== 0))
+                        writer.uint32(40).uint64(message.energyKwhMicros);
+                    if (message.cpuHourMwh != null && $Object.hasOwnProperty.call(message, "cpuHourMwh") && (typeof message.cpuHourMwh === "object" ? message.cpuHourMwh.low || message.cpuHourMwh.high : message.cpuHourMwh !== 0))
+                        writer.uint32(48).uint64(message.cpuHourMwh);
+                    if (message.overstayAfterMs != null && $Object.hasOwnProperty.call(message, "overstayAfterMs"))
+                        writer.uint32(56).uint64(message.overstayAfterMs);
+                    if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+                        for (let i = 0; i < message.$unknowns.length; ++i)
+                            writer.raw(message.$unknowns[i]);
+                    return writer;
+                };
+
+                Terms.decode = function (reader, length, _end, _depth, _target) {
+                    if (!(reader instanceof $Reader))
+                        reader = $Reader.create(reader);
+                    if (_depth === $undefined)
+                        _depth = 0;
+                    if (_depth > $Reader.recursionLimit)
+                        throw $Error("max depth exceeded");
+                    let end, message, value;
+                    if (length === $undefined)
+                        end = reader.len;
+                    else {
+                        end = reader.pos + length;
+                        if (end > reader.len)
+                            throw $RangeError("index out of range");
+                        length = reader.len;
+                        reader.len = end;
+                    }
+                    message = _target || new $root.plugpool.v1.EarningsReport.Terms();
+                    while (reader.pos < end) {
+                        let start = reader.pos;
+                        let tag = reader.tag();
+                        if (tag === _end) {
+                            _end = $undefined;
+                            break;
+                        }
+                        let wireType = tag & 7;
+                        switch (tag >>>= 3) {
+                        case 1: {
+                                if (wireType !== 2)
+                                    break;
+                                if ((value = reader.stringVerify()).length)
+                                    message.tariff = value;
+                                else
+                                    delete message.tariff;
+                                continue;
+                            }
+                        case 2: {
+                                if (wireType !== 2)
+                                    break;
+                                if ((value = reader.stringVerify()).length)
+                                    message.currency = value;
+                                else
+                                    delete message.currency;
+                                continue;
+                            }
+                        case 3: {
+                                if (wireType !== 0)
+                                    break;
+                                if (typeof (value = reader.uint64()) === "object" ? value.low || value.high : value !== 0)
+                                    message.cpuHourMicros = value;
+                                else
+                                    delete message.cpuHourMicros;
+                                continue;
+                            }
+                        case 4: {
+                                if (wireType !== 0)
+                                    break;
+                                if (typeof (value = reader.uint64()) === "object" ? value.low || value.high : value !== 0)
+                                    message.gpuHourMicros = value;
+                                else
+                                    delete message.gpuHourMicros;
+                                continue;
+                            }
+                        case 5: {
+                                if (wireType !== 0)
+                                    break;
+                                if (typeof (value = reader.uint64()) === "object" ? value.low || value.high : value !== 0)
+                                    message.energyKwhMicros = value;
+                                else
+                                    delete message.energyKwhMicros;
+                                continue;
+                            }
+                        case 6: {
+                                if (wireType !== 0)
+                                    break;
+                                if (typeof (value = reader.uint64()) === "object" ? value.low || value.high : value !== 0)
+                                    message.cpuHourMwh = value;
+                                else
+                                    delete message.cpuHourMwh;
+                                continue;
+                            }
+                        case 7: {
+                                if (wireType !== 0)
+                                    break;
+                                message.overstayAfterMs = reader.uint64();
+                                message._overstayAfterMs = "overstayAfterMs";
+                                continue;
+                            }
+                        }
+                        reader.skipType(wireType, _depth, tag);
+                        if (!reader.discardUnknown) {
+                            $util.makeProp(message, "$unknowns", false);
+                            (message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+                        }
+                    }
+                    if (length !== $undefined) {
+                        if (reader.pos !== end)
+                            throw $RangeError("index out of range");
+                        reader.len = length;
+                    }
+                    if (_end !== $undefined)
+                        throw $Error("missing end group");
+                    return message;
+                };
+
+                return Terms;
+            })();
+
+            return EarningsReport;
         })();
 
         v1.BlobPull = (function() {

@@ -205,7 +205,7 @@ test('the generation grows past a lost or torn file of its own, and past a store
   writeFileSync(file, readFileSync(file, 'latin1').replace('generation 2 2', 'generation 4\0'), 'latin1');
   assert.equal(await generationOfStart(), 4);
   rmSync(file);
-  assert.equal(await generationOfStart(), 5, 'from the copy in the store');
+  assert.ok((await generationOfStart()) > 4 + 65_000, 'far above the copy in the store');
 });
 
 test('only its user may read the store', async (context) => {

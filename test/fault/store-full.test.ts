@@ -84,7 +84,7 @@ test('on a full disk commits are refused, the state loads again, and space bring
   await assert.rejects(store.commit(tasksFrom(10, 300)), isFull);
 
   for (let times = 1; times <= 20; times += 1) {
-    assert.equal((await store.reload()).generation, generation + times, 'however often');
+    assert.equal((await store.reload()).generation, generation, 'however often');
     await assert.rejects(store.commit(tasksFrom(10, 300)), isFull);
   }
   const state = await store.reload();

@@ -59,6 +59,7 @@ function delivery({ body }: Heard<'request'>, over: Partial<Delivery>): Delivery
     attempts: 1,
     donor: 'lender',
     chargedMncs: 3,
+    agreeing: 1,
     algorithmId: 'echo',
     algorithmVersion: '1',
     ...over,

@@ -52,6 +52,7 @@ function delivered(
     attempts: 1,
     donor: 'lender',
     chargedMncs: 12,
+    agreeing: 1,
     algorithmId: 'echo',
     algorithmVersion: '1',
   };

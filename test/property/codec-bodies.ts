@@ -31,12 +31,15 @@ import {
   CHUNK_BYTES_MAX,
   CPU_MILLICORES_MAX,
   DURATION_MS_MAX,
+  EARNINGS_SUMS_MAX,
+  ENERGY_MWH_MAX,
   INLINE_BYTES_MAX,
   INSTANCES_MAX,
   LATITUDE_E7_MAX,
   LONGITUDE_E7_MAX,
   MEMORY_MIB_MAX,
   OBSTACLES_MAX,
+  QUORUM_MAX,
   TRUSTED_MAKES_MAX,
   WOULD_RUN_MAX,
 } from '@plugpool/proto';
@@ -95,12 +98,16 @@ const demand: Arbitrary<Demand> = fc.record(
   },
   { requiredKeys: ['cpuMillicores', 'memoryMib', 'threads'] },
 );
-const used: Arbitrary<Used> = fc.record({
-  cpuMs: durationMs,
-  wallMs: durationMs,
-  memoryPeakMib: memoryMib,
-  gpuMs: durationMs,
-});
+const used: Arbitrary<Used> = fc.record(
+  {
+    cpuMs: durationMs,
+    wallMs: durationMs,
+    memoryPeakMib: memoryMib,
+    gpuMs: durationMs,
+    energyMwh: fc.nat({ max: ENERGY_MWH_MAX }),
+  },
+  { requiredKeys: ['cpuMs', 'wallMs', 'memoryPeakMib', 'gpuMs'] },
+);
 const limits: Arbitrary<RunLimits> = fc.record(
   {
     cpuMs: durationMs,
@@ -187,6 +194,7 @@ const wants: Arbitrary<Wants> = fc
         }),
       ),
       constraint,
+      quorum: positive(QUORUM_MAX),
     },
     none,
   )
@@ -306,6 +314,7 @@ export const upBody: Arbitrary<UpBody> = fc.oneof(
   fc.record({ kind: fc.constant('result' as const), lease, used, outcome }),
   fc.record({ kind: fc.constant('deliveryAck' as const), taskId }),
   fc.record({ kind: fc.constant('statusQuery' as const), deliver: fc.boolean() }),
+  fc.record({ kind: fc.constant('earningsQuery' as const) }),
   fc.record(
     {
       kind: fc.constant('statusQuery' as const),
@@ -390,6 +399,39 @@ const explanation = fc.record(
   { requiredKeys: ['summary', 'place', 'wouldRun', 'obstacles'] },
 );
 
+const sums = fc.array(fc.record({ unit: code, credited: safe, debited: safe }), {
+  maxLength: EARNINGS_SUMS_MAX,
+});
+const earningsReport = fc.record(
+  {
+    kind: fc.constant('earningsReport' as const),
+    balances: sums,
+    energyCosts: sums,
+    terms: fc.record(
+      {
+        tariff: text,
+        currency: code,
+        cpuHourMicros: safe,
+        gpuHourMicros: safe,
+        energyKwhMicros: safe,
+        cpuHourMwh: safe,
+        overstayAfterMs: durationMs,
+      },
+      {
+        requiredKeys: [
+          'tariff',
+          'currency',
+          'cpuHourMicros',
+          'gpuHourMicros',
+          'energyKwhMicros',
+          'cpuHourMwh',
+        ],
+      },
+    ),
+  },
+  { requiredKeys: ['kind', 'balances', 'energyCosts'] },
+);
+
 const deliveryBase = {
   kind: fc.constant('delivery' as const),
   requestId,
@@ -399,6 +441,7 @@ const deliveryBase = {
   donor: text,
   used,
   chargedMncs: safe,
+  agreeing: uint32,
   algorithmId: fc.oneof(name, fc.constant('')),
   algorithmVersion: fc.oneof(version, fc.constant('')),
 };
@@ -410,6 +453,7 @@ const DELIVERY_REQUIRED = [
   'attempts',
   'donor',
   'chargedMncs',
+  'agreeing',
   'algorithmId',
   'algorithmVersion',
 ] as const;
@@ -431,6 +475,8 @@ export const downBody: Arbitrary<DownBody> = fc.oneof(
   fc.record({ kind: fc.constant('revoke' as const), lease, reason: revokeReason, graceMs: durationMs }),
   fc.record({ kind: fc.constant('renewed' as const), held: leases, leaseMs }),
   fc.record({ kind: fc.constant('resultAck' as const), lease, accepted: fc.boolean(), reason: text }),
+  fc.record({ kind: fc.constant('checkpointAck' as const), lease, accepted: fc.boolean(), reason: text }),
+  earningsReport,
   fc.record(
     {
       ...deliveryBase,

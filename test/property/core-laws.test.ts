@@ -109,6 +109,7 @@ const wants = fewOf<Omit<Wants, 'place'>>(
     payer: fc.constantFrom('x', 'north', 'south'),
     trust: fc.constantFrom<Trust[]>({ whom: 'fleet' }, { whom: 'makes', makes: ['Bow', ''] }),
     constraint: fc.constantFrom(...Object.keys(OF_DONOR), 'donor.'),
+    quorum: fc.constant(1),
   },
   3,
 );

@@ -111,6 +111,9 @@ export class SimulatedDisk {
       case 'removeAlgorithm':
         this.algorithms.delete(`${change.id}@${change.version}`);
         return;
+      case 'takeGeneration':
+        this.generation = change.generation;
+        return;
       case 'forgetTasks':
         for (const taskId of change.taskIds) {
           const kept = this.tasks.get(taskId);

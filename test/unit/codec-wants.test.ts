@@ -210,6 +210,7 @@ describe('what is sent', () => {
       attempts: INSTANCES_MAX,
       donor: 'car',
       chargedMncs: 1,
+      agreeing: 2,
       algorithmId: 'route-plan',
       algorithmVersion: '1.0.0',
     };

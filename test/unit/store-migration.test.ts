@@ -2,12 +2,13 @@
 import type { ConnectorId, Digest, InstanceId, TaskId, VehicleId } from '@plugpool/proto';
 import Database from 'better-sqlite3';
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { APPLICATION_ID, SCHEMA_VERSION } from '../../agent/adapters/store-sqlite/migrations.ts';
 import { firstSchema } from '../../agent/adapters/store-sqlite/migrations/001-first-schema.ts';
+import { NUMBERS_PER_GENERATION } from '../../agent/core/limits.ts';
 import { createSqliteStore } from '../../agent/adapters/store-sqlite/store.ts';
 
 const INPUT = Buffer.from('where to');
@@ -130,4 +131,17 @@ test('an instance of version 1 takes a result, a checkpoint and a pre-emption', 
   assert.deepEqual(state.openTasks[0]?.instances, [grown]);
   assert.equal(state.stays.length, 1);
   assert.deepEqual(state.learned.get('dwell'), { curve: [1, 0.5] });
+});
+
+test('a store whose fencing tokens were counted in another way goes on above all of them', async (context) => {
+  const { path, dataDir } = firstStore(context);
+  const lastToken = 5 * 2 ** 32 + 77;
+  const db = new Database(path);
+  db.exec('UPDATE meta SET generation = 5');
+  db.close();
+  writeFileSync(join(dataDir, 'agent.generation'), 'generation 5 5\n'.padEnd(1023) + '\n');
+  const store = createSqliteStore({ dataDir, inProcess: true });
+  context.after(() => store.close());
+  const { generation } = await store.open();
+  assert.ok(generation * NUMBERS_PER_GENERATION > lastToken, String(generation));
 });

@@ -49,6 +49,9 @@ export function connect(db: Database) {
         return learned.putLearned(change.name, change.value);
       case 'removeAlgorithm':
         return algorithms.removeAlgorithm(change.id, change.version);
+      case 'takeGeneration':
+        setGeneration.run(change.generation);
+        return;
       case 'forgetTasks':
         return tasks.forgetTasks(change.taskIds);
       default:

@@ -6,7 +6,7 @@ import { dirname, join, resolve } from 'node:path';
 import type { ClosedTaskRecord, StoreChange, StoredState, TaskHistory } from '../../core/records.ts';
 import { StoreError, storeErrorOfFile } from '../../store-error.ts';
 import { openDatabase, openForWriting } from './database.ts';
-import { nextGeneration } from './generation-file.ts';
+import { jumpGeneration, nextGeneration, readGeneration, takeGeneration } from './generation-file.ts';
 import type { LedgerSlice } from './ledger.ts';
 import { lockDirectory, type DirectoryLock } from './lock.ts';
 import { SCHEMA_VERSION } from './migrations.ts';
@@ -56,7 +56,7 @@ export class SynchronousStore {
     const startedMs = performance.now();
     const { db, migratedFrom } = openDatabase(this.#path);
     this.#connection = connect(db);
-    const state = this.#load(this.#connection);
+    const state = this.#connection.load(this.#count(this.#connection));
     this.#log.info(
       {
         path: this.#path,
@@ -79,7 +79,7 @@ export class SynchronousStore {
   reload(): StoredState {
     assert.ok(this.#lock, 'open() comes before reload()');
     try {
-      return this.#load(this.#open);
+      return this.#loadAgain(this.#open);
     } catch (error) {
       const failure = storeErrorOf(error, 'load the store again');
       if (!(failure instanceof StoreError) || failure.code !== 'unavailable') throw failure;
@@ -88,13 +88,20 @@ export class SynchronousStore {
     return this.#attempt('open the store again', () => {
       this.#closeConnection();
       this.#connection = connect(openForWriting(this.#path).db);
-      return this.#load(this.#connection);
+      return this.#loadAgain(this.#connection);
     });
   }
 
+  #loadAgain(connection: StoreConnection): StoredState {
+    return connection.load(Math.max(readGeneration(this.#generationPath), connection.generation()));
+  }
+
   /** The generation is on disk in its own file before anything is loaded; the store keeps a copy, for when that file is lost. */
-  #load(connection: StoreConnection): StoredState {
-    const generation = nextGeneration(this.#generationPath, connection.generation());
+  #count(connection: StoreConnection): number {
+    const copied = connection.generation();
+    const generation = this.#isFromElsewhere(copied)
+      ? jumpGeneration(this.#generationPath, copied, Date.now())
+      : nextGeneration(this.#generationPath, copied);
     try {
       connection.setGeneration(generation);
     } catch (error) {
@@ -102,11 +109,25 @@ export class SynchronousStore {
       if (!(failure instanceof StoreError) || failure.code !== 'full') throw failure;
       this.#log.warn({ path: this.#path, error: failure.message, hint: failure.hint }, 'disk is full');
     }
-    return connection.load(generation);
+    return generation;
+  }
+
+  /** It had a generation, and no file here says which it had last: other runs of it may have given numbers since. */
+  #isFromElsewhere(copied: number): boolean {
+    if (copied === 0 || readGeneration(this.#generationPath) > 0) return false;
+    this.#log.warn(
+      { path: this.#generationPath },
+      'the generation is lost, numbers begin far above its copy',
+    );
+    return true;
   }
 
   commit(changes: readonly StoreChange[]): void {
-    this.#attempt('commit', () => this.#open.commit(changes));
+    this.#attempt('commit', () => {
+      for (const change of changes)
+        if (change.change === 'takeGeneration') takeGeneration(this.#generationPath, change.generation);
+      this.#open.commit(changes);
+    });
   }
 
   histories(taskIds: readonly TaskId[]): TaskHistory[] {

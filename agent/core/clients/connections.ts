@@ -5,12 +5,10 @@ import type { ConnectionNumber } from '../events.ts';
 import { loseLease } from '../leases/lost-lease.ts';
 import { holdingOf } from '../leases/results.ts';
 import { BELIEVED_SPEED_MILLIS_MAX, IDLE_DONORS_MAX } from '../limits.ts';
+import { nextNumber } from '../numbers.ts';
 import type { Client, Donor, State } from '../state.ts';
 import { deliverAgain } from '../tasks/task-end.ts';
 import { donorOf, log, refuse, send, type Turn } from '../turn.ts';
-
-/** Epochs of later starts are above all earlier ones. */
-const EPOCHS_PER_GENERATION = 2 ** 32;
 
 export function onConnected(turn: Turn, name: ClientName, connection: ConnectionNumber): void {
   const { state } = turn;
@@ -64,8 +62,7 @@ export function onHello(turn: Turn, client: Client, hello: Hello, correlationId:
       { code: 'wrong_slot', detail, hint },
     ]);
   }
-  state.epochCounter += 1;
-  client.epoch = (state.generation * EPOCHS_PER_GENERATION + state.epochCounter) as Epoch;
+  client.epoch = nextNumber(turn) as Epoch;
   const { statusTasksMax: _ownUse, ...wire } = state.settings.wire;
   const { keep, drop } = lends ? reconcile(turn, client, hello) : { keep: [], drop: hello.held };
   send(

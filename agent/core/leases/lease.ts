@@ -14,15 +14,13 @@ import { checkpointEveryMs, graceMsOf } from './checkpoint-interval.ts';
 import type { Choice } from '../feasible/feasible.ts';
 import { learnFromGrant } from '../learned/learn.ts';
 import { offerFor } from './offer.ts';
+import { nextNumber } from '../numbers.ts';
 import { countLease } from '../pools/pools.ts';
 import type { Priority } from '../tasks/priority.ts';
 import { classOfAlgorithm } from '../algorithms/profile.ts';
 import type { AttemptOutcome } from '../records.ts';
 import type { Donor, Instance, Lease, State, Task } from '../state.ts';
 import { log, send, write, type Turn } from '../turn.ts';
-
-/** Fencing tokens of later starts are above all earlier ones. */
-const TOKENS_PER_GENERATION = 2 ** 32;
 
 /** In which way, and where on the donor. */
 type Granted = Pick<Choice, 'way' | 'placement'>;
@@ -47,7 +45,7 @@ export function grant(
     ...termsOf(state, instance, choice),
     priority,
     ...(everyMs === undefined ? {} : { checkpointEveryMs: everyMs }),
-    fencingToken: nextToken(state),
+    fencingToken: nextNumber(turn) as FencingToken,
     grantedWallMs: now.wallMs,
     grantedMonoMs: now.monoMs,
     phase: 'granted',
@@ -60,6 +58,7 @@ export function grant(
   donor.leased.set(instance.instanceId, instance);
   state.roomMadeFor.delete(instance);
   state.timers.set(`lease:${instance.instanceId}`, now.monoMs + state.settings.leaseMs);
+  state.grantCounter += 1;
   state.counters.granted += 1;
   turn.changedInstances.set(instance.instanceId, instance);
   send(turn, clientId, offerFor(turn, instance, lease));
@@ -86,11 +85,6 @@ type Terms = Pick<
   Lease,
   'algorithm' | 'demand' | 'gpuDeviceId' | 'pool' | 'workMncs' | 'budgetMncs' | 'beganAtMncs'
 >;
-
-function nextToken(state: State): FencingToken {
-  state.grantCounter += 1;
-  return (state.generation * TOKENS_PER_GENERATION + state.grantCounter) as FencingToken;
-}
 
 /** Each part may take its share of what the request may cost. */
 export function budgetOf({ record: { wants } }: Task): Pick<Lease, 'budgetMncs'> {

@@ -75,6 +75,7 @@ export function deliveryOf(record: TaskRecord, end: TaskEndRecord): Delivery {
     donor: end.donor ?? '',
     ...(end.used === undefined ? {} : { used: end.used }),
     chargedMncs: end.chargedMncs,
+    agreeing: end.agreeing ?? (end.state === 'completed' ? 1 : 0),
     algorithmId: end.algorithmId ?? '',
     algorithmVersion: end.algorithmVersion ?? '',
   };
