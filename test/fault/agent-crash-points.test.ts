@@ -22,35 +22,36 @@ const PASSAGES: readonly (readonly [CrashPoint, number])[] = [
 ];
 
 const scene = new CrashScene();
-before(() => scene.start());
+const { pile } = scene;
+before(() => pile.start());
 after(() => scene.stop());
 
 for (const [point, passage] of PASSAGES)
   test(`killed at "${point}"${passage === 1 ? '' : `, passage ${passage}`}: ${CRASH_POINTS[point]}`, async () => {
     await bringTo(point, passage);
-    await scene.assertNothingBroken();
-    await scene.stage.startAgent();
-    await scene.underWay.allEnded();
+    await pile.assertNothingBroken();
+    await pile.stage.startAgent();
+    await pile.underWay.allEnded();
   });
 
 test('after all of that every request has one task, one result, one delivery, and each part one booking', () =>
-  scene.assertAllDone());
+  pile.assertAllDone());
 
 /** Has tasks under way when the agent comes past that point, and resolves when it is gone. */
 async function bringTo(point: CrashPoint, passage: number): Promise<void> {
   if (point === 'store opened' || point === 'about to listen') return diesWhileItStarts(point);
   scene.arm({ point, passage });
-  scene.underWay.askWave(`${point} ${passage}`);
-  if (point === 'token bound') scene.connect('newcomer').catch(() => undefined);
-  if (point === 'about to close') scene.stage.tellAgentToStop();
+  pile.underWay.askWave(`${point} ${passage}`);
+  if (point === 'token bound') pile.connect('newcomer').catch(() => undefined);
+  if (point === 'about to close') pile.stage.tellAgentToStop();
   await scene.crashedAt(point);
 }
 
 /** Two deaths: with tasks under way, and again before it could listen. */
 async function diesWhileItStarts(point: CrashPoint): Promise<void> {
-  scene.underWay.askWave(point);
-  await scene.stage.killAgent();
+  pile.underWay.askWave(point);
+  await pile.stage.killAgent();
   scene.arm({ point, passage: 1 });
-  await scene.stage.startAgent().catch(() => undefined);
+  await pile.stage.startAgent().catch(() => undefined);
   await scene.crashedAt(point);
 }

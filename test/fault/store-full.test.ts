@@ -1,8 +1,7 @@
 /** A full disk: a commit is refused whole with a reason, reading goes on, and so does writing once there is space. */
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
-import { mkdtempSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
@@ -15,6 +14,7 @@ import { createSqliteStore } from '../../agent/adapters/store-sqlite/store.ts';
 import type { StoreChange } from '../../agent/core/records.ts';
 import { StoreError } from '../../agent/store-error.ts';
 import { lifeOf } from '../store-records.ts';
+import { mountSmallDisk, type SmallDisk } from './small-disk.ts';
 
 const isFull = (error: unknown): boolean =>
   error instanceof StoreError && error.code === 'full' && error.retryable;
@@ -22,30 +22,21 @@ const isFull = (error: unknown): boolean =>
 /** What must be closed before its file system goes. */
 const closing: (() => Promise<void>)[] = [];
 
-/** A file system of its own, or the reason why there is none. */
-function mountSmall(context: TestContext, sizeKib: number): string | undefined {
-  const directory = mkdtempSync(join(tmpdir(), 'plugpool-small-'));
-  try {
-    execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${sizeKib}k`, 'tmpfs', directory], { stdio: 'pipe' });
-  } catch (error) {
-    rmSync(directory, { recursive: true });
-    context.skip(`no tmpfs can be mounted here: ${String(error).split('\n')[0]}`);
+/** Undefined where none can be mounted. */
+function smallDisk(context: TestContext, sizeKib: number): SmallDisk | undefined {
+  const place = mkdtempSync(join(tmpdir(), 'plugpool-small-'));
+  const mounted = mountSmallDisk(join(place, 'disk'), sizeKib);
+  if (!mounted.ok) {
+    rmSync(place, { recursive: true });
+    context.skip(mounted.why);
     return undefined;
   }
   context.after(async () => {
     for (const close of closing.splice(0)) await close();
-    execFileSync('umount', [directory], { stdio: 'pipe' });
-    rmSync(directory, { recursive: true });
+    mounted.disk.unmount();
+    rmSync(place, { recursive: true });
   });
-  return directory;
-}
-
-/** Takes what space is left, to the last page. */
-function fillUp(directory: string): string {
-  const path = join(directory, 'filler');
-  const { bavail, bsize } = statfsSync(directory);
-  writeFileSync(path, Buffer.alloc(bavail * bsize));
-  return path;
+  return mounted.disk;
 }
 
 function tasksFrom(from: number, count: number): StoreChange[] {
@@ -73,13 +64,14 @@ test('a file that may not grow refuses a commit whole, and takes it when it may'
 });
 
 test('on a full disk commits are refused, the state loads again, and space brings commits back', async (context) => {
-  const directory = mountSmall(context, 4 * 1024);
-  if (directory === undefined) return;
+  const disk = smallDisk(context, 4 * 1024);
+  if (disk === undefined) return;
+  const { directory } = disk;
   const store = createSqliteStore({ dataDir: join(directory, 'data') });
   closing.push(() => store.close());
   const { generation } = await store.open();
   await store.commit(tasksFrom(0, 10));
-  const filler = fillUp(directory);
+  disk.fillUp();
   await assert.rejects(store.commit(tasksFrom(10, 300)), isFull);
   await assert.rejects(store.commit(tasksFrom(10, 300)), isFull);
 
@@ -91,26 +83,28 @@ test('on a full disk commits are refused, the state loads again, and space bring
   assert.equal(state.closedTasks.length, 10);
   assert.equal((await store.ledger()).bookings, 10);
 
-  rmSync(filler);
+  disk.free();
   await store.commit(tasksFrom(10, 300));
   assert.equal((await store.reload()).closedTasks.length, 310);
   assert.equal((await store.ledger()).balanced, true);
 });
 
 test('a start on a disk that is full already says so, and works when it is not', async (context) => {
-  const directory = mountSmall(context, 1024);
-  if (directory === undefined) return;
-  const filler = fillUp(directory);
+  const disk = smallDisk(context, 1024);
+  if (disk === undefined) return;
+  const { directory } = disk;
+  disk.fillUp();
   const store = createSqliteStore({ dataDir: join(directory, 'data') });
   closing.push(() => store.close());
   await assert.rejects(store.open(), isFull);
-  rmSync(filler);
+  disk.free();
   assert.equal((await store.open()).generation, 1);
 });
 
 test('a blob that does not fit on the disk is refused, and its upload goes on when there is space', async (context) => {
-  const directory = mountSmall(context, 1024);
-  if (directory === undefined) return;
+  const disk = smallDisk(context, 1024);
+  if (disk === undefined) return;
+  const { directory } = disk;
   const blobs = createBlobFiles({ dataDir: directory, totalBytesMax: 10 * 1024 * 1024 });
   closing.push(() => blobs.stop());
   await blobs.start();
@@ -118,11 +112,11 @@ test('a blob that does not fit on the disk is refused, and its upload goes on wh
   const digest = createHash('sha256').update(bytes).digest('hex') as Digest;
   const upload = await blobs.upload({ digest, sizeBytes: bytes.byteLength });
   await upload.write(0, bytes.subarray(0, 64 * 1024));
-  const filler = fillUp(directory);
+  disk.fillUp();
   await assert.rejects(upload.write(64 * 1024, bytes.subarray(64 * 1024)), isFull);
   assert.equal(upload.nextOffset, 64 * 1024);
   await assert.rejects(blobs.put(randomBytes(300 * 1024)), isFull);
-  rmSync(filler);
+  disk.free();
   await upload.write(64 * 1024, bytes.subarray(64 * 1024));
   await upload.finish();
   assert.deepEqual(Buffer.from(await blobs.read(digest, 0, bytes.byteLength)), bytes);

@@ -20,9 +20,8 @@
  *   an old Node                        unit/repository-install
  */
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
 import { hash, randomBytes } from 'node:crypto';
-import { mkdtempSync, readFileSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { Writable } from 'node:stream';
@@ -32,6 +31,7 @@ import { pino } from 'pino';
 import { configOf, startAgent, type ConfigInput, type RunningAgent } from '@plugpool/agent';
 import { encodeFrame, type Digest, type LeaseId, type RequestId, type UpBody } from '@plugpool/proto';
 import { startDonor, type Requester } from '@plugpool/vehicle-client';
+import { mountSmallDisk, type SmallDisk } from '../fault/small-disk.ts';
 import * as modules from '../fixtures/wasm/modules.ts';
 import { block, frameOf, number } from '../unit/codec-wire.ts';
 import { publishPacket } from './broker-raw-client.ts';
@@ -450,16 +450,14 @@ interface Explained {
 }
 
 test('on a full disk the sender hears that it is full, nothing accepted is lost, and with space the same request succeeds', async (t) => {
-  const directory = mountSmall(t, 8);
-  if (directory === undefined) return;
-  const scene = await openLendingScene(t, { dataDir: path.join(directory, 'pile') });
+  const disk = smallDisk(t, 8);
+  if (disk === undefined) return;
+  const scene = await openLendingScene(t, { dataDir: path.join(disk.directory, 'pile') });
   closing.push(() => scene.running.stop());
   await addProgram(scene, 'slow', computesThenCopies(150_000_000));
   const accepted = await scene.requester.request({ algorithm: 'slow', input: 'accepted before' });
 
-  const filler = path.join(directory, 'filler');
-  const { bavail, bsize } = statfsSync(directory);
-  writeFileSync(filler, Buffer.alloc(bavail * bsize));
+  disk.fillUp();
   const stranger = await RawVehicle.welcomed(scene.url, 'stranger.ask-1');
   const requests = Array.from({ length: 200 }, (_, i) =>
     requestFor(`request-${i}`, { input: { where: 'inline', bytes: randomBytes(60_000) } }),
@@ -474,7 +472,7 @@ test('on a full disk the sender hears that it is full, nothing accepted is lost,
   const inChunks = scene.requester.request({ algorithm: 'echo', input: randomBytes(200_000) });
   await untilLogged(scene, ({ reasons }) => JSON.stringify(reasons) === '["storage_full"]');
 
-  rmSync(filler);
+  disk.free();
   const again = await RawVehicle.welcomed(scene.url, 'stranger.ask-1');
   const same = requests.find(({ requestId }) => requestId === refused.requestId);
   assert(same !== undefined);
@@ -503,20 +501,19 @@ async function untilLogged({ log }: Scene, isMeant: (line: LogLine) => boolean):
 /** What must be closed before its file system goes. */
 const closing: (() => Promise<void>)[] = [];
 
-/** A file system of its own, or the reason why there is none. */
-function mountSmall(t: TestContext, sizeMib: number): string | undefined {
-  const directory = mkdtempSync(path.join(tmpdir(), 'plugpool-small-'));
-  try {
-    execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${sizeMib}m`, 'tmpfs', directory], { stdio: 'pipe' });
-  } catch (error) {
-    rmSync(directory, { recursive: true });
-    t.skip(`no tmpfs can be mounted here: ${String(error).split('\n')[0]}`);
+/** Undefined where none can be mounted. */
+function smallDisk(t: TestContext, sizeMib: number): SmallDisk | undefined {
+  const place = mkdtempSync(path.join(tmpdir(), 'plugpool-small-'));
+  const mounted = mountSmallDisk(path.join(place, 'disk'), sizeMib * 1024);
+  if (!mounted.ok) {
+    rmSync(place, { recursive: true });
+    t.skip(mounted.why);
     return undefined;
   }
   t.after(async () => {
     for (const close of closing.splice(0)) await close();
-    execFileSync('umount', [directory], { stdio: 'pipe' });
-    rmSync(directory, { recursive: true });
+    mounted.disk.unmount();
+    rmSync(place, { recursive: true });
   });
-  return directory;
+  return mounted.disk;
 }

@@ -1,0 +1,118 @@
+/** A pile as a process of its own and recorded vehicles around it, and what is checked whenever it is gone and when all is done. */
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import type { Donor, Requester } from '@plugpool/vehicle-client';
+import { Stage, type StageOptions } from '../../../scripts/stage.ts';
+import { copiesStdin } from '../../fixtures/wasm/modules.ts';
+import { addEcho, addProgram } from '../../integration/spine-scene.ts';
+import { checkHistory, type HistoryEntry } from '../../simulation/history.ts';
+import { connectRecorded, startRecordedDonor, UnderWay, type Surroundings } from './real-vehicles.ts';
+import { readStored, type Stored } from './stored.ts';
+
+const DONORS = ['lender-1', 'lender-2', 'lender-3'];
+const RUN_MS = 60;
+const POLICY = { lease: '2s', rest: '100ms' };
+
+export interface RealPileOptions extends Omit<StageOptions, 'agentConfig'> {
+  readonly agentConfig?: Readonly<Record<string, unknown>>;
+  /** How long a run takes. */
+  readonly runMs?: number;
+}
+
+export class RealPile {
+  readonly stage: Stage;
+  readonly history: HistoryEntry[] = [];
+  readonly #runMs: number;
+  readonly #donors: Donor[] = [];
+  readonly #requesters: Requester[] = [];
+  #underWay: UnderWay | undefined;
+
+  constructor({ runMs = RUN_MS, agentConfig = {}, ...options }: RealPileOptions = {}) {
+    this.#runMs = runMs;
+    this.stage = new Stage({
+      ...options,
+      agentConfig: { logLevel: 'warn', tokens: 'tokens', policy: POLICY, ...agentConfig },
+    });
+  }
+
+  get underWay(): UnderWay {
+    assert.ok(this.#underWay !== undefined, 'start() comes first');
+    return this.#underWay;
+  }
+
+  get #around(): Surroundings {
+    return { url: this.stage.url, dir: this.stage.dir, record: (entry) => this.history.push(entry) };
+  }
+
+  async start(): Promise<void> {
+    await this.stage.startAgent();
+    await addEcho(this.stage);
+    await addProgram(this.stage, 'slow', copiesStdin(), { workCoreS: 0.01 });
+    for (const [index, vehicleId] of DONORS.entries()) {
+      await this.stage.ask('firmware', { step: 'charge', connector: String(index + 1), vehicleId });
+      this.#donors.push(await startRecordedDonor(this.#around, vehicleId, this.#runMs));
+    }
+    this.#underWay = new UnderWay(await this.connect('asker'));
+  }
+
+  async connect(vehicleId: string): Promise<Requester> {
+    const requester = await connectRecorded(this.#around, vehicleId);
+    this.#requesters.push(requester);
+    return requester;
+  }
+
+  logTail(): string {
+    return readFileSync(this.stage.logPath('agent'), 'utf8').split('\n').slice(-15).join('\n');
+  }
+
+  /** What must hold whenever the agent is gone. */
+  async assertNothingBroken(): Promise<Stored> {
+    const stored = await readStored(this.stage.agentDataDir);
+    assertBookedOnce(stored);
+    assert.deepEqual(checkHistory({ history: this.history, store: stored }), []);
+    return stored;
+  }
+
+  /** What must hold when everybody had the time to say what he had to. Stops the agent. */
+  async assertAllDone(): Promise<void> {
+    await this.stage.until('every delivery to be acknowledged', async () => {
+      const tasks = (await this.stage.ask('tasks', { limit: 1000 })) as { delivered: boolean }[];
+      return tasks.every(({ delivered }) => delivered);
+    });
+    this.stage.tellAgentToStop();
+    assert.equal(await this.stage.agentEnded(), undefined, 'it stops cleanly');
+    const stored = await readStored(this.stage.agentDataDir);
+    assertBookedOnce(stored);
+    assert.deepEqual(checkHistory({ history: this.history, store: stored, isOver: true }), []);
+    for (const { task, end, delivered } of stored.tasks)
+      assert.deepEqual([end?.state, delivered], ['completed', true], task.taskId);
+    assert.equal(stored.tasks.length, this.underWay.asked, 'one task a request');
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all([...this.#requesters, ...this.#donors].map((each) => endOf(each)));
+    await this.stage.stop();
+  }
+}
+
+function endOf(client: Requester | Donor): Promise<void> {
+  return 'close' in client ? client.close() : client.stop();
+}
+
+/** Each part of what completed was booked, each once, and nothing else was. */
+function assertBookedOnce({ tasks, ledger }: Stored): void {
+  let bookings = 0;
+  for (const { task, end, attempts, bookings: ofTask } of tasks) {
+    const completed = attempts.filter(({ outcome }) => outcome === 'completed');
+    const parts = new Set(completed.map(({ instanceId }) => instanceId));
+    assert.equal(parts.size, completed.length, `a part of ${task.taskId} has two results`);
+    if (end?.state === 'completed') assert.equal(parts.size, task.wants?.instances ?? 1, task.taskId);
+    assert.deepEqual(
+      ofTask.map(({ instanceId, fencingToken }) => `${instanceId}/${fencingToken}`).toSorted(),
+      completed.map(({ instanceId, fencingToken }) => `${instanceId}/${fencingToken}`).toSorted(),
+      `what is booked of ${task.taskId}`,
+    );
+    bookings += ofTask.length;
+  }
+  assert.equal(ledger.bookings, bookings);
+}
