@@ -105,6 +105,16 @@ const algorithmArgs = z.strictObject({
   demands: z.array(demandArgs).min(1).max(ARGS_MAX),
   workCoreS: z.number().positive().max(DURATION_MS_MAX),
   checkpoints: z.boolean().optional(),
+  compare: z
+    .discriminatedUnion('by', [
+      z.strictObject({ by: z.literal('bytes') }),
+      z.strictObject({
+        by: z.literal('numbers'),
+        format: z.enum(['float32', 'float64', 'json']),
+        tolerance: z.number().min(0).max(1),
+      }),
+    ])
+    .optional(),
 });
 
 const imagePartArgs = z.strictObject({
@@ -308,7 +318,7 @@ async function finishImage(upload: { finish(): Promise<void> }, expected: string
 }
 
 async function addAlgorithm(controlled: Controlled, args: z.output<typeof algorithmArgs>): Promise<unknown> {
-  const { image, demands, checkpoints = false, ...rest } = args;
+  const { image, demands, checkpoints = false, compare, ...rest } = args;
   const blob = { digest: image.digest as Digest, sizeBytes: image.sizeBytes };
   await checkImage(controlled.blobs, rest.runtime, blob);
   const algorithm = {
@@ -317,6 +327,7 @@ async function addAlgorithm(controlled: Controlled, args: z.output<typeof algori
     image: blob,
     demands: demands as readonly Demand[],
     ...(checkpoints ? { checkpoints } : {}),
+    ...(compare === undefined ? {} : { compare }),
   };
   return operate(controlled, { verb: 'addAlgorithm', algorithm });
 }

@@ -23,6 +23,8 @@ export interface ExampleAlgorithm {
   readonly demands: readonly Demand[];
   /** Normalised core-seconds of a middling input. */
   readonly workCoreS: number;
+  /** As `plugpool algorithms add --compare` takes it. */
+  readonly compare: string;
   readonly args: readonly string[];
   readonly inputs: readonly ExampleInput[];
 }

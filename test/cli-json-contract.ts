@@ -250,6 +250,16 @@ const algorithm = z.strictObject({
     .min(1),
   workCoreS: z.number().positive(),
   checkpoints: z.literal(true).optional(),
+  compare: z
+    .union([
+      z.strictObject({ by: z.literal('bytes') }),
+      z.strictObject({
+        by: z.literal('numbers'),
+        format: z.enum(['float32', 'float64', 'json']),
+        tolerance: z.number(),
+      }),
+    ])
+    .optional(),
   state: z.enum(['active', 'retired']),
   addedWallMs: wallMs,
 });

@@ -25,6 +25,7 @@ import type {
   LeaseRecord,
   LedgerSummary,
   PartResultRecord,
+  ReplicaRunRecord,
   StayRecord,
   StoreChange,
   StoredState,
@@ -257,18 +258,39 @@ const wants: fc.Arbitrary<Wants> = record(
       record({ whom: fc.constant('makes' as const), makes: fc.array(text, { maxLength: 3 }) }),
     ),
     constraint: text,
+    quorum: count,
   },
   { requiredKeys: [] },
 );
-const partResult: fc.Arbitrary<PartResultRecord> = record({
-  output: payload,
-  donor: id<VehicleId>(),
-  used,
-  chargedMncs: safe,
-});
+const failure = record({ code: fc.constantFrom('trap', 'exit_nonzero'), detail: text, stderrTail: text });
+const replicaRun: fc.Arbitrary<ReplicaRunRecord> = record(
+  {
+    algorithmId: id<AlgorithmId>(),
+    algorithmVersion: text,
+    demand,
+    fencingToken: branded<FencingToken>(safe),
+    runMs: safe,
+    failure,
+  },
+  { requiredKeys: ['algorithmId', 'algorithmVersion', 'demand', 'fencingToken', 'runMs'] },
+);
+const partResult: fc.Arbitrary<PartResultRecord> = record(
+  { output: payload, donor: id<VehicleId>(), used, chargedMncs: safe, run: replicaRun, agreeing: count },
+  { requiredKeys: ['output', 'donor', 'used', 'chargedMncs'] },
+);
 const checkpoint: fc.Arbitrary<CheckpointRecord> = record({ state: blob, doneMncs: safe });
 /** What of an instance comes and goes beside its lease. */
-const kept = record({ result: partResult, checkpoint, preempted: fc.constant(true) }, { requiredKeys: [] });
+const kept = record(
+  {
+    result: partResult,
+    checkpoint,
+    preempted: fc.constant(true),
+    replica: count,
+    quorum: count,
+    settled: fc.constant(true),
+  },
+  { requiredKeys: [] },
+);
 const stay: fc.Arbitrary<StayRecord> = record(
   {
     connectorId: branded<ConnectorId>(text),
@@ -311,6 +333,14 @@ const algorithm: fc.Arbitrary<AlgorithmRecord> = record(
     state: fc.constantFrom('active', 'retired'),
     addedWallMs: wallMs,
     checkpoints: fc.constant(true),
+    compare: fc.oneof(
+      record({ by: fc.constant('bytes' as const) }),
+      record({
+        by: fc.constant('numbers' as const),
+        format: fc.constantFrom('float32', 'float64', 'json'),
+        tolerance: fc.constantFrom(0, 1e-5, 0.5),
+      }),
+    ),
   },
   {
     requiredKeys: [
@@ -332,7 +362,10 @@ interface Life {
   readonly instances: readonly {
     readonly attempts: number;
     readonly lease: LeaseRecord | undefined;
-    readonly kept: Pick<InstanceRecord, 'result' | 'checkpoint' | 'preempted'>;
+    readonly kept: Pick<
+      InstanceRecord,
+      'result' | 'checkpoint' | 'preempted' | 'replica' | 'quorum' | 'settled'
+    >;
   }[];
   readonly attempts: readonly Omit<AttemptRecord, 'taskId' | 'instanceId' | 'fencingToken'>[];
   readonly creditsMncs: readonly number[];

@@ -12,9 +12,9 @@ import {
 } from '@plugpool/proto';
 import type { ControlClient } from '../adapters/control-socket/control-client.ts';
 import { IMAGE_PART_BYTES_MAX } from '../adapters/control-socket/protocol.ts';
-import type { AlgorithmRecord } from '../core/records.ts';
+import type { AlgorithmRecord, Comparison } from '../core/records.ts';
 import { CliError } from './context.ts';
-import { algorithmName, algorithmVersion, positive, whole } from './options.ts';
+import { algorithmName, algorithmVersion, comparison, positive, whole } from './options.ts';
 import { answerFrom, showUsageOnError, withCommon, type CliProgram, type CommonFlags } from './verb.ts';
 import { bytesInWords, demandInWords } from './words.ts';
 
@@ -33,6 +33,7 @@ interface Flags extends CommonFlags {
   readonly orCpuMillicores?: number;
   readonly orMemoryMib?: number;
   readonly checkpoints?: true;
+  readonly compare?: Comparison;
 }
 
 export function addAlgorithmAdd(group: Command, cli: CliProgram): void {
@@ -70,7 +71,12 @@ export function addAlgorithmAdd(group: Command, cli: CliProgram): void {
       whole(1, CPU_MILLICORES_MAX),
     )
     .option('--or-memory-mib <n>', 'or, without a GPU: memory', whole(1, MEMORY_MIB_MAX))
-    .option('--checkpoints', 'it can keep its state, and go on from there on another vehicle');
+    .option('--checkpoints', 'it can keep its state, and go on from there on another vehicle')
+    .option(
+      '--compare <how>',
+      'when two outputs of one input are the same: bytes, or numbers:FORMAT:TOLERANCE (float32, float64, json)',
+      comparison,
+    );
   showUsageOnError(command).action(async (file: string, flags: Flags) => {
     const problem = combinationProblem(flags);
     if (problem !== undefined) command.error(`error: ${problem}`, { code: 'usage' });
@@ -100,6 +106,7 @@ async function add(agent: ControlClient, path: string, flags: Flags) {
     image,
     demands: demandsOf(flags),
     ...(flags.checkpoints === true ? { checkpoints: true } : {}),
+    ...(flags.compare === undefined ? {} : { compare: flags.compare }),
   })) as AlgorithmRecord;
   const needs = added.demands.map(demandInWords).join(' or ');
   const page = () =>

@@ -97,12 +97,19 @@ function onePage(algorithm: AlgorithmView, paint: Paint): string {
       ['leans on', leaningInWords(algorithm)],
       ['work', `${algorithm.workCoreS} core-seconds`],
       ['checkpoints', algorithm.checkpoints === true ? 'keeps its state, to go on elsewhere' : 'none'],
+      ['compared', comparisonInWords(algorithm)],
       ['image', `${bytesInWords(algorithm.image.sizeBytes)}, sha256 ${algorithm.image.digest}`],
       ['state', algorithm.state === 'active' ? 'in use' : 'retired: runs to its end, takes no new request'],
       ['added', timeInWords(algorithm.addedWallMs)],
     ],
     paint,
   );
+}
+
+function comparisonInWords({ compare }: AlgorithmView): string {
+  if (compare === undefined) return 'no: its outputs may differ, and it is never run twice';
+  if (compare.by === 'bytes') return 'byte by byte';
+  return `as ${compare.format} numbers, within ${compare.tolerance}`;
 }
 
 /** Shares of the reference machine. */

@@ -2,6 +2,7 @@
 import { InvalidArgumentError } from 'commander';
 import { ID_PATTERN, NAME_PATTERN, VERSION_PATTERN } from '@plugpool/proto';
 import { parseDurationMs } from '../config/duration.ts';
+import type { Comparison } from '../core/records.ts';
 
 export function whole(min: number, max: number): (text: string) => number {
   return (text) => {
@@ -30,6 +31,21 @@ export function durationMs(text: string): number {
   const ms = parseDurationMs(text);
   if (ms !== undefined && ms > 0) return ms;
   throw new InvalidArgumentError('It must be a duration such as 90min or 2h.');
+}
+
+const FORMATS = ['float32', 'float64', 'json'] as const;
+
+/** How two outputs compare. */
+export function comparison(text: string): Comparison {
+  if (text === 'bytes') return { by: 'bytes' };
+  const [by, format, given, ...more] = text.split(':');
+  const found = FORMATS.find((each) => each === format);
+  const tolerance = /^\d{1,3}(\.\d{1,12})?(e-?\d{1,3})?$/.test(given ?? '') ? Number(given) : NaN;
+  if (by === 'numbers' && found !== undefined && more.length === 0 && tolerance >= 0 && tolerance <= 1)
+    return { by, format: found, tolerance };
+  throw new InvalidArgumentError(
+    'It must be bytes, or numbers:FORMAT:TOLERANCE with a FORMAT of float32, float64 or json and a TOLERANCE from 0 to 1, such as numbers:float32:1e-5.',
+  );
 }
 
 export function vehicleId(text: string): string {

@@ -4,6 +4,7 @@ import type {
   BlobRef,
   ConnectorId,
   Demand,
+  Failure,
   FencingToken,
   InstanceId,
   Payload,
@@ -115,15 +116,34 @@ export interface InstanceRecord {
   readonly replica?: number;
   /** On the first replica: so many results of its part must agree; absent: one is enough. */
   readonly quorum?: number;
+  /** Its part is decided: it runs no more, whatever became of it. */
+  readonly settled?: boolean;
   /** Credited for checkpoints already and not yet charged to anybody: the payer's share of the end. */
   readonly owed?: readonly { readonly unit: string; readonly amount: number }[];
 }
 
 export interface PartResultRecord {
+  /** Empty where the run failed. */
   readonly output: Payload;
   readonly donor: VehicleId;
   readonly used: Used;
   readonly chargedMncs: number;
+  /** Of a replica: what its run was, for when its part is decided. */
+  readonly run?: ReplicaRunRecord;
+  /** Vehicles of different owners that returned it, once its part is decided. */
+  readonly agreeing?: number;
+}
+
+/** What of a replica's attempt counts once its part is decided; its lease is long gone by then. */
+export interface ReplicaRunRecord {
+  readonly algorithmId: AlgorithmId;
+  readonly algorithmVersion: string;
+  readonly demand: Demand;
+  readonly fencingToken: FencingToken;
+  /** How long it ran, as far as the pile believes it. */
+  readonly runMs: number;
+  /** The program failed by its own doing: that is a result too. */
+  readonly failure?: Failure;
 }
 
 /** What an attempt had done when it was last kept. */

@@ -84,6 +84,7 @@ export async function lidarGroundExamples(): Promise<ExampleAlgorithm[]> {
       sizeBytes: (await stat(imagePath)).size,
       demands: [{ cpuMillicores: 700, memoryMib: 512, threads: 1 }],
       workCoreS: 0.5,
+      compare: 'bytes',
       args: [],
       inputs: SEEDS.map(inputOf),
     },

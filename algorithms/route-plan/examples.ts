@@ -119,6 +119,7 @@ async function planner(
     sizeBytes: (await stat(imagePath)).size,
     demands: [demand],
     workCoreS,
+    compare: 'bytes',
     args: [],
     inputs: inputsOf(trips),
   };

@@ -125,7 +125,7 @@ function argumentsOf(example: ExampleAlgorithm): string[] {
     ...[example.imagePath, '--id', example.id, '--version', example.version, '--type', example.type],
     ...['--runtime', example.runtime, '--work-core-s', String(example.workCoreS)],
     ...['--cpu-millicores', String(preferred.cpuMillicores), '--memory-mib', String(preferred.memoryMib)],
-    ...['--threads', String(preferred.threads)],
+    ...['--threads', String(preferred.threads), '--compare', example.compare],
     ...(gpu === undefined
       ? []
       : ['--gpu-millis', String(gpu.shareMillis), '--vram-mib', String(gpu.vramMib)]),

@@ -193,6 +193,11 @@ test('wrong usage of a command is exit code 2, names what is wrong and shows the
       more.join(' '),
     );
   }
+  for (const how of ['byte', 'numbers', 'numbers:int8:1', 'numbers:json:2', 'numbers:float32:', 'bytes:1']) {
+    const { code, stderr } = await plugpool(nowhere, ...needs, '--compare', how);
+    assert.equal(code, 2, how);
+    assert.match(stderr, /It must be bytes, or numbers:FORMAT:TOLERANCE .*\nusage: /, how);
+  }
 });
 
 test('with --json standard output is one document whatever happens, and everything else goes to standard error', async (t) => {

@@ -265,6 +265,26 @@ test('a program that keeps its state is catalogued as one, until it is added aga
   assert.match(await shown(), /\ncheckpoints +none\n/);
 });
 
+test('how outputs compare is catalogued with the program', async (t) => {
+  const pile = await startPile(t);
+  const image = imageIn(t);
+  for (const [how, compare, said] of [
+    ['bytes', { by: 'bytes' }, /\ncompared +byte by byte\n/],
+    [
+      'numbers:float32:1e-5',
+      { by: 'numbers', format: 'float32', tolerance: 1e-5 },
+      /\ncompared +as float32 numbers, within 0.00001\n/,
+    ],
+  ] as const) {
+    const args = algorithmArgs(image, 'slow', '--compare', how);
+    const { algorithm } = await promised('algorithms add', pile, ...args);
+    assert.deepEqual((algorithm as Document)['compare'], compare);
+    assert.match((await plugpool(pile.dataDir, 'algorithms', 'show', 'slow')).stdout, said);
+  }
+  await promised('algorithms add', pile, ...algorithmArgs(image, 'slow'));
+  assert.match((await plugpool(pile.dataDir, 'algorithms', 'show', 'slow')).stdout, /\ncompared +no: /);
+});
+
 test('an image comes in parts, is refused where it is none, and is not sent twice', async (t) => {
   const pile = await startPile(t);
   const large = Buffer.concat([WASM, Buffer.alloc(700_000, 7)]);

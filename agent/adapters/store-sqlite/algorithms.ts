@@ -1,7 +1,7 @@
 /** Statements on `algorithm`: the catalogue. */
 import type { AlgorithmId, Demand, Digest, RuntimeKind } from '@plugpool/proto';
 import type { Database } from 'better-sqlite3';
-import type { AlgorithmRecord } from '../../core/records.ts';
+import type { AlgorithmRecord, Comparison } from '../../core/records.ts';
 
 interface AlgorithmRow {
   readonly id: string;
@@ -15,12 +15,13 @@ interface AlgorithmRow {
   readonly state: string;
   readonly added_wall_ms: number;
   readonly checkpoints: number;
+  readonly compare: string | null;
 }
 
 export function prepareAlgorithms(db: Database) {
   const put =
     db.prepare(`INSERT OR REPLACE INTO algorithm (id, version, type, runtime, image_digest, image_size_bytes,
-    demands, work_core_s, state, added_wall_ms, checkpoints) VALUES (?,?,?,?,?,?,?,?,?,?,?)`);
+    demands, work_core_s, state, added_wall_ms, checkpoints, compare) VALUES (?,?,?,?,?,?,?,?,?,?,?,?)`);
   const remove = db.prepare('DELETE FROM algorithm WHERE id = ? AND version = ?');
   const selectAll = db.prepare<[], AlgorithmRow>('SELECT * FROM algorithm ORDER BY id, version');
 
@@ -38,6 +39,7 @@ export function prepareAlgorithms(db: Database) {
         algorithm.state,
         algorithm.addedWallMs,
         algorithm.checkpoints === true ? 1 : 0,
+        algorithm.compare === undefined ? null : JSON.stringify(algorithm.compare),
       );
     },
     removeAlgorithm: (id: AlgorithmId, version: string): void => {
@@ -59,5 +61,6 @@ function algorithmOf(row: AlgorithmRow): AlgorithmRecord {
     state: row.state as AlgorithmRecord['state'],
     addedWallMs: row.added_wall_ms,
     ...(row.checkpoints === 1 ? { checkpoints: true } : {}),
+    ...(row.compare === null ? {} : { compare: JSON.parse(row.compare) as Comparison }),
   };
 }

@@ -28,6 +28,7 @@ interface InstanceRow {
   readonly checkpoint_size_bytes: number | null;
   readonly checkpoint_done_mncs: number | null;
   readonly preempted: number;
+  readonly replication: string | null;
 }
 
 /** What of a result has no column of its own. */
@@ -49,6 +50,7 @@ const OTHER_COLUMNS = [
   'checkpoint_size_bytes',
   'checkpoint_done_mncs',
   'preempted',
+  'replication',
 ];
 
 interface AttemptRow {
@@ -95,6 +97,7 @@ export function prepareInstances(db: Database) {
         instance.checkpoint?.state.sizeBytes ?? null,
         instance.checkpoint?.doneMncs ?? null,
         instance.preempted === true ? 1 : 0,
+        replicationOf(instance),
       );
     },
     insertAttempt: (attempt: AttemptRecord): void => {
@@ -116,6 +119,14 @@ export function prepareInstances(db: Database) {
     instancesOf: (taskId: string): InstanceRecord[] => selectInstances.all(taskId).map(instanceOf),
     attemptsOf: (taskId: string): AttemptRecord[] => selectAttempts.all(taskId).map(attemptOf),
   };
+}
+
+/** What only a replicated part has. */
+type Replication = Pick<InstanceRecord, 'replica' | 'quorum' | 'settled'>;
+
+function replicationOf({ replica, quorum, settled }: InstanceRecord): string | null {
+  if (replica === undefined && quorum === undefined && settled === undefined) return null;
+  return JSON.stringify({ replica, quorum, settled } satisfies { [Key in keyof Replication]: unknown });
 }
 
 function resultColumns(result: PartResultRecord | undefined): (string | number | Uint8Array | null)[] {
@@ -153,6 +164,7 @@ function instanceOf(row: InstanceRow): InstanceRecord {
     ...(result && { result }),
     ...(checkpoint && { checkpoint }),
     ...(row.preempted === 1 && { preempted: true }),
+    ...(row.replication !== null && (JSON.parse(row.replication) as Replication)),
   };
 }
 

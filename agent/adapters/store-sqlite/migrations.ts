@@ -3,12 +3,13 @@ import type { Database } from 'better-sqlite3';
 import { firstSchema } from './migrations/001-first-schema.ts';
 import { wantedAndLearned } from './migrations/002-what-was-wanted-and-learned.ts';
 import { smallerGenerations } from './migrations/003-smaller-generations.ts';
+import { replicas } from './migrations/004-replicas.ts';
 
 /** 'Plug', so that `file agent.db` and another program can tell whose file it is. */
 export const APPLICATION_ID = 0x506c7567;
 
 /** Position + 1 is the `user_version` that the step leads to. A step that was released is never edited. */
-const STEPS: readonly string[] = [firstSchema, wantedAndLearned, smallerGenerations];
+const STEPS: readonly string[] = [firstSchema, wantedAndLearned, smallerGenerations, replicas];
 
 export const SCHEMA_VERSION = STEPS.length;
 
