@@ -29,6 +29,7 @@ import { ALGORITHM_CLASSES } from './core/algorithms/feature.ts';
 import { poolsView } from './core/pools/view.ts';
 import type { State } from './core/state.ts';
 import { algorithmsView, connectorsView, openTasksView, statusView, vehiclesView } from './core/views.ts';
+import type { Engine } from './engine.ts';
 import type { BlobStore, Clock, Store } from './ports.ts';
 import { StoreError } from './store-error.ts';
 import { closedTaskView, taskDetails, type StatusAnswer } from './control-views.ts';
@@ -38,6 +39,7 @@ export interface Controlled {
   readonly agent: {
     readonly state: State;
     readonly address: { readonly host: string; readonly port: number };
+    readonly metrics: Engine['metrics'];
     operate(command: OperatorCommand): Promise<OperatorAnswer>;
   };
   readonly store: Store;
@@ -146,6 +148,7 @@ const poolArgs = z.strictObject({
 
 const VERBS: Readonly<Record<string, Verb>> = {
   status: verb(nothing, status),
+  metrics: verb(nothing, ({ agent }) => agent.metrics),
   vehicles: verb(nothing, ({ agent, clock }) => vehiclesView(agent.state, clock.now())),
   connectors: verb(nothing, ({ agent, clock }) => connectorsView(agent.state, clock.now())),
   tasks: verb(z.strictObject({ limit: z.int().min(1).max(TASKS_LIMIT_MAX) }), listTasks),

@@ -1,7 +1,8 @@
 /**
  * The requester of bench/broker.ts and bench/footprint.ts: `URL DATA_DIR CONCURRENCY TASKS`. Runs some tasks that are not counted,
- * since this process has compiled nothing yet, says `warm`, and then its figures as one line of JSON.
+ * since this process has compiled nothing yet, says `warm`, waits for the end of its input, and then says its figures as one line of JSON.
  */
+import { once } from 'node:events';
 import { connectRequester } from '@plugpool/vehicle-client';
 import { percentile } from './options.ts';
 
@@ -36,6 +37,8 @@ async function keepAsking(lane: number, left: { count: number }, timesMs: number
 
 await askFor(Math.min(tasks, WARM_UP_TASKS));
 process.stdout.write('warm\n');
+process.stdin.resume();
+await once(process.stdin, 'end');
 const startMs = performance.now();
 const startCpu = process.cpuUsage();
 const timesMs = await askFor(tasks);

@@ -1,130 +1,142 @@
 /**
- * Tasks of the echo runtime through one agent: request to verified result, every commit synced. The agent, the requester and
- * the two donors are processes of their own. Beside the times it says what CPU time a task took in each of them, which
- * other programs on the machine disturb far less.
+ * Tasks of the echo runtime through one agent, request to verified result, every commit synced; `--vs bullmq` runs the same task
+ * through BullMQ in turn. Beside the times it says what a task took: CPU time, which other programs on the machine disturb far
+ * less, synced commits, bytes written. `--sync-delay N` makes each sync of a disk wait N ms first, as eMMC does.
  */
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import path from 'node:path';
-import { createInterface } from 'node:readline';
-import { Stage } from '../scripts/stage.ts';
-import { cpuUsOf, threadCpuUsOf } from './proc.ts';
-import { addEcho, charge, untilLending } from './echo-pile.ts';
+import { parseArgs } from 'node:util';
+import { slowSync, type SlowSync } from '../test/fault/slow-sync/slow-sync.ts';
+import { BullmqScene, whyNoBullmq, type BullmqSystem } from './bullmq-scene.ts';
+import { EchoScene } from './echo-scene.ts';
 import { numbersFrom } from './options.ts';
 
-const DONORS = ['donor-1', 'donor-2'] as const;
-const CONCURRENCIES = [1, 64] as const;
+const CONCURRENCIES = [1, 64, 512] as const;
+const RIVALS: readonly BullmqSystem[] = ['bullmq-synced', 'bullmq-volatile'];
 /** At concurrency 1 a run of all tasks would take long and say no more. */
 const TASKS_ONE_BY_ONE_MAX = 2_000;
 const WARM_UP_TASKS_MAX = 4_000;
+/** Of the tasks of our side: so that a turn of each takes about as long. */
+const RIVAL_TASKS_SHARE = 0.25;
+const SYNC_DELAY_MS_MAX = 1_000;
 
-export interface BrokerRun {
-  readonly system: 'plugpool';
+type SceneRun = Awaited<ReturnType<EchoScene['ask']>> | Awaited<ReturnType<BullmqScene['ask']>>;
+
+type BrokerRun = SceneRun & {
+  readonly system: 'plugpool' | BullmqSystem;
   readonly concurrency: number;
   readonly tasks: number;
-  readonly tasksPerSec: number;
-  readonly p50Ms: number;
-  readonly p99Ms: number;
-  /** CPU time a task, user and system, of all threads; `agentMain` and `agentStore` are the two of the agent that matter. */
-  readonly cpuUsPerTask: Readonly<
-    Record<'agent' | 'agentMain' | 'agentStore' | 'donors' | 'requester', number>
-  >;
+};
+
+interface Contender {
+  readonly system: BrokerRun['system'];
+  readonly scene: EchoScene | BullmqScene;
+  readonly tasksShare: number;
 }
 
-interface Scene {
-  readonly stage: Stage;
-  readonly donorPids: readonly number[];
+interface Wish {
+  readonly tasks: number;
+  readonly rounds: number;
+  readonly syncDelayMs: number;
+  readonly vs: boolean;
 }
 
 export async function run(args: readonly string[], json: boolean): Promise<void> {
-  const { tasks } = numbersFrom(args, { tasks: 20_000 });
-  const stage = new Stage({ agentConfig: { logLevel: 'warn' } });
+  const wish = wishOf(args);
+  const disk = wish.syncDelayMs > 0 ? slowDisk(wish.syncDelayMs) : undefined;
+  const contenders = contendersFor(wish, disk?.env ?? {});
   try {
-    const scene = await prepare(stage);
-    const runs: BrokerRun[] = [];
-    // The first run warms agent and donors up and is not counted; a requester does so itself.
-    await ask(scene, 64, Math.min(WARM_UP_TASKS_MAX, tasks));
-    for (const concurrency of CONCURRENCIES)
-      runs.push(
-        await ask(scene, concurrency, concurrency === 1 ? Math.min(TASKS_ONE_BY_ONE_MAX, tasks) : tasks),
-      );
-    if (json) process.stdout.write(`${JSON.stringify({ runs })}\n`);
-    else print(runs);
+    const runs = await runInTurn(contenders, wish, json);
+    if (json) process.stdout.write(`${JSON.stringify({ syncDelayMs: wish.syncDelayMs, runs })}\n`);
   } finally {
-    await stage.stop();
+    for (const { scene } of contenders) await scene.stop();
+    disk?.remove();
   }
 }
 
-async function prepare(stage: Stage): Promise<Scene> {
-  await stage.startAgent();
-  await addEcho(stage);
-  await charge(stage, DONORS);
-  const program = path.join(import.meta.dirname, 'echo-donors.ts');
-  const donors = DONORS.map((vehicleId) =>
-    stage.startProgram(vehicleId, program, [stage.url, stage.dir, vehicleId]),
-  );
-  await untilLending(stage, DONORS.length);
-  return { stage, donorPids: donors.map(({ pid }) => pid ?? 0) };
+function wishOf(args: readonly string[]): Wish {
+  const { vs, rest } = rivalFrom(args);
+  const numbers = numbersFrom(rest, { tasks: 20_000, rounds: 1, 'sync-delay': 0 });
+  const syncDelayMs = numbers['sync-delay'];
+  if (syncDelayMs > SYNC_DELAY_MS_MAX) refuse(`--sync-delay is at most ${SYNC_DELAY_MS_MAX} ms`);
+  return { tasks: numbers.tasks, rounds: numbers.rounds, syncDelayMs, vs };
 }
 
-/** A requester of its own that keeps `concurrency` tasks under way. */
-async function ask(scene: Scene, concurrency: number, tasks: number): Promise<BrokerRun> {
-  const { stage } = scene;
-  const child = spawn(
-    process.execPath,
-    [
-      path.join(import.meta.dirname, 'broker-requester.ts'),
-      stage.url,
-      stage.vehicleDir('requester'),
-      String(concurrency),
-      String(tasks),
-    ],
-    { stdio: ['ignore', 'pipe', 'inherit'] },
-  );
-  const closed = once(child, 'close') as Promise<[number | null]>;
-  const lines = createInterface(child.stdout)[Symbol.asyncIterator]();
-  await lines.next();
-  const before = cpuUsNow(scene);
-  const { value: output } = (await lines.next()) as { readonly value?: string };
-  const after = cpuUsNow(scene);
-  const [code] = await closed;
-  if (code !== 0) throw new Error(`the requester ended with ${String(code)}; see ${stage.logPath('agent')}`);
-  const { cpuUs, ...figures } = JSON.parse(output ?? '') as RequesterFigures;
-  const aTask = (us: number): number => Math.round(us / tasks);
-  const cpuUsPerTask = {
-    agent: aTask(after.agent - before.agent),
-    agentMain: aTask(after.agentMain - before.agentMain),
-    agentStore: aTask(after.agentStore - before.agentStore),
-    donors: aTask(after.donors - before.donors),
-    requester: aTask(cpuUs),
-  };
-  return { system: 'plugpool', concurrency, tasks, ...figures, cpuUsPerTask };
+function rivalFrom(args: readonly string[]): { readonly vs: boolean; readonly rest: readonly string[] } {
+  const { values, tokens } = parseArgs({
+    args: [...args],
+    options: { vs: { type: 'string' } },
+    strict: false,
+    tokens: true,
+  });
+  if (values.vs === undefined) return { vs: false, rest: args };
+  if (values.vs !== 'bullmq') refuse(`--vs knows bullmq alone, not ${String(values.vs)}`);
+  const token = tokens.find((each) => each.kind === 'option' && each.name === 'vs');
+  const words = token?.kind === 'option' && token.inlineValue === true ? 1 : 2;
+  return { vs: true, rest: args.toSpliced(token?.index ?? 0, words) };
 }
 
-interface RequesterFigures {
-  readonly tasksPerSec: number;
-  readonly p50Ms: number;
-  readonly p99Ms: number;
-  readonly cpuUs: number;
+function slowDisk(delayMs: number): SlowSync {
+  const made = slowSync(delayMs);
+  if (!made.ok) refuse(`--sync-delay cannot be had here: ${made.why}`);
+  return made.disk;
 }
 
-function cpuUsNow({ stage, donorPids }: Scene) {
-  return {
-    agent: cpuUsOf(stage.agentPid),
-    agentMain: threadCpuUsOf(stage.agentPid, 'MainThread'),
-    agentStore: threadCpuUsOf(stage.agentPid, 'plugpool-store'),
-    donors: donorPids.reduce((sum, pid) => sum + cpuUsOf(pid), 0),
-  };
+function refuse(why: string): never {
+  process.stderr.write(`${why}\n`);
+  process.exit(2);
 }
 
-function print(runs: readonly BrokerRun[]): void {
-  for (const run of runs) {
-    const { agent, agentMain, agentStore, donors, requester } = run.cpuUsPerTask;
-    process.stdout.write(
-      `concurrency ${String(run.concurrency).padStart(3)}: ${Math.round(run.tasksPerSec)} tasks/s, ` +
-        `p50 ${run.p50Ms.toFixed(2)} ms, p99 ${run.p99Ms.toFixed(2)} ms (${run.tasks} tasks)\n` +
-        `                 CPU a task: agent ${agent} µs (main thread ${agentMain}, store ${agentStore}), ` +
-        `donors ${donors} µs, requester ${requester} µs\n`,
-    );
+function contendersFor({ vs }: Wish, env: Readonly<Record<string, string>>): readonly Contender[] {
+  const ours: Contender = { system: 'plugpool', scene: new EchoScene(env), tasksShare: 1 };
+  const problem = vs ? whyNoBullmq() : undefined;
+  if (problem !== undefined) process.stderr.write(`Plugpool runs alone: ${problem}\n`);
+  if (!vs || problem !== undefined) return [ours];
+  const rivals = RIVALS.map((system): Contender => {
+    return { system, scene: new BullmqScene(system, env), tasksShare: RIVAL_TASKS_SHARE };
+  });
+  return [ours, ...rivals];
+}
+
+/** Each concurrency by all in turn, so that what else the machine does falls on all of them. */
+async function runInTurn(
+  contenders: readonly Contender[],
+  { tasks, rounds }: Wish,
+  json: boolean,
+): Promise<readonly BrokerRun[]> {
+  const runs: BrokerRun[] = [];
+  // The first run warms agent, donors and servers up and is not counted; a requester does so itself.
+  for (const { scene, tasksShare } of contenders) {
+    await scene.start();
+    await scene.ask(64, Math.ceil(Math.min(WARM_UP_TASKS_MAX, tasks) * tasksShare));
   }
+  for (let round = 0; round < rounds; round += 1)
+    for (const concurrency of CONCURRENCIES)
+      for (const { system, scene, tasksShare } of contenders) {
+        const count = concurrency === 1 ? Math.min(TASKS_ONE_BY_ONE_MAX, tasks) : tasks;
+        const shared = Math.ceil(count * tasksShare);
+        const one: BrokerRun = {
+          system,
+          concurrency,
+          tasks: shared,
+          ...(await scene.ask(concurrency, shared)),
+        };
+        runs.push(one);
+        if (!json) print(one);
+      }
+  return runs;
+}
+
+function print(run: BrokerRun): void {
+  const about = 'jobsAWorker' in run ? `, ${run.jobsAWorker} jobs a worker` : '';
+  process.stdout.write(
+    `${run.system.padEnd(15)} concurrency ${String(run.concurrency).padStart(3)}: ` +
+      `${Math.round(run.tasksPerSec)} tasks/s, p50 ${run.p50Ms.toFixed(2)} ms, p99 ${run.p99Ms.toFixed(2)} ms ` +
+      `(${run.tasks} tasks${about})\n`,
+  );
+  if (!('cpuUsPerTask' in run)) return;
+  const { agent, agentMain, agentStore, donors, requester } = run.cpuUsPerTask;
+  process.stdout.write(
+    `    a task: CPU of the agent ${agent} µs (main thread ${agentMain}, store ${agentStore}), donors ${donors} µs, ` +
+      `requester ${requester} µs; ${run.syncedCommitsPerTask.toFixed(3)} synced commits, ` +
+      `${(run.diskBytesPerTask / 1024).toFixed(1)} KiB to the disk\n`,
+  );
 }

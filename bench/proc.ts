@@ -73,3 +73,9 @@ export function aloneMib(uses: readonly MemoryUse[]): number {
   const privateMib = uses.reduce((sum, use) => sum + use.privateMib, 0);
   return privateMib + Math.max(0, ...uses.map((use) => use.rssMib - use.privateMib));
 }
+
+/** What a process made the kernel write to a disk, in whole pages. */
+export function writtenBytesOf(pid: number): number {
+  const text = readFileSync(`/proc/${pid}/io`, 'utf8');
+  return Number(/^write_bytes: (\d+)$/m.exec(text)?.[1]);
+}
