@@ -30,6 +30,7 @@ import type { Client, State } from './state.ts';
 import { onCancel } from './tasks/cancel.ts';
 import { onRequest } from './tasks/requests.ts';
 import { onDeliveryAck, onStatusQuery } from './tasks/status.ts';
+import { tellAgain } from './tasks/task-end.ts';
 import { onDeadline, onTimer } from './time.ts';
 import { beginTurn, log, refuse, writeInstances, type Turn } from './turn.ts';
 
@@ -47,9 +48,13 @@ export function step(state: State, events: readonly Event[], now: Now): Effects 
   return turn.effects;
 }
 
-/** After a load nobody was tried against anybody: every donor looks at every request once. */
+/**
+ * After a load nobody was tried against anybody: every donor looks at every request once. What ended may be news to whoever is
+ * there: the commit that said so may have reached the disk and been reported as failed.
+ */
 function lookAtAll(turn: Turn): void {
   turn.state.fresh = false;
+  for (const task of turn.state.tasks.values()) tellAgain(turn, task);
   for (const name of turn.state.damaged.splice(0))
     log(turn, 'warn', 'what was learned is damaged and forgotten', { name });
   alignPools(turn);

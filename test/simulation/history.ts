@@ -165,13 +165,19 @@ function differenceOf(left: Delivery, right: Delivery): string {
     .join(', ');
 }
 
+/** A message may come twice, and the second time after the end: only what was not heard before is news. */
 function noNewsAfterTheEnd(history: readonly HistoryEntry[], found: Found): void {
   const ended = new Set<string>();
+  const heard = new Set<string>();
   for (const { atMs, client, body } of history) {
     if (body.kind === 'delivery') ended.add(`${client} ${body.taskId}`);
-    if (body.kind !== 'taskUpdate' || !ended.has(`${client} ${body.taskId}`)) continue;
-    const detail = `${client} heard that ${body.taskId} is ${body.state} after it had heard its end`;
-    found.push({ promise: 'after the end there is no other news', detail, atMs });
+    if (body.kind !== 'taskUpdate') continue;
+    const news = `${client} ${JSON.stringify(body)}`;
+    if (ended.has(`${client} ${body.taskId}`) && !heard.has(news)) {
+      const detail = `${client} heard that ${body.taskId} is ${body.state} after it had heard its end`;
+      found.push({ promise: 'after the end there is no other news', detail, atMs });
+    }
+    heard.add(news);
   }
 }
 

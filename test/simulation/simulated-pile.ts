@@ -5,12 +5,14 @@ import { STAYS_MAX } from '../../agent/core/limits.ts';
 import { loadState } from '../../agent/core/load.ts';
 import type {
   AlgorithmRecord,
+  AttemptRecord,
   BookingRecord,
   InstanceRecord,
   StayRecord,
   StoreChange,
   StoredState,
   TaskEndRecord,
+  TaskHistory,
   TaskRecord,
 } from '../../agent/core/records.ts';
 import { DEFAULT_SETTINGS, type Settings } from '../../agent/core/settings.ts';
@@ -58,12 +60,15 @@ export class SimulatedDisk {
   readonly algorithms = new Map<string, AlgorithmRecord>();
   readonly tasks = new Map<TaskId, { task: TaskRecord; end?: TaskEndRecord; delivered: boolean }>();
   readonly instances = new Map<string, InstanceRecord>();
+  readonly attempts = new Map<TaskId, AttemptRecord[]>();
   readonly bookings = new Map<string, BookingRecord>();
   readonly stays: StayRecord[] = [];
   /** JSON by its name. */
   readonly learned = new Map<string, string>();
   /** Of the tasks that are kept: one task a request. */
   readonly #requests = new Set<string>();
+  readonly #instancesOf = new Map<TaskId, Set<string>>();
+  readonly #bookingsOf = new Map<TaskId, BookingRecord[]>();
 
   write(changes: readonly StoreChange[]): void {
     for (const change of changes) this.#apply(change);
@@ -88,14 +93,19 @@ export class SimulatedDisk {
       case 'putInstance':
         this.#task(change.instance.taskId);
         this.instances.set(change.instance.instanceId, change.instance);
+        ofKey(this.#instancesOf, change.instance.taskId, () => new Set<string>()).add(
+          change.instance.instanceId,
+        );
         return;
       case 'insertAttempt':
         this.#task(change.attempt.taskId);
+        ofKey(this.attempts, change.attempt.taskId, (): AttemptRecord[] => []).push(change.attempt);
         return;
       case 'book': {
         const key = `${change.booking.instanceId}/${change.booking.fencingToken}`;
         if (this.bookings.has(key)) throw new Error(`fencing token ${key} booked twice`);
         this.bookings.set(key, change.booking);
+        ofKey(this.#bookingsOf, change.booking.taskId, (): BookingRecord[] => []).push(change.booking);
         return;
       }
       case 'putAlgorithm':
@@ -121,10 +131,26 @@ export class SimulatedDisk {
           if (kept.end === undefined) throw new Error(`task ${taskId} is forgotten before it ended`);
           this.tasks.delete(taskId);
           this.#requests.delete(`${kept.task.vehicleId}/${kept.task.requestId}`);
-          for (const [id, instance] of this.instances)
-            if (instance.taskId === taskId) this.instances.delete(id);
+          for (const id of this.#instancesOf.get(taskId) ?? []) this.instances.delete(id);
+          this.#instancesOf.delete(taskId);
+          this.attempts.delete(taskId);
         }
     }
+  }
+
+  #instances(taskId: TaskId): InstanceRecord[] {
+    return [...(this.#instancesOf.get(taskId) ?? [])].flatMap((id) => this.instances.get(id) ?? []);
+  }
+
+  history(taskId: TaskId): TaskHistory | undefined {
+    const kept = this.tasks.get(taskId);
+    if (kept === undefined) return undefined;
+    return {
+      ...kept,
+      instances: this.#instances(taskId),
+      attempts: this.attempts.get(taskId) ?? [],
+      bookings: this.#bookingsOf.get(taskId) ?? [],
+    };
   }
 
   /** As text, so that what JSON does not carry is lost here as well. */
@@ -156,7 +182,7 @@ export class SimulatedDisk {
         .filter(({ end, delivered }) => end === undefined || !delivered)
         .map(({ task, end }) => ({
           task,
-          instances: [...this.instances.values()].filter((i) => i.taskId === task.taskId),
+          instances: this.#instances(task.taskId),
           ...(end === undefined ? {} : { end }),
         })),
       stays: [...this.stays],
@@ -176,6 +202,12 @@ export class SimulatedDisk {
       ),
     };
   }
+}
+
+function ofKey<Key, Many>(map: Map<Key, Many>, key: Key, none: () => Many): Many {
+  const many = map.get(key) ?? none();
+  map.set(key, many);
+  return many;
 }
 
 export function clientName(clientId: string): ClientName {
@@ -198,6 +230,8 @@ export class SimulatedPile {
   wallOffsetMs = 1_700_000_000_000;
   /** How far the wall clock ever jumped ahead. */
   wallJumpsMs = 0;
+  /** Its vehicles have the reference speed. */
+  readonly speedMillisMax = 1000;
   /** Everything that was sent, oldest first. */
   readonly sent: SentBody[] = [];
   /** Bytes that the core wants pulled. */
@@ -219,6 +253,10 @@ export class SimulatedPile {
 
   now(): { monoMs: number; wallMs: number } {
     return { monoMs: this.nowMs, wallMs: this.nowMs + this.wallOffsetMs };
+  }
+
+  heldMs(fencingToken: number): number {
+    return this.nowMs - (this.grantedAtMs.get(fencingToken) ?? Infinity) + this.wallJumpsMs;
   }
 
   /** One step, committed; returns what it sent. */

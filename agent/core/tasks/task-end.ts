@@ -62,6 +62,12 @@ export function deliverAgain(
   turn.effects.recalls.push({ clientId, correlationId, taskId: task.record.taskId });
 }
 
+/** The same, without being asked, to the connection that asked for the task, where it is there. */
+export function tellAgain(turn: Turn, task: Task): void {
+  const client = task.end === undefined ? undefined : askingClient(turn.state, task.record);
+  if (client !== undefined) deliverAgain(turn, task, { clientId: client.name.clientId, correlationId: 0 });
+}
+
 export function deliveryOf(record: TaskRecord, end: TaskEndRecord): Delivery {
   return {
     kind: 'delivery',

@@ -1,0 +1,219 @@
+/**
+ * Looks at every step of a simulated agent: at what changed in each, at everything from time to time. It keeps a model of the disk
+ * beside whatever the agent writes to, knows what arrived and over which connection, and who computes what.
+ */
+import assert from 'node:assert/strict';
+import type { InstanceId, Now, Offer, TaskId } from '@plugpool/proto';
+import type { Effects } from '../../agent/core/effects.ts';
+import type { Event } from '../../agent/core/events.ts';
+import type { StoreChange } from '../../agent/core/records.ts';
+import type { Settings } from '../../agent/core/settings.ts';
+import type { State } from '../../agent/core/state.ts';
+import { checkStanding, checkStep, type Observed } from './laws.ts';
+import type { AgentWatcher, SimulatedAgent } from './simulated-agent.ts';
+import { SimulatedDisk, type SentBody } from './simulated-pile.ts';
+import type { World } from './world.ts';
+
+/** Clocks of the pile and of the world may be this far apart, of each 1,000. */
+const CLOCK_SLACK_MILLIS = 25;
+/** An offer that was longer on its way than this part of its lease begins too late for the donor's own count to help. */
+const LATE_OFFER_MILLIS = 100;
+const SPEED_MILLIS_MAX = 2_000;
+
+interface Computing {
+  readonly vehicleId: string;
+  readonly offer: Offer;
+  readonly lateMs: number;
+}
+
+export class LawWatcher implements AgentWatcher {
+  readonly disk = new SimulatedDisk();
+  steps = 0;
+  readonly #world: World;
+  readonly #preempted = new Set<string>();
+  /** When each fencing token was granted, by the world's clock. */
+  readonly #grantedMs = new Map<number, number>();
+  /** Results and checkpoints that came over the connection of the moment: `vehicle instance/token`. */
+  readonly #handedIn = new Set<string>();
+  /** Vehicles of whom something was heard since the last step. */
+  readonly #heardOf = new Set<string>();
+  readonly #computing = new Map<InstanceId, Computing[]>();
+  #sent = 0;
+
+  constructor(world: World) {
+    this.#world = world;
+  }
+
+  pushed(_agent: SimulatedAgent, event: Event, isGhost: boolean): void {
+    if (event.kind !== 'message') return;
+    const { client, envelope } = event;
+    this.#heardOf.add(client.vehicleId);
+    const { body } = envelope;
+    if (isGhost || (body.kind !== 'result' && body.kind !== 'checkpoint')) return;
+    this.#handedIn.add(`${client.vehicleId} ${body.lease.instanceId}/${body.lease.fencingToken}`);
+  }
+
+  stepped(agent: SimulatedAgent, effects: Effects): void {
+    this.steps += 1;
+    const nowMs = this.#world.agenda.nowMs;
+    for (const { envelope } of effects.sends)
+      if (envelope.body.kind === 'offer') this.#grantedMs.set(envelope.body.lease.fencingToken, nowMs);
+    for (const change of effects.changes) if (change.change === 'book') this.#wasEarned(change);
+    const sent = sentBy(effects);
+    this.#sent += sent.length;
+    checkStep(this.#observe(agent), sent, this.#heardOf);
+    this.#heardOf.clear();
+  }
+
+  /** Law 4: what is booked came under the token that the disk says is live, from who holds it, over a connection that counts. */
+  #wasEarned({ booking }: Extract<StoreChange, { change: 'book' }>): void {
+    const { instanceId, fencingToken } = booking;
+    const lease = this.disk.instances.get(instanceId)?.lease;
+    assert.equal(
+      lease?.fencingToken,
+      fencingToken,
+      `law 4: ${instanceId} is booked under the token ${fencingToken}`,
+    );
+    const name = `${lease.vehicleId} ${instanceId}/${fencingToken}`;
+    assert.ok(this.#handedIn.has(name), `law 4: ${name} is booked and nobody handed it in`);
+  }
+
+  /** Rule 2: what is let out is on disk. */
+  publishing(agent: SimulatedAgent, effects: Effects): void {
+    for (const { envelope, clientId } of effects.sends) this.#isOnDisk(clientId, envelope.body);
+    if (this.steps % this.#world.options.fullCheckEvery === 0) checkStanding(this.#observe(agent));
+  }
+
+  #isOnDisk(clientId: string, body: SentBody['body']): void {
+    switch (body.kind) {
+      case 'accepted':
+        return assert.ok(
+          this.disk.tasks.has(body.taskId),
+          `rule 2: ${body.taskId} is accepted and not on disk`,
+        );
+      case 'offer': {
+        const lease = this.disk.instances.get(body.lease.instanceId)?.lease;
+        const isThere = lease?.fencingToken === body.lease.fencingToken;
+        return assert.ok(isThere, `rule 2: the lease of ${body.lease.instanceId} is offered and not on disk`);
+      }
+      case 'delivery':
+        return assert.equal(
+          this.disk.tasks.get(body.taskId)?.end?.state,
+          body.state,
+          `rule 2: ${body.taskId} is delivered and has not ended on disk`,
+        );
+      case 'resultAck': {
+        const { instanceId, fencingToken } = body.lease;
+        if (!body.accepted) return;
+        const attempts = this.disk.attempts.get(taskOf(instanceId)) ?? [];
+        const isThere = attempts.some(
+          (each) => each.instanceId === instanceId && each.fencingToken === fencingToken,
+        );
+        return assert.ok(
+          isThere,
+          `rule 2: ${clientId}'s result of ${instanceId} is acknowledged and not on disk`,
+        );
+      }
+      default:
+    }
+  }
+
+  broken(error: unknown): void {
+    const text =
+      error instanceof assert.AssertionError ? error.message : String((error as Error).stack ?? error);
+    this.#world.violated(text);
+  }
+
+  /** Everything, at the end of a run. */
+  checkAll(agent: SimulatedAgent): void {
+    try {
+      checkStanding(this.#observe(agent));
+    } catch (error) {
+      this.broken(error);
+    }
+  }
+
+  #observe(agent: SimulatedAgent): Observed {
+    const { state } = agent;
+    const now = agent.now();
+    return new ObservedAgent(state, now, {
+      disk: this.disk,
+      preempted: this.#preempted,
+      sent: { length: this.#sent },
+      heldMs: (token) => this.#heldMs(agent, token),
+    });
+  }
+
+  #heldMs(agent: SimulatedAgent, fencingToken: number): number {
+    const grantedMs = this.#grantedMs.get(fencingToken) ?? Infinity;
+    const heldMs = this.#world.agenda.nowMs - grantedMs;
+    return heldMs * (1 + CLOCK_SLACK_MILLIS / 1000) + agent.wall.jumpedMs + 1;
+  }
+
+  began(vehicleId: string, offer: Offer): void {
+    const lateMs = this.#world.agenda.nowMs - (this.#grantedMs.get(offer.lease.fencingToken) ?? 0);
+    const others = this.#computing.get(offer.lease.instanceId) ?? [];
+    for (const other of others) this.#mustNotOverlap(other, offer);
+    others.push({ vehicleId, offer, lateMs });
+    this.#computing.set(offer.lease.instanceId, others);
+  }
+
+  /** A lease that only ran out: its donor stopped itself before anybody else began. */
+  #mustNotOverlap({ vehicleId, offer, lateMs }: Computing, next: Offer): void {
+    const { instanceId, fencingToken } = offer.lease;
+    if (fencingToken >= next.lease.fencingToken) return;
+    if (lateMs > (offer.leaseMs * LATE_OFFER_MILLIS) / 1000) return;
+    const attempts = this.disk.attempts.get(offer.taskId) ?? [];
+    const ended = attempts.find(
+      (each) => each.instanceId === instanceId && each.fencingToken === fencingToken,
+    );
+    if (ended?.reason === 'lease_expired')
+      this.#world.violated(
+        `law 4: ${vehicleId} still computes ${instanceId} under ${fencingToken}, which ran out, when ${next.lease.fencingToken} begins`,
+      );
+  }
+
+  ended(vehicleId: string, { lease: { instanceId, fencingToken } }: Offer): void {
+    const others = this.#computing.get(instanceId) ?? [];
+    const left = others.filter(
+      (each) => each.vehicleId !== vehicleId || each.offer.lease.fencingToken !== fencingToken,
+    );
+    if (left.length === 0) this.#computing.delete(instanceId);
+    else this.#computing.set(instanceId, left);
+  }
+}
+
+class ObservedAgent implements Observed {
+  readonly state: State;
+  readonly settings: Settings;
+  readonly disk: SimulatedDisk;
+  readonly nowMs: number;
+  readonly speedMillisMax = SPEED_MILLIS_MAX;
+  readonly preempted: Set<string>;
+  readonly sent: { readonly length: number };
+  readonly heldMs: (fencingToken: number) => number;
+  readonly #now: Now;
+
+  constructor(state: State, now: Now, more: Pick<Observed, 'disk' | 'preempted' | 'sent' | 'heldMs'>) {
+    this.state = state;
+    this.settings = state.settings;
+    this.nowMs = now.monoMs;
+    this.#now = now;
+    this.disk = more.disk;
+    this.preempted = more.preempted;
+    this.sent = more.sent;
+    this.heldMs = more.heldMs;
+  }
+
+  now(): Now {
+    return this.#now;
+  }
+}
+
+function sentBy({ sends }: Effects): SentBody[] {
+  return sends.map(({ clientId, envelope }) => ({ clientId, ...envelope }));
+}
+
+function taskOf(instanceId: string): TaskId {
+  return instanceId.slice(0, instanceId.indexOf('_')) as TaskId;
+}

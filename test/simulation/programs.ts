@@ -1,0 +1,64 @@
+/** The catalogue of a simulated world: programs whose output is a function of what was asked, so that every result can be verified. */
+import { createHash } from 'node:crypto';
+import type { AlgorithmId, Digest, Offer, TaskRequest } from '@plugpool/proto';
+import type { AlgorithmRecord } from '../../agent/core/records.ts';
+import { digestOf } from './simulated-pile.ts';
+
+type Program = Omit<AlgorithmRecord, 'state' | 'addedWallMs'>;
+
+export const PROGRAMS: readonly Program[] = [
+  program('quick', { workCoreS: 4, type: 'plan', compare: { by: 'bytes' } }),
+  program('steady', { workCoreS: 25, type: 'plan', compare: { by: 'bytes' } }),
+  program('heavy', {
+    workCoreS: 200,
+    checkpoints: true,
+    demands: [{ cpuMillicores: 2000, memoryMib: 2048, threads: 1 }],
+  }),
+  program('either', {
+    workCoreS: 10,
+    demands: [
+      { cpuMillicores: 100, memoryMib: 256, threads: 1, gpu: { shareMillis: 500, vramMib: 1024 } },
+      { cpuMillicores: 1500, memoryMib: 512, threads: 1 },
+    ],
+  }),
+];
+
+function program(name: string, more: Partial<Program>): Program {
+  return {
+    id: name as AlgorithmId,
+    version: '1',
+    type: name,
+    runtime: 'wasm',
+    image: { digest: digestOf(name), sizeBytes: 200_000 },
+    demands: [{ cpuMillicores: 500, memoryMib: 128, threads: 1 }],
+    workCoreS: 1,
+    ...more,
+  };
+}
+
+/** The argument that makes a program fail, the same way anywhere. */
+export const FAILS = 'fail';
+
+/** What the run takes in all, in milli-normalised-core-seconds: some of what the catalogue says, as the input has it. */
+export function workMncsOf({ algorithmId, input }: Pick<Offer, 'algorithmId' | 'input'>): number {
+  const known = PROGRAMS.find(({ id }) => id === algorithmId);
+  const variety = input.where === 'inline' ? (input.bytes[0] ?? 0) : 128;
+  return Math.round(((known?.workCoreS ?? 1) * 1000 * (32 + variety)) / 160);
+}
+
+export function outputOf({ args, input }: Pick<TaskRequest, 'args' | 'input'>, part: number): Uint8Array {
+  const hash = createHash('sha256').update(JSON.stringify([args, part]));
+  hash.update(input.where === 'inline' ? input.bytes : input.blob.digest);
+  return new Uint8Array(hash.digest().subarray(0, 8));
+}
+
+/** The state of a run at some point of its work: its name tells how far it is, as the bytes would. */
+export function stateAt(instanceId: string, doneMncs: number): Digest {
+  const name = `${doneMncs.toString(36)}/${instanceId}`;
+  return Buffer.from(name.padEnd(32, '.').slice(0, 32)).toString('hex') as Digest;
+}
+
+export function doneIn(state: Digest): number {
+  const name = Buffer.from(state, 'hex').toString();
+  return Number.parseInt(name.slice(0, name.indexOf('/')), 36);
+}

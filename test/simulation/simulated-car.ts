@@ -1,0 +1,313 @@
+/**
+ * A car that lends, with its driver: it is plugged in, charges, is used, leaves and comes back; its program runs, crashes, starts
+ * again. Law 9 is looked at from here: what computing may never cost the driver.
+ */
+import type { HardwareProfile, VehicleId } from '@plugpool/proto';
+import type { OwnerPolicy, ProbeSample, VehicleSignals } from '../../vehicle-client/core/policy.ts';
+import { Battery } from './battery.ts';
+import type { Chance } from './chance.ts';
+import { MachineClock } from './machine-clock.ts';
+import { SimulatedDonor, type DonorDisk } from './simulated-donor.ts';
+import type { Connector, Station } from './station.ts';
+import type { World } from './world.ts';
+
+export interface CarParts {
+  readonly world: World;
+  readonly vehicleId: VehicleId;
+  readonly chance: Chance;
+  readonly hardware: HardwareProfile;
+  readonly driftPpm: number;
+  readonly wallMs: number;
+}
+
+const SOC_FLOOR_PERCENT = 20;
+/** The grace of a battery that is low, and a look at the clock. */
+const STOPS_WITHIN_MS = 11_500;
+/** Of the target, where it was missed only with computing. */
+const TARGET_SLACK_PERCENT = 0.5;
+
+export class SimulatedCar {
+  readonly vehicleId: VehicleId;
+  readonly clock: MachineClock;
+  readonly #parts: CarParts;
+  readonly #battery: Battery;
+  readonly #policy: OwnerPolicy;
+  /** A program is set up for one pile: what it keeps for another waits until it is back there. */
+  readonly #disks = new Map<Station, DonorDisk>();
+  #station: Station | undefined;
+  #place: { readonly station: Station; readonly connector: Connector } | undefined;
+  #donor: SimulatedDonor | undefined;
+  #isComing = false;
+  #ignition: 'on' | 'off' = 'off';
+  #temperatureC = 40;
+  #usedByOthersMillicores = 0;
+  /** True time. */
+  #readyByMs: number | undefined;
+  #targetPercent = 80;
+  #supplyW = 0;
+  #belowSinceMs = Infinity;
+
+  constructor(parts: CarParts) {
+    this.#parts = parts;
+    this.vehicleId = parts.vehicleId;
+    const { agenda } = parts.world;
+    this.clock = new MachineClock(agenda, parts.driftPpm, parts.wallMs);
+    this.#battery = new Battery(agenda, 60, parts.chance.between(15, 90));
+    this.#policy = {
+      cpuPercent: 100,
+      memoryPercent: 75,
+      gpuPercent: 100,
+      socFloorPercent: SOC_FLOOR_PERCENT,
+      temperatureMaxC: 85,
+      hours: [],
+      chargingOnly: parts.chance.is(300),
+      allowedAlgorithms: [],
+    };
+  }
+
+  /** Into a free connector of it, where there is one. */
+  arrive(station: Station): void {
+    const { chance, world } = this.#parts;
+    const connector = station.connectors.find(({ vehicleId }) => vehicleId === undefined);
+    if (this.#place !== undefined || connector === undefined) return;
+    this.#place = { station, connector };
+    if (this.#station !== station) this.#stopProgram(true);
+    this.#station = station;
+    this.#ignition = 'off';
+    this.#targetPercent = chance.between(50, 90);
+    this.#readyByMs = chance.is(500)
+      ? world.agenda.nowMs + chance.between(300_000, 4 * 3_600_000)
+      : undefined;
+    this.#watchTarget();
+    station.plug(connector, this.vehicleId);
+    this.#supplies();
+    this.#boot();
+  }
+
+  get #disk(): DonorDisk {
+    const station = this.#station;
+    if (station === undefined) throw new Error(`${this.vehicleId} was nowhere yet`);
+    const disk = this.#disks.get(station) ?? {
+      outbox: new Map(),
+      images: new Set(),
+      owner: { paused: false },
+    };
+    this.#disks.set(station, disk);
+    return disk;
+  }
+
+  #boot(): void {
+    const { world, chance, hardware, vehicleId } = this.#parts;
+    const station = this.#station;
+    if (station === undefined || this.#place === undefined || this.#donor !== undefined) return;
+    const { options, network, agenda } = world;
+    const donor = new SimulatedDonor(
+      {
+        vehicleId,
+        agenda,
+        chance: chance.fork(),
+        clock: this.clock,
+        hardware,
+        disk: this.#disk,
+        policy: this.#policy,
+        sampleEveryMs: options.sampleEveryMs,
+        reportEveryMs: options.settings.capacityStaleMs / 3,
+        sample: () => this.#sample(),
+        signals: () => this.#signals(),
+        loadChanged: (running) => this.#battery.load(running),
+        began: (offer) => this.#watcher(station)?.began(vehicleId, offer),
+        ended: (offer) => this.#watcher(station)?.ended(vehicleId, offer),
+      },
+      {
+        clientId: `${vehicleId}.lend`,
+        network,
+        chance: chance.fork(),
+        asBytes: options.asBytes,
+        record: world.recorder(station),
+        listener: () => (this.#place === undefined ? undefined : station.agent),
+      },
+    );
+    this.#donor = donor;
+    donor.start();
+  }
+
+  #watcher(station: Station) {
+    return this.#parts.world.watchers[this.#parts.world.stations.indexOf(station)];
+  }
+
+  #sample(): ProbeSample {
+    this.#looked();
+    const { cores, memoryMib, gpus } = this.#parts.hardware;
+    return {
+      cpuTotalMillicores: cores * 1000,
+      cpuUsedByOthersMillicores: this.#usedByOthersMillicores,
+      memoryTotalMib: memoryMib,
+      memoryIdleMib: memoryMib,
+      gpus: gpus.map(({ deviceId, model, vramMib }) => ({
+        deviceId,
+        model,
+        vramMib,
+        vramUsedByOthersMib: 0,
+        usedByOthersMillis: 0,
+      })),
+      temperatureC: this.#temperatureC,
+      load1: 0,
+    };
+  }
+
+  #signals(): VehicleSignals {
+    return {
+      socPercent: this.#battery.socPercent,
+      socTargetPercent: this.#targetPercent,
+      chargingPowerW: Math.max(0, this.#battery.netW),
+      batteryKwh: this.#battery.kwh,
+      ignition: this.#ignition,
+      ...(this.#readyByMs === undefined ? {} : { readyByWallMs: this.clock.wallAt(this.#readyByMs) }),
+    };
+  }
+
+  /** Law 9: the floor is kept, or nothing computes; it takes a look at the battery to know, and the grace to stop. */
+  #looked(): void {
+    const { agenda, options } = this.#parts.world;
+    const isBelow = (this.#donor?.running ?? 0) > 0 && this.#battery.socPercent < SOC_FLOOR_PERCENT;
+    if (!isBelow) this.#belowSinceMs = Infinity;
+    else this.#belowSinceMs = Math.min(this.#belowSinceMs, agenda.nowMs);
+    const belowMs = agenda.nowMs - this.#belowSinceMs;
+    if (belowMs > STOPS_WITHIN_MS + options.sampleEveryMs)
+      this.#parts.world.violated(
+        `law 9: ${this.vehicleId} computes for ${Math.round(belowMs)} ms below its floor`,
+      );
+  }
+
+  /** Law 9: what would have been reached without computing is reached with it. */
+  #watchTarget(): void {
+    const readyByMs = this.#readyByMs;
+    if (readyByMs === undefined) return;
+    const { world } = this.#parts;
+    const place = this.#place;
+    world.agenda.at(readyByMs, () => {
+      if (this.#place !== place || this.#readyByMs !== readyByMs) return;
+      const { socPercent, untouchedPercent } = this.#battery;
+      const misses = socPercent < this.#targetPercent - TARGET_SLACK_PERCENT;
+      if (misses && untouchedPercent >= this.#targetPercent)
+        world.violated(
+          `law 9: ${this.vehicleId} has ${socPercent.toFixed(2)} % when it should be ready with ${this.#targetPercent.toFixed(2)} %, and ${untouchedPercent.toFixed(2)} % without computing`,
+        );
+    });
+  }
+
+  /** What flows is what the connector gives. */
+  #supplies(): void {
+    const gives =
+      this.#place?.connector.supply === 'charging' && this.#place.connector.vehicleId === this.vehicleId;
+    this.#supplyW = gives ? 7_000 : 0;
+    this.#battery.charge(this.#supplyW);
+  }
+
+  supplyChanged(connector: Connector): void {
+    if (this.#place?.connector === connector) this.#supplies();
+  }
+
+  leave(isNoticed: boolean): void {
+    const place = this.#place;
+    if (place === undefined) return;
+    this.#place = undefined;
+    this.#readyByMs = undefined;
+    place.station.unplug(place.connector, isNoticed);
+    this.#battery.charge(0);
+    // It drives out of reach with its program running, as likely as not.
+    if (this.#parts.chance.is(500)) this.#stopProgram(false);
+    else {
+      this.#donor?.cut('both');
+      this.#ignition = this.#parts.chance.is(500) ? 'on' : 'off';
+      this.#donor?.update();
+    }
+    this.#battery.set(this.#parts.chance.between(10, 90));
+  }
+
+  #stopProgram(hasPower: boolean): void {
+    this.#donor?.die(hasPower);
+    this.#donor = undefined;
+  }
+
+  /** Its program dies, and is started again by and by. */
+  crash(hasPower: boolean): void {
+    if (this.#donor === undefined || this.#isComing) return;
+    this.#stopProgram(hasPower);
+    this.#isComing = true;
+    const { world, chance } = this.#parts;
+    world.agenda.after(chance.between(100, 30_000), () => {
+      this.#isComing = false;
+      this.#boot();
+    });
+  }
+
+  cut(way: 'up' | 'down' | 'both'): void {
+    this.#donor?.cut(way);
+  }
+
+  /** Something that a nervous driver does. */
+  actUp(): void {
+    if (this.#station === undefined) return;
+    const { chance, world, hardware } = this.#parts;
+    const { owner } = this.#disk;
+    const lastsMs = chance.between(200, 60_000);
+    switch (chance.whole(0, 5)) {
+      case 0:
+        this.#disk.owner = { ...owner, paused: !owner.paused };
+        break;
+      case 1:
+        this.#ignition = 'on';
+        world.agenda.after(lastsMs, () => this.#turn(() => (this.#ignition = 'off')));
+        break;
+      case 2:
+        this.#temperatureC = 90;
+        world.agenda.after(lastsMs, () => this.#turn(() => (this.#temperatureC = 40)));
+        break;
+      case 3:
+        this.#usedByOthersMillicores = chance.whole(0, hardware.cores * 1000);
+        break;
+      case 4:
+        this.#disk.owner = { ...owner, leavingAtWallMs: this.clock.wallMs() + chance.whole(1_000, 600_000) };
+        world.agenda.after(lastsMs, () => this.#turn(() => (this.#disk.owner = { paused: false })));
+        break;
+      default:
+        this.#unplugAndPlug(lastsMs);
+    }
+    this.#donor?.update();
+  }
+
+  #turn(change: () => void): void {
+    change();
+    this.#donor?.update();
+  }
+
+  /** The cable comes out and goes in again; the program runs on. */
+  #unplugAndPlug(afterMs: number): void {
+    const place = this.#place;
+    if (place === undefined) return;
+    place.station.unplug(place.connector, true);
+    this.#supplies();
+    this.#parts.world.agenda.after(Math.min(afterMs, 5_000), () => {
+      if (this.#place !== place || place.connector.vehicleId !== undefined) return;
+      place.station.plug(place.connector, this.vehicleId);
+      this.#supplies();
+    });
+  }
+
+  /** The driver is at peace: plugged in, with time, and willing to lend. */
+  calm(station: Station): void {
+    for (const disk of this.#disks.values()) disk.owner = { paused: false };
+    this.#ignition = 'off';
+    this.#temperatureC = 40;
+    this.#usedByOthersMillicores = 0;
+    this.#readyByMs = undefined;
+    if (this.#place !== undefined && this.#place.connector.vehicleId === undefined)
+      this.#place.station.plug(this.#place.connector, this.vehicleId);
+    this.arrive(station);
+    if (this.#battery.socPercent < SOC_FLOOR_PERCENT + 5) this.#battery.set(SOC_FLOOR_PERCENT + 5);
+    this.#supplies();
+    this.#boot();
+    this.#donor?.update();
+  }
+}

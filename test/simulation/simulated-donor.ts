@@ -1,0 +1,490 @@
+/**
+ * The lending program of a simulated vehicle, one life of it: a small synchronous actor that follows docs/protocol.md on the
+ * production rules of the vehicle client (policy, hysteresis, eviction, lease clock). What it computes is known beforehand.
+ */
+import {
+  HELD_LEASES_MAX,
+  type Capacity,
+  type CapacityReport,
+  type Digest,
+  type DownBody,
+  type HardwareProfile,
+  type Hello,
+  type InstanceId,
+  type LeaseId,
+  type Offer,
+  type Renewed,
+  type Result,
+  type Revoke,
+  type Used,
+  type Welcome,
+} from '@plugpool/proto';
+import { killAtMs, ownGraceMs } from '../../vehicle-client/core/eviction.ts';
+import { decideReport, type ReportState } from '../../vehicle-client/core/hysteresis.ts';
+import {
+  leaseKeyOf,
+  RenewalBook,
+  renewalEveryMs,
+  selfStopAtMs,
+  type LeaseKey,
+} from '../../vehicle-client/core/lease-clock.ts';
+import {
+  decideLending,
+  NO_LATCHES,
+  type OwnerPolicy,
+  type OwnerState,
+  type PolicyDecision,
+  type ProbeSample,
+  type VehicleSignals,
+} from '../../vehicle-client/core/policy.ts';
+import { GrantedCapacity, type Grant } from '../../vehicle-client/granted-capacity.ts';
+import type { Agenda } from './agenda.ts';
+import type { Chance } from './chance.ts';
+import { Conversation, type ConversationParts } from './conversation.ts';
+import type { MachineClock } from './machine-clock.ts';
+import { doneIn, FAILS, outputOf, stateAt, workMncsOf } from './programs.ts';
+
+/** Unacknowledged for so long, a result is on disk. */
+const KEEP_AFTER_MS = 100;
+/** A result that the pile could not take is sent again after this. */
+const RETRY_AFTER_MS = 2_000;
+/** The production client looks at its leases so many times in each. */
+const TICKS_PER_LEASE = 15;
+const NOTHING: Capacity = { cpuMillicores: 0, memoryMib: 0, gpus: [] };
+/** An image that is not here takes so long. */
+const FETCH_MS = [50, 4_000] as const;
+const STATE_BYTES = 10_000;
+
+/** What survives the program: the outbox of results, what the owner said, images. */
+export interface DonorDisk {
+  readonly outbox: Map<LeaseKey, Result>;
+  readonly images: Set<Digest>;
+  owner: OwnerState;
+}
+
+/** What the car tells its program, and what the world sees of it. */
+export interface DonorSurroundings {
+  readonly vehicleId: string;
+  readonly agenda: Agenda;
+  readonly chance: Chance;
+  readonly clock: MachineClock;
+  readonly hardware: HardwareProfile;
+  readonly disk: DonorDisk;
+  readonly policy: OwnerPolicy;
+  /** How often the machine is looked at. */
+  readonly sampleEveryMs: number;
+  /** No report is rarer; the pile's `capacityStaleMs` must be above it. */
+  readonly reportEveryMs: number;
+  sample(): ProbeSample | undefined;
+  signals(): VehicleSignals;
+  /** So many programs compute from now on. */
+  loadChanged(running: number): void;
+  /** The right to compute, as the world sees it used. */
+  began(offer: Offer): void;
+  ended(offer: Offer): void;
+}
+
+interface Job {
+  readonly key: LeaseKey;
+  readonly offer: Offer;
+  readonly grant: Grant;
+  leaseMs: number;
+  confirmedMonoMs: number;
+  killAtMonoMs: number | undefined;
+  /** While it computes. */
+  run: { readonly startedMonoMs: number; readonly cancelEnd: () => void } | undefined;
+  readonly beganAtMncs: number;
+  nextCheckpointMonoMs: number;
+  /** It was told to stop, and handed in what it has. */
+  hasHandedIn: boolean;
+}
+
+interface Unacked {
+  readonly result: Result;
+  readonly addedMonoMs: number;
+  correlationId: number;
+  resendAtMonoMs?: number;
+}
+
+export class SimulatedDonor {
+  readonly #around: DonorSurroundings;
+  readonly #conversation: Conversation;
+  readonly #jobs = new Map<InstanceId, Job>();
+  readonly #granted = new GrantedCapacity();
+  readonly #renewals = new RenewalBook();
+  /** Results that wait for their acknowledgement; `resendAtMonoMs` while a refusal is waited out. */
+  readonly #unacked = new Map<LeaseKey, Unacked>();
+  #decision: PolicyDecision = { latches: NO_LATCHES, lending: false, cause: 'no_sample', reason: '' };
+  #reportState: ReportState = {};
+  #leaseMs = 30_000;
+  #renewedMonoMs = 0;
+  #cancelTimer: (() => void) | undefined;
+  #cancelSample: (() => void) | undefined;
+  #isStopped = false;
+
+  constructor(
+    around: DonorSurroundings,
+    conversation: Omit<ConversationParts, 'hello' | 'welcomed' | 'body' | 'lost'>,
+  ) {
+    this.#around = around;
+    this.#conversation = new Conversation({
+      ...conversation,
+      hello: () => this.#hello(),
+      welcomed: (welcome) => this.#welcomed(welcome),
+      body: (body, correlationId) => this.#heard(body, correlationId),
+      lost: () => this.#lost(),
+    });
+  }
+
+  /** Programs that compute now. */
+  get running(): number {
+    let count = 0;
+    for (const { run } of this.#jobs.values()) if (run !== undefined) count += 1;
+    return count;
+  }
+
+  get lending(): PolicyDecision {
+    return this.#decision;
+  }
+
+  start(): void {
+    for (const [key, result] of this.#around.disk.outbox)
+      this.#unacked.set(key, { result, correlationId: 0, addedMonoMs: this.#nowMs() });
+    this.#conversation.start();
+    this.#look();
+  }
+
+  /** The process is gone, whatever it was doing. Without power nobody hears of it. */
+  die(hasPower: boolean): void {
+    this.#isStopped = true;
+    for (const [key, { result, addedMonoMs }] of this.#unacked)
+      if (this.#nowMs() - addedMonoMs >= KEEP_AFTER_MS) this.#around.disk.outbox.set(key, result);
+    this.#cancelTimer?.();
+    this.#cancelSample?.();
+    for (const job of [...this.#jobs.values()]) this.#forget(job);
+    this.#conversation.stop(hasPower);
+  }
+
+  cut(way: 'up' | 'down' | 'both'): void {
+    this.#conversation.cut(way);
+  }
+
+  /** Something that the policy looks at changed. */
+  update(): void {
+    if (this.#isStopped) return;
+    this.#decide();
+    this.#flush();
+  }
+
+  #look(): void {
+    this.update();
+    this.#cancelSample = this.#around.clock.setTimer(this.#around.sampleEveryMs, () => this.#look());
+  }
+
+  #nowMs(): number {
+    return this.#around.clock.monoMs();
+  }
+
+  #hello(): Hello {
+    const results = [...this.#unacked.values()].map(({ result }) => result.lease);
+    const held = [...[...this.#jobs.values()].map(({ offer }) => offer.lease), ...results];
+    return { kind: 'hello', clientVersion: '1', hardware: this.#around.hardware, held, runtimes: ['wasm'] };
+  }
+
+  #welcomed({ leaseMs, drop }: Welcome): void {
+    this.#renewals.clear();
+    this.#leaseMs = leaseMs;
+    for (const lease of drop) {
+      const job = this.#jobs.get(lease.instanceId);
+      if (job?.key === leaseKeyOf(lease)) this.#forget(job);
+      this.#settle(lease);
+    }
+    if (this.#jobs.size > 0 || this.#unacked.size > 0) this.#renew();
+    for (const unacked of this.#unacked.values()) this.#send(unacked);
+    this.#reportState = {};
+    this.#decide();
+    this.#plan();
+  }
+
+  #lost(): void {
+    this.#reportState = {};
+    // What the pile has not acknowledged must survive this process.
+    for (const [key, { result }] of this.#unacked) this.#around.disk.outbox.set(key, result);
+  }
+
+  #heard(body: Exclude<DownBody, Welcome>, correlationId: number): void {
+    if (body.kind === 'offer') this.#offered(body);
+    else if (body.kind === 'revoke') this.#revoked(body);
+    else if (body.kind === 'renewed') this.#renewed(body, correlationId);
+    else if (body.kind === 'resultAck') this.#settle(body.lease);
+    else if (body.kind === 'refused') this.#refused(correlationId, body.retryable);
+    else if (body.kind === 'deploy')
+      for (const { image } of body.images) this.#around.disk.images.add(image.digest);
+    this.#plan();
+  }
+
+  #offered(offer: Offer): void {
+    const { instanceId, fencingToken } = offer.lease;
+    const earlier = this.#jobs.get(instanceId);
+    if (earlier !== undefined && earlier.offer.lease.fencingToken >= fencingToken) return;
+    const finished = this.#unacked.get(leaseKeyOf(offer.lease));
+    if (finished !== undefined) return this.#send(finished);
+    if (earlier !== undefined) this.#forget(earlier);
+    const told = this.#reportState.last?.reported;
+    const lendable = told?.lending === true ? told.lendable : NOTHING;
+    if (!this.#decision.lending || !this.#granted.fits(offer.demand, lendable))
+      return this.#conversation.post({ kind: 'decline', lease: offer.lease, reason: 'policy_paused' });
+    this.#take(offer, lendable);
+  }
+
+  #take(offer: Offer, lendable: Capacity): void {
+    const nowMs = this.#nowMs();
+    if (this.#jobs.size === 0) this.#renewedMonoMs = nowMs;
+    const job: Job = {
+      key: leaseKeyOf(offer.lease),
+      offer,
+      grant: this.#granted.take(offer.demand, lendable),
+      leaseMs: offer.leaseMs,
+      confirmedMonoMs: nowMs,
+      killAtMonoMs: undefined,
+      run: undefined,
+      beganAtMncs: offer.checkpoint === undefined ? 0 : doneIn(offer.checkpoint.digest),
+      nextCheckpointMonoMs: nowMs + (offer.checkpointEveryMs ?? Infinity),
+      hasHandedIn: false,
+    };
+    this.#jobs.set(offer.lease.instanceId, job);
+    this.#leaseMs = offer.leaseMs;
+    const { images } = this.#around.disk;
+    if (images.has(offer.image.digest)) return this.#run(job);
+    this.#around.agenda.after(this.#around.chance.between(...FETCH_MS), () => {
+      if (this.#isStopped || this.#jobs.get(offer.lease.instanceId) !== job) return;
+      images.add(offer.image.digest);
+      this.#run(job);
+      this.#flush();
+    });
+  }
+
+  #run(job: Job): void {
+    const around = this.#around;
+    const leftMncs = Math.max(1, workMncsOf(job.offer) - job.beganAtMncs);
+    const durationMs = (leftMncs * 1000) / around.hardware.speedMillis;
+    const cancelEnd = around.clock.setTimer(durationMs, () => {
+      this.#finished(job);
+      this.#flush();
+    });
+    job.run = { startedMonoMs: this.#nowMs(), cancelEnd };
+    around.loadChanged(this.running);
+    around.began(job.offer);
+  }
+
+  #finished(job: Job): void {
+    const { offer } = job;
+    const used = this.#usedBy(job);
+    if (offer.args.includes(FAILS)) {
+      const failure = { code: 'exit_nonzero', detail: 'as it was told', stderrTail: '' } as const;
+      return this.#handIn(job, { kind: 'result', lease: offer.lease, used, outcome: { ok: false, failure } });
+    }
+    const bytes = outputOf(offer, offer.part?.index ?? 0);
+    const outcome = { ok: true, output: { where: 'inline', bytes } } as const;
+    this.#handIn(job, { kind: 'result', lease: offer.lease, used, outcome });
+  }
+
+  #usedBy({ run }: Job): Used {
+    const ranMs = run === undefined ? 0 : Math.max(0, Math.floor(this.#nowMs() - run.startedMonoMs));
+    return { cpuMs: ranMs, wallMs: ranMs, memoryPeakMib: 10, gpuMs: 0 };
+  }
+
+  #handIn(job: Job, result: Result): void {
+    this.#forget(job);
+    const unacked = { result, correlationId: 0, addedMonoMs: this.#nowMs() };
+    this.#unacked.set(job.key, unacked);
+    this.#send(unacked);
+  }
+
+  #send(unacked: Unacked): void {
+    unacked.correlationId = this.#conversation.nextCorrelationId();
+    delete unacked.resendAtMonoMs;
+    this.#conversation.post(unacked.result, unacked.correlationId);
+  }
+
+  #settle(lease: LeaseId): void {
+    const key = leaseKeyOf(lease);
+    this.#unacked.delete(key);
+    this.#around.disk.outbox.delete(key);
+  }
+
+  #refused(correlationId: number, isRetryable: boolean): void {
+    for (const unacked of this.#unacked.values()) {
+      if (unacked.correlationId !== correlationId) continue;
+      if (!isRetryable) return this.#settle(unacked.result.lease);
+      unacked.resendAtMonoMs = this.#nowMs() + RETRY_AFTER_MS;
+      return;
+    }
+  }
+
+  #revoked({ lease, graceMs }: Revoke): void {
+    const job = this.#jobs.get(lease.instanceId);
+    if (job?.offer.lease.fencingToken === lease.fencingToken) this.#endWithin(job, graceMs);
+  }
+
+  #endWithin(job: Job, graceMs: number): void {
+    job.killAtMonoMs = killAtMs(job.killAtMonoMs, this.#nowMs(), graceMs);
+    if (graceMs <= 0) return this.#kill(job);
+    // Where it can go on elsewhere, what it has is handed in before it stops.
+    if (!job.hasHandedIn && job.offer.checkpointEveryMs !== undefined) this.#checkpoint(job);
+    job.hasHandedIn = true;
+  }
+
+  #checkpoint(job: Job): void {
+    if (job.run === undefined) return;
+    const { offer } = job;
+    const used = this.#usedBy(job);
+    const didMncs = Math.floor((used.cpuMs * this.#around.hardware.speedMillis) / 1000);
+    const doneMncs = Math.min(workMncsOf(offer) - 1, job.beganAtMncs + didMncs);
+    const state = { digest: stateAt(offer.lease.instanceId, doneMncs), sizeBytes: STATE_BYTES };
+    this.#conversation.post(
+      { kind: 'checkpoint', lease: offer.lease, state, used },
+      this.#conversation.nextCorrelationId(),
+    );
+  }
+
+  #kill(job: Job): void {
+    const used = this.#usedBy(job);
+    const failure = { code: 'revoked', detail: 'it was told to stop', stderrTail: '' } as const;
+    this.#handIn(job, { kind: 'result', lease: job.offer.lease, used, outcome: { ok: false, failure } });
+  }
+
+  #forget(job: Job): void {
+    this.#jobs.delete(job.offer.lease.instanceId);
+    this.#granted.giveBack(job.grant);
+    if (job.run === undefined) return;
+    job.run.cancelEnd();
+    job.run = undefined;
+    this.#around.loadChanged(this.running);
+    this.#around.ended(job.offer);
+  }
+
+  #renewed({ held, leaseMs }: Renewed, correlationId: number): void {
+    const answer = this.#renewals.answered(correlationId, held);
+    if (!answer.known) return;
+    this.#leaseMs = leaseMs;
+    for (const job of [...this.#jobs.values()]) {
+      if (answer.confirmed.has(job.key)) {
+        job.confirmedMonoMs = Math.max(job.confirmedMonoMs, answer.sentMonoMs);
+        job.leaseMs = leaseMs;
+      } else if (answer.voided.has(job.key)) this.#forget(job);
+    }
+    for (const { result } of [...this.#unacked.values()])
+      if (answer.voided.has(leaseKeyOf(result.lease))) this.#settle(result.lease);
+  }
+
+  #renew(): void {
+    if (this.#conversation.welcome === undefined) return;
+    const entry = (lease: LeaseId, progressPermille: number) => ({ lease, progressPermille, cpuMs: 0 });
+    const held = [
+      ...[...this.#jobs.values()].map((job) => entry(job.offer.lease, 0)),
+      ...[...this.#unacked.values()].map(({ result }) => entry(result.lease, 1000)),
+    ].slice(0, HELD_LEASES_MAX);
+    this.#renewedMonoMs = this.#nowMs();
+    const correlationId = this.#conversation.nextCorrelationId();
+    const keys = held.map(({ lease }) => leaseKeyOf(lease));
+    this.#renewals.sent(correlationId, this.#renewedMonoMs, keys);
+    this.#conversation.post({ kind: 'renewal', held }, correlationId);
+  }
+
+  /** The owner's policy, by the production rule, and the report of it where it is news. */
+  #decide(): void {
+    const { policy, disk, clock, reportEveryMs } = this.#around;
+    const wasLending = this.#decision.lending;
+    const decision = decideLending({
+      policy,
+      owner: disk.owner,
+      sample: this.#around.sample(),
+      signals: this.#around.signals(),
+      wallMs: clock.wallMs(),
+      local: { weekday: 'mon', minuteOfDay: 600 },
+      latches: this.#decision.latches,
+    });
+    this.#decision = decision;
+    if (wasLending && !decision.lending) {
+      const graceMs = ownGraceMs(decision.cause);
+      for (const job of [...this.#jobs.values()]) this.#endWithin(job, graceMs);
+    }
+    if (this.#conversation.welcome === undefined) return;
+    const reported = {
+      lending: decision.lending,
+      lendable: decision.lending ? decision.lendable : NOTHING,
+      rest: String(disk.owner.leavingAtWallMs ?? ''),
+    };
+    const decided = decideReport(this.#reportState, reported, clock.monoMs());
+    // The least that the client reports is set by when the pile would hold it for stale.
+    const last = this.#reportState.last;
+    const isNews = last === undefined || JSON.stringify(last.reported) !== JSON.stringify(reported);
+    if (decided.report && (isNews || clock.monoMs() - last.atMonoMs >= reportEveryMs)) {
+      this.#reportState = decided.state;
+      this.#conversation.post(this.#report(reported));
+    } else if (!decided.report) this.#reportState = decided.state;
+  }
+
+  #report({ lending, lendable }: { readonly lending: boolean; readonly lendable: Capacity }): CapacityReport {
+    const { owner } = this.#around.disk;
+    const leavingAtWallMs = owner.leavingAtWallMs ?? this.#around.signals().readyByWallMs;
+    return {
+      kind: 'capacity',
+      lendable,
+      lending,
+      reason: '',
+      cachedImages: [...this.#around.disk.images],
+      allowedAlgorithms: [],
+      chargingOnly: this.#around.policy.chargingOnly,
+      ...(leavingAtWallMs === undefined
+        ? {}
+        : { departureInMs: Math.max(0, Math.round(leavingAtWallMs - this.#around.clock.wallMs())) }),
+    };
+  }
+
+  #flush(): void {
+    this.#plan();
+    this.#conversation.flush();
+  }
+
+  /** One timer for all that is due: renewals, self-stop, graces, what is sent again, checkpoints. */
+  #plan(): void {
+    this.#cancelTimer?.();
+    this.#cancelTimer = undefined;
+    if (this.#isStopped || (this.#jobs.size === 0 && this.#unacked.size === 0)) return;
+    let dueMs = this.#renewedMonoMs + renewalEveryMs(this.#leaseMs);
+    for (const job of this.#jobs.values()) dueMs = Math.min(dueMs, this.#dueMs(job));
+    for (const { resendAtMonoMs = Infinity } of this.#unacked.values())
+      dueMs = Math.min(dueMs, resendAtMonoMs);
+    // The production client looks from time to time: it is late by up to one look.
+    const lateMs = this.#around.chance.between(0, Math.min(1_000, this.#leaseMs / TICKS_PER_LEASE));
+    const delayMs = Math.max(0, dueMs - this.#nowMs()) + lateMs;
+    this.#cancelTimer = this.#around.clock.setTimer(delayMs, () => this.#tick());
+  }
+
+  #dueMs({ confirmedMonoMs, leaseMs, killAtMonoMs = Infinity, nextCheckpointMonoMs }: Job): number {
+    return Math.min(selfStopAtMs(confirmedMonoMs, leaseMs), killAtMonoMs, nextCheckpointMonoMs);
+  }
+
+  #tick(): void {
+    this.#cancelTimer = undefined;
+    const nowMs = this.#nowMs();
+    for (const job of [...this.#jobs.values()]) {
+      if (nowMs >= selfStopAtMs(job.confirmedMonoMs, job.leaseMs)) this.#forget(job);
+      else if (job.killAtMonoMs !== undefined && nowMs >= job.killAtMonoMs) this.#kill(job);
+      else if (nowMs >= job.nextCheckpointMonoMs) {
+        job.nextCheckpointMonoMs = nowMs + (job.offer.checkpointEveryMs ?? Infinity);
+        this.#checkpoint(job);
+      }
+    }
+    for (const unacked of this.#unacked.values())
+      if (nowMs >= (unacked.resendAtMonoMs ?? Infinity)) this.#send(unacked);
+    if (nowMs - this.#renewedMonoMs >= renewalEveryMs(this.#leaseMs)) {
+      if (this.#jobs.size + this.#unacked.size > 0) this.#renew();
+      // Nobody to renew with: it is looked at again in a third of a lease.
+      this.#renewedMonoMs = nowMs;
+    }
+    this.#flush();
+  }
+}
