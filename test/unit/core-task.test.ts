@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import type { RequestId, TaskId, VehicleId } from '@plugpool/proto';
+import { step } from '../../agent/core/step.ts';
 import { explain } from '../../agent/core/explain/explain.ts';
 import {
   bodiesOf,
@@ -459,4 +460,14 @@ test('a claim of more than the lease could hold is booked no higher than that', 
   pile.say('donor.lend', completed(lease, 1_000_000));
   const [booking] = [...pile.disk.bookings.values()];
   assert.equal(booking?.entries[0]?.amountMncs, -100);
+});
+
+test('an end whose commit reached the disk and was reported as failed is told to whoever is there', () => {
+  const pile = pileWith('donor');
+  const lease = leaseIn(pile.say('asker.ask-1', request('r1', 'sum')));
+  pile.pass(1000);
+  // Written, and then taken for failed: what the step would have said is dropped with it.
+  pile.commit(step(pile.state, [pile.message('donor.lend', completed(lease))], pile.now()));
+  pile.failedStep();
+  assert.equal(deliveryIn(pile.step({ kind: 'tick' })).state, 'completed');
 });
