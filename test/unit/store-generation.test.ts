@@ -35,7 +35,7 @@ const steps = fc.array(
 test('every step grows it, and when its last write was torn it is as it was before', (context) => {
   const path = fileIn(context);
   fc.assert(
-    fc.property(steps, fc.integer({ min: 0, max: SLOT_BYTES - 1 }), (taken, tornAt) => {
+    fc.property(steps, fc.integer({ min: 0, max: 40 }), (taken, tornAt) => {
       rmSync(path, { force: true });
       let before = 0;
       let bytesBefore: Buffer = Buffer.alloc(2 * SLOT_BYTES, ' ');
