@@ -1,6 +1,7 @@
 /** What the operator sees beside the core's views: a task from disk, and the agent itself. docs/cli-json.md is the contract. */
 import type { AttemptRecord, BookingRecord, TaskHistory } from './core/records.ts';
 import type { Settings } from './core/settings.ts';
+import type { StoreView } from './store-care.ts';
 import { standingOf, type StatusView, type TaskView } from './core/views.ts';
 
 export interface StatusAnswer extends StatusView {
@@ -8,6 +9,7 @@ export interface StatusAnswer extends StatusView {
   readonly dataDir: string;
   readonly listen: string;
   readonly uptimeMs: number;
+  readonly store: StoreView;
 }
 
 export interface TaskDetails extends TaskView {

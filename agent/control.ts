@@ -1,4 +1,5 @@
 /** The operator's verbs, answered by an agent: questions from its state and its store, changes as commands to its core. */
+import { isAbsolute } from 'node:path';
 import { z } from 'zod';
 import {
   ARGS_MAX,
@@ -31,6 +32,8 @@ import type { State } from './core/state.ts';
 import { algorithmsView, connectorsView, openTasksView, statusView, vehiclesView } from './core/views.ts';
 import type { Engine } from './engine.ts';
 import type { BlobStore, Clock, Store } from './ports.ts';
+import { BackupError } from './backup-error.ts';
+import type { StoreCare } from './store-care.ts';
 import { StoreError } from './store-error.ts';
 import { closedTaskView, taskDetails, type StatusAnswer } from './control-views.ts';
 
@@ -43,6 +46,7 @@ export interface Controlled {
     operate(command: OperatorCommand): Promise<OperatorAnswer>;
   };
   readonly store: Store;
+  readonly care: Pick<StoreCare, 'view' | 'backUp'>;
   readonly blobs: BlobStore;
   readonly clock: Clock;
   readonly tokens: VehicleTokens;
@@ -84,6 +88,11 @@ const version = z.string().regex(VERSION_PATTERN, 'must be up to 32 letters, dig
 const digest = z.string().refine((text) => parseDigest(text) !== undefined, 'is no sha256');
 const vehicleId = z.string().regex(ID_PATTERN, 'must be 1 to 64 letters, digits, _ and -');
 const imageBytes = z.int().min(1, 'is empty').max(BLOB_BYTES_MAX, `is above ${BLOB_BYTES_MAX} bytes`);
+
+const absolutePath = z
+  .string()
+  .max(4096)
+  .refine((path) => isAbsolute(path) && !path.includes('\0'), 'is no absolute path');
 
 const demandArgs = z.strictObject({
   cpuMillicores: z.int().min(1).max(CPU_MILLICORES_MAX),
@@ -174,6 +183,7 @@ const VERBS: Readonly<Record<string, Verb>> = {
   planPools: verb(nothing, (controlled) => operate(controlled, { verb: 'planPools' })),
   firmware: verb(stepArgs, takeStep),
   unbindToken: verb(z.strictObject({ vehicleId }), unbindToken),
+  backup: verb(z.strictObject({ file: absolutePath }), ({ care }, { file }) => care.backUp(file)),
 };
 
 /** Never rejects: what goes wrong is an answer. */
@@ -197,6 +207,7 @@ export async function answerVerb(
 function failureOf(controlled: Controlled, name: string, error: unknown): ControlAnswer {
   if (error instanceof Refusal) return { ok: false, error: error.answer };
   if (error instanceof FirmwareError) return refuse(error.code, error.message, error.hint);
+  if (error instanceof BackupError) return refuse(error.code, error.message, error.hint);
   if (error instanceof StoreError) return refuse(`storage_${error.code}`, error.message, error.hint);
   controlled.failed(name, error);
   return refuse(
@@ -232,7 +243,7 @@ function named(args: { readonly id: string; readonly version?: string | undefine
   return args.version === undefined ? { id } : { id, version: args.version };
 }
 
-function status({ agent, clock, about }: Controlled): StatusAnswer {
+function status({ agent, care, clock, about }: Controlled): StatusAnswer {
   const now = clock.now();
   const { host, port } = agent.address;
   return {
@@ -241,6 +252,7 @@ function status({ agent, clock, about }: Controlled): StatusAnswer {
     listen: `mqtt://${host.includes(':') ? `[${host}]` : host}:${port}`,
     uptimeMs: Math.max(0, Math.round(now.wallMs - about.startedWallMs)),
     ...statusView(agent.state, now),
+    store: care.view(),
   };
 }
 

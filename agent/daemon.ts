@@ -19,6 +19,7 @@ import { limitLog, type LimitedLog } from './adapters/broker-aedes/limited-log.t
 import { BlobExchange } from './blob-exchange.ts';
 import type { Effects } from './core/effects.ts';
 import type { ConnectionNumber, Event, OperatorAnswer, OperatorCommand } from './core/events.ts';
+import { digestsOfOpenTasks } from './core/payloads/gone-bytes.ts';
 import { mayPull } from './core/payloads/may-pull.ts';
 import type { Settings } from './core/settings.ts';
 import type { State } from './core/state.ts';
@@ -109,6 +110,7 @@ export class Agent {
     const { blobs, broker, firmware, authenticate } = this.parts;
     await this.#engine.start();
     await blobs.start();
+    this.#tellGoneBytes();
     for (const adapter of firmware) {
       await adapter.start((event) => this.#heard(adapter, event), this.#stopFirmware.signal);
       this.#firmwareFrom += 1;
@@ -119,6 +121,14 @@ export class Agent {
       disconnected: (name) => this.#onDisconnected(name),
       message: (name, kind, payload) => this.#onMessage(name, kind, payload),
     });
+  }
+
+  /** A store that was put back can speak of bytes that were removed since. */
+  #tellGoneBytes(): void {
+    const digests = new Set<Digest>();
+    for (const digest of digestsOfOpenTasks(this.state))
+      if (!this.parts.blobs.has(digest)) digests.add(digest);
+    if (digests.size > 0) this.#engine.push({ kind: 'blobsGone', digests });
   }
 
   /** Grants nothing more, says what is owed, and leaves the leases to their donors: they are kept over a restart. */
@@ -144,13 +154,12 @@ export class Agent {
   }
 
   /** From cron. */
-  async keepHouse(): Promise<{ readonly freedBytes: number; readonly walBusy: boolean }> {
+  async keepHouse(): Promise<{ readonly freedBytes: number }> {
     this.#engine.push({ kind: 'housekeeping' });
     await this.#engine.idle();
     const keep = await this.parts.store.referencedBlobs();
     const freedBytes = await this.parts.blobs.sweep(keep, UNREFERENCED_BLOB_MS);
-    const { busy } = await this.parts.store.checkpoint();
-    return { freedBytes, walBusy: busy };
+    return { freedBytes };
   }
 
   /** What cannot be true in an event is left out of it before the decisions see it. */

@@ -23,6 +23,7 @@ import { controlSocketPath } from './config/data-dir.ts';
 import { answerVerb, type Controlled } from './control.ts';
 import { Agent } from './daemon.ts';
 import { makeDirectory } from './make-directory.ts';
+import { StoreCare } from './store-care.ts';
 import { storeErrorOfFile } from './store-error.ts';
 import { AGENT_VERSION } from './version.ts';
 
@@ -93,9 +94,10 @@ export async function startAgent(config: Config, around: AgentSurroundings = {})
     authenticate: (name, token) => tokens.authenticate(name, token),
     fatal: around.fatal ?? throwUncaught,
   });
+  const care = new StoreCare({ store, clock: systemClock, log, foldEveryMs: config.foldLogEveryMs });
   const about = { version: AGENT_VERSION, dataDir, startedWallMs: Date.now() };
   const controlled: Controlled = {
-    ...{ agent, store, blobs, tokens, manual, about, clock: systemClock },
+    ...{ agent, store, care, blobs, tokens, manual, about, clock: systemClock },
     failed: (verb, error) => log.error({ verb, err: error }, 'a verb failed'),
   };
   const control = new ControlServer({
@@ -109,12 +111,23 @@ export async function startAgent(config: Config, around: AgentSurroundings = {})
     log,
   });
 
-  await startOrUndo(agent, control);
-  housekeeping.start();
+  const checking = createCronSchedule({
+    name: 'store check',
+    expression: config.storeCheckCron,
+    work: async () => {
+      await care.check();
+      return care.view().check;
+    },
+    log,
+  });
+
+  await startOrUndo(agent, control, care);
+  for (const schedule of [housekeeping, checking]) schedule.start();
   let stopped: Promise<void> | undefined;
   const stop = async (): Promise<void> => {
     await control.stop();
-    await housekeeping.stop();
+    await care.stop();
+    for (const schedule of [housekeeping, checking]) await schedule.stop();
     await agent.stop();
   };
   const { address } = agent;
@@ -126,12 +139,14 @@ export async function startAgent(config: Config, around: AgentSurroundings = {})
   };
 }
 
-async function startOrUndo(agent: Agent, control: ControlServer): Promise<void> {
+async function startOrUndo(agent: Agent, control: ControlServer, care: StoreCare): Promise<void> {
   try {
     await agent.start();
+    await care.start();
     await control.start();
   } catch (error) {
     // The store closes itself where it could not be opened; whatever came after it is stopped.
+    await care.stop();
     if (hasState(agent)) await agent.stop();
     throw error;
   }

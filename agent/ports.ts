@@ -37,7 +37,37 @@ export interface Store {
   unbindToken(vehicleId: VehicleId): Promise<boolean>;
   /** Checkpoints the WAL; its busy result is returned. */
   checkpoint(): Promise<{ readonly busy: boolean; readonly walBytes: number }>;
+  /** Looks at every page and every reference, beside the commits; what it finds is then the last check. */
+  checkWhole(signal: AbortSignal): Promise<void>;
+  lastCheck(): Promise<CheckRecord | undefined>;
+  /**
+   * Copies the store as it is now to a file that does not exist yet, beside the commits. Rejects with a `BackupError` where the
+   * target cannot be.
+   */
+  backUp(file: string, signal: AbortSignal, report: (progress: CopyProgress) => void): Promise<BackupFile>;
   close(): Promise<void>;
+}
+
+/** What the last whole check of the store found. */
+export type CheckRecord =
+  | { readonly state: 'ok'; readonly wallMs: number; readonly tookMs: number }
+  | {
+      readonly state: 'failed';
+      readonly wallMs: number;
+      readonly tookMs: number;
+      readonly findings: readonly string[];
+    }
+  /** Damage was met while the store was used. */
+  | { readonly state: 'suspect'; readonly wallMs: number; readonly findings: readonly string[] };
+
+export interface BackupFile {
+  readonly file: string;
+  readonly sizeBytes: number;
+}
+
+export interface CopyProgress {
+  readonly pagesDone: number;
+  readonly pagesTotal: number;
 }
 
 export type StoreErrorCode = 'held' | 'damaged' | 'newer' | 'full' | 'unavailable';

@@ -29,6 +29,26 @@ const ineligible = z.enum([
   'agent_stopping',
 ]);
 
+const findings = z.array(z.string());
+const copied = z.strictObject({ file: id, sizeBytes: count, wallMs });
+const copying = z.strictObject({ file: id, pagesDone: count, pagesTotal: count });
+const store = z.strictObject({
+  log: z.strictObject({
+    bytes: count.nullable(),
+    busyInARow: count,
+    busyTotal: count,
+    foldedWallMs: wallMs.nullable(),
+  }),
+  check: z.strictObject({
+    state: z.enum(['never', 'ok', 'failed', 'suspect']),
+    wallMs: wallMs.nullable(),
+    findings,
+    hint: z.string().nullable(),
+    running: z.boolean(),
+  }),
+  backup: z.strictObject({ running: copying.nullable(), last: copied.nullable() }),
+});
+
 const status = z.strictObject({
   ok: z.literal(true),
   version: id,
@@ -42,6 +62,7 @@ const status = z.strictObject({
   tasks: z.strictObject({ queued: count, running: count, undelivered: count }),
   connectors: count,
   algorithms: count,
+  store,
   counters: z.strictObject({
     accepted: count,
     refused: count,
@@ -343,6 +364,19 @@ export const CLI_CONTRACT: Readonly<Record<string, z.ZodType>> = {
     step: z.enum(['plug', 'charge', 'suspend', 'finish', 'unplug']),
   }),
   'tokens unbind': z.strictObject({ ok: z.literal(true), vehicleId: id, wasBound: z.boolean() }),
+  backup: z.strictObject({ ok: z.literal(true), file: id, sizeBytes: count }),
+  restore: z.strictObject({
+    ok: z.literal(true),
+    dataDir: id,
+    replaced: id.nullable(),
+    generation: count,
+    openTasks: count,
+    closedTasks: count,
+    algorithms: count,
+    missingBlobs: z.array(z.string().regex(/^[0-9a-f]{64}$/)),
+    tasksWithoutInput: z.array(id),
+    algorithmsWithoutImage: z.array(id),
+  }),
   'config check': z.union([
     z.strictObject({
       ok: z.literal(true),

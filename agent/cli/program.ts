@@ -2,6 +2,7 @@
 import { Command, CommanderError } from 'commander';
 import { AGENT_VERSION } from '../version.ts';
 import { addAlgorithms } from './algorithms.ts';
+import { addBackup } from './backup.ts';
 import { addCancel } from './cancel.ts';
 import { addConfig } from './config-check.ts';
 import { addConnectors } from './connectors.ts';
@@ -10,6 +11,7 @@ import { addExplain } from './explain.ts';
 import { addFirmware } from './firmware.ts';
 import { addLedger } from './ledger.ts';
 import { addPools } from './pools.ts';
+import { addRestore } from './restore.ts';
 import { addStatus } from './status.ts';
 import { addTask } from './task.ts';
 import { addTasks } from './tasks.ts';
@@ -30,6 +32,8 @@ const VERBS: readonly ((program: Command, cli: CliProgram) => void)[] = [
   addPools,
   addFirmware,
   addTokens,
+  addBackup,
+  addRestore,
   addConfig,
 ];
 

@@ -1,10 +1,18 @@
 /** `plugpool status`: the whole pile in ten lines. */
 import type { Command } from 'commander';
 import type { StatusAnswer } from '../control-views.ts';
-import type { Paint } from './context.ts';
+import { printable, type Paint } from './context.ts';
 import { facts } from './table.ts';
 import { answerFrom, showUsageOnError, withCommon, type CliProgram, type CommonFlags } from './verb.ts';
-import { coresInWords, counted, durationInWords, percentInWords } from './words.ts';
+import {
+  agoInWords,
+  bytesInWords,
+  coresInWords,
+  counted,
+  durationInWords,
+  percentInWords,
+  timeInWords,
+} from './words.ts';
 
 export function addStatus(program: Command, cli: CliProgram): void {
   const command = withCommon(program.command('status')).description('the pile at a glance');
@@ -14,6 +22,20 @@ export function addStatus(program: Command, cli: CliProgram): void {
       return { document: status, page: (paint) => statusPage(status, paint) };
     }),
   );
+}
+
+/** Well, or what is not and what to do. */
+function storeInWords({ check, log, backup }: StatusAnswer['store']): string {
+  const [first] = check.findings;
+  if (first !== undefined)
+    return `DAMAGED (${timeInWords(check.wallMs ?? 0)}): ${printable(first)}. What to do: ${check.hint ?? ''}`;
+  const checked = check.wallMs === null ? 'never checked whole' : `checked whole ${agoInWords(check.wallMs)}`;
+  const parts = [check.running ? `${checked}, now again` : checked];
+  if (log.busyInARow > 0)
+    parts.push(`its log is in use by a reader, ${bytesInWords(log.bytes ?? 0)} and growing`);
+  if (backup.running !== null) parts.push(`a backup to ${printable(backup.running.file)} is under way`);
+  else if (backup.last !== null) parts.push(`backed up ${agoInWords(backup.last.wallMs)}`);
+  return parts.join(', ');
 }
 
 function statusPage(status: StatusAnswer, paint: Paint): string {
@@ -28,7 +50,7 @@ function statusPage(status: StatusAnswer, paint: Paint): string {
     [
       ['station', `${status.stationId}, up ${durationInWords(status.uptimeMs)}, version ${status.version}`],
       ['listens on', status.listen],
-      ['data', status.dataDir],
+      ['data', `${status.dataDir}, ${storeInWords(status.store)}`],
       ['vehicles', `${counted(status.clientsConnected, 'connection')}, ${status.donorsEligible} lend now`],
       ['free', lent],
       ['connectors', `${status.connectors} known`],

@@ -48,6 +48,8 @@ export interface Config {
   readonly settings: Settings;
   readonly firmware: readonly FirmwareConfig[];
   readonly housekeepingCron: string;
+  readonly foldLogEveryMs: number;
+  readonly storeCheckCron: string;
 }
 
 /** For a program that embeds an agent: the same keys as a configuration file. Throws a `ConfigError`. */
@@ -72,6 +74,8 @@ export function toConfig(file: ConfigFile, env: NodeJS.ProcessEnv = process.env)
     settings: toSettings(file),
     firmware: file.firmware.map(toFirmware),
     housekeepingCron: file.housekeeping.cron,
+    foldLogEveryMs: ms(storage.foldLogEvery),
+    storeCheckCron: storage.checkCron,
   };
 }
 

@@ -37,19 +37,17 @@ const stationId = z
     'The name of this charging station; a connector that is called by its number alone is one of it.',
   );
 
-const cron = z
-  .string()
-  .superRefine((text, context) => {
-    const { valid, errors } = validateDetailed(text);
-    if (!valid)
-      context.addIssue(
-        `${JSON.stringify(text)} is no cron expression (${errors.map((e) => e.message).join('; ') || 'unreadable'}); write five fields, as 17 * * * *`,
-      );
-  })
-  .default('17 * * * *')
-  .describe(
-    'When old tasks and unneeded files are cleared away: a cron expression of five fields, local time.',
-  );
+const cron = (defaultExpression: string) =>
+  z
+    .string()
+    .superRefine((text, context) => {
+      const { valid, errors } = validateDetailed(text);
+      if (!valid)
+        context.addIssue(
+          `${JSON.stringify(text)} is no cron expression (${errors.map((e) => e.message).join('; ') || 'unreadable'}); write five fields, as 17 * * * *`,
+        );
+    })
+    .default(defaultExpression);
 
 const brokerSchema = z.strictObject({
   connectionsMax: count(1_000, 1, 100_000).describe('Connections of all vehicles together.'),
@@ -62,6 +60,12 @@ const brokerSchema = z.strictObject({
 const storageSchema = z.strictObject({
   blobsMib: count(4_096, 64, 1024 * 1024).describe(
     'Images, inputs and results on disk, together, in MiB; beyond it new ones are refused.',
+  ),
+  foldLogEvery: duration(60_000, 1_000, 86_400_000).describe(
+    'How often the log of the store is folded into its file (docs/store.md).',
+  ),
+  checkCron: cron('23 3 * * *').describe(
+    'When the whole store is checked: a cron expression of five fields, local time.',
   ),
 });
 
@@ -210,7 +214,14 @@ export const configSchema = z
         'has more than one manual firmware; keep one',
       )
       .describe('Who says what happens at the connectors: a list.'),
-    housekeeping: z.strictObject({ cron }).prefault({}).describe('Regular work.'),
+    housekeeping: z
+      .strictObject({
+        cron: cron('17 * * * *').describe(
+          'When old tasks and unneeded files are cleared away: a cron expression of five fields, local time.',
+        ),
+      })
+      .prefault({})
+      .describe('Regular work.'),
   })
   .refine((config) => listenProblem(config) === undefined, {
     when: always,

@@ -23,6 +23,8 @@ export type Event =
     }
   | { readonly kind: 'blobArrived'; readonly digest: Digest }
   | { readonly kind: 'blobFailed'; readonly digest: Digest; readonly why: BlobFailure }
+  /** Found when the agent starts: bytes that open tasks speak of and the pile does not have. */
+  | { readonly kind: 'blobsGone'; readonly digests: ReadonlySet<Digest> }
   | { readonly kind: 'firmware'; readonly event: FirmwareEvent; readonly staleAfterMs: number }
   | { readonly kind: 'operator'; readonly question: number; readonly command: OperatorCommand }
   /** A timer of `nextDueMs` fell due. */

@@ -21,6 +21,7 @@ import { onDecline, onRenewal, onResult } from './leases/results.ts';
 import { match } from './matching/match.ts';
 import { onOperator } from './operator.ts';
 import { refuseAwaited, takeAwaited } from './payloads/blobs.ts';
+import { endWithoutBytes } from './payloads/gone-bytes.ts';
 import { deployImages } from './pools/deploy.ts';
 import { countDonor } from './pools/pools.ts';
 import { alignPools, keepPools } from './pools/replan.ts';
@@ -102,6 +103,8 @@ function apply(turn: Turn, event: Event): void {
       return;
     case 'blobFailed':
       return refuseAwaited(turn, event.digest, event.why);
+    case 'blobsGone':
+      return endWithoutBytes(turn, event.digests);
     case 'firmware':
       return onFirmware(turn, event.event, event.staleAfterMs);
     case 'operator':

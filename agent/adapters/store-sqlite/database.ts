@@ -1,10 +1,12 @@
 /** Opens the store's file: checks it before it is touched, sets a damaged one aside whole, and makes commits durable. */
 import Database from 'better-sqlite3';
 import assert from 'node:assert/strict';
-import { chmodSync, existsSync, renameSync, statSync } from 'node:fs';
+import { chmodSync, existsSync, statSync } from 'node:fs';
 import { StoreError } from '../../store-error.ts';
 import { APPLICATION_ID, applicationIdOf, migrate, SCHEMA_VERSION, schemaVersionOf } from './migrations.ts';
+import { ASIDE_MAX, moveAside } from './set-aside.ts';
 import { isSqliteError, storeErrorOf } from './sqlite-errors.ts';
+import { startProblem } from './start-check.ts';
 
 /** How long a commit waits for a person's writing sqlite3 shell before it is refused. */
 const BUSY_MS_MAX = 2_000;
@@ -12,8 +14,9 @@ const BUSY_MS_MAX = 2_000;
 const WAL_PAGES_CHECKPOINT = 4000;
 /** A WAL that a long reader let grow is cut back to this. */
 const WAL_BYTES_KEPT = 64 * 1024 * 1024;
+/** Beside the store: what a restore is about to give its name. */
+export const RESTORING = '.restoring';
 const CACHE_KIB = 8 * 1024;
-const SET_ASIDE_MAX = 1_000;
 const SYNCHRONOUS_FULL = 2;
 
 /** Checks, opens, migrates. Throws a `StoreError`. */
@@ -21,6 +24,7 @@ export function openDatabase(path: string): {
   readonly db: Database.Database;
   readonly migratedFrom: number;
 } {
+  refuseUnfinishedRestore(path);
   refuseWhereSetAside(path);
   if (existsSync(path)) checkUntouched(path);
   return openForWriting(path);
@@ -104,9 +108,8 @@ function check(db: Database.Database, path: string): void {
   const owner = applicationIdOf(db);
   if (owner !== APPLICATION_ID && !isEmpty(db)) throw foreign(path);
   if (version > SCHEMA_VERSION) throw newer(path, version);
-  const findings = db.pragma('quick_check(10)') as { quick_check: string }[];
-  const bad = findings.map((row) => row.quick_check).filter((finding) => finding !== 'ok');
-  if (bad.length > 0) throw new Damage(bad.join('; '));
+  const bad = startProblem(db, path);
+  if (bad !== undefined) throw new Damage(bad);
 }
 
 function isEmpty(db: Database.Database): boolean {
@@ -121,28 +124,21 @@ function refusal(error: unknown, path: string): Error {
   if (!damaged) return storeErrorOf(error, `check the store ${path}`);
   const aside = setAside(path);
   return new StoreError('damaged', `the store ${path} is damaged: ${(error as Error).message}`, {
-    hint: `It was set aside whole as ${aside}. ${howToGoOn(path, aside)}`,
+    hint: `It was set aside whole as ${aside}. ${howToGoOn(aside)}`,
     retryable: false,
     cause: error,
   });
 }
 
-/** The WAL and its index keep their names relative to the file, so that tools for recovery see all of it. */
 function setAside(path: string): string {
-  const aside = firstFree(path);
-  for (const suffix of ['-wal', '-shm', '']) {
-    if (existsSync(path + suffix)) renameSync(path + suffix, aside + suffix);
-  }
-  return aside;
+  return moveAside(path, 'damaged');
 }
 
-function firstFree(path: string): string {
-  for (let n = 1; n <= SET_ASIDE_MAX; n += 1) {
-    const name = `${path}.damaged-${n}`;
-    if (!existsSync(name) && !existsSync(`${name}-wal`)) return name;
-  }
-  throw new StoreError('damaged', `${SET_ASIDE_MAX} damaged stores lie beside ${path}`, {
-    hint: 'Check the disk, and move the files away.',
+/** Between setting the present store aside and giving the other one its name: beginning anew would lose both unseen. */
+function refuseUnfinishedRestore(path: string): void {
+  if (!existsSync(path + RESTORING)) return;
+  throw new StoreError('unavailable', `a restore of the store ${path} was not finished`, {
+    hint: 'Run "plugpool restore FILE" again.',
     retryable: false,
   });
 }
@@ -154,19 +150,19 @@ function firstFree(path: string): string {
 function refuseWhereSetAside(path: string): void {
   // An empty file is what a failed attempt to put something in its place leaves.
   if ((statSync(path, { throwIfNoEntry: false })?.size ?? 0) > 0) return;
-  for (let n = SET_ASIDE_MAX; n >= 1; n -= 1) {
+  for (let n = ASIDE_MAX; n >= 1; n -= 1) {
     const aside = `${path}.damaged-${n}`;
     if (!existsSync(aside)) continue;
     throw new StoreError('damaged', `the store ${path} was damaged, and nothing has replaced it yet`, {
-      hint: `It lies as ${aside}. ${howToGoOn(path, aside)}`,
+      hint: `It lies as ${aside}. ${howToGoOn(aside)}`,
       retryable: false,
     });
   }
 }
 
-function howToGoOn(path: string, aside: string): string {
+function howToGoOn(aside: string): string {
   return (
-    `Put a backup in its place as ${path}, or move ${aside}* out of the directory to begin with an empty store ` +
+    `Put a backup in its place with "plugpool restore FILE", or move ${aside}* out of the directory to begin with an empty store ` +
     `(open tasks and the ledger are lost).`
   );
 }

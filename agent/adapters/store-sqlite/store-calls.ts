@@ -37,7 +37,7 @@ export type AnswerMessage =
       readonly message: string;
     };
 
-type ErrorData =
+export type ErrorData =
   | {
       readonly kind: 'store';
       readonly code: StoreErrorCode;

@@ -7,7 +7,10 @@ import type {
   StoredState,
   TaskHistory,
 } from '../../core/records.ts';
-import type { Store } from '../../ports.ts';
+import type { BackupFile, CheckRecord, CopyProgress, Store } from '../../ports.ts';
+import { join } from 'node:path';
+import { backUp } from './backup.ts';
+import { readInThread } from './reading-thread.ts';
 import { storeErrorOf } from './sqlite-errors.ts';
 import { BOOKINGS_A_SLICE, summariseLedger, type LedgerSlice } from './ledger.ts';
 import { ownedBytes } from './owned-bytes.ts';
@@ -31,13 +34,15 @@ const silent: StoreLog = { info: () => undefined, warn: () => undefined };
 
 export function createSqliteStore({ dataDir, log = silent, inProcess = false }: SqliteStoreOptions): Store {
   const options = { dataDir, log };
-  return new SqliteStore(inProcess ? new InProcessCaller(options) : new WorkerCaller(options));
+  return new SqliteStore(dataDir, inProcess ? new InProcessCaller(options) : new WorkerCaller(options));
 }
 
 class SqliteStore implements Store {
+  readonly #dataDir: string;
   readonly #caller: StoreCaller;
 
-  constructor(caller: StoreCaller) {
+  constructor(dataDir: string, caller: StoreCaller) {
+    this.#dataDir = dataDir;
     this.#caller = caller;
   }
 
@@ -107,6 +112,18 @@ class SqliteStore implements Store {
 
   checkpoint(): Promise<{ readonly busy: boolean; readonly walBytes: number }> {
     return this.#caller.call('checkpoint');
+  }
+
+  async checkWhole(signal: AbortSignal): Promise<void> {
+    await readInThread({ job: 'check', path: join(this.#dataDir, 'agent.db') }, signal);
+  }
+
+  lastCheck(): Promise<CheckRecord | undefined> {
+    return this.#caller.call('lastCheck');
+  }
+
+  backUp(file: string, signal: AbortSignal, report: (progress: CopyProgress) => void): Promise<BackupFile> {
+    return backUp(this.#dataDir, file, signal, report);
   }
 
   /** Calls are done in order: what was under way is finished first. */

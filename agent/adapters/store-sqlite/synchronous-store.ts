@@ -1,11 +1,13 @@
 /** The whole store as synchronous calls: lock, file, statements. Runs in the worker; in the caller's thread only for tests. */
 import type { Digest, TaskId, VehicleId } from '@plugpool/proto';
 import assert from 'node:assert/strict';
-import { closeSync, existsSync, fsyncSync, mkdirSync, openSync } from 'node:fs';
-import { dirname, join, resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import type { ClosedTaskRecord, StoreChange, StoredState, TaskHistory } from '../../core/records.ts';
-import { StoreError, storeErrorOfFile } from '../../store-error.ts';
+import type { CheckRecord } from '../../ports.ts';
+import { StoreError } from '../../store-error.ts';
+import { readCheckRecord, writeCheckRecord } from './check-record.ts';
 import { openDatabase, openForWriting } from './database.ts';
+import { makeDataDirectory } from './directory.ts';
 import { jumpGeneration, nextGeneration, readGeneration, takeGeneration } from './generation-file.ts';
 import type { LedgerSlice } from './ledger.ts';
 import { lockDirectory, type DirectoryLock } from './lock.ts';
@@ -42,7 +44,7 @@ export class SynchronousStore {
 
   open(): StoredState {
     assert.equal(this.#lock, undefined, 'the store is open already');
-    makeDirectory(this.#dataDir);
+    makeDataDirectory(this.#dataDir);
     this.#lock = lockDirectory(this.#dataDir);
     try {
       return this.#openLocked();
@@ -170,6 +172,10 @@ export class SynchronousStore {
     return this.#attempt('checkpoint the store', () => this.#open.checkpoint());
   }
 
+  lastCheck(): CheckRecord | undefined {
+    return readCheckRecord(this.#path);
+  }
+
   /** The last connection to close folds the WAL into the file and removes it. */
   close(): void {
     this.#closeConnection();
@@ -191,20 +197,19 @@ export class SynchronousStore {
     try {
       return call();
     } catch (error) {
-      throw storeErrorOf(error, doing);
+      const failure = storeErrorOf(error, doing);
+      if (failure instanceof StoreError && failure.code === 'damaged') this.#suspect(failure);
+      throw failure;
     }
   }
-}
 
-/** Synced with its parent, so that a store which was promised is still found after a power cut. */
-function makeDirectory(dataDir: string): void {
-  if (existsSync(dataDir)) return;
-  try {
-    mkdirSync(dataDir, { recursive: true, mode: 0o700 });
-    const parent = openSync(dirname(dataDir), 'r');
-    fsyncSync(parent);
-    closeSync(parent);
-  } catch (error) {
-    throw storeErrorOfFile(error, `make the data directory ${dataDir}`);
+  /** The next start looks at the whole file, however large it is, and sets it aside. */
+  #suspect(failure: StoreError): void {
+    try {
+      const record = { state: 'suspect', wallMs: Date.now(), findings: [failure.message] } as const;
+      writeCheckRecord(this.#path, record);
+    } catch (error) {
+      this.#log.warn({ path: this.#path, error: String(error) }, 'what damage was met could not be noted');
+    }
   }
 }
