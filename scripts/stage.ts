@@ -29,8 +29,10 @@ export interface StageOptions {
 }
 
 interface SpawnOptions {
-  readonly nodeArgs: readonly string[];
-  readonly env: Readonly<Record<string, string>>;
+  /** Of Node, before the program. */
+  readonly nodeArgs?: readonly string[];
+  /** Beside this process's own environment. */
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 /** Starts processes, ends those it started, and nothing else. */
@@ -169,8 +171,8 @@ export class Stage {
   }
 
   /** Starts any other program that belongs to the scene; it must end on SIGTERM. */
-  startProgram(name: string, program: string, args: readonly string[]): ChildProcess {
-    return this.#spawn(name, program, args);
+  startProgram(name: string, program: string, args: readonly string[], options?: SpawnOptions): ChildProcess {
+    return this.#spawn(name, program, args, options);
   }
 
   logPath(name: string): string {

@@ -4,11 +4,12 @@
  * and it starts again and everything that was asked for ends with the right bytes.
  */
 import { after, before, test } from 'node:test';
-import { CRASH_POINTS, type CrashPoint } from './crash/crash-points.ts';
-import { CrashScene } from './crash/crash-scene.ts';
+import { AGENT_POINTS, type AgentPoint } from './crash/crash-points.ts';
+import { CrashPlan } from './crash/crash-plan.ts';
+import { RealPile } from './real-pile/real-pile.ts';
 
 /** Beside the first: passages that meet another message, or a batch in the middle of others. */
-const LATER_PASSAGES: readonly (readonly [CrashPoint, number])[] = [
+const LATER_PASSAGES: readonly (readonly [AgentPoint, number])[] = [
   ['request heard', 7],
   ['upload verified', 2],
   ['result heard', 4],
@@ -16,18 +17,27 @@ const LATER_PASSAGES: readonly (readonly [CrashPoint, number])[] = [
   ['one sent', 3],
 ];
 
-const PASSAGES: readonly (readonly [CrashPoint, number])[] = [
-  ...(Object.keys(CRASH_POINTS) as CrashPoint[]).map((point) => [point, 1] as const),
+const PASSAGES: readonly (readonly [AgentPoint, number])[] = [
+  ...(Object.keys(AGENT_POINTS) as AgentPoint[]).map((point) => [point, 1] as const),
   ...LATER_PASSAGES,
 ];
 
-const scene = new CrashScene();
-const { pile } = scene;
+const plan = new CrashPlan();
+const wrapping = new URL('./crash/wrap-ports.ts', import.meta.url).href;
+const pile = new RealPile({
+  // As agent/bin starts it, but in one process from the beginning.
+  agentNodeArgs: ['--max-semi-space-size=4', '--max-old-space-size=512', '--import', wrapping],
+  agentEnv: plan.env,
+  agentConfig: { housekeeping: { cron: '* * * * * *' } },
+});
 before(() => pile.start());
-after(() => scene.stop());
+after(async () => {
+  await pile.stop();
+  plan.remove();
+});
 
 for (const [point, passage] of PASSAGES)
-  test(`killed at "${point}"${passage === 1 ? '' : `, passage ${passage}`}: ${CRASH_POINTS[point]}`, async () => {
+  test(`killed at ${point}${passage === 1 ? '' : `, passage ${passage}`}: ${AGENT_POINTS[point]}`, async () => {
     await bringTo(point, passage);
     await pile.assertNothingBroken();
     await pile.stage.startAgent();
@@ -38,20 +48,24 @@ test('after all of that every request has one task, one result, one delivery, an
   pile.assertAllDone());
 
 /** Has tasks under way when the agent comes past that point, and resolves when it is gone. */
-async function bringTo(point: CrashPoint, passage: number): Promise<void> {
+async function bringTo(point: AgentPoint, passage: number): Promise<void> {
   if (point === 'store opened' || point === 'about to listen') return diesWhileItStarts(point);
-  scene.arm({ point, passage });
+  plan.arm({ point, passage });
   pile.underWay.askWave(`${point} ${passage}`);
   if (point === 'token bound') pile.connect('newcomer').catch(() => undefined);
   if (point === 'about to close') pile.stage.tellAgentToStop();
-  await scene.crashedAt(point);
+  await agentCrashedAt(point);
 }
 
 /** Two deaths: with tasks under way, and again before it could listen. */
-async function diesWhileItStarts(point: CrashPoint): Promise<void> {
+async function diesWhileItStarts(point: AgentPoint): Promise<void> {
   pile.underWay.askWave(point);
   await pile.stage.killAgent();
-  scene.arm({ point, passage: 1 });
+  plan.arm({ point, passage: 1 });
   await pile.stage.startAgent().catch(() => undefined);
-  await scene.crashedAt(point);
+  await agentCrashedAt(point);
+}
+
+function agentCrashedAt(point: AgentPoint): Promise<void> {
+  return plan.crashedAt(point, pile.stage.agentEnded(), () => pile.logTail());
 }

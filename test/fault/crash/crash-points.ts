@@ -1,11 +1,11 @@
 /**
- * The points between receiving, committing and publishing at which an agent under test can be killed, and the killing itself.
- * The agent's own code knows nothing of them: wrap-ports.ts puts them around the ports of the program that a test starts.
+ * The points at which a process under test can be killed, and the killing itself. The code that is tested knows nothing of them:
+ * they are put around the ports of the program that a test starts (for the agent by wrap-ports.ts).
  */
-import { readFileSync, writeFileSync } from 'node:fs';
+import { appendFileSync, readFileSync, writeFileSync } from 'node:fs';
 
-/** A closed list: what has happened on disk and on the wire when the process is gone. */
-export const CRASH_POINTS = {
+/** Of the agent, between receiving, committing and publishing: what has happened when the process is gone. */
+export const AGENT_POINTS = {
   'store opened': 'the generation is counted up, nobody is listened to yet',
   'about to listen': 'state loaded, firmware asked, port closed',
   'token bound': 'a first token is on disk, its vehicle not yet connected',
@@ -31,7 +31,31 @@ export const CRASH_POINTS = {
   'about to close': 'told to stop: connections are closed, the store is not',
 } as const;
 
-export type CrashPoint = keyof typeof CRASH_POINTS;
+/** Of a vehicle that lends. */
+export const DONOR_POINTS = {
+  'offer heard': 'an offer has arrived, nothing was started',
+  'run begun': 'its program runs',
+  'result computed': 'the program has ended, nobody was told',
+  'result sent': 'the result was handed to the connection',
+  'result kept': 'a result that was not acknowledged is in the outbox',
+  'result acknowledged': 'the pile’s word that a result counts has arrived, nothing was made of it',
+  'result forgotten': 'acknowledged results are out of the outbox',
+} as const;
+
+/** Of a vehicle that asks, and of its application. */
+export const REQUESTER_POINTS = {
+  'request noted': 'the application has written down what it will ask for',
+  'request sent': 'the request was handed to the connection',
+  'acceptance heard': 'the pile’s acceptance has arrived, the application does not know',
+  'result handed over': 'the application has the result, and has not stored it',
+  'result stored': 'the application has stored the result, the pile was not told',
+  'result said safe': 'the acknowledgement was handed to the connection',
+} as const;
+
+export type AgentPoint = keyof typeof AGENT_POINTS;
+export type DonorPoint = keyof typeof DONOR_POINTS;
+export type RequesterPoint = keyof typeof REQUESTER_POINTS;
+export type CrashPoint = AgentPoint | DonorPoint | RequesterPoint;
 
 /** Written by the test beside the data directory; read at each passage, by every thread. */
 export interface Armed {
@@ -56,6 +80,7 @@ export function pass(point: CrashPoint): void {
 export function isDue(point: CrashPoint): boolean {
   const text = read('armed');
   if (text === undefined) return false;
+  appendFileSync(`${dir}/passed`, `${point}\n`);
   const armed = JSON.parse(text) as Armed;
   if (armed.point !== point) return false;
   if (counted !== text) [counted, passages] = [text, 0];

@@ -9,25 +9,34 @@ import { checkHistory, type HistoryEntry } from '../../simulation/history.ts';
 import { connectRecorded, startRecordedDonor, UnderWay, type Surroundings } from './real-vehicles.ts';
 import { readStored, type Stored } from './stored.ts';
 
-const DONORS = ['lender-1', 'lender-2', 'lender-3'];
+const DONORS_DEFAULT = ['lender-1', 'lender-2', 'lender-3'];
 const RUN_MS = 60;
 const POLICY = { lease: '2s', rest: '100ms' };
 
 export interface RealPileOptions extends Omit<StageOptions, 'agentConfig'> {
   readonly agentConfig?: Readonly<Record<string, unknown>>;
-  /** How long a run takes. */
+  /** Of the donors in this process; default three. */
+  readonly donors?: readonly string[];
+  /** How long a run takes on them. */
   readonly runMs?: number;
 }
 
 export class RealPile {
   readonly stage: Stage;
   readonly history: HistoryEntry[] = [];
+  readonly #donorIds: readonly string[];
   readonly #runMs: number;
   readonly #donors: Donor[] = [];
   readonly #requesters: Requester[] = [];
   #underWay: UnderWay | undefined;
 
-  constructor({ runMs = RUN_MS, agentConfig = {}, ...options }: RealPileOptions = {}) {
+  constructor({
+    donors = DONORS_DEFAULT,
+    runMs = RUN_MS,
+    agentConfig = {},
+    ...options
+  }: RealPileOptions = {}) {
+    this.#donorIds = donors;
     this.#runMs = runMs;
     this.stage = new Stage({
       ...options,
@@ -48,11 +57,16 @@ export class RealPile {
     await this.stage.startAgent();
     await addEcho(this.stage);
     await addProgram(this.stage, 'slow', copiesStdin(), { workCoreS: 0.01 });
-    for (const [index, vehicleId] of DONORS.entries()) {
-      await this.stage.ask('firmware', { step: 'charge', connector: String(index + 1), vehicleId });
-      this.#donors.push(await startRecordedDonor(this.#around, vehicleId, this.#runMs));
+    for (const [index, vehicleId] of this.#donorIds.entries()) {
+      await this.plugIn(vehicleId, index + 1);
+      this.#donors.push(await startRecordedDonor(this.#around, vehicleId, { runMs: this.#runMs }));
     }
     this.#underWay = new UnderWay(await this.connect('asker'));
+  }
+
+  /** The firmware says that it charges there. */
+  async plugIn(vehicleId: string, connector: number): Promise<void> {
+    await this.stage.ask('firmware', { step: 'charge', connector: String(connector), vehicleId });
   }
 
   async connect(vehicleId: string): Promise<Requester> {
@@ -73,8 +87,8 @@ export class RealPile {
     return stored;
   }
 
-  /** What must hold when everybody had the time to say what he had to. Stops the agent. */
-  async assertAllDone(): Promise<void> {
+  /** What must hold when everybody had the time to say what he had to; `others` are tasks of other processes. Stops the agent. */
+  async assertAllDone(others = 0): Promise<void> {
     await this.stage.until('every delivery to be acknowledged', async () => {
       const tasks = (await this.stage.ask('tasks', { limit: 1000 })) as { delivered: boolean }[];
       return tasks.every(({ delivered }) => delivered);
@@ -86,7 +100,7 @@ export class RealPile {
     assert.deepEqual(checkHistory({ history: this.history, store: stored, isOver: true }), []);
     for (const { task, end, delivered } of stored.tasks)
       assert.deepEqual([end?.state, delivered], ['completed', true], task.taskId);
-    assert.equal(stored.tasks.length, this.underWay.asked, 'one task a request');
+    assert.equal(stored.tasks.length, this.underWay.asked + others, 'one task a request');
   }
 
   async stop(): Promise<void> {

@@ -1,80 +1,39 @@
-/** Vehicles with real connections in the test's own process: donors whose programs take a moment, and a requester; all recorded. */
+/** Vehicles with real connections in the process that starts them: donors whose programs take a moment, and requesters; recorded. */
 import assert from 'node:assert/strict';
 import { mkdirSync } from 'node:fs';
 import path from 'node:path';
-import { connectRequester, startDonor, type Donor, type Requester } from '@plugpool/vehicle-client';
-import { systemClock } from '../../../vehicle-client/adapters/clock-system.ts';
+import {
+  connectRequester,
+  startDonor,
+  type Donor,
+  type DonorOptions,
+  type Requester,
+} from '@plugpool/vehicle-client';
 import { EchoRuntime } from '../../../vehicle-client/runtimes/echo/runtime.ts';
-import type { Job, JobOutcome, Runtime, RunningJob } from '../../../vehicle-client/runtimes/port.ts';
 import { donorOptions, runtimesOf } from '../../integration/vehicle-fixtures.ts';
-import type { HistoryEntry } from '../../simulation/history.ts';
-import { recordedLink } from './recorded-link.ts';
+import { recordedLink, type Watching } from './recorded-link.ts';
+import { backwards, SlowRuntime, type SlowRuntimeOptions } from './slow-runtime.ts';
 
-const USED = { cpuMs: 5, wallMs: 50, memoryPeakMib: 1, gpuMs: 0 };
-
-/** Gives its input backwards after a while: runs are under way whenever the pile falls, and large results travel. */
-class SlowRuntime implements Runtime {
-  readonly kind = 'wasm';
-  readonly #runMs: number;
-
-  constructor(runMs: number) {
-    this.#runMs = runMs;
-  }
-
-  start(): Promise<void> {
-    return Promise.resolve();
-  }
-
-  run({ input }: Job): RunningJob {
-    const outcome = Promise.withResolvers<JobOutcome>();
-    const cancel = systemClock.setTimer(this.#runMs, () =>
-      outcome.resolve({ ok: true, output: backwards(input), used: USED }),
-    );
-    return {
-      outcome: outcome.promise,
-      cpuMs: () => USED.cpuMs,
-      pids: () => [],
-      suspend: () => undefined,
-      resume: () => undefined,
-      kill: () => {
-        cancel();
-        outcome.resolve({
-          ok: false,
-          failure: { code: 'revoked', detail: 'killed', stderrTail: '' },
-          used: USED,
-        });
-      },
-    };
-  }
-
-  idlePids(): readonly number[] {
-    return [];
-  }
-
-  stop(): Promise<void> {
-    return Promise.resolve();
-  }
-}
-
-function backwards(bytes: Uint8Array): Buffer {
-  return Buffer.from(bytes.toReversed());
-}
-
-export interface Surroundings {
+export interface Surroundings extends Watching {
   readonly url: string;
   /** Each vehicle gets a directory of its own in it. */
   readonly dir: string;
-  readonly record: (entry: HistoryEntry) => void;
 }
 
-export function startRecordedDonor(around: Surroundings, vehicleId: string, runMs: number): Promise<Donor> {
+export function startRecordedDonor(
+  around: Surroundings,
+  vehicleId: string,
+  runs: SlowRuntimeOptions,
+  log?: DonorOptions['log'],
+): Promise<Donor> {
   const token = `the-token-of-${vehicleId}`;
   const dataDir = directoryOf(around, vehicleId);
   return startDonor(
     donorOptions(around.url, dataDir, {
       vehicle: vehicleId,
-      link: recordedLink({ url: around.url, vehicleId, slot: 'lend', token }, around.record),
-      runtimesInstead: runtimesOf(new EchoRuntime(), new SlowRuntime(runMs)),
+      log,
+      link: recordedLink({ url: around.url, vehicleId, slot: 'lend', token }, around),
+      runtimesInstead: runtimesOf(new EchoRuntime(), new SlowRuntime(runs)),
     }),
   );
 }
@@ -85,7 +44,7 @@ export function connectRecorded(around: Surroundings, vehicleId: string): Promis
     agent: around.url,
     vehicleId,
     dataDir: directoryOf(around, vehicleId),
-    link: recordedLink({ url: around.url, vehicleId, slot: 'ask-1', token }, around.record),
+    link: recordedLink({ url: around.url, vehicleId, slot: 'ask-1', token }, around),
   });
 }
 

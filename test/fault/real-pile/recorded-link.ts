@@ -17,16 +17,23 @@ import type { HistoryEntry } from '../../simulation/history.ts';
 /** A pile that is started again at once is found again at once. */
 const BACKOFF = { minMs: 20, maxMs: 250 };
 
-export class RecordedLink implements Link {
-  readonly client: ClientId;
+export interface Watching {
+  /** Before whoever the message is for hears of it; before what is said is handed to the connection. */
+  readonly record: (entry: HistoryEntry) => void;
+  /** When it was handed to the connection, and had a turn of the event loop to leave. */
+  readonly left?: (body: UpBody) => void;
+}
+
+class RecordedLink implements Link {
+  readonly #client: ClientId;
   readonly #link: Link;
-  readonly #record: (entry: HistoryEntry) => void;
+  readonly #watching: Watching;
   #isUp = false;
 
-  constructor(client: ClientId, link: Link, record: (entry: HistoryEntry) => void) {
-    this.client = client;
+  constructor(client: ClientId, link: Link, watching: Watching) {
+    this.#client = client;
     this.#link = link;
-    this.#record = record;
+    this.#watching = watching;
   }
 
   start(handlers: LinkHandlers): void {
@@ -41,7 +48,7 @@ export class RecordedLink implements Link {
       },
       message: (kind, payload) => {
         for (const body of bodiesOf(decodeDownFrame(payload)))
-          this.#record({ ...this.#now(), way: 'heard', body });
+          this.#watching.record({ ...this.#now(), way: 'heard', body });
         handlers.message(kind, payload);
       },
     });
@@ -49,10 +56,12 @@ export class RecordedLink implements Link {
 
   send(kind: TopicKind, payload: Uint8Array): void {
     // What the link drops was never said.
-    if (this.#isUp)
-      for (const body of bodiesOf(decodeUpFrame(payload)))
-        this.#record({ ...this.#now(), way: 'said', body: withoutBytes(body) });
+    const bodies = this.#isUp ? bodiesOf(decodeUpFrame(payload)) : [];
+    for (const body of bodies)
+      this.#watching.record({ ...this.#now(), way: 'said', body: withoutBytes(body) });
     this.#link.send(kind, payload);
+    const { left } = this.#watching;
+    if (left !== undefined) setImmediate(() => bodies.forEach((body) => left(body)));
   }
 
   settled(): void {
@@ -69,7 +78,8 @@ export class RecordedLink implements Link {
   }
 
   #now(): { readonly atMs: number; readonly client: ClientId } {
-    return { atMs: performance.now(), client: this.client };
+    // One clock for all processes of this machine.
+    return { atMs: performance.timeOrigin + performance.now(), client: this.#client };
   }
 }
 
@@ -91,11 +101,8 @@ export interface LinkFor {
   readonly token: string;
 }
 
-export function recordedLink(
-  { url, vehicleId, slot, token }: LinkFor,
-  record: (entry: HistoryEntry) => void,
-): RecordedLink {
+export function recordedLink({ url, vehicleId, slot, token }: LinkFor, watching: Watching): Link {
   const name = { vehicleId: vehicleId as VehicleId, slot: slot as Slot };
   const link = new MqttLink({ agentUrl: url, ...name, token, clock: systemClock, backoff: BACKOFF });
-  return new RecordedLink(`${vehicleId}.${slot}` as ClientId, link, record);
+  return new RecordedLink(`${vehicleId}.${slot}` as ClientId, link, watching);
 }

@@ -1,0 +1,54 @@
+/** A vehicle that lends, as a process that can be killed at its crash points: `URL DIR VEHICLE RUN_MS`. */
+import path from 'node:path';
+import { pino } from 'pino';
+import type { DownBody, Result } from '@plugpool/proto';
+import { SqliteOutbox } from '../../../vehicle-client/adapters/outbox-sqlite.ts';
+import { pass, type DonorPoint } from '../crash/crash-points.ts';
+import { recordTo } from './history-file.ts';
+import { startRecordedDonor } from './real-vehicles.ts';
+
+const HEARD: Readonly<Partial<Record<DownBody['kind'], DonorPoint>>> = {
+  offer: 'offer heard',
+  resultAck: 'result acknowledged',
+};
+
+passAfter('keep', 'result kept');
+passAfter('forget', 'result forgotten');
+
+/** In the outbox of this process, after each such call. */
+function passAfter(call: 'keep' | 'forget', point: DonorPoint): void {
+  const prototype: Record<typeof call, (this: SqliteOutbox, results: readonly Result[]) => void> =
+    SqliteOutbox.prototype;
+  const real = prototype[call];
+  prototype[call] = function (results) {
+    real.call(this, results);
+    pass(point);
+  };
+}
+
+const [url = '', dir = '', vehicleId = '', runMs] = process.argv.slice(2);
+const record = recordTo(path.join(dir, `${vehicleId}.history`));
+const donor = await startRecordedDonor(
+  {
+    url,
+    dir,
+    record: (entry) => {
+      record(entry);
+      const point = entry.way === 'heard' ? HEARD[entry.body.kind] : undefined;
+      if (point !== undefined) pass(point);
+    },
+    left: (body) => {
+      if (body.kind === 'result') pass('result sent');
+    },
+  },
+  vehicleId,
+  {
+    runMs: Number(runMs),
+    begun: () => pass('run begun'),
+    computed: () => pass('result computed'),
+  },
+  pino({ level: 'warn' }),
+);
+process.once('SIGTERM', () => {
+  void donor.stop().then(() => process.exit(0));
+});
