@@ -36,13 +36,15 @@ after(async () => {
   plan.remove();
 });
 
-for (const [point, passage] of PASSAGES)
-  test(`killed at ${point}${passage === 1 ? '' : `, passage ${passage}`}: ${AGENT_POINTS[point]}`, async () => {
+for (const [point, passage] of PASSAGES) {
+  const which = passage === 1 ? '' : `, passage ${passage}`;
+  test(`killed at ${point}${which}: ${AGENT_POINTS[point]}`, async () => {
     await bringTo(point, passage);
     await pile.assertNothingBroken();
     await pile.stage.startAgent();
     await pile.underWay.allEnded();
   });
+}
 
 test('after all of that every request has one task, one result, one delivery, and each part one booking', () =>
   pile.assertAllDone());
