@@ -28,7 +28,7 @@ const pile = new RealPile({
   // As agent/bin starts it, but in one process from the beginning.
   agentNodeArgs: ['--max-semi-space-size=4', '--max-old-space-size=512', '--import', wrapping],
   agentEnv: plan.env,
-  agentConfig: { housekeeping: { cron: '* * * * * *' } },
+  agentConfig: { storage: { foldLogEvery: '1s' } },
 });
 before(() => pile.start());
 after(async () => {
