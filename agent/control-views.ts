@@ -1,5 +1,13 @@
 /** What the operator sees beside the core's views: a task from disk, and the agent itself. docs/cli-json.md is the contract. */
-import type { AttemptRecord, BookingRecord, TaskHistory } from './core/records.ts';
+import { CPU } from './core/ledger/units.ts';
+import type {
+  AttemptRecord,
+  BalanceRecord,
+  BookingRecord,
+  LedgerEntry,
+  LedgerSummary,
+  TaskHistory,
+} from './core/records.ts';
 import type { Settings } from './core/settings.ts';
 import type { StoreView } from './store-care.ts';
 import { standingOf, type StatusView, type TaskView } from './core/views.ts';
@@ -24,10 +32,44 @@ export interface TaskDetails extends TaskView {
     readonly wallMs: number;
     readonly memoryPeakMib: number;
     readonly gpuMs: number;
+    readonly energyMwh: number | null;
   } | null;
   readonly chargedMncs: number;
   readonly history: readonly Omit<AttemptRecord, 'taskId'>[];
-  readonly bookings: readonly Omit<BookingRecord, 'taskId'>[];
+  readonly bookings: readonly BookingView[];
+}
+
+/** With the amount as work on the CPU, where it is; null where it is counted in something else. */
+export type BookingView = Omit<BookingRecord, 'taskId' | 'tariff' | 'overstay' | 'entries'> & {
+  readonly tariff: string | null;
+  readonly overstay: boolean;
+  readonly entries: readonly (LedgerEntry & { readonly amountMncs: number | null })[];
+};
+
+export interface LedgerView {
+  readonly bookings: number;
+  readonly balanced: boolean;
+  /** Work on the CPU. */
+  readonly accounts: readonly {
+    readonly account: string;
+    readonly balanceMncs: number;
+    readonly creditedMncs: number;
+    readonly debitedMncs: number;
+  }[];
+  /** In every unit. */
+  readonly balances: readonly BalanceRecord[];
+}
+
+export function ledgerView(ledger: LedgerSummary): LedgerView {
+  const accounts = ledger.balances
+    .filter(({ unit }) => unit === CPU)
+    .map(({ account, balance, credited, debited }) => ({
+      account,
+      balanceMncs: balance,
+      creditedMncs: credited,
+      debitedMncs: debited,
+    }));
+  return { bookings: ledger.bookings, balanced: ledger.balanced, accounts, balances: ledger.balances };
 }
 
 export function closedTaskView(
@@ -70,10 +112,20 @@ export function taskDetails(
     outputBytes: end?.output === undefined ? null : sizeOf(end.output),
     algorithmVersion: end?.algorithmVersion ?? null,
     failure: end?.failure ?? null,
-    used: end?.used ?? null,
+    used: end?.used === undefined ? null : { ...end.used, energyMwh: end.used.energyMwh ?? null },
     chargedMncs: end?.chargedMncs ?? 0,
     history: history.attempts.map(({ taskId: _, ...attempt }) => attempt),
-    bookings: history.bookings.map(({ taskId: _, ...booking }) => booking),
+    bookings: history.bookings.map(bookingView),
+  };
+}
+
+function bookingView({ taskId: _, entries, ...booking }: BookingRecord): BookingView {
+  const { tariff = null, overstay = false } = booking;
+  return {
+    ...booking,
+    tariff,
+    overstay,
+    entries: entries.map((entry) => ({ ...entry, amountMncs: entry.unit === CPU ? entry.amount : null })),
   };
 }
 

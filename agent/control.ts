@@ -35,7 +35,7 @@ import type { BlobStore, Clock, Store } from './ports.ts';
 import { BackupError } from './backup-error.ts';
 import type { StoreCare } from './store-care.ts';
 import { StoreError } from './store-error.ts';
-import { closedTaskView, taskDetails, type StatusAnswer } from './control-views.ts';
+import { closedTaskView, ledgerView, taskDetails, type StatusAnswer } from './control-views.ts';
 
 /** What the verbs need of the agent and its parts. */
 export interface Controlled {
@@ -164,7 +164,7 @@ const VERBS: Readonly<Record<string, Verb>> = {
   task: verb(z.strictObject({ taskId }), showTask),
   cancel: verb(z.strictObject({ taskId }), cancelTask),
   explain: verb(z.strictObject({ taskId }), explainTask),
-  ledger: verb(nothing, ({ store }) => store.ledger()),
+  ledger: verb(nothing, async ({ store }) => ledgerView(await store.ledger())),
   algorithms: verb(nothing, ({ agent }) => algorithmsView(agent.state)),
   imagePart: verb(imagePartArgs, takeImagePart),
   addAlgorithm: verb(algorithmArgs, addAlgorithm),

@@ -147,9 +147,15 @@ const attempt = z.strictObject({
 
 const booking = z.strictObject({
   instanceId: id,
+  kind: z.enum(['result', 'checkpoint', 'settlement']),
   fencingToken: z.int(),
+  segment: count,
   wallMs,
-  entries: z.array(z.strictObject({ account: id, amountMncs: z.int() })),
+  tariff: id.nullable(),
+  overstay: z.boolean(),
+  entries: z.array(
+    z.strictObject({ account: id, unit: id, amount: z.int(), amountMncs: z.int().nullable() }),
+  ),
 });
 
 const task = z.strictObject({
@@ -162,7 +168,13 @@ const task = z.strictObject({
   algorithmVersion: id.nullable(),
   failure: z.strictObject({ code: id, detail: z.string(), stderrTail: z.string() }).nullable(),
   used: z
-    .strictObject({ cpuMs: z.number(), wallMs: z.number(), memoryPeakMib: z.number(), gpuMs: z.number() })
+    .strictObject({
+      cpuMs: z.number(),
+      wallMs: z.number(),
+      memoryPeakMib: z.number(),
+      gpuMs: z.number(),
+      energyMwh: z.number().nullable(),
+    })
     .nullable(),
   chargedMncs: z.int(),
   history: z.array(attempt),
@@ -248,6 +260,9 @@ const ledger = z.strictObject({
   balanced: z.boolean(),
   accounts: z.array(
     z.strictObject({ account: id, balanceMncs: z.int(), creditedMncs: z.int(), debitedMncs: z.int() }),
+  ),
+  balances: z.array(
+    z.strictObject({ account: id, unit: id, balance: z.int(), credited: z.int(), debited: z.int() }),
   ),
 });
 

@@ -32,6 +32,7 @@ import type {
   TaskEndRecord,
   TaskHistory,
   TaskRecord,
+  Unit,
 } from '../agent/core/records.ts';
 
 interface ModelTask {
@@ -141,19 +142,21 @@ export class MemoryModel {
   }
 
   ledger(): LedgerSummary {
-    const accounts = new Map<Account, { creditedMncs: number; debitedMncs: number }>();
-    for (const { account, amountMncs } of this.#bookings.flatMap(({ entries }) => entries)) {
-      const sums = accounts.get(account) ?? { creditedMncs: 0, debitedMncs: 0 };
-      if (amountMncs > 0) sums.creditedMncs += amountMncs;
-      if (amountMncs < 0) sums.debitedMncs -= amountMncs;
-      accounts.set(account, sums);
+    const sums = new Map<string, { account: Account; unit: Unit; credited: number; debited: number }>();
+    for (const { account, unit, amount } of this.#bookings.flatMap(({ entries }) => entries)) {
+      // As SQLite sorts: by account, then unit.
+      const key = `${account}\0${unit}`;
+      const sum = sums.get(key) ?? { account, unit, credited: 0, debited: 0 };
+      if (amount > 0) sum.credited += amount;
+      if (amount < 0) sum.debited -= amount;
+      sums.set(key, sum);
     }
     return {
       bookings: this.#bookings.length,
       balanced: true,
-      accounts: [...accounts]
+      balances: [...sums]
         .sort(([left], [right]) => (left < right ? -1 : 1))
-        .map(([account, sums]) => ({ account, balanceMncs: sums.creditedMncs - sums.debitedMncs, ...sums })),
+        .map(([, sum]) => ({ ...sum, balance: sum.credited - sum.debited })),
     };
   }
 
@@ -278,6 +281,7 @@ const partResult: fc.Arbitrary<PartResultRecord> = record(
   { output: payload, donor: id<VehicleId>(), used, chargedMncs: safe, run: replicaRun, agreeing: count },
   { requiredKeys: ['output', 'donor', 'used', 'chargedMncs'] },
 );
+const unit = branded<Unit>(fc.constantFrom('cpuMncs', 'gpuMncs', 'mWh', 'EUR', 'EURe-6'));
 const checkpoint: fc.Arbitrary<CheckpointRecord> = record({ state: blob, doneMncs: safe });
 /** What of an instance comes and goes beside its lease. */
 const kept = record(
@@ -288,6 +292,7 @@ const kept = record(
     replica: count,
     quorum: count,
     settled: fc.constant(true),
+    owed: fc.array(record({ unit, amount: safe }), { minLength: 1, maxLength: 3 }),
   },
   { requiredKeys: [] },
 );
@@ -364,11 +369,14 @@ interface Life {
     readonly lease: LeaseRecord | undefined;
     readonly kept: Pick<
       InstanceRecord,
-      'result' | 'checkpoint' | 'preempted' | 'replica' | 'quorum' | 'settled'
+      'result' | 'checkpoint' | 'preempted' | 'replica' | 'quorum' | 'settled' | 'owed'
     >;
   }[];
   readonly attempts: readonly Omit<AttemptRecord, 'taskId' | 'instanceId' | 'fencingToken'>[];
-  readonly creditsMncs: readonly number[];
+  readonly bookings: readonly (Pick<BookingRecord, 'kind' | 'tariff' | 'overstay'> & {
+    readonly amount: number;
+    readonly unit: Unit;
+  })[];
   readonly end: TaskEndRecord;
   /** How far the task gets: a prefix of its changes. */
   readonly until: number;
@@ -431,7 +439,19 @@ const life: fc.Arbitrary<Life> = record({
     }),
     { maxLength: 3 },
   ),
-  creditsMncs: fc.array(fc.integer({ min: -1_000_000, max: 1_000_000 }), { maxLength: 4 }),
+  bookings: fc.array(
+    record(
+      {
+        kind: fc.constantFrom('result', 'checkpoint', 'settlement'),
+        tariff: text,
+        overstay: fc.constant(true),
+        amount: fc.integer({ min: -1_000_000, max: 1_000_000 }),
+        unit,
+      },
+      { requiredKeys: ['kind', 'amount', 'unit'] },
+    ),
+    { maxLength: 4 },
+  ),
   end,
   until: fc.nat({ max: 20 }),
 });
@@ -481,18 +501,21 @@ function changesOf(found: Life, n: number): StoreChange[] {
   return [...required, ...optional.slice(0, found.until)];
 }
 
-function bookingsOf({ creditsMncs, task }: Life, taskId: TaskId, instanceId: InstanceId): StoreChange[] {
-  return creditsMncs.map((amountMncs, position): StoreChange => ({
+function bookingsOf({ bookings, task }: Life, taskId: TaskId, instanceId: InstanceId): StoreChange[] {
+  return bookings.map(({ amount, unit, ...about }, position): StoreChange => ({
     change: 'book',
     booking: {
+      ...about,
       taskId,
       instanceId,
-      fencingToken: (position + 1) as FencingToken,
+      // Several segments of an attempt, and several attempts.
+      fencingToken: (1 + (position >> 1)) as FencingToken,
+      segment: position & 1,
       wallMs: position,
       entries: [
-        { account: `vehicle:${task.vehicleId}` as Account, amountMncs },
+        { account: `vehicle:${task.vehicleId}` as Account, unit, amount },
         // `0 - x`, not `-x`: there is one zero on disk.
-        { account: 'operator' as Account, amountMncs: 0 - amountMncs },
+        { account: 'operator' as Account, unit, amount: 0 - amount },
       ],
     },
   }));

@@ -9,6 +9,7 @@ import type {
   TaskId,
   VehicleId,
 } from '@plugpool/proto';
+import { CPU } from '../agent/core/ledger/units.ts';
 import type { Account, InstanceRecord, StoreChange } from '../agent/core/records.ts';
 
 /** The three commits of one task's life: accepted and granted, ended and booked, delivered. */
@@ -69,14 +70,16 @@ export function lifeOf(n: number): readonly [StoreChange[], StoreChange[], Store
       {
         change: 'book',
         booking: {
+          kind: 'result',
           taskId,
           instanceId,
           fencingToken,
+          segment: 0,
           wallMs,
           entries: [
-            { account: `vehicle:${vehicleId}` as Account, amountMncs: -10 },
-            { account: 'vehicle:donor-1' as Account, amountMncs: 9 },
-            { account: 'operator' as Account, amountMncs: 1 },
+            { account: `vehicle:${vehicleId}` as Account, unit: CPU, amount: -10 },
+            { account: 'vehicle:donor-1' as Account, unit: CPU, amount: 9 },
+            { account: 'operator' as Account, unit: CPU, amount: 1 },
           ],
         },
       },

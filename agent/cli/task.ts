@@ -6,6 +6,7 @@ import { taskId } from './options.ts';
 import { facts, table, type Column } from './table.ts';
 import { answerFrom, showUsageOnError, withCommon, type CliProgram, type CommonFlags } from './verb.ts';
 import {
+  amountInWords,
   bytesInWords,
   coreSecondsInWords,
   counted,
@@ -94,7 +95,8 @@ const TRIES: readonly Column<Try>[] = [
 interface Entry {
   readonly wallMs: number;
   readonly account: string;
-  readonly amountMncs: number;
+  readonly unit: string;
+  readonly amount: number;
 }
 
 function entriesOf({ wallMs, entries }: TaskDetails['bookings'][number]): Entry[] {
@@ -104,5 +106,5 @@ function entriesOf({ wallMs, entries }: TaskDetails['bookings'][number]): Entry[
 const BOOKINGS: readonly Column<Entry>[] = [
   { heading: 'BOOKED', cell: (entry) => timeInWords(entry.wallMs) },
   { heading: 'ACCOUNT', cell: (entry) => entry.account },
-  { heading: 'CORE-SECONDS', align: 'right', cell: (entry) => coreSecondsInWords(entry.amountMncs) },
+  { heading: 'AMOUNT', align: 'right', cell: ({ amount, unit }) => amountInWords(amount, unit) },
 ];

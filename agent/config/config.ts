@@ -122,6 +122,9 @@ function toSettings({ station, policy, pools, dwell, vehicles, zones }: ConfigFi
     blobWaitMs: ms(policy.blobWait),
     lendingStates: policy.lendingStates,
     operatorShareMillis: Math.round(policy.operatorSharePercent * 10),
+    coreDrawsMw: DEFAULT_SETTINGS.coreDrawsMw,
+    gpuDrawsMw: DEFAULT_SETTINGS.gpuDrawsMw,
+    computingPowerMaxMw: DEFAULT_SETTINGS.computingPowerMaxMw,
     largestDonor: {
       cpuMillicores: largestDonor.cpuMillicores,
       memoryMib: largestDonor.memoryMib,

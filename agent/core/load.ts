@@ -19,6 +19,7 @@ import { donorOf } from './turn.ts';
 import { freeOf } from './donors/capacity.ts';
 import { watchSession } from './sessions/firmware.ts';
 import { budgetOf, leasesOf } from './leases/lease.ts';
+import { owedMncs } from './ledger/owed.ts';
 import { askedMncs } from './waiting/need.ts';
 
 export function loadState(stored: StoredState, settings: Settings, now: Now, before?: State): State {
@@ -97,6 +98,7 @@ function loadInstance(state: State, task: Task, stored: InstanceRecord, now: Now
   instance.crashes = stored.crashes;
   instance.result = stored.result;
   instance.checkpoint = stored.checkpoint;
+  instance.owed = stored.owed ?? [];
   instance.preempted = stored.preempted ?? false;
   if (task.end !== undefined) return instance;
   if (stored.lease !== undefined) resumeLease(state, instance, stored.lease, now);
@@ -114,7 +116,7 @@ function resumeLease(state: State, instance: Instance, lease: LeaseRecord, now: 
     grantedMonoMs: now.monoMs - timeSince(task, lease.grantedWallMs, now),
     phase: 'held',
     workMncs: askedMncs(task, algorithm),
-    ...budgetOf(task),
+    ...budgetOf(task, owedMncs(instance) - (lease.booked?.cpuMncs ?? 0)),
     beganAtMncs: instance.checkpoint?.doneMncs ?? 0,
     priority: priorityOf(task.record.wants, state.settings),
     pool: classOfAlgorithm(state, algorithm),

@@ -93,6 +93,22 @@ export interface LeaseRecord {
   readonly gpuDeviceId?: string;
   readonly fencingToken: FencingToken;
   readonly grantedWallMs: number;
+  /** What was booked for its checkpoints; absent: nothing. */
+  readonly booked?: BookedRecord;
+}
+
+/** What an attempt did, as far as it is believed. */
+export interface ClaimRecord {
+  readonly cpuMncs: number;
+  readonly gpuMncs: number;
+  readonly energyMwh: number;
+  /** The vehicle had overstayed when it was handed in: its share is the operator's. */
+  readonly overstay?: true;
+}
+
+/** What of an attempt was booked already, and in how many segments. */
+export interface BookedRecord extends Omit<ClaimRecord, 'overstay'> {
+  readonly segments: number;
 }
 
 /** One parallel part of a task, as it stands. */
@@ -119,7 +135,12 @@ export interface InstanceRecord {
   /** Its part is decided: it runs no more, whatever became of it. */
   readonly settled?: boolean;
   /** Credited for checkpoints already and not yet charged to anybody: the payer's share of the end. */
-  readonly owed?: readonly { readonly unit: string; readonly amount: number }[];
+  readonly owed?: readonly OwedRecord[];
+}
+
+export interface OwedRecord {
+  readonly unit: Unit;
+  readonly amount: number;
 }
 
 export interface PartResultRecord {
@@ -182,17 +203,37 @@ export interface AttemptRecord {
   readonly reason: string;
 }
 
-/** `vehicle:<id>`, `fleet:<name>` or `operator`. */
+/** `vehicle:<id>`, `fleet:<name>`, `operator` and those that agent/core/ledger/accounts.ts names. */
 export type Account = string & { readonly brand: 'Account' };
 
-/** One double-entry booking: its entries add up to 0. A fencing token is booked at most once. */
+/** `cpuMncs`, `gpuMncs`, `mWh`, a currency (its minor units), or a currency and `e-6` (millionths of a minor unit). */
+export type Unit = string & { readonly brand: 'Unit' };
+
+/** Positive is credited, negative is debited; an integer. */
+export interface LedgerEntry {
+  readonly account: Account;
+  readonly unit: Unit;
+  readonly amount: number;
+}
+
+/**
+ * One double-entry booking: in each unit its entries add up to 0. A segment of an attempt is booked at most once: `checkpoint`
+ * bookings are 0 and on, the `result` is the last. A `settlement` is of no attempt: what a task that came to nothing still owed
+ * (fencing token 0), or accrued money that became whole minor units.
+ */
 export interface BookingRecord {
+  readonly kind: 'result' | 'checkpoint' | 'settlement';
+  /** Empty: of no task. */
   readonly taskId: TaskId;
   readonly instanceId: InstanceId;
   readonly fencingToken: FencingToken;
+  readonly segment: number;
   readonly wallMs: number;
-  /** Positive is credited, negative is debited; milli-normalised-core-seconds. */
-  readonly entries: readonly { readonly account: Account; readonly amountMncs: number }[];
+  /** By whose prices; absent: nothing was paid in money. */
+  readonly tariff?: string;
+  /** Done after the vehicle had overstayed: the donor's share went to the operator. */
+  readonly overstay?: true;
+  readonly entries: readonly LedgerEntry[];
 }
 
 /** The changes that a commit writes, in order, in one transaction. */
@@ -249,14 +290,20 @@ export interface TaskHistory {
   readonly bookings: readonly BookingRecord[];
 }
 
+/** What one account was credited and debited in one unit, over all bookings. */
+export interface BalanceRecord {
+  readonly account: Account;
+  readonly unit: Unit;
+  readonly credited: number;
+  readonly debited: number;
+  /** Credited less debited. */
+  readonly balance: number;
+}
+
 export interface LedgerSummary {
   readonly bookings: number;
-  /** Debits equal credits, in every booking and in all. */
+  /** In each unit debits equal credits. */
   readonly balanced: boolean;
-  readonly accounts: readonly {
-    readonly account: Account;
-    readonly balanceMncs: number;
-    readonly creditedMncs: number;
-    readonly debitedMncs: number;
-  }[];
+  /** By account, then unit. */
+  readonly balances: readonly BalanceRecord[];
 }

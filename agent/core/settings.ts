@@ -67,6 +67,11 @@ export interface Settings {
   readonly lendingStates: readonly SessionState[];
   /** The operator's share of what a requester is charged, in thousandths. */
   readonly operatorShareMillis: number;
+  /** What the reference core and the reference GPU are taken to draw at work, where a vehicle does not measure it. */
+  readonly coreDrawsMw: number;
+  readonly gpuDrawsMw: number;
+  /** No vehicle's computer draws more for one attempt, whatever it says. */
+  readonly computingPowerMaxMw: number;
   /** What the largest vehicle could ever lend: a demand above it is refused at once. */
   readonly largestDonor: Capacity;
   /** Ended tasks are kept this long for their requesters and for the operator's questions. */
@@ -142,6 +147,11 @@ export const DEFAULT_SETTINGS: Omit<Settings, 'wire'> = {
   blobWaitMs: 120_000,
   lendingStates: ['charging', 'suspendedEV'],
   operatorShareMillis: 100,
+  // A core of a desktop processor under load, with its share of memory and power supply; the board power of an NVIDIA V100 PCIe.
+  coreDrawsMw: 8_000,
+  gpuDrawsMw: 250_000,
+  // What the computers of automated driving take in all.
+  computingPowerMaxMw: 2_000_000,
   largestDonor: {
     cpuMillicores: 32_000,
     memoryMib: 128 * 1024,

@@ -23,7 +23,9 @@ import type { ConnectionNumber } from './events.ts';
 import type {
   AlgorithmRecord,
   AttemptOutcome,
+  BookedRecord,
   CheckpointRecord,
+  OwedRecord,
   PartResultRecord,
   TaskEndRecord,
   TaskRecord,
@@ -102,6 +104,8 @@ export interface Lease {
   /** Of a run that checkpoints; what had been done before it. */
   readonly checkpointEveryMs?: number;
   readonly beganAtMncs: number;
+  /** For its checkpoints. */
+  booked?: BookedRecord;
   /** Of its request when it was granted. */
   readonly priority: Priority;
   /** Whose sub-pool it is counted in: its algorithm's when it was granted. */
@@ -135,6 +139,8 @@ export interface Instance {
   /** It was pre-empted once, and never is again. */
   preempted: boolean;
   checkpoint: CheckpointRecord | undefined;
+  /** Credited for checkpoints of all its attempts, and charged to nobody yet; empty at first. */
+  owed: readonly OwedRecord[];
   /** Of one part of several, whose result was accepted. */
   result: PartResultRecord | undefined;
   /** Donors that it failed on: tried again only where the rest is over. */

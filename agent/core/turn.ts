@@ -104,6 +104,7 @@ function recordOf(instance: Instance): InstanceRecord {
     ...(instance.result === undefined ? {} : { result: instance.result }),
     ...(instance.checkpoint === undefined ? {} : { checkpoint: instance.checkpoint }),
     ...(instance.preempted ? { preempted: true } : {}),
+    ...(instance.owed.length === 0 ? {} : { owed: instance.owed }),
   };
   if (lease === undefined) return base;
   return {
@@ -117,6 +118,7 @@ function recordOf(instance: Instance): InstanceRecord {
       ...(lease.gpuDeviceId === undefined ? {} : { gpuDeviceId: lease.gpuDeviceId }),
       fencingToken: lease.fencingToken,
       grantedWallMs: lease.grantedWallMs,
+      ...(lease.booked === undefined ? {} : { booked: lease.booked }),
     },
   };
 }

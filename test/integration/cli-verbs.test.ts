@@ -342,7 +342,7 @@ test('a step that the connector does not allow is refused with what to do', asyn
 test('a ledger that does not balance is told, and is exit code 1', async (t) => {
   const { ControlServer } = await import('../../agent/adapters/control-socket/control-server.ts');
   const dataDir = newDirectory(t);
-  const value = { bookings: 1, balanced: false, accounts: [] };
+  const value = { bookings: 1, balanced: false, accounts: [], balances: [] };
   const server = new ControlServer({
     path: join(dataDir, 'agent.sock'),
     answer: async () => ({ ok: true, value }),

@@ -205,7 +205,7 @@ test('a start finds ten thousand closed tasks, oldest first, and the ledger adds
   const ledger = await store.ledger();
   assert.equal(ledger.bookings, 25_000, 'more than one slice');
   assert.equal(ledger.balanced, true);
-  assert.equal(ledger.accounts.find(({ account }) => account === 'operator')?.balanceMncs, 25_000);
+  assert.equal(ledger.balances.find(({ account }) => account === 'operator')?.balance, 25_000);
   assert.equal((await store.closedTasksOf('vehicle-1' as VehicleId, 5)).length, 5);
   assert.equal((await store.recentTasks(100)).length, 100);
 });

@@ -267,14 +267,13 @@ function creditsWereEarned({ history, store }: HistoryQuestion, found: Found): v
       handedIn.add(leaseName(vehicleOf(client), body.lease));
   for (const { bookings, task } of store.tasks)
     for (const { instanceId, fencingToken, entries } of bookings) {
-      const sum = entries.reduce((total, { amountMncs }) => total + amountMncs, 0);
-      if (sum !== 0)
-        found.push({
-          promise: 'debits equal credits',
-          detail: `a booking of ${task.taskId} adds up to ${sum}`,
-        });
-      for (const { account, amountMncs } of entries) {
-        if (amountMncs <= 0 || !account.startsWith('vehicle:')) continue;
+      for (const [unit, those] of Map.groupBy(entries, (entry) => entry.unit)) {
+        const sum = those.reduce((total, { amount }) => total + amount, 0);
+        const detail = `a booking of ${task.taskId} adds up to ${sum} ${unit}`;
+        if (sum !== 0) found.push({ promise: 'debits equal credits', detail });
+      }
+      for (const { account, amount } of entries) {
+        if (amount <= 0 || !account.startsWith('vehicle:')) continue;
         const vehicleId = account.slice('vehicle:'.length);
         if (handedIn.has(leaseName(vehicleId, { instanceId, fencingToken }))) continue;
         const detail = `${vehicleId} is credited for ${instanceId}/${fencingToken} and handed nothing in`;

@@ -67,7 +67,9 @@ export class LawWatcher implements AgentWatcher {
 
   /** Law 4: what is booked came under the token that the disk says is live, from who holds it, over a connection that counts. */
   #wasEarned({ booking }: Extract<StoreChange, { change: 'book' }>): void {
-    const { instanceId, fencingToken } = booking;
+    const { kind, instanceId, fencingToken } = booking;
+    // Of no attempt: what was earned before is charged to somebody.
+    if (kind === 'settlement') return;
     const lease = this.disk.instances.get(instanceId)?.lease;
     assert.equal(
       lease?.fencingToken,

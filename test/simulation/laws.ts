@@ -4,6 +4,8 @@ import { freeOf, isWithin } from '../../agent/core/donors/capacity.ts';
 import { explain, explainToRequester, obstaclesOf } from '../../agent/core/explain/explain.ts';
 import { expectedProgressMs } from '../../agent/core/dwell/stay.ts';
 import { runTimeOf } from '../../agent/core/feasible/expected-run.ts';
+import { CPU, ENERGY, GPU } from '../../agent/core/ledger/units.ts';
+import type { BookingRecord, TaskRecord, Unit } from '../../agent/core/records.ts';
 import { ALGORITHM_CLASSES } from '../../agent/core/algorithms/feature.ts';
 import { neededBy } from '../../agent/core/waiting/line.ts';
 import { reserveSize } from '../../agent/core/pools/pools.ts';
@@ -12,7 +14,7 @@ import type { Settings } from '../../agent/core/settings.ts';
 import type { Donor, Lease, State, Task } from '../../agent/core/state.ts';
 import { instanceOf } from '../../agent/core/tasks/open-task.ts';
 import { priorityOf } from '../../agent/core/tasks/priority.ts';
-import type { Capacity, ClientId, Demand, DownBody, Now, VehicleId } from '@plugpool/proto';
+import type { Capacity, ClientId, Demand, DownBody, Now, TaskId, VehicleId } from '@plugpool/proto';
 import { isAsAsked, isTrusted, OF_DONOR, OF_REQUEST } from './meanings.ts';
 import type { SentBody, SimulatedDisk } from './simulated-pile.ts';
 
@@ -52,6 +54,7 @@ export function checkStanding(pile: Observed): void {
   subPoolsAddUp(pile);
   partsStartTogether(pile);
   debitsEqualCredits(pile);
+  whatIsUnsettledIsOwed(pile);
   bookingsFitTheirLeases(pile);
   whoSaidItPaysItsBudget(pile);
   everyInstanceStandsSomewhere(pile);
@@ -83,11 +86,11 @@ function vehiclesGranted(sent: readonly SentBody[]): Set<string> {
   return new Set(offers.map(({ clientId }) => clientId.slice(0, clientId.indexOf('.'))));
 }
 
-/** Law 1. The disk refuses a second end of a task and a second booking of a fencing token. */
+/** Law 1. The disk refuses a second end of a task and a second booking of a segment. */
 function chargedAtMostOnce(pile: Observed): void {
   const charged = new Map<string, number>();
-  for (const booking of pile.disk.bookings.values())
-    charged.set(booking.instanceId, (charged.get(booking.instanceId) ?? 0) + 1);
+  for (const { kind, instanceId } of pile.disk.bookings.values())
+    if (kind !== 'checkpoint') charged.set(instanceId, (charged.get(instanceId) ?? 0) + 1);
   for (const [part, times] of charged) assert.equal(times, 1, `law 1: ${part} is charged ${times} times`);
   for (const { task, end } of pile.disk.tasks.values())
     for (let part = 0; end?.state === 'completed' && part < (task.wants?.instances ?? 1); part += 1)
@@ -271,36 +274,81 @@ function preemptsWithReason(pile: Observed, sent: readonly SentBody[]): void {
 
 /** Law 5, with who pays and what it may cost. */
 function whoSaidItPaysItsBudget(pile: Observed): void {
-  for (const { taskId, entries } of pile.disk.bookings.values()) {
+  const paidMncs = new Map<TaskId, number>();
+  for (const { kind, taskId, entries } of pile.disk.bookings.values()) {
     const { task } = pile.disk.tasks.get(taskId) ?? {};
+    if (task === undefined) continue;
+    const account = payerOf(task);
     const [debit] = entries;
-    if (task === undefined || debit === undefined) continue;
-    const { payer = task.vehicleId, budgetMncs = Infinity, instances = 1 } = task.wants ?? {};
-    const account = payer === task.vehicleId ? `vehicle:${payer}` : `fleet:${payer}`;
-    assert.equal(debit.account, account, `law 5: ${taskId} is paid by another`);
-    assert.ok(-debit.amountMncs * instances <= budgetMncs, `law 5: ${taskId} costs more than its budget`);
+    if (debit === undefined) continue;
+    assert.ok(mayPay(kind, account).includes(debit.account), `law 5: ${debit.account} pays ${taskId}`);
+    if (debit.account === account && debit.unit === CPU)
+      paidMncs.set(taskId, (paidMncs.get(taskId) ?? 0) - debit.amount);
   }
+  for (const [taskId, mncs] of paidMncs) {
+    const { budgetMncs = Infinity } = pile.disk.tasks.get(taskId)?.task.wants ?? {};
+    assert.ok(mncs <= budgetMncs, `law 5: ${taskId} costs ${mncs}, more than its budget`);
+  }
+}
+
+function payerOf({ vehicleId, wants }: TaskRecord): string {
+  const { payer = vehicleId } = wants ?? {};
+  return payer === vehicleId ? `vehicle:${payer}` : `fleet:${payer}`;
+}
+
+/** Of a booking's first entry, which is the debit. */
+function mayPay(kind: BookingRecord['kind'], payer: string): readonly string[] {
+  if (kind === 'checkpoint') return ['unsettled'];
+  return kind === 'result' ? [payer, 'operator:replication'] : [payer, 'operator:failures'];
+}
+
+/** Law 5: what donors were credited for checkpoints is owed by somebody, to the last unit, until it is charged. */
+function whatIsUnsettledIsOwed(pile: Observed): void {
+  const rest = new Map<Unit, number>();
+  const add = (unit: Unit, amount: number): void => {
+    rest.set(unit, (rest.get(unit) ?? 0) + amount);
+  };
+  for (const { entries } of pile.disk.bookings.values())
+    for (const { account, unit, amount } of entries) if (account === 'unsettled') add(unit, amount);
+  for (const { owed = [] } of pile.disk.instances.values())
+    for (const { unit, amount } of owed) add(unit, amount);
+  for (const [unit, amount] of rest) assert.equal(amount, 0, `law 5: ${amount} ${unit} is owed by nobody`);
 }
 
 /** Law 5. */
 function debitsEqualCredits(pile: Observed): void {
   for (const booking of pile.disk.bookings.values()) {
-    const sum = booking.entries.reduce((total, entry) => total + entry.amountMncs, 0);
-    assert.equal(sum, 0, `law 5: a booking of ${booking.taskId} adds up to ${sum}`);
-    for (const { amountMncs } of booking.entries) assert.ok(Number.isSafeInteger(amountMncs));
+    for (const [unit, entries] of Map.groupBy(booking.entries, (entry) => entry.unit)) {
+      const sum = entries.reduce((total, { amount }) => total + amount, 0);
+      assert.equal(sum, 0, `law 5: a booking of ${booking.taskId} adds up to ${sum} ${unit}`);
+      for (const { amount } of entries) assert.ok(Number.isSafeInteger(amount));
+    }
   }
 }
 
-/** Law 5. The algorithms of the simulation have one thread. */
+/**
+ * Law 5. The algorithms of the simulation have one thread, and a GPU of no known model counts as the reference GPU. What is booked
+ * of an attempt, whoever it is credited to, is no more than its lease could hold.
+ */
 function bookingsFitTheirLeases(pile: Observed): void {
-  for (const { fencingToken, taskId, entries } of pile.disk.bookings.values()) {
-    const mostMncs = (pile.heldMs(fencingToken) * pile.speedMillisMax) / 1000;
-    const debitMncs = -Math.min(...entries.map(({ amountMncs }) => amountMncs));
-    assert.ok(
-      debitMncs <= mostMncs,
-      `law 5: ${taskId} is charged ${debitMncs} where ${mostMncs} is the most`,
-    );
+  const booked = new Map<string, number>();
+  for (const { kind, instanceId, fencingToken, entries } of pile.disk.bookings.values()) {
+    if (kind === 'settlement') continue;
+    for (const { account, unit, amount } of entries) {
+      if (amount <= 0 || account === 'unsettled') continue;
+      const name = `${instanceId}/${fencingToken} ${unit}`;
+      const sum = (booked.get(name) ?? 0) + amount;
+      booked.set(name, sum);
+      const most = mostIn(unit, pile, pile.heldMs(fencingToken));
+      assert.ok(sum <= most, `law 5: of ${name} ${sum} is booked where ${most} is the most`);
+    }
   }
+}
+
+function mostIn(unit: Unit, { settings, speedMillisMax }: Observed, heldMs: number): number {
+  if (unit === CPU) return (heldMs * speedMillisMax) / 1000;
+  if (unit === GPU) return heldMs;
+  return unit === ENERGY ? (heldMs * settings.computingPowerMaxMw) / 3_600_000 : Infinity;
 }
 
 /** An instance that has not ended waits or holds one lease, and a timer ends whatever else it waits for. Law 8's half. */

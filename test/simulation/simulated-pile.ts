@@ -102,8 +102,9 @@ export class SimulatedDisk {
         ofKey(this.attempts, change.attempt.taskId, (): AttemptRecord[] => []).push(change.attempt);
         return;
       case 'book': {
-        const key = `${change.booking.instanceId}/${change.booking.fencingToken}`;
-        if (this.bookings.has(key)) throw new Error(`fencing token ${key} booked twice`);
+        const { instanceId, fencingToken, segment } = change.booking;
+        const key = `${instanceId}/${fencingToken}/${segment}`;
+        if (this.bookings.has(key)) throw new Error(`segment ${key} booked twice`);
         this.bookings.set(key, change.booking);
         ofKey(this.#bookingsOf, change.booking.taskId, (): BookingRecord[] => []).push(change.booking);
         return;

@@ -145,7 +145,7 @@ test('a core that says it is a thousand times faster, and holds its result back,
   const result = completed(lease) as ResultBody;
   pile.say('liar.lend', { ...result, used: { ...result.used, cpuMs: 1_000_000 } });
   const [booking] = [...pile.disk.bookings.values()];
-  const chargedMncs = -(booking?.entries[0]?.amountMncs ?? 0);
+  const chargedMncs = -(booking?.entries[0]?.amount ?? 0);
   assert.ok(chargedMncs > 0 && chargedMncs <= 600_000, `${chargedMncs} were charged`);
 });
 

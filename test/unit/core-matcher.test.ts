@@ -125,7 +125,7 @@ test('a budget bounds what is charged to the last unit, on the fastest core', ()
   pile.pass(1_000);
   pile.say('donor.lend', completed(lease, 900));
   const [booking] = [...pile.disk.bookings.values()];
-  assert.equal(booking?.entries[0]?.amountMncs, -3);
+  assert.equal(booking?.entries[0]?.amount, -3);
 });
 
 test('a fleet that the operator knows pays for its vehicle', () => {
@@ -137,11 +137,14 @@ test('a fleet that the operator knows pays for its vehicle', () => {
   pile.say('donor.lend', completed(lease));
   const [booking] = [...pile.disk.bookings.values()];
   assert.deepEqual(
-    booking?.entries.map(({ account, amountMncs }) => [account, amountMncs]),
+    booking?.entries.map(({ account, amount }) => [account, amount]),
     [
       ['fleet:north', -500],
       ['vehicle:donor', 450],
       ['operator', 50],
+      // What half a core-second is taken to draw.
+      ['station:station', -1],
+      ['vehicle:donor', 1],
     ],
   );
 });
@@ -457,7 +460,7 @@ test('a budget holds for what ran before a start', () => {
   pile.pass(10_000);
   pile.say('donor.lend', completed(lease, 9_000));
   const [booking] = [...pile.disk.bookings.values()];
-  assert.equal(booking?.entries[0]?.amountMncs, -1_000);
+  assert.equal(booking?.entries[0]?.amount, -1_000);
 });
 
 // Pre-emption.

@@ -39,11 +39,14 @@ test('a request is accepted and granted in one step, its result delivered and bo
   assert.deepEqual(bodiesOf(done, 'resultAck')[0]?.accepted, true);
   const [booking] = [...pile.disk.bookings.values()];
   assert.deepEqual(
-    booking?.entries.map((entry) => [entry.account, entry.amountMncs]),
+    booking?.entries.map((entry) => [entry.account, entry.amount]),
     [
       ['vehicle:asker', -500],
       ['vehicle:donor', 450],
       ['operator', 50],
+      // What half a core-second is taken to draw.
+      ['station:station', -1],
+      ['vehicle:donor', 1],
     ],
   );
 });
@@ -459,7 +462,7 @@ test('a claim of more than the lease could hold is booked no higher than that', 
   pile.pass(100);
   pile.say('donor.lend', completed(lease, 1_000_000));
   const [booking] = [...pile.disk.bookings.values()];
-  assert.equal(booking?.entries[0]?.amountMncs, -100);
+  assert.equal(booking?.entries[0]?.amount, -100);
 });
 
 test('an end whose commit reached the disk and was reported as failed is told to whoever is there', () => {

@@ -145,3 +145,51 @@ test('a store whose fencing tokens were counted in another way goes on above all
   const { generation } = await store.open();
   assert.ok(generation * NUMBERS_PER_GENERATION > lastToken, String(generation));
 });
+
+test('bookings of version 2 become the beginning of the chain, with their balances', async (context) => {
+  const { path, dataDir } = firstStore(context);
+  const db = new Database(path);
+  const COUNT = 7_001;
+  const book = db.prepare(
+    `INSERT INTO booking (task_id, instance_id, fencing_token, wall_ms) VALUES ('t-1', 't-1_0', ?, 5)`,
+  );
+  const enter = db.prepare(
+    'INSERT INTO entry (booking_key, position, account, amount_mncs) VALUES (?,?,?,?)',
+  );
+  db.transaction(() => {
+    for (let token = 1; token <= COUNT; token += 1) {
+      const { lastInsertRowid } = book.run(token);
+      enter.run(lastInsertRowid, 0, 'vehicle:car', -token);
+      enter.run(lastInsertRowid, 1, 'operator', token);
+    }
+    // One of a version that wrote no entries for nothing done.
+    book.run(COUNT + 1);
+  })();
+  db.close();
+  const store = createSqliteStore({ dataDir, inProcess: true });
+  context.after(() => store.close());
+  await store.open();
+  const sum = (COUNT * (COUNT + 1)) / 2;
+  assert.deepEqual(await store.ledger(), {
+    bookings: COUNT + 1,
+    balanced: true,
+    balances: [
+      { account: 'operator', unit: 'cpuMncs', credited: sum, debited: 0, balance: sum },
+      { account: 'vehicle:car', unit: 'cpuMncs', credited: 0, debited: sum, balance: -sum },
+    ],
+  });
+  const history = await store.readTask('t-1' as TaskId);
+  assert.equal(history?.bookings.length, COUNT + 1);
+  assert.deepEqual(history.bookings[2], {
+    kind: 'result',
+    taskId: 't-1',
+    instanceId: 't-1_0',
+    fencingToken: 3,
+    segment: 0,
+    wallMs: 5,
+    entries: [
+      { account: 'vehicle:car', unit: 'cpuMncs', amount: -3 },
+      { account: 'operator', unit: 'cpuMncs', amount: 3 },
+    ],
+  });
+});

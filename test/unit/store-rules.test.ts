@@ -14,6 +14,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { createSqliteStore } from '../../agent/adapters/store-sqlite/store.ts';
+import { CPU } from '../../agent/core/ledger/units.ts';
 import type { Account, AlgorithmRecord, BookingRecord, StoreChange } from '../../agent/core/records.ts';
 import type { Store } from '../../agent/ports.ts';
 import { StoreError } from '../../agent/store-error.ts';
@@ -67,17 +68,17 @@ test('a booking whose entries do not add up to 0 is refused', async (context) =>
   const booking = {
     ...bookingOf(1),
     entries: [
-      { account: 'vehicle:a' as Account, amountMncs: 10 },
-      { account: 'operator' as Account, amountMncs: -9 },
+      { account: 'vehicle:a' as Account, unit: CPU, amount: 10 },
+      { account: 'operator' as Account, unit: CPU, amount: -9 },
     ],
   };
   await assertBrokenPromise(store.commit([{ change: 'book', booking }]), /differ by 1/);
-  assert.deepEqual(await store.ledger(), { bookings: 0, balanced: true, accounts: [] });
+  assert.deepEqual(await store.ledger(), { bookings: 0, balanced: true, balances: [] });
 });
 
 test('an amount that is no integer is refused even where the sum is 0', async (context) => {
   const store = await openStore(context);
-  const entries = [0.5, -0.5].map((amountMncs) => ({ account: 'operator' as Account, amountMncs }));
+  const entries = [0.5, -0.5].map((amount) => ({ account: 'operator' as Account, unit: CPU, amount }));
   const booking = { ...bookingOf(1), entries };
   await assertBrokenPromise(store.commit([{ change: 'book', booking }]), /not an integer/);
 });
@@ -157,7 +158,7 @@ test('forgetting takes a task with its instances and attempts, and leaves its bo
   assert.equal(ledger.bookings, 2);
   assert.equal(ledger.balanced, true);
   assert.deepEqual(
-    ledger.accounts.map(({ account, balanceMncs }) => [account, balanceMncs]),
+    ledger.balances.map(({ account, balance }) => [account, balance]),
     [
       ['operator', 2],
       ['vehicle:donor-1', 18],
@@ -177,17 +178,17 @@ test('a booking of a forgotten task still keeps its fencing token from a second 
 test('sums of the ledger stay exact at the edge of what a number holds', async (context) => {
   const store = await openStore(context);
   const entries = [
-    { account: 'vehicle:a' as Account, amountMncs: Number.MAX_SAFE_INTEGER },
-    { account: 'vehicle:b' as Account, amountMncs: -Number.MAX_SAFE_INTEGER },
+    { account: 'vehicle:a' as Account, unit: CPU, amount: Number.MAX_SAFE_INTEGER },
+    { account: 'vehicle:b' as Account, unit: CPU, amount: -Number.MAX_SAFE_INTEGER },
   ];
   await store.commit([{ change: 'book', booking: { ...bookingOf(1), entries } }]);
-  const back = entries.map(({ account, amountMncs }) => ({ account, amountMncs: -amountMncs }));
+  const back = entries.map((entry) => ({ ...entry, amount: -entry.amount }));
   const fencingToken = Number.MAX_SAFE_INTEGER as FencingToken;
   await store.commit([{ change: 'book', booking: { ...bookingOf(1), fencingToken, entries: back } }]);
-  const { accounts, balanced } = await store.ledger();
+  const { balances, balanced } = await store.ledger();
   assert.equal(balanced, true);
   assert.deepEqual(
-    accounts.map(({ creditedMncs, balanceMncs }) => [creditedMncs, balanceMncs]),
+    balances.map(({ credited, balance }) => [credited, balance]),
     [
       [Number.MAX_SAFE_INTEGER, 0],
       [Number.MAX_SAFE_INTEGER, 0],

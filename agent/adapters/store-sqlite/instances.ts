@@ -8,6 +8,7 @@ import type {
   CheckpointRecord,
   InstanceRecord,
   LeaseRecord,
+  OwedRecord,
   PartResultRecord,
 } from '../../core/records.ts';
 import { payloadColumns, payloadOf } from './payload-columns.ts';
@@ -29,6 +30,7 @@ interface InstanceRow {
   readonly checkpoint_done_mncs: number | null;
   readonly preempted: number;
   readonly replication: string | null;
+  readonly owed: string | null;
 }
 
 /** What of a result has no column of its own. */
@@ -51,6 +53,7 @@ const OTHER_COLUMNS = [
   'checkpoint_done_mncs',
   'preempted',
   'replication',
+  'owed',
 ];
 
 interface AttemptRow {
@@ -98,6 +101,7 @@ export function prepareInstances(db: Database) {
         instance.checkpoint?.doneMncs ?? null,
         instance.preempted === true ? 1 : 0,
         replicationOf(instance),
+        instance.owed === undefined ? null : JSON.stringify(instance.owed),
       );
     },
     insertAttempt: (attempt: AttemptRecord): void => {
@@ -165,6 +169,7 @@ function instanceOf(row: InstanceRow): InstanceRecord {
     ...(checkpoint && { checkpoint }),
     ...(row.preempted === 1 && { preempted: true }),
     ...(row.replication !== null && (JSON.parse(row.replication) as Replication)),
+    ...(row.owed !== null && { owed: JSON.parse(row.owed) as OwedRecord[] }),
   };
 }
 

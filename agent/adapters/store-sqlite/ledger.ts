@@ -1,142 +1,201 @@
-/** Statements on `booking` and `entry`: a double-entry ledger that is only ever added to. */
+/** Statements on `booking` and `balance`: a double-entry ledger that is only ever added to, each booking chained to the one before. */
 import type { FencingToken, InstanceId, TaskId } from '@plugpool/proto';
 import type { Database } from 'better-sqlite3';
 import assert from 'node:assert/strict';
-import type { Account, BookingRecord, LedgerSummary } from '../../core/records.ts';
+import type {
+  Account,
+  BalanceRecord,
+  BookingRecord,
+  LedgerEntry,
+  LedgerSummary,
+  Unit,
+} from '../../core/records.ts';
+import { FIRST_HASH, hashOf, type BookingColumns } from './booking-chain.ts';
 
-/** Bookings that are summed between two commits, when somebody asks for the ledger. */
-export const BOOKINGS_A_SLICE = 20_000;
-
-interface BookingRow {
-  readonly booking_key: bigint;
-  readonly task_id: string;
-  readonly instance_id: string;
-  readonly fencing_token: bigint;
-  readonly wall_ms: bigint;
+/** A row as it lies in the file. */
+export interface BookingRow extends BookingColumns {
+  readonly hash: Uint8Array;
 }
 
-interface AccountSums {
+interface BalanceRow {
   readonly account: string;
-  readonly creditedMncs: bigint;
-  readonly debitedMncs: bigint;
+  readonly unit: string;
+  readonly credited: bigint;
+  readonly debited: bigint;
 }
 
-/** Sums over one range of bookings. */
-export interface LedgerSlice {
-  readonly bookings: number;
-  readonly unbalanced: number;
-  readonly accounts: readonly AccountSums[];
-}
+const COLUMNS = `booking_key AS key, kind, task_id AS taskId, instance_id AS instanceId,
+  fencing_token AS fencingToken, segment, wall_ms AS wallMs, tariff, overstay, entries, hash`;
 
 export function prepareLedger(db: Database) {
-  const insertBooking = db.prepare(
-    'INSERT INTO booking (task_id, instance_id, fencing_token, wall_ms) VALUES (?,?,?,?)',
+  const insert = db.prepare(`INSERT INTO booking (booking_key, kind, task_id, instance_id, fencing_token,
+    segment, wall_ms, tariff, overstay, entries, hash) VALUES (?,?,?,?,?,?,?,?,?,?,?)`);
+  const addToBalance = db.prepare(`INSERT INTO balance (account, unit, credited, debited) VALUES (?,?,?,?)
+    ON CONFLICT (account, unit) DO UPDATE
+    SET credited = credited + excluded.credited, debited = debited + excluded.debited`);
+  const selectHead = db.prepare<[], BookingHead>(
+    'SELECT booking_key AS key, lower(hex(hash)) AS hash FROM booking ORDER BY booking_key DESC LIMIT 1',
   );
-  const insertEntry = db.prepare(
-    'INSERT INTO entry (booking_key, position, account, amount_mncs) VALUES (?,?,?,?)',
-  );
-  const selectOfTask = db
-    .prepare<[string, string], BookingRow>(
-      `SELECT * FROM booking WHERE instance_id IN (SELECT instance_id FROM instance WHERE task_id = ?)
+  const selectOfTask = db.prepare<[string, string], BookingRow>(
+    `SELECT ${COLUMNS} FROM booking WHERE instance_id IN (SELECT instance_id FROM instance WHERE task_id = ?)
        AND task_id = ? ORDER BY booking_key`,
+  );
+  const selectAfter = db.prepare<[number, number], BookingRow>(
+    `SELECT ${COLUMNS} FROM booking WHERE booking_key > ? ORDER BY booking_key LIMIT ?`,
+  );
+  const selectBalances = db
+    .prepare<[], BalanceRow>('SELECT account, unit, credited, debited FROM balance ORDER BY account, unit')
+    .safeIntegers();
+  const selectBalancesOf = db
+    .prepare<[string], BalanceRow>(
+      'SELECT account, unit, credited, debited FROM balance WHERE account = ? ORDER BY unit',
     )
     .safeIntegers();
-  const selectEntries = db
-    .prepare<[bigint], { account: string; amount_mncs: bigint }>(
-      'SELECT account, amount_mncs FROM entry WHERE booking_key = ? ORDER BY position',
-    )
-    .safeIntegers();
-  const lastKey = db.prepare<[], number | null>('SELECT max(booking_key) FROM booking').pluck();
-  const countBetween = db
-    .prepare<[number, number], number>(
-      'SELECT count(*) FROM booking WHERE booking_key > ? AND booking_key <= ?',
-    )
-    .pluck();
-  const sumBetween = db
-    .prepare<[number, number], AccountSums>(
-      `SELECT account, sum(max(amount_mncs, 0)) AS creditedMncs, sum(max(-amount_mncs, 0)) AS debitedMncs
-       FROM entry WHERE booking_key > ? AND booking_key <= ? GROUP BY account`,
-    )
-    .safeIntegers();
-  const unbalancedBetween = db
-    .prepare<[number, number], number>(
-      `SELECT count(*) FROM (SELECT 1 FROM entry WHERE booking_key > ? AND booking_key <= ?
-       GROUP BY booking_key HAVING sum(amount_mncs) <> 0)`,
-    )
-    .pluck();
 
-  const book = (booking: BookingRecord): void => {
-    assertBalanced(booking);
-    const { lastInsertRowid } = insertBooking.run(
-      booking.taskId,
-      booking.instanceId,
-      booking.fencingToken,
-      booking.wallMs,
-    );
-    booking.entries.forEach(({ account, amountMncs }, position) => {
-      insertEntry.run(lastInsertRowid, position, account, amountMncs);
-    });
-  };
-
-  const bookingOf = (row: BookingRow): BookingRecord => ({
-    taskId: row.task_id as TaskId,
-    instanceId: row.instance_id as InstanceId,
-    fencingToken: safeNumber(row.fencing_token) as FencingToken,
-    wallMs: safeNumber(row.wall_ms),
-    entries: selectEntries.all(row.booking_key).map((entry) => ({
-      account: entry.account as Account,
-      amountMncs: safeNumber(entry.amount_mncs),
-    })),
-  });
+  const head = (): BookingHead => selectHead.get() ?? { key: 0, hash: FIRST_HASH };
+  /** Of the transaction that is open: the newest booking in it, and what its bookings come to. */
+  let last: BookingHead | undefined;
+  const sums = new Sums();
 
   return {
-    book,
+    book: (booking: BookingRecord): void => {
+      assertBalanced(booking);
+      last ??= head();
+      const columns = columnsOf(booking, last.key + 1);
+      const hash = hashOf(last.hash, columns);
+      insert.run(
+        columns.key,
+        columns.kind,
+        columns.taskId,
+        columns.instanceId,
+        columns.fencingToken,
+        columns.segment,
+        columns.wallMs,
+        columns.tariff,
+        columns.overstay,
+        columns.entries,
+        Buffer.from(hash, 'hex'),
+      );
+      last = { key: columns.key, hash };
+      sums.add(booking.entries);
+    },
+    /** At the end of a transaction: one statement an account and unit, however many bookings there were. */
+    writeBalances: (): void => {
+      for (const { account, unit, credited, debited } of sums.all())
+        addToBalance.run(account, unit, credited, debited);
+    },
+    /** The transaction is over, one way or the other. */
+    forget: (): void => {
+      last = undefined;
+      sums.clear();
+    },
+    head,
     bookingsOf: (taskId: string): BookingRecord[] => selectOfTask.all(taskId, taskId).map(bookingOf),
-    lastBookingKey: (): number => lastKey.get() ?? 0,
     /** Bookings never change: slices up to a key that was once the last are a snapshot, with no transaction held open. */
-    slice: (afterKey: number, throughKey: number): LedgerSlice => ({
-      bookings: countBetween.get(afterKey, throughKey) ?? 0,
-      unbalanced: unbalancedBetween.get(afterKey, throughKey) ?? 0,
-      accounts: sumBetween.all(afterKey, throughKey),
-    }),
+    rowsAfter: (key: number, limit: number): BookingRow[] => selectAfter.all(key, limit),
+    balances: (): LedgerSummary => summarise(head().key, selectBalances.all()),
+    balancesOf: (account: string): BalanceRecord[] => selectBalancesOf.all(account).map(balanceOf),
   };
 }
 
-function assertBalanced({ instanceId, fencingToken, entries }: BookingRecord): void {
-  const name = `the booking of ${instanceId} with fencing token ${fencingToken}`;
-  assert.ok(Number.isSafeInteger(fencingToken), `${name}: a fencing token is a safe integer`);
-  let sumMncs = 0n;
-  for (const { amountMncs } of entries) {
-    assert.ok(Number.isSafeInteger(amountMncs), `${name}: ${amountMncs} is not an integer amount`);
-    sumMncs += BigInt(amountMncs);
-  }
-  assert.equal(sumMncs, 0n, `${name}: debits and credits differ by ${sumMncs}`);
+/** The newest booking: how many there are, since their keys have no gaps, and its hash in hexadecimal. */
+export interface BookingHead {
+  readonly key: number;
+  readonly hash: string;
 }
 
-/** Adds slices up. Sums are exact beyond 2^53; a balance beyond it cannot be shown and is a broken promise. */
-export function summariseLedger(slices: readonly LedgerSlice[]): LedgerSummary {
-  const sums = new Map<string, { credited: bigint; debited: bigint }>();
-  for (const { account, creditedMncs, debitedMncs } of slices.flatMap((slice) => slice.accounts)) {
-    const sum = sums.get(account) ?? { credited: 0n, debited: 0n };
-    sum.credited += creditedMncs;
-    sum.debited += debitedMncs;
-    sums.set(account, sum);
-  }
-  const total = [...sums.values()].reduce((rest, { credited, debited }) => rest + credited - debited, 0n);
+function columnsOf(booking: BookingRecord, key: number): BookingColumns {
+  const { kind, taskId, instanceId, fencingToken, segment, wallMs, tariff = null, overstay } = booking;
+  const entries = JSON.stringify(booking.entries.map(({ account, unit, amount }) => [account, unit, amount]));
   return {
-    bookings: slices.reduce((count, slice) => count + slice.bookings, 0),
-    balanced: total === 0n && slices.every((slice) => slice.unbalanced === 0),
-    accounts: [...sums]
-      .sort(([left], [right]) => (left < right ? -1 : 1))
-      .map(([account, { credited, debited }]) => ({
-        account: account as Account,
-        balanceMncs: safeNumber(credited - debited),
-        creditedMncs: safeNumber(credited),
-        debitedMncs: safeNumber(debited),
-      })),
+    key,
+    kind,
+    taskId,
+    instanceId,
+    fencingToken,
+    segment,
+    wallMs,
+    tariff,
+    overstay: overstay === true ? 1 : 0,
+    entries,
   };
 }
 
+export function bookingOf(row: BookingColumns): BookingRecord {
+  return {
+    kind: row.kind as BookingRecord['kind'],
+    taskId: row.taskId as TaskId,
+    instanceId: row.instanceId as InstanceId,
+    fencingToken: row.fencingToken as FencingToken,
+    segment: row.segment,
+    wallMs: row.wallMs,
+    ...(row.tariff === null ? {} : { tariff: row.tariff }),
+    ...(row.overstay === 1 ? { overstay: true } : {}),
+    entries: (JSON.parse(row.entries) as [Account, Unit, number][]).map(([account, unit, amount]) => ({
+      account,
+      unit,
+      amount,
+    })),
+  };
+}
+
+/** Sums by account and unit, exact beyond 2^53. */
+class Sums {
+  readonly #sums = new Map<string, { account: Account; unit: Unit; credited: bigint; debited: bigint }>();
+
+  add(entries: readonly LedgerEntry[]): void {
+    for (const { account, unit, amount } of entries) {
+      const key = `${unit} ${account}`;
+      let sum = this.#sums.get(key);
+      if (sum === undefined) this.#sums.set(key, (sum = { account, unit, credited: 0n, debited: 0n }));
+      if (amount > 0) sum.credited += BigInt(amount);
+      else sum.debited -= BigInt(amount);
+    }
+  }
+
+  all(): Iterable<{ account: Account; unit: Unit; credited: bigint; debited: bigint }> {
+    return this.#sums.values();
+  }
+
+  clear(): void {
+    this.#sums.clear();
+  }
+}
+
+function assertBalanced(booking: BookingRecord): void {
+  const { instanceId, fencingToken, segment, entries } = booking;
+  const name = `the booking of ${instanceId} with fencing token ${fencingToken}, segment ${segment}`;
+  assert.ok(Number.isSafeInteger(fencingToken), `${name}: a fencing token is a safe integer`);
+  const sums = new Map<Unit, bigint>();
+  for (const { unit, amount } of entries) {
+    assert.ok(Number.isSafeInteger(amount), `${name}: ${amount} is not an integer amount`);
+    sums.set(unit, (sums.get(unit) ?? 0n) + BigInt(amount));
+  }
+  for (const [unit, sum] of sums)
+    assert.equal(sum, 0n, `${name}: debits and credits differ by ${sum} ${unit}`);
+}
+
+function summarise(bookings: number, rows: readonly BalanceRow[]): LedgerSummary {
+  const rest = new Map<string, bigint>();
+  for (const { unit, credited, debited } of rows) rest.set(unit, (rest.get(unit) ?? 0n) + credited - debited);
+  return {
+    bookings,
+    balanced: [...rest.values()].every((sum) => sum === 0n),
+    balances: rows.map(balanceOf),
+  };
+}
+
+function balanceOf({ account, unit, credited, debited }: BalanceRow): BalanceRecord {
+  return {
+    account: account as Account,
+    unit: unit as Unit,
+    credited: safeNumber(credited),
+    debited: safeNumber(debited),
+    balance: safeNumber(credited - debited),
+  };
+}
+
+/** A balance beyond what a number holds cannot be shown and is a broken promise. */
 function safeNumber(value: bigint): number {
   const number = Number(value);
   assert.ok(Number.isSafeInteger(number), `${value} is beyond what a number holds exactly`);

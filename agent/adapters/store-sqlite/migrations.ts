@@ -4,12 +4,16 @@ import { firstSchema } from './migrations/001-first-schema.ts';
 import { wantedAndLearned } from './migrations/002-what-was-wanted-and-learned.ts';
 import { smallerGenerations } from './migrations/003-smaller-generations.ts';
 import { replicas } from './migrations/004-replicas.ts';
+import { chainedLedger } from './migrations/005-a-chained-ledger.ts';
 
 /** 'Plug', so that `file agent.db` and another program can tell whose file it is. */
 export const APPLICATION_ID = 0x506c7567;
 
+/** SQL, or what SQL alone cannot say. */
+type Step = string | ((db: Database) => void);
+
 /** Position + 1 is the `user_version` that the step leads to. A step that was released is never edited. */
-const STEPS: readonly string[] = [firstSchema, wantedAndLearned, smallerGenerations, replicas];
+const STEPS: readonly Step[] = [firstSchema, wantedAndLearned, smallerGenerations, replicas, chainedLedger];
 
 export const SCHEMA_VERSION = STEPS.length;
 
@@ -18,7 +22,9 @@ export function migrate(db: Database): number {
   const found = schemaVersionOf(db);
   for (let version = found; version < SCHEMA_VERSION; version += 1) {
     db.transaction(() => {
-      db.exec(STEPS[version]!);
+      const step = STEPS[version]!;
+      if (typeof step === 'string') db.exec(step);
+      else step(db);
       db.pragma(`application_id = ${APPLICATION_ID}`);
       db.pragma(`user_version = ${version + 1}`);
     }).immediate();

@@ -70,6 +70,8 @@ export function connect(db: Database) {
     } catch (error) {
       if (db.inTransaction) rollback.run();
       throw error;
+    } finally {
+      ledger.forget();
     }
   };
 
@@ -107,6 +109,7 @@ export function connect(db: Database) {
     commit: (changes: readonly StoreChange[]): void => {
       inTransaction(() => {
         for (const change of changes) apply(change);
+        ledger.writeBalances();
       });
     },
     histories: (taskIds: readonly TaskId[]): TaskHistory[] =>

@@ -12,7 +12,6 @@ import { join } from 'node:path';
 import { backUp } from './backup.ts';
 import { readInThread } from './reading-thread.ts';
 import { storeErrorOf } from './sqlite-errors.ts';
-import { BOOKINGS_A_SLICE, summariseLedger, type LedgerSlice } from './ledger.ts';
 import { ownedBytes } from './owned-bytes.ts';
 import type { CallArgs, CallResult, StoreCall, StoreCaller } from './store-calls.ts';
 import { SynchronousStore, type StoreLog, type SynchronousStoreOptions } from './synchronous-store.ts';
@@ -84,14 +83,8 @@ class SqliteStore implements Store {
     return this.#caller.call('closedTasksOf', vehicleId, Math.min(limit, CLOSED_TASKS_MAX));
   }
 
-  async ledger(): Promise<LedgerSummary> {
-    const lastKey = await this.#caller.call('lastBookingKey');
-    const slices: LedgerSlice[] = [];
-    for (let after = 0; after < lastKey; after += BOOKINGS_A_SLICE) {
-      const through = Math.min(after + BOOKINGS_A_SLICE, lastKey);
-      slices.push(await this.#caller.call('ledgerSlice', after, through));
-    }
-    return summariseLedger(slices);
+  ledger(): Promise<LedgerSummary> {
+    return this.#caller.call('ledger');
   }
 
   async referencedBlobs(): Promise<ReadonlySet<Digest>> {

@@ -2,14 +2,19 @@
 import type { Digest, TaskId, VehicleId } from '@plugpool/proto';
 import assert from 'node:assert/strict';
 import { join, resolve } from 'node:path';
-import type { ClosedTaskRecord, StoreChange, StoredState, TaskHistory } from '../../core/records.ts';
+import type {
+  ClosedTaskRecord,
+  LedgerSummary,
+  StoreChange,
+  StoredState,
+  TaskHistory,
+} from '../../core/records.ts';
 import type { CheckRecord } from '../../ports.ts';
 import { StoreError } from '../../store-error.ts';
 import { readCheckRecord, writeCheckRecord } from './check-record.ts';
 import { openDatabase, openForWriting } from './database.ts';
 import { makeDataDirectory } from './directory.ts';
 import { jumpGeneration, nextGeneration, readGeneration, takeGeneration } from './generation-file.ts';
-import type { LedgerSlice } from './ledger.ts';
 import { lockDirectory, type DirectoryLock } from './lock.ts';
 import { SCHEMA_VERSION } from './migrations.ts';
 import { storeErrorOf } from './sqlite-errors.ts';
@@ -144,12 +149,8 @@ export class SynchronousStore {
     return this.#attempt('list closed tasks', () => this.#open.tasks.closedTasksOf(vehicleId, limit));
   }
 
-  lastBookingKey(): number {
-    return this.#attempt('read the ledger', () => this.#open.ledger.lastBookingKey());
-  }
-
-  ledgerSlice(afterKey: number, throughKey: number): LedgerSlice {
-    return this.#attempt('sum the ledger', () => this.#open.ledger.slice(afterKey, throughKey));
+  ledger(): LedgerSummary {
+    return this.#attempt('read the ledger', () => this.#open.ledger.balances());
   }
 
   referencedBlobs(): Digest[] {

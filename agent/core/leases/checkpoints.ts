@@ -1,7 +1,8 @@
 /** What a run had done when its state was last kept: the next attempt goes on from there. */
 import type { Checkpoint } from '@plugpool/proto';
 import { awaitBlob, TOO_MANY_UPLOADS } from '../payloads/blobs.ts';
-import { workDoneMncs } from './ledger.ts';
+import { bookCheckpoint } from '../ledger/bookings.ts';
+import { workDoneMncs } from '../ledger/claim.ts';
 import { loseLease } from './lost-lease.ts';
 import { askedMncs } from '../waiting/need.ts';
 import type { Heard } from '../events.ts';
@@ -43,6 +44,7 @@ function keep(turn: Turn, instance: Instance, lease: Lease, { state: blob, used 
   const didMncs = workDoneMncs(turn, lease, used);
   instance.checkpoint = { state: blob, doneMncs: doneMncs(instance, lease, didMncs) };
   turn.changedInstances.set(instance.instanceId, instance);
+  bookCheckpoint(turn, instance, lease, used);
 }
 
 /** Never less than before, and never all of it: the rest of the run has still to give a result. */

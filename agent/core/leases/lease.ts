@@ -15,6 +15,7 @@ import type { Choice } from '../feasible/feasible.ts';
 import { learnFromGrant } from '../learned/learn.ts';
 import { offerFor } from './offer.ts';
 import { nextNumber } from '../numbers.ts';
+import { owedMncs } from '../ledger/owed.ts';
 import { countLease } from '../pools/pools.ts';
 import type { Priority } from '../tasks/priority.ts';
 import { classOfAlgorithm } from '../algorithms/profile.ts';
@@ -70,13 +71,14 @@ export function grant(
   });
 }
 
-function termsOf(state: State, { task, checkpoint }: Instance, { way, placement }: Granted): Terms {
+function termsOf(state: State, instance: Instance, { way, placement }: Granted): Terms {
+  const { task, checkpoint } = instance;
   return {
     algorithm: way.algorithm,
     ...placement,
     pool: classOfAlgorithm(state, way.algorithm),
     workMncs: way.workMncs,
-    ...budgetOf(task),
+    ...budgetOf(task, owedMncs(instance)),
     beganAtMncs: checkpoint?.doneMncs ?? 0,
   };
 }
@@ -86,11 +88,12 @@ type Terms = Pick<
   'algorithm' | 'demand' | 'gpuDeviceId' | 'pool' | 'workMncs' | 'budgetMncs' | 'beganAtMncs'
 >;
 
-/** Each part may take its share of what the request may cost. */
-export function budgetOf({ record: { wants } }: Task): Pick<Lease, 'budgetMncs'> {
+/** Each part may take its share of what the request may cost, less what its attempts before are owed. */
+export function budgetOf({ record: { wants } }: Task, spentMncs: number): Pick<Lease, 'budgetMncs'> {
   // Not by the instances that are there: while a start loads them, there are none yet.
   const { budgetMncs, instances = 1 } = wants ?? {};
-  return budgetMncs === undefined ? {} : { budgetMncs: Math.floor(budgetMncs / instances) };
+  if (budgetMncs === undefined) return {};
+  return { budgetMncs: Math.max(0, Math.floor(budgetMncs / instances) - spentMncs) };
 }
 
 /** The donor says that the attempt runs. */

@@ -1,7 +1,7 @@
 /** What donors say of their attempts: renewals, declines, results. Only the holder of the live fencing token is heard. */
-import type { Decline, FailureCode, LeaseId, Renewal, Result, Used, VehicleId } from '@plugpool/proto';
+import type { Decline, FailureCode, LeaseId, Renewal, Result, VehicleId } from '@plugpool/proto';
 import { awaitBlob, TOO_MANY_UPLOADS } from '../payloads/blobs.ts';
-import { bookingFor, workDoneMncs } from './ledger.ts';
+import { bookResult } from '../ledger/bookings.ts';
 import { closeLease, renew } from './lease.ts';
 import { learnFromCrash, learnFromResult } from '../learned/learn.ts';
 import { loseLease } from './lost-lease.ts';
@@ -14,7 +14,7 @@ import { instanceOf } from '../tasks/open-task.ts';
 import type { Client, Instance, Lease, State } from '../state.ts';
 import { endTask } from '../tasks/task-end.ts';
 import { tellRequester } from '../tasks/task-news.ts';
-import { log, refuse, send, write, type Turn } from '../turn.ts';
+import { log, refuse, send, type Turn } from '../turn.ts';
 
 /** Failures that another donor may not have. */
 const DONORS_OWN: ReadonlySet<FailureCode> = new Set<FailureCode>([
@@ -136,8 +136,7 @@ function finish(turn: Turn, { instance, lease }: Holding, result: Result): void 
   closeLease(turn, instance, 'completed', '');
   learnFromResult(turn, instance, lease, used);
   if (learnFromRun(turn, lease, used)) alignPools(turn);
-  const chargedMncs = chargeFor(turn, lease, used);
-  write(turn, { change: 'book', booking: bookingFor(turn, instance, lease, chargedMncs) });
+  const chargedMncs = bookResult(turn, instance, lease, used);
   if (instance.task.instances.length > 1)
     return acceptPart(turn, instance, lease, {
       output: outcome.output,
@@ -151,9 +150,4 @@ function finish(turn: Turn, { instance, lease }: Holding, result: Result): void 
     output: outcome.output,
     chargedMncs,
   });
-}
-
-function chargeFor(turn: Turn, lease: Lease, used: Used): number {
-  // On a fast core the millisecond to which a run is bounded can be more than what is left of the budget.
-  return Math.min(workDoneMncs(turn, lease, used), lease.budgetMncs ?? Infinity);
 }

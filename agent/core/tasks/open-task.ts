@@ -39,6 +39,7 @@ export function newInstance(state: State, task: Task, index: number, queuedMonoM
     order: state.orderCounter,
     preempted: false,
     checkpoint: undefined,
+    owed: [],
     result: undefined,
     avoided: undefined,
     passedOver: 0,

@@ -43,6 +43,9 @@ function usedByAll(results: readonly PartResultRecord[]): Used {
     wallMs: most((used) => used.wallMs),
     memoryPeakMib: most((used) => used.memoryPeakMib),
     gpuMs: sum((used) => used.gpuMs),
+    ...(results.some(({ used }) => used.energyMwh !== undefined)
+      ? { energyMwh: sum((used) => used.energyMwh ?? 0) }
+      : {}),
   };
 }
 

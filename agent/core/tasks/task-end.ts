@@ -3,6 +3,7 @@ import type { ClientId, Delivery } from '@plugpool/proto';
 import { countAsking } from '../waiting/asked.ts';
 import { forgetPayloads } from '../payloads/inline-bytes.ts';
 import { CLOSED_TASKS_MAX } from '../limits.ts';
+import { settleTask } from '../ledger/bookings.ts';
 import { revokeAtOnce } from '../leases/lease.ts';
 import type { TaskEndRecord, TaskRecord } from '../records.ts';
 import type { State, Task } from '../state.ts';
@@ -15,8 +16,12 @@ type Ending = Pick<TaskEndRecord, 'state'> &
 export function endTask(turn: Turn, task: Task, ending: Ending): void {
   const { state, now } = turn;
   const attempts = task.instances.reduce((sum, instance) => sum + instance.attempts, 0);
-  // Parts whose results were accepted are paid for, whatever became of the others.
-  const chargedMncs = task.instances.reduce((sum, { result }) => sum + (result?.chargedMncs ?? 0), 0);
+  // Parts whose results were accepted are paid for, whatever became of the others; who cancels pays for what was kept till then.
+  const settledMncs = settleTask(turn, task, ending.state === 'cancelled' ? 'payer' : 'operator');
+  const chargedMncs = task.instances.reduce(
+    (sum, { result }) => sum + (result?.chargedMncs ?? 0),
+    settledMncs,
+  );
   task.end = { chargedMncs, ...ending, endedWallMs: now.wallMs, attempts };
   for (const instance of task.instances) {
     state.waiting.remove(instance);
