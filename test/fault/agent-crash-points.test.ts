@@ -46,8 +46,9 @@ for (const [point, passage] of PASSAGES) {
   });
 }
 
-test('after all of that every request has one task, one result, one delivery, and each part one booking', () =>
-  pile.assertAllDone());
+test('after all of that every request has one task, one result, one delivery, and each part one booking', async () => {
+  await pile.assertAllDone();
+});
 
 /** Has tasks under way when the agent comes past that point, and resolves when it is gone. */
 async function bringTo(point: AgentPoint, passage: number): Promise<void> {

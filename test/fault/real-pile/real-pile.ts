@@ -88,7 +88,7 @@ export class RealPile {
   }
 
   /** What must hold when everybody had the time to say what he had to; `others` are tasks of other processes. Stops the agent. */
-  async assertAllDone(others = 0): Promise<void> {
+  async assertAllDone(others = 0): Promise<Stored> {
     await this.stage.until('every delivery to be acknowledged', async () => {
       const tasks = (await this.stage.ask('tasks', { limit: 1000 })) as { delivered: boolean }[];
       return tasks.every(({ delivered }) => delivered);
@@ -101,6 +101,7 @@ export class RealPile {
     for (const { task, end, delivered } of stored.tasks)
       assert.deepEqual([end?.state, delivered], ['completed', true], task.taskId);
     assert.equal(stored.tasks.length, this.underWay.asked + others, 'one task a request');
+    return stored;
   }
 
   async stop(): Promise<void> {
