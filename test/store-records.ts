@@ -10,7 +10,7 @@ import type {
   VehicleId,
 } from '@plugpool/proto';
 import { CPU } from '../agent/core/ledger/units.ts';
-import type { Account, InstanceRecord, StoreChange } from '../agent/core/records.ts';
+import type { Account, InstanceRecord, StoreChange, StoredState } from '../agent/core/records.ts';
 
 /** The three commits of one task's life: accepted and granted, ended and booked, delivered. */
 export function lifeOf(n: number): readonly [StoreChange[], StoreChange[], StoreChange[]] {
@@ -100,4 +100,13 @@ export function lifeOf(n: number): readonly [StoreChange[], StoreChange[], Store
     ],
     [{ change: 'taskDelivered', taskId }],
   ];
+}
+
+/** How long ago things happened is the test's own time: what it is reckoned from has its own tests. */
+export function timeless(state: StoredState): StoredState {
+  return {
+    ...state,
+    openTasks: state.openTasks.map(({ acceptedAgoMs: _, endedAgoMs: __, ...open }) => open),
+    closedTasks: state.closedTasks.map(({ endedAgoMs: _, ...closed }) => closed),
+  };
 }

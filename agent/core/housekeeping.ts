@@ -11,18 +11,18 @@ export function forgetOld(turn: Turn): void {
   keepPools(turn);
   // What is most asked for may be another program by now.
   deployAnew(state);
-  const beforeWallMs = now.wallMs - state.settings.retentionMs;
+  const beforeMonoMs = now.monoMs - state.settings.retentionMs;
   const taskIds: TaskId[] = [];
   for (const request of state.requests.all()) {
     if (taskIds.length >= FORGOTTEN_MAX) break;
     if (request.stage === 'closed') {
-      if (request.endedWallMs >= beforeWallMs) continue;
+      if (request.endedMonoMs >= beforeMonoMs) continue;
       state.requests.forget(request);
       taskIds.push(request.taskId);
       continue;
     }
     const { task } = request;
-    if (task.end === undefined || task.end.endedWallMs >= beforeWallMs) continue;
+    if (task.endedMonoMs === undefined || task.endedMonoMs >= beforeMonoMs) continue;
     forgetOpen(state, task);
     state.requests.forget(request);
     taskIds.push(task.record.taskId);

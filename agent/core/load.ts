@@ -28,8 +28,9 @@ export function loadState(stored: StoredState, settings: Settings, now: Now, bef
     state.algorithms.set(algorithmKey(algorithm.id, algorithm.version), algorithm);
   loadPools(state, stored.learned, now);
   for (const closed of stored.closedTasks) {
-    const { vehicleId, requestId, ...rest } = closed;
-    state.requests.close(vehicleId, requestId, rest);
+    const { vehicleId, requestId, taskId, bodyHash } = closed;
+    const endedMonoMs = now.monoMs - endedAgo(closed, now);
+    state.requests.close(vehicleId, requestId, { taskId, bodyHash, endedMonoMs });
   }
   if (before === undefined) loadLearned(state, stored, now);
   else carryOver(state, before, now);
@@ -60,18 +61,21 @@ function carryOver(state: State, before: State, now: Now): void {
   carryNumbers(state, before);
 }
 
-function loadTask(state: State, open: StoredState['openTasks'][number], now: Now): void {
+function loadTask(state: State, open: OpenTask, now: Now): void {
   const record = open.task;
-  const task = openTask(state, record, now.monoMs + timeLeft(record, now));
+  const task = openTask(state, record, now.monoMs + timeLeft(open, now));
   countInline(state, record, 1);
   countAsking(state, record, 1);
   if (open.end !== undefined) {
     task.end = open.end;
+    task.endedMonoMs = now.monoMs - endedAgo({ ...open.end, ...open }, now);
     countAsking(state, record, -1);
     forgetPayloads(state, task);
     state.deadlines.drop();
   }
-  task.instances = open.instances.map((instance) => loadInstance(state, task, instance, now));
+  task.instances = open.instances.map((instance) =>
+    loadInstance(state, task, instance, timeSinceAccepted(open, now), now),
+  );
   if (task.instances.some(({ attempts }) => attempts > 0)) task.hasStarted = true;
   if (task.end !== undefined) return;
   watchGang(state, task);
@@ -80,19 +84,30 @@ function loadTask(state: State, open: StoredState['openTasks'][number], now: Now
     if (instance.lease === undefined && instance.result === undefined) joinLine(state, instance);
 }
 
-/** Clamped to what the requester asked for: a wall clock that jumped while we were away moves no deadline further off. */
-function timeLeft(task: { acceptedWallMs: number; deadlineWallMs: number }, now: Now): number {
+/**
+ * Of what the requester asked for. Where only wall times are known they are clamped: a clock that was set while we were away moves no
+ * deadline further off.
+ */
+function timeLeft({ task, acceptedAgoMs }: OpenTask, now: Now): number {
   const askedMs = task.deadlineWallMs - task.acceptedWallMs;
-  return Math.min(askedMs, Math.max(0, task.deadlineWallMs - now.wallMs));
+  const agoMs = acceptedAgoMs ?? Math.max(0, now.wallMs - task.acceptedWallMs);
+  return Math.max(0, askedMs - agoMs);
 }
 
-function loadInstance(state: State, task: Task, stored: InstanceRecord, now: Now): Instance {
-  const instance = newInstance(
-    state,
-    task,
-    stored.index,
-    now.monoMs - timeSince(task, task.record.acceptedWallMs, now),
-  );
+function endedAgo(ended: { endedWallMs: number; endedAgoMs?: number }, now: Now): number {
+  return ended.endedAgoMs ?? now.wallMs - ended.endedWallMs;
+}
+
+type OpenTask = StoredState['openTasks'][number];
+
+function loadInstance(
+  state: State,
+  task: Task,
+  stored: InstanceRecord,
+  acceptedAgoMs: number,
+  now: Now,
+): Instance {
+  const instance = newInstance(state, task, stored.index, now.monoMs - acceptedAgoMs);
   instance.attempts = stored.attempts;
   instance.departures = stored.departures;
   instance.crashes = stored.crashes;
@@ -101,19 +116,26 @@ function loadInstance(state: State, task: Task, stored: InstanceRecord, now: Now
   instance.owed = stored.owed ?? [];
   instance.preempted = stored.preempted ?? false;
   if (task.end !== undefined) return instance;
-  if (stored.lease !== undefined) resumeLease(state, instance, stored.lease, now);
+  if (stored.lease !== undefined) resumeLease(state, instance, stored.lease, acceptedAgoMs, now);
   return instance;
 }
 
 /** It goes on for one grace: the donor could not renew while we were away. */
-function resumeLease(state: State, instance: Instance, lease: LeaseRecord, now: Now): void {
+function resumeLease(
+  state: State,
+  instance: Instance,
+  lease: LeaseRecord,
+  acceptedAgoMs: number,
+  now: Now,
+): void {
   const { task } = instance;
   const key = algorithmKey(lease.algorithmId, lease.algorithmVersion);
   const algorithm = state.algorithms.get(key) ?? goneAlgorithm(lease);
   const held: Lease = {
     ...lease,
     algorithm,
-    grantedMonoMs: now.monoMs - timeSince(task, lease.grantedWallMs, now),
+    // A clock that was set meanwhile makes it no older than its task.
+    grantedMonoMs: now.monoMs - clamp(now.wallMs - lease.grantedWallMs, acceptedAgoMs),
     phase: 'held',
     workMncs: askedMncs(task, algorithm),
     ...budgetOf(task, owedMncs(instance) - (lease.booked?.cpuMncs ?? 0)),
@@ -130,12 +152,16 @@ function resumeLease(state: State, instance: Instance, lease: LeaseRecord, now: 
 }
 
 /**
- * Since when a task waits, or its lease is held: no longer than its deadline was away, so that a wall clock that jumped while
+ * Since when a task waits: no longer than its deadline was away, so that a wall clock that jumped while
  * we were away loosens no bound of a booking further.
  */
-function timeSince({ record }: Task, wallMs: number, now: Now): number {
-  const askedMs = record.deadlineWallMs - record.acceptedWallMs;
-  return Math.min(askedMs, Math.max(0, now.wallMs - wallMs));
+function timeSinceAccepted({ task, acceptedAgoMs }: OpenTask, now: Now): number {
+  const askedMs = task.deadlineWallMs - task.acceptedWallMs;
+  return clamp(acceptedAgoMs ?? now.wallMs - task.acceptedWallMs, askedMs);
+}
+
+function clamp(ms: number, maxMs: number): number {
+  return Math.min(maxMs, Math.max(0, ms));
 }
 
 /** A removed algorithm cannot have a lease; a store that was edited by hand may say so. */

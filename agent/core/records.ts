@@ -264,6 +264,9 @@ export interface StoredState {
     readonly task: TaskRecord;
     readonly instances: readonly InstanceRecord[];
     readonly end?: TaskEndRecord;
+    /** By a clock that nobody sets, also while the agent was away. Absent: nobody knows, the wall times count. */
+    readonly acceptedAgoMs?: number;
+    readonly endedAgoMs?: number;
   }[];
   /** The newest stays that are over, oldest first; at most `STAYS_MAX`. */
   readonly stays: readonly StayRecord[];
@@ -278,6 +281,8 @@ export interface ClosedTaskRecord {
   readonly requestId: RequestId;
   readonly bodyHash: string;
   readonly endedWallMs: number;
+  /** As of an open task. */
+  readonly endedAgoMs?: number;
 }
 
 /** A task with all its history, read from disk for a person or for a requester that asks again. */

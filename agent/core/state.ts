@@ -162,6 +162,8 @@ export interface Task {
   hasStarted: boolean;
   /** Without its inline output, which is on disk alone. */
   end: TaskEndRecord | undefined;
+  /** When it ended: what its retention is reckoned from. */
+  endedMonoMs: number | undefined;
   /** Of owners' constraints on it, by their text. */
   ownerVerdicts: Map<string, Map<Way, boolean>> | undefined;
 }

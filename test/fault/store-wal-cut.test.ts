@@ -24,7 +24,7 @@ import { openDatabase } from '../../agent/adapters/store-sqlite/database.ts';
 import { connect, type StoreConnection } from '../../agent/adapters/store-sqlite/store-connection.ts';
 import { createSqliteStore } from '../../agent/adapters/store-sqlite/store.ts';
 import type { StoreChange } from '../../agent/core/records.ts';
-import { lifeOf } from '../store-records.ts';
+import { lifeOf, timeless } from '../store-records.ts';
 
 /** SQLite's file format, sections 4.1 and 4.2. */
 const WAL_HEADER_BYTES = 32;
@@ -88,7 +88,7 @@ function write(directory: string): Written {
 function sayings(connection: StoreConnection): string {
   const histories = connection.histories(connection.tasks.recentTaskIds(100));
   const bookings = [connection.ledger.rowsAfter(0, 1_000), connection.ledger.balances()];
-  return JSON.stringify([connection.load(0), histories, bookings], (_, value: unknown) =>
+  return JSON.stringify([timeless(connection.load(0)), histories, bookings], (_, value: unknown) =>
     typeof value === 'bigint' ? String(value) : value instanceof Map ? [...value] : value,
   );
 }

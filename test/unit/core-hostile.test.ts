@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import type { TaskId, UpBody, VehicleId } from '@plugpool/proto';
-import { step } from '../../agent/core/step.ts';
+import { loadState } from '../../agent/core/load.ts';
+import { nextDueMs, step } from '../../agent/core/step.ts';
 import {
   CONSTRAINTS_PER_VEHICLE_MAX,
   EXPLANATIONS_PER_STEP_MAX,
@@ -207,6 +208,31 @@ test('a wall clock that jumps moves no turn, no lease and no deadline of what wa
   pile.jump(1e10);
   pile.pass(pile.settings.leaseMs - 1);
   assert.equal(bodiesOf(pile.say('donor.lend', completed(lease)), 'resultAck')[0]?.accepted, true);
+});
+
+test('a wall clock that was set forward or back while the agent was away ends no task early, and forgets no end', () => {
+  const { retentionMs } = pileWith().settings;
+  for (const jumpMs of [1e11, -1e11]) {
+    const pile = pileWith();
+    pile.say('asker.ask-1', request('r1', 'sum', { deadlineMs: 100_000 }));
+    pile.say('asker.ask-1', request('r2', 'sum', { deadlineMs: 1_000 }));
+    pile.pass(1_000);
+    const stored = pile.disk.load();
+    const now = { monoMs: 5, wallMs: pile.now().wallMs + jumpMs };
+    // As a store says it that knows the boot of the machine.
+    const openTasks = stored.openTasks.map((open) => ({
+      ...open,
+      acceptedAgoMs: 11_000,
+      ...(open.end === undefined ? {} : { endedAgoMs: 10_000 }),
+    }));
+    const state = loadState({ ...stored, openTasks }, pile.settings, now);
+    assert.equal(nextDueMs(state), 5 + 89_000);
+    const later = (ms: number) => ({ monoMs: 5 + ms, wallMs: now.wallMs - jumpMs });
+    step(state, [{ kind: 'housekeeping' }], later(retentionMs - 10_001));
+    assert.equal(state.tasks.size, 2, 'both are owed still');
+    step(state, [{ kind: 'housekeeping' }], later(retentionMs - 9_999));
+    assert.equal(state.tasks.size, 1);
+  }
 });
 
 function groupsOf(pile: SimulatedPile): number {

@@ -13,7 +13,7 @@ function idOf(text: string): RequestId {
 function closedRequests(count: number): KnownRequests {
   const requests = new KnownRequests();
   for (let n = 0; n < count; n += 1)
-    requests.close(VEHICLE, idOf(`r${n}`), { bodyHash: 'h', taskId: `t${n}` as TaskId, endedWallMs: n });
+    requests.close(VEHICLE, idOf(`r${n}`), { bodyHash: 'h', taskId: `t${n}` as TaskId, endedMonoMs: n });
   return requests;
 }
 
@@ -42,7 +42,7 @@ test('an id that was forgotten and used again is as old as its second use', () =
   const known = requests.get(VEHICLE, idOf('r0'));
   assert.ok(known);
   requests.forget(known);
-  requests.close(VEHICLE, idOf('r0'), { bodyHash: 'h', taskId: 'again' as TaskId, endedWallMs: 9 });
+  requests.close(VEHICLE, idOf('r0'), { bodyHash: 'h', taskId: 'again' as TaskId, endedMonoMs: 9 });
   assert.deepEqual(
     [1, 2].map(() => requests.forgetOldestClosed()?.taskId),
     ['t1', 'again'],

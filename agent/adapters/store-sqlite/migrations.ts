@@ -5,6 +5,7 @@ import { wantedAndLearned } from './migrations/002-what-was-wanted-and-learned.t
 import { smallerGenerations } from './migrations/003-smaller-generations.ts';
 import { replicas } from './migrations/004-replicas.ts';
 import { chainedLedger } from './migrations/005-a-chained-ledger.ts';
+import { age } from './migrations/006-age.ts';
 
 /** 'Plug', so that `file agent.db` and another program can tell whose file it is. */
 export const APPLICATION_ID = 0x506c7567;
@@ -13,7 +14,14 @@ export const APPLICATION_ID = 0x506c7567;
 type Step = string | ((db: Database) => void);
 
 /** Position + 1 is the `user_version` that the step leads to. A step that was released is never edited. */
-const STEPS: readonly Step[] = [firstSchema, wantedAndLearned, smallerGenerations, replicas, chainedLedger];
+const STEPS: readonly Step[] = [
+  firstSchema,
+  wantedAndLearned,
+  smallerGenerations,
+  replicas,
+  chainedLedger,
+  age,
+];
 
 export const SCHEMA_VERSION = STEPS.length;
 

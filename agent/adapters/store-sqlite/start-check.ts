@@ -7,7 +7,7 @@ import { quickProblem } from './reading-jobs.ts';
 /** A quick check reads 350 MB in a second: this takes a fifth of one. */
 const WHOLE_BYTES_MAX = 64 * 1024 * 1024;
 /** They grow for as long as the pile is there, and a start reads nothing of them. */
-const GROWING: ReadonlySet<string> = new Set(['booking', 'entry']);
+const GROWING: ReadonlySet<string> = new Set(['booking']);
 const NEWEST_ROWS = 1_000;
 
 /** The finding, or undefined. Throws where SQLite itself finds damage. */

@@ -3,18 +3,22 @@ import type { TaskId } from '@plugpool/proto';
 import type { Database } from 'better-sqlite3';
 import { statSync } from 'node:fs';
 import type { StoreChange, StoredState, TaskHistory } from '../../core/records.ts';
+import { prepareAge } from './age-row.ts';
 import { prepareAlgorithms } from './algorithms.ts';
 import { prepareInstances } from './instances.ts';
 import { prepareLearned } from './learned.ts';
 import { prepareLedger } from './ledger.ts';
+import type { MachineTime } from './pile-age.ts';
 import { prepareStays } from './stays.ts';
 import { prepareTasks } from './tasks.ts';
 import { prepareTokens } from './tokens.ts';
 
 export type StoreConnection = ReturnType<typeof connect>;
 
-export function connect(db: Database) {
-  const tasks = prepareTasks(db);
+/** `readTime` for tests: the machine's clocks. */
+export function connect(db: Database, readTime?: () => MachineTime) {
+  const age = prepareAge(db, readTime);
+  const tasks = prepareTasks(db, age);
   const instances = prepareInstances(db);
   const ledger = prepareLedger(db);
   const algorithms = prepareAlgorithms(db);
@@ -79,7 +83,9 @@ export function connect(db: Database) {
     const stored = tasks.readTask(taskId);
     return (
       stored && {
-        ...stored,
+        task: stored.task,
+        ...(stored.end && { end: stored.end }),
+        delivered: stored.delivered,
         instances: instances.instancesOf(taskId),
         attempts: instances.attemptsOf(taskId),
         bookings: ledger.bookingsOf(taskId),
@@ -90,10 +96,12 @@ export function connect(db: Database) {
   const load = (generation: number): StoredState => ({
     generation,
     algorithms: algorithms.algorithms(),
-    openTasks: tasks.openTasks().map(({ task, end }) => ({
+    openTasks: tasks.openTasks().map(({ task, end, acceptedAgoMs, endedAgoMs }) => ({
       task,
       instances: instances.instancesOf(task.taskId),
       ...(end && { end }),
+      ...(acceptedAgoMs !== undefined && { acceptedAgoMs }),
+      ...(endedAgoMs !== undefined && { endedAgoMs }),
     })),
     stays: stays.stays(),
     learned: learned.learned(),
@@ -104,12 +112,16 @@ export function connect(db: Database) {
     load,
     generation: (): number => selectGeneration.get() ?? 0,
     setGeneration: (generation: number): void => {
-      setGeneration.run(generation);
+      inTransaction(() => {
+        setGeneration.run(generation);
+        age.write();
+      });
     },
     commit: (changes: readonly StoreChange[]): void => {
       inTransaction(() => {
         for (const change of changes) apply(change);
         ledger.writeBalances();
+        age.writeSometimes();
       });
     },
     histories: (taskIds: readonly TaskId[]): TaskHistory[] =>

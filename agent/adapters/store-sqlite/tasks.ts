@@ -3,6 +3,7 @@ import type { Digest, Payload, RequestId, Selector, Slot, TaskId, VehicleId, Wan
 import type { Database } from 'better-sqlite3';
 import assert from 'node:assert/strict';
 import type { ClosedTaskRecord, TaskEndRecord, TaskRecord } from '../../core/records.ts';
+import type { StoreAge } from './age-row.ts';
 import { payloadColumns, payloadOf, type PayloadColumns } from './payload-columns.ts';
 
 const INPUT = 0;
@@ -28,6 +29,8 @@ interface TaskRow {
   readonly output_size_bytes: number | null;
   readonly ending: string | null;
   readonly wants: string | null;
+  readonly accepted_age_ms: number | null;
+  readonly ended_age_ms: number | null;
 }
 
 type OutputRow = PayloadColumns & { readonly bytes: Buffer | null };
@@ -39,14 +42,16 @@ export interface StoredTask {
   readonly task: TaskRecord;
   readonly end?: TaskEndRecord;
   readonly delivered: boolean;
+  readonly acceptedAgoMs?: number;
+  readonly endedAgoMs?: number;
 }
 
-type ClosedRow = readonly [string, string, string, string, number];
+type ClosedRow = readonly [string, string, string, string, number, number | null];
 
-export function prepareTasks(db: Database) {
+export function prepareTasks(db: Database, age: Pick<StoreAge, 'ms'>) {
   const insert =
     db.prepare(`INSERT INTO task (task_id, vehicle_id, slot, request_id, body_hash, selector, args,
-    input_digest, input_size_bytes, accepted_wall_ms, deadline_wall_ms, wants) VALUES (?,?,?,?,?,?,?,?,?,?,?,?)`);
+    input_digest, input_size_bytes, accepted_wall_ms, deadline_wall_ms, wants, accepted_age_ms) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)`);
   const insertBytes = db.prepare('INSERT INTO task_bytes (task_key, part, bytes) VALUES (?,?,?)');
   const insertOutputBytes = db.prepare(
     `INSERT INTO task_bytes (task_key, part, bytes) SELECT task_key, ${OUTPUT}, ? FROM task WHERE task_id = ?`,
@@ -59,7 +64,7 @@ export function prepareTasks(db: Database) {
     `SELECT digest, size_bytes AS sizeBytes, bytes FROM task_output WHERE task_key = ? ORDER BY position`,
   );
   const setEnd = db.prepare(`UPDATE task SET state = ?, ended_wall_ms = ?, ending = ?, output_digest = ?,
-    output_size_bytes = ? WHERE task_id = ? AND state IS NULL`);
+    output_size_bytes = ?, ended_age_ms = ? WHERE task_id = ? AND state IS NULL`);
   const setDelivered = db.prepare('UPDATE task SET delivered = 1 WHERE task_id = ? AND state IS NOT NULL');
   const deleteEnded = db.prepare('DELETE FROM task WHERE task_id = ? AND state IS NOT NULL');
   const exists = db.prepare('SELECT 1 FROM task WHERE task_id = ?');
@@ -71,7 +76,7 @@ export function prepareTasks(db: Database) {
   const recentIds = db
     .prepare<[number], string>('SELECT task_id FROM task ORDER BY task_key DESC LIMIT ?')
     .pluck();
-  const closedColumns = 'task_id, vehicle_id, request_id, body_hash, ended_wall_ms';
+  const closedColumns = 'task_id, vehicle_id, request_id, body_hash, ended_wall_ms, ended_age_ms';
   const selectClosed = db
     .prepare<[], ClosedRow>(
       `SELECT ${closedColumns} FROM task WHERE delivered = 1 ORDER BY ended_wall_ms, task_key`,
@@ -109,6 +114,7 @@ export function prepareTasks(db: Database) {
       task.acceptedWallMs,
       task.deadlineWallMs,
       task.wants === undefined ? null : JSON.stringify(task.wants),
+      age.ms(),
     );
     if (task.input.where === 'inline' && input.sizeBytes > 0) {
       insertBytes.run(lastInsertRowid, INPUT, task.input.bytes);
@@ -124,6 +130,7 @@ export function prepareTasks(db: Database) {
       JSON.stringify(ending satisfies Ending),
       columns?.digest ?? null,
       columns?.sizeBytes ?? null,
+      age.ms(),
       taskId,
     );
     assert.equal(changes, 1, `a task ends once, and ${taskId} is unknown or has ended`);
@@ -153,7 +160,19 @@ export function prepareTasks(db: Database) {
     const outputs = row.state === null ? [] : selectOutputs.all(row.task_key).map(outputOf);
     const end = endOf(row, (part) => selectBytes.get(row.task_key, part), outputs);
     const task = taskOf(row, (part) => selectBytes.get(row.task_key, part));
-    return { task, ...(end && { end }), delivered: row.delivered === 1 };
+    const { accepted_age_ms: acceptedMs, ended_age_ms: endedMs } = row;
+    return {
+      task,
+      ...(end && { end }),
+      delivered: row.delivered === 1,
+      ...(acceptedMs !== null && { acceptedAgoMs: agoMs(age.ms(), acceptedMs) }),
+      ...(endedMs !== null && { endedAgoMs: agoMs(age.ms(), endedMs) }),
+    };
+  };
+
+  const closedTasksFrom = (rows: readonly ClosedRow[]): ClosedTaskRecord[] => {
+    const ageMs = age.ms();
+    return rows.map((row) => closedTaskOf(row, ageMs));
   };
 
   return {
@@ -166,12 +185,16 @@ export function prepareTasks(db: Database) {
       return row && storedTask(row);
     },
     openTasks: (): StoredTask[] => selectOpen.all().map(storedTask),
-    closedTasks: (): ClosedTaskRecord[] => selectClosed.all().map(closedTaskOf),
+    closedTasks: (): ClosedTaskRecord[] => closedTasksFrom(selectClosed.all()),
     closedTasksOf: (vehicleId: VehicleId, limit: number): ClosedTaskRecord[] =>
-      selectClosedOf.all(vehicleId, limit).map(closedTaskOf),
+      closedTasksFrom(selectClosedOf.all(vehicleId, limit)),
     recentTaskIds: (limit: number): TaskId[] => recentIds.all(limit) as TaskId[],
     referencedBlobs: (): Digest[] => blobDigests.all() as Digest[],
   };
+}
+
+function agoMs(ageMs: number, thenMs: number): number {
+  return Math.max(0, ageMs - thenMs);
 }
 
 type ReadPart = (part: number) => Buffer | undefined;
@@ -210,12 +233,16 @@ function endOf(row: TaskRow, readPart: ReadPart, outputs: readonly Payload[]): T
   };
 }
 
-function closedTaskOf([taskId, vehicleId, requestId, bodyHash, endedWallMs]: ClosedRow): ClosedTaskRecord {
+function closedTaskOf(
+  [taskId, vehicleId, requestId, bodyHash, endedWallMs, endedAgeMs]: ClosedRow,
+  ageMs: number,
+): ClosedTaskRecord {
   return {
     taskId: taskId as TaskId,
     vehicleId: vehicleId as VehicleId,
     requestId: requestId as RequestId,
     bodyHash,
     endedWallMs,
+    ...(endedAgeMs !== null && { endedAgoMs: agoMs(ageMs, endedAgeMs) }),
   };
 }

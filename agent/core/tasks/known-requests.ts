@@ -14,7 +14,7 @@ export interface ClosedRequest {
   readonly requestId: RequestId;
   readonly bodyHash: string;
   readonly taskId: TaskId;
-  readonly endedWallMs: number;
+  readonly endedMonoMs: number;
 }
 
 export type KnownRequest = OpenRequest | ClosedRequest;
@@ -46,10 +46,10 @@ export class KnownRequests {
   close(
     vehicleId: VehicleId,
     requestId: RequestId,
-    closed: Pick<ClosedRequest, 'bodyHash' | 'taskId' | 'endedWallMs'>,
+    closed: Pick<ClosedRequest, 'bodyHash' | 'taskId' | 'endedMonoMs'>,
   ): void {
-    const { bodyHash, taskId, endedWallMs } = closed;
-    const request: ClosedRequest = { stage: 'closed', vehicleId, requestId, bodyHash, taskId, endedWallMs };
+    const { bodyHash, taskId, endedMonoMs } = closed;
+    const request: ClosedRequest = { stage: 'closed', vehicleId, requestId, bodyHash, taskId, endedMonoMs };
     this.#set(vehicleId, requestId, request);
     this.#closed.push(request);
     this.#closedCount += 1;

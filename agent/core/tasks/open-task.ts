@@ -12,6 +12,7 @@ export function openTask(state: State, record: TaskRecord, deadlineMonoMs: numbe
     payer,
     hasStarted: false,
     end: undefined,
+    endedMonoMs: undefined,
     ownerVerdicts: undefined,
   };
   state.tasks.set(record.taskId, task);

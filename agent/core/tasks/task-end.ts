@@ -22,6 +22,7 @@ export function endTask(turn: Turn, task: Task, ending: Ending): void {
     (sum, { result }) => sum + (result?.chargedMncs ?? 0),
     settledMncs,
   );
+  task.endedMonoMs = now.monoMs;
   task.end = { chargedMncs, ...ending, endedWallMs: now.wallMs, attempts };
   for (const instance of task.instances) {
     state.waiting.remove(instance);
@@ -99,7 +100,11 @@ export function closeTask(turn: Turn, task: Task): void {
   writeLazily(turn, { change: 'taskDelivered', taskId: task.record.taskId });
   forgetOpen(state, task);
   const { vehicleId, requestId, taskId, bodyHash } = task.record;
-  state.requests.close(vehicleId, requestId, { bodyHash, taskId, endedWallMs: task.end.endedWallMs });
+  state.requests.close(vehicleId, requestId, {
+    bodyHash,
+    taskId,
+    endedMonoMs: task.endedMonoMs ?? turn.now.monoMs,
+  });
   if (state.requests.closedCount <= CLOSED_TASKS_MAX) return;
   const oldest = state.requests.forgetOldestClosed();
   if (oldest !== undefined) writeLazily(turn, { change: 'forgetTasks', taskIds: [oldest.taskId] });
