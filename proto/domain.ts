@@ -121,6 +121,7 @@ export type FailureCode =
   // The donor's doing: another donor may succeed.
   | 'image_unavailable'
   | 'input_unavailable'
+  | 'checkpoint_invalid'
   | 'sandbox_unavailable'
   | 'runtime_crashed'
   | 'revoked';

@@ -9,6 +9,8 @@ export const FRAME_BYTES_MAX = MESSAGE_BYTES_MAX - 256;
 /** One MQTT packet before the client is known. */
 export const CONNECT_BYTES_MAX = 4 * 1024;
 export const BLOB_BYTES_MAX = 64 * 1024 * 1024;
+/** What a run keeps of its state; larger is not kept. */
+export const CHECKPOINT_BYTES_MAX = 16 * 1024 * 1024;
 export const CHUNK_BYTES_MAX = 64 * 1024;
 /** Chunks asked for and not yet received, a blob. */
 export const CHUNK_WINDOW = 8;

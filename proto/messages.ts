@@ -119,6 +119,8 @@ export interface RenewalEntry {
   readonly lease: LeaseId;
   readonly progressPermille: number;
   readonly cpuMs: number;
+  /** Present: stopped where it is, for as long as the owner needs the processor. */
+  readonly suspended?: true;
 }
 
 export interface Renewal {
@@ -233,6 +235,8 @@ export interface Renewed {
   readonly kind: 'renewed';
   readonly held: readonly LeaseId[];
   readonly leaseMs: number;
+  /** Whose state is to be kept now, where it is newer than what was sent: the vehicle is expected to leave. Absent: none. */
+  readonly keepState?: readonly LeaseId[];
 }
 
 export interface ResultAck {

@@ -119,13 +119,15 @@ export class Donor {
       clock,
       log,
       lending: () => this.#lending.now(),
+      givenUp: () => this.#lending.tellChange(),
       onEvent: parts.onEvent,
     });
     this.#lending = new Lending({
       ...parts,
       cachedImages: () => cache.digests(),
       report: (report) => conversation.post(report),
-      mustEnd: (graceMs) => this.#jobs.endAllWithin(graceMs),
+      press: (cause) => this.#jobs.press(cause),
+      held: () => this.#jobs.waiting(),
       onEvent: (event) => {
         parts.onEvent?.(event);
         if (event.kind === 'lending') this.#deployed.wake();
@@ -139,7 +141,7 @@ export class Donor {
       log,
       lending: () => this.#lending.now(),
       isAwaited: (digest) => this.#jobs.isFetching(digest),
-      fetched: () => this.#lending.imagesChanged(),
+      fetched: () => this.#lending.tellChange(),
     });
   }
 
@@ -260,6 +262,8 @@ export class Donor {
         return this.#deployed.deployed(body);
       case 'resultAck':
         return this.#acknowledged(body);
+      case 'checkpointAck':
+        return this.#jobs.checkpointAcknowledged(body);
       case 'renewed':
         return this.#jobs.renewed(correlationId, body);
       case 'revoke':
@@ -281,7 +285,7 @@ export class Donor {
   }
 
   #refused({ reasons, retryable }: Refused, correlationId: number): void {
-    if (this.#results.refused(correlationId, retryable)) return;
+    if (this.#results.refused(correlationId, retryable) || this.#jobs.refused(correlationId, retryable)) return;
     const problem = reasons.find(({ code }) => code === 'constraint_invalid');
     if (problem === undefined) {
       this.#parts.log.warn({ reasons }, 'the pile refused something');

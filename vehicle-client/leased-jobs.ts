@@ -2,14 +2,17 @@
  * The attempts that this donor runs under a lease: fetched, run, renewed, and stopped when their right to run ends.
  *
  * A lease moves: offered → fetching → running → (storing a large output) → a result, which `unacked-results.ts` takes over.
- * It ends early when the pile revokes it (the grace runs, then the job is killed and reported as revoked), when the pile
- * does not name it in an answer or the donor's own clock runs out (killed, and nothing is said: the lease is void).
+ * It ends early when the pile revokes it or the owner needs the machine (the job climbs the ladder of core/eviction.ts, and is
+ * reported as revoked at its end), when the pile does not name it in an answer or the donor's own clock runs out (killed, and
+ * nothing is said: the lease is void).
  */
 import { readFile } from 'node:fs/promises';
 import {
   HELD_LEASES_MAX,
   INLINE_BYTES_MAX,
+  type BlobRef,
   type Capacity,
+  type CheckpointAck,
   type Demand,
   type Digest,
   type Failure,
@@ -17,7 +20,6 @@ import {
   type InstanceId,
   type LeaseId,
   type Offer,
-  type Payload,
   type Renewed,
   type RenewalEntry,
   type Revoke,
@@ -28,11 +30,26 @@ import type { OutputFiles } from './adapters/output-files.ts';
 import type { BlobPulls } from './blob-pulls.ts';
 import type { BlobShelf } from './blob-shelf.ts';
 import type { Conversation } from './conversation.ts';
-import { killAtMs } from './core/eviction.ts';
+import {
+  RUNNING,
+  climb,
+  isStill,
+  mayGoOn,
+  nextClimbMonoMs,
+  ownPressure,
+  revocation,
+  type Act,
+  type EvictionCause,
+  type Pressure,
+  type Rung,
+} from './core/eviction.ts';
 import { RenewalBook, leaseKeyOf, renewalEveryMs, selfStopAtMs, type LeaseKey } from './core/lease-clock.ts';
 import { GrantedCapacity, type Grant } from './granted-capacity.ts';
 import type { BlobCache, Clock, Log } from './ports.ts';
-import type { JobOutcome, RunningJob, Runtime } from './runtimes/port.ts';
+import type { NotLendingCause } from './core/policy.ts';
+import { unpackCheckpoint } from './runtimes/checkpoint-archive.ts';
+import type { JobOutcome, KeptRun, RunningJob, Runtime } from './runtimes/port.ts';
+import { ShippedCheckpoints } from './shipped-checkpoints.ts';
 import type { UnackedResults } from './unacked-results.ts';
 
 const TICKS_PER_LEASE = 15;
@@ -54,8 +71,11 @@ interface LeasedJob {
   leaseMs: number;
   /** From when the lease counts on this donor's clock. */
   confirmedMonoMs: number;
-  /** Set while a grace runs. */
-  killAtMonoMs: number | undefined;
+  rung: Rung;
+  /** The pile wants it back. */
+  revoked: Pressure | undefined;
+  /** When what it kept is sent next, if it is news. */
+  shipAtMonoMs: number;
 }
 
 /** What the owner's policy says to an offer. */
@@ -77,6 +97,8 @@ export interface LeasedJobsOptions {
   readonly clock: Clock;
   readonly log: Log;
   lending(): LendingNow;
+  /** A run that might have gone on climbs too far for that: what is held for it is not lent any more. */
+  givenUp(): void;
   readonly onEvent?: ((event: JobEvent) => void) | undefined;
 }
 
@@ -84,6 +106,16 @@ export interface LeasedJobsOptions {
 export type JobEvent =
   | { readonly kind: 'jobStarted'; readonly job: JobName }
   | { readonly kind: 'jobDeclined'; readonly job: JobName; readonly reason: string }
+  /** Stopped where it is, and going on again. */
+  | { readonly kind: 'jobSuspended'; readonly job: JobName; readonly cause: EvictionCause }
+  | { readonly kind: 'jobResumed'; readonly job: JobName }
+  /** The pile has what it kept. */
+  | {
+      readonly kind: 'checkpointKept';
+      readonly job: JobName;
+      readonly sizeBytes: number;
+      readonly used: Used;
+    }
   /** `void`: the lease was lost, and nothing was reported. */
   | {
       readonly kind: 'jobEnded';
@@ -104,25 +136,41 @@ export class LeasedJobs {
   readonly #jobs = new Map<InstanceId, LeasedJob>();
   readonly #granted = new GrantedCapacity();
   readonly #renewals = new RenewalBook();
+  readonly #checkpoints: ShippedCheckpoints;
+  #owner: { readonly cause: NotLendingCause; readonly pressure: Pressure } | undefined;
   #leaseMs = 30_000;
   #renewedMonoMs = 0;
-  #cancelTick: (() => void) | undefined;
+  #tick: { readonly atMonoMs: number; readonly cancel: () => void } | undefined;
   #isStopped = false;
 
   constructor(options: LeasedJobsOptions) {
     this.#options = options;
+    const { shelf, conversation, clock, log } = options;
+    this.#checkpoints = new ShippedCheckpoints({
+      shelf,
+      conversation,
+      clock,
+      log,
+      settled: (lease, kept) => this.#checkpointSettled(lease, kept),
+    });
   }
 
   get size(): number {
     return this.#jobs.size;
   }
 
-  list(): readonly { readonly offer: Offer; readonly state: Stage['state']; readonly cpuMs: number }[] {
+  list(): readonly { readonly offer: Offer; readonly state: string; readonly cpuMs: number }[] {
     return [...this.#jobs.values()].map((job) => ({
       offer: job.offer,
-      state: job.stage.state,
+      state: job.rung.rung === 'running' ? job.stage.state : job.rung.rung,
       cpuMs: cpuMsOf(job),
     }));
+  }
+
+  /** What the leases take whose runs may still go on once the owner's cause has passed; undefined where there are none. */
+  waiting(): { readonly cpuMillicores: number; readonly memoryMib: number } | undefined {
+    const mayStill = [...this.#jobs.values()].some(({ rung }) => mayGoOn(rung));
+    return mayStill ? this.#granted.inUse() : undefined;
   }
 
   leases(): readonly LeaseId[] {
@@ -163,7 +211,9 @@ export class LeasedJobs {
       { taskId: job.offer.taskId, reason: revoke.reason, graceMs: revoke.graceMs },
       'lease revoked',
     );
-    this.#endWithin(job, revoke.graceMs);
+    job.revoked = revocation(revoke, keepsState(job.offer), this.#options.clock.monoMs());
+    this.#climb(job);
+    this.#planTick();
   }
 
   renewed(correlationId: number, renewed: Renewed): void {
@@ -178,6 +228,7 @@ export class LeasedJobs {
         this.#void(job, 'the pile no longer holds the lease');
       }
     }
+    for (const lease of renewed.keepState ?? []) this.#shipAtOnce(lease);
     for (const lease of this.#options.results.leases()) {
       if (answer.voided.has(leaseKeyOf(lease))) this.#options.results.settle(lease);
     }
@@ -191,12 +242,26 @@ export class LeasedJobs {
       if (job?.key === leaseKeyOf(lease)) this.#void(job, 'the pile dropped the lease');
       this.#options.results.settle(lease);
     }
+    this.#checkpoints.sendAllAgain();
     if (this.#jobs.size > 0 || this.#options.results.size > 0) this.#renew();
   }
 
-  /** The owner's policy stopped lending: whatever runs ends within its grace. */
-  endAllWithin(graceMs: number): void {
-    for (const job of [...this.#jobs.values()]) this.#endWithin(job, graceMs);
+  checkpointAcknowledged(ack: CheckpointAck): void {
+    this.#checkpoints.acknowledged(ack);
+  }
+
+  /** True where the refusal was meant for a checkpoint. */
+  refused(correlationId: number, isRetryable: boolean): boolean {
+    return this.#checkpoints.refused(correlationId, isRetryable);
+  }
+
+  /** What the owner's policy says of all that runs; undefined: it lends. */
+  press(cause: NotLendingCause | undefined): void {
+    if (cause === this.#owner?.cause) return;
+    this.#owner =
+      cause === undefined ? undefined : { cause, pressure: ownPressure(cause, this.#options.clock.monoMs()) };
+    for (const job of [...this.#jobs.values()]) this.#climb(job);
+    this.#planTick();
   }
 
   /** Ends everything now; what was running is reported as revoked if there is still somebody to hear it. */
@@ -208,8 +273,8 @@ export class LeasedJobs {
       this.#kill(job);
     }
     await Promise.all(outcomes);
-    this.#cancelTick?.();
-    this.#cancelTick = undefined;
+    this.#tick?.cancel();
+    this.#tick = undefined;
   }
 
   #whyDecline(offer: Offer): string | undefined {
@@ -238,7 +303,9 @@ export class LeasedJobs {
       isImagePinned: false,
       leaseMs: offer.leaseMs,
       confirmedMonoMs: this.#options.clock.monoMs(),
-      killAtMonoMs: undefined,
+      rung: RUNNING,
+      revoked: undefined,
+      shipAtMonoMs: Infinity,
     };
     // Renewals count from the first lease on: nothing was renewed while nothing was held.
     if (this.#jobs.size === 0) this.#renewedMonoMs = job.confirmedMonoMs;
@@ -248,19 +315,23 @@ export class LeasedJobs {
     const imagePath = this.#options.cache.pinVerified(offer.image.digest);
     if (imagePath !== undefined) job.isImagePinned = true;
     // The usual case takes no turn of the event loop: what one frame offers is answered in one frame.
-    if (imagePath !== undefined && offer.input.where === 'inline')
+    if (imagePath !== undefined && offer.input.where === 'inline' && offer.checkpoint === undefined)
       this.#run(job, imagePath, offer.input.bytes);
     else void this.#fetchThenRun(job, imagePath);
   }
 
   async #fetchThenRun(job: LeasedJob, pinnedPath: string | undefined): Promise<void> {
-    const { image, input } = job.offer;
+    const { image, input, checkpoint } = job.offer;
     const imagePath = pinnedPath ?? (await this.#fetchImage(job));
     if (imagePath === undefined || !this.#isLive(job)) return;
-    const bytes = input.where === 'inline' ? input.bytes : await this.#fetchInput(job, input);
+    const bytes = input.where === 'inline' ? input.bytes : await this.#fetchBytes(job, input.blob);
     if (bytes === undefined || !this.#isLive(job)) return;
+    const state = checkpoint === undefined ? undefined : await this.#fetchBytes(job, checkpoint);
+    if (!this.#isLive(job) || (checkpoint !== undefined && state === undefined)) return;
     this.#options.log.debug({ taskId: job.offer.taskId, image: image.digest }, 'image and input are here');
-    this.#run(job, imagePath, bytes);
+    const unpacked = state === undefined ? undefined : unpackCheckpoint(state);
+    if (unpacked?.ok === false) this.#fail(job, 'checkpoint_invalid', unpacked.why);
+    else this.#run(job, imagePath, bytes, state);
   }
 
   async #fetchImage(job: LeasedJob): Promise<string | undefined> {
@@ -278,11 +349,8 @@ export class LeasedJobs {
     }
   }
 
-  async #fetchInput(
-    job: LeasedJob,
-    input: Extract<Payload, { where: 'blob' }>,
-  ): Promise<Uint8Array | undefined> {
-    const { blob } = input;
+  /** Of an input or a checkpoint; undefined where it could not be had, which is reported. */
+  async #fetchBytes(job: LeasedJob, blob: BlobRef): Promise<Uint8Array | undefined> {
     try {
       const path = await this.#options.cache.pin(blob, () => this.#options.pulls.pull(blob));
       try {
@@ -301,8 +369,9 @@ export class LeasedJobs {
     this.#fail(job, code, error instanceof Error ? error.message : String(error));
   }
 
-  #run(job: LeasedJob, imagePath: string, input: Uint8Array): void {
+  #run(job: LeasedJob, imagePath: string, input: Uint8Array, state?: Uint8Array): void {
     const { offer } = job;
+    const checkpoint = state === undefined ? {} : { state };
     const runtime = this.#options.runtimes.get(offer.runtime) as Runtime;
     const running = runtime.run({
       name: `${offer.algorithmId}@${offer.algorithmVersion} ${job.key}`,
@@ -310,12 +379,15 @@ export class LeasedJobs {
       args: offer.args,
       env: environmentOf(offer),
       input,
+      ...(keepsState(offer) || state !== undefined ? { checkpoint } : {}),
       limits: offer.limits,
       seed: offer.seed,
       threads: offer.demand.threads,
       gpu: offer.demand.gpu !== undefined,
     });
     job.stage = { state: 'running', running };
+    job.shipAtMonoMs = this.#options.clock.monoMs() + (offer.checkpointEveryMs ?? Infinity);
+    if (isStill(job.rung)) running.suspend();
     this.#options.onEvent?.({ kind: 'jobStarted', job: nameOf(offer) });
     void running.outcome.then((outcome) => this.#ended(job, outcome));
   }
@@ -374,10 +446,71 @@ export class LeasedJobs {
     this.#options.onEvent?.({ kind: 'jobEnded', job: nameOf(job.offer), outcome: 'void' });
   }
 
-  #endWithin(job: LeasedJob, graceMs: number): void {
-    job.killAtMonoMs = killAtMs(job.killAtMonoMs, this.#options.clock.monoMs(), graceMs);
-    if (graceMs <= 0) this.#kill(job);
-    else this.#planTick();
+  #climb(job: LeasedJob): void {
+    const { at, acts } = climb(job.rung, {
+      pressure: job.revoked ?? this.#owner?.pressure,
+      hasNews: this.#hasNews(job),
+      nowMonoMs: this.#options.clock.monoMs(),
+    });
+    const isGivenUp = mayGoOn(job.rung) && at.rung !== 'running' && !mayGoOn(at);
+    job.rung = at;
+    for (const act of acts) this.#do(job, act);
+    if (isGivenUp) this.#options.givenUp();
+  }
+
+  #do(job: LeasedJob, act: Act): void {
+    const running = job.stage.state === 'running' ? job.stage.running : undefined;
+    const { taskId } = job.offer;
+    const cause = 'cause' in job.rung ? job.rung.cause : undefined;
+    this.#options.log.info({ taskId, act, ...(cause === undefined ? {} : { cause }) }, 'eviction');
+    switch (act) {
+      case 'suspend':
+        running?.suspend();
+        if (cause !== undefined)
+          this.#options.onEvent?.({ kind: 'jobSuspended', job: nameOf(job.offer), cause });
+        return;
+      case 'resume':
+        running?.resume();
+        this.#options.onEvent?.({ kind: 'jobResumed', job: nameOf(job.offer) });
+        return;
+      case 'ship':
+        return this.#ship(job);
+      case 'stop':
+        if (running !== undefined) return running.stop();
+        return this.#kill(job);
+      case 'kill':
+        return this.#kill(job);
+    }
+  }
+
+  #hasNews(job: LeasedJob): boolean {
+    if (job.stage.state !== 'running' || !keepsState(job.offer)) return false;
+    return this.#checkpoints.isNews(job.offer.lease, job.stage.running.kept());
+  }
+
+  #ship(job: LeasedJob): void {
+    if (!this.#hasNews(job) || job.stage.state !== 'running') return;
+    const kept = job.stage.running.kept();
+    if (kept !== undefined) this.#checkpoints.ship(job.offer.lease, kept);
+    job.shipAtMonoMs = this.#options.clock.monoMs() + (job.offer.checkpointEveryMs ?? Infinity);
+  }
+
+  #shipAtOnce(lease: LeaseId): void {
+    const job = this.#jobs.get(lease.instanceId);
+    if (job?.offer.lease.fencingToken === lease.fencingToken) this.#ship(job);
+  }
+
+  #checkpointSettled(lease: LeaseId, kept: KeptRun | undefined): void {
+    const job = this.#jobs.get(lease.instanceId);
+    if (job?.offer.lease.fencingToken !== lease.fencingToken) return;
+    if (kept !== undefined) {
+      const { archive, used } = kept;
+      const sizeBytes = archive.byteLength;
+      this.#options.onEvent?.({ kind: 'checkpointKept', job: nameOf(job.offer), sizeBytes, used });
+    }
+    // What it kept while that was under way goes next, as long as there is time for it.
+    if (job.rung.rung === 'checkpointing') this.#ship(job);
+    this.#climb(job);
   }
 
   /** A running job's outcome, `revoked`, then goes the way of every outcome. */
@@ -389,6 +522,7 @@ export class LeasedJobs {
   #forget(job: LeasedJob): void {
     this.#jobs.delete(job.offer.lease.instanceId);
     this.#granted.giveBack(job.grant);
+    this.#checkpoints.forget(job.offer.lease);
     if (job.isImagePinned) this.#options.cache.unpin(job.offer.image.digest);
     job.isImagePinned = false;
   }
@@ -401,23 +535,35 @@ export class LeasedJobs {
     this.#leaseMs = leaseMs;
   }
 
+  /** One timer for all leases, and only while there are any; no later than the next rung of any. */
   #planTick(): void {
     if (this.#isStopped) return;
+    const { clock } = this.#options;
     const everyMs = Math.min(TICK_MAX_MS, Math.max(TICK_MIN_MS, this.#leaseMs / TICKS_PER_LEASE));
-    this.#cancelTick ??= this.#options.clock.setTimer(everyMs, () => this.#tick());
+    const nowMonoMs = clock.monoMs();
+    const climbs = [...this.#jobs.values()].map(({ rung }) => nextClimbMonoMs(rung) ?? Infinity);
+    const atMonoMs = Math.max(nowMonoMs + TICK_MIN_MS, Math.min(nowMonoMs + everyMs, ...climbs));
+    if (this.#tick !== undefined && this.#tick.atMonoMs <= atMonoMs) return;
+    this.#tick?.cancel();
+    const cancel = clock.setTimer(atMonoMs - nowMonoMs, () => this.#onTick());
+    this.#tick = { atMonoMs, cancel };
   }
 
-  /** One timer for all leases, and only while there are any. */
-  #tick(): void {
-    this.#cancelTick = undefined;
+  #onTick(): void {
+    this.#tick = undefined;
     const nowMonoMs = this.#options.clock.monoMs();
     for (const job of [...this.#jobs.values()]) {
       if (nowMonoMs >= selfStopAtMs(job.confirmedMonoMs, job.leaseMs)) this.#void(job, 'not renewed in time');
-      else if (job.killAtMonoMs !== undefined && nowMonoMs >= job.killAtMonoMs) this.#kill(job);
+      else this.#lookAt(job, nowMonoMs);
     }
     if (this.#jobs.size === 0 && this.#options.results.size === 0) return;
     if (nowMonoMs - this.#renewedMonoMs >= renewalEveryMs(this.#leaseMs)) this.#renew();
     this.#planTick();
+  }
+
+  #lookAt(job: LeasedJob, nowMonoMs: number): void {
+    this.#climb(job);
+    if (nowMonoMs >= job.shipAtMonoMs || job.rung.rung === 'checkpointing') this.#ship(job);
   }
 
   /** One body for all leases; a result that waits for its acknowledgement still holds its lease. */
@@ -425,7 +571,10 @@ export class LeasedJobs {
     const { conversation, results, clock } = this.#options;
     if (conversation.welcome === undefined) return;
     const held: RenewalEntry[] = [
-      ...[...this.#jobs.values()].map((job) => renewalEntry(job.offer.lease, 0, cpuMsOf(job))),
+      ...[...this.#jobs.values()].map((job) => ({
+        ...renewalEntry(job.offer.lease, 0, cpuMsOf(job)),
+        ...(isStill(job.rung) ? { suspended: true as const } : {}),
+      })),
       ...results.leases().map((lease) => renewalEntry(lease, 1000, 0)),
     ].slice(0, HELD_LEASES_MAX);
     this.#renewedMonoMs = clock.monoMs();
@@ -444,6 +593,11 @@ const NOTHING_USED: Used = { cpuMs: 0, wallMs: 0, memoryPeakMib: 0, gpuMs: 0 };
 
 function nameOf({ taskId, algorithmId, algorithmVersion, attempt }: Offer): JobName {
   return { taskId, algorithmId, algorithmVersion, attempt };
+}
+
+/** Whether the pile keeps what this run keeps. */
+function keepsState({ checkpointEveryMs }: Offer): boolean {
+  return checkpointEveryMs !== undefined;
 }
 
 /** An only instance is part 0 of 1, so that a program need not ask whether there are others. */

@@ -1,14 +1,15 @@
 /** What this vehicle lends now, and when the pile must hear of it. */
 import { CACHED_IMAGES_MAX, type Capacity, type CapacityReport, type Digest } from '@plugpool/proto';
-import { ownGraceMs } from './core/eviction.ts';
 import { REPORT_EVERY_MIN_MS, decideReport, type Reported, type ReportState } from './core/hysteresis.ts';
 import {
   NO_LATCHES,
   decideLending,
+  type NotLendingCause,
   type OwnerPolicy,
   type OwnerState,
   type PolicyDecision,
 } from './core/policy.ts';
+import { UNDISTURBED, keepQuiet } from './core/quiet-time.ts';
 import type { LendingNow } from './leased-jobs.ts';
 import type { Clock, Log, Outbox, Probe, VehicleSignalsSource } from './ports.ts';
 
@@ -23,8 +24,10 @@ export interface LendingOptions {
   readonly log: Log;
   cachedImages(): readonly Digest[];
   report(report: CapacityReport): void;
-  /** Whatever runs must end within the grace. */
-  mustEnd(graceMs: number): void;
+  /** Whatever runs must give way for this; undefined: it may go on. */
+  press(cause: NotLendingCause | undefined): void;
+  /** What runs take that may still go on once the cause has passed; undefined where there are none. */
+  held(): { readonly cpuMillicores: number; readonly memoryMib: number } | undefined;
   readonly onEvent?: ((event: LendingEvent) => void) | undefined;
 }
 
@@ -36,6 +39,7 @@ export class Lending {
   readonly #options: LendingOptions;
   #owner: OwnerState = { paused: false };
   #decision: PolicyDecision;
+  #quiet = UNDISTURBED;
   #reportState: ReportState = {};
   #cancelReport: (() => void) | undefined;
   #isStopped = false;
@@ -80,6 +84,8 @@ export class Lending {
 
   setOwner(owner: OwnerState): void {
     this.#options.outbox.keepOwnerState(owner);
+    // Who says that it shall be lent again need not wait.
+    if (this.#owner.paused && !owner.paused) this.#quiet = UNDISTURBED;
     this.#owner = owner;
     this.update();
   }
@@ -96,12 +102,12 @@ export class Lending {
   }
 
   /** What must not wait for the next sample of the machine: told now, or as soon as the last report is old enough. */
-  imagesChanged(): void {
+  tellChange(): void {
     if (this.#reportIfNews() === 'told' || this.#isStopped) return;
     this.#cancelReport ??= this.#options.clock.setTimer(this.#reportDueInMs(), () => {
       this.#cancelReport = undefined;
       // A timer may come a moment early: then it is planned again.
-      this.imagesChanged();
+      this.tellChange();
     });
   }
 
@@ -118,7 +124,7 @@ export class Lending {
 
   update(): void {
     const wasLending = this.#decision.lending;
-    this.#decision = decideLending({
+    const allowed = decideLending({
       policy: this.#options.policy,
       owner: this.#owner,
       sample: this.#options.probe.latest(),
@@ -127,6 +133,10 @@ export class Lending {
       local: this.#options.clock.localTime(),
       latches: this.#decision.latches,
     });
+    const kept = keepQuiet(this.#quiet, allowed, this.#options.clock.monoMs());
+    this.#quiet = kept.quiet;
+    this.#decision = kept.decision;
+    this.#options.press(kept.decision.lending ? undefined : kept.decision.cause);
     if (wasLending !== this.#decision.lending) this.#turned();
     this.#reportIfNews();
   }
@@ -141,22 +151,30 @@ export class Lending {
     const { cause, reason } = this.#decision;
     this.#options.log.info({ cause, reason }, 'lending nothing');
     this.#options.onEvent?.({ kind: 'notLending', cause, reason });
-    this.#options.mustEnd(ownGraceMs(cause));
   }
 
-  /** `owed`: there is something to tell that is no capacity, and the last report is too fresh. */
+  /** `owed`: there is something to tell that is no matter of more or less, and the last report is too fresh. */
   #reportIfNews(): 'told' | 'owed' {
     const cachedImages = this.#options.cachedImages().slice(-CACHED_IMAGES_MAX);
     const leavingAtWallMs = this.#leavingAtWallMs();
     const reported: Reported = {
-      lending: this.#decision.lending,
-      lendable: this.#decision.lending ? this.#decision.lendable : NOTHING,
+      ...this.#lentNow(),
       rest: `${leavingAtWallMs ?? ''} ${[...cachedImages].sort().join(' ')}`,
     };
     const decision = decideReport(this.#reportState, reported, this.#options.clock.monoMs());
     this.#reportState = decision.state;
     if (decision.report) this.#options.report(this.#capacityReport(reported, cachedImages, leavingAtWallMs));
-    return decision.state.last?.reported.rest === reported.rest ? 'told' : 'owed';
+    const told = decision.state.last?.reported;
+    return told?.rest === reported.rest && told.lending === reported.lending ? 'told' : 'owed';
+  }
+
+  /** While the owner's cause may pass and runs with it go on, they keep what they hold, and nothing more is lent. */
+  #lentNow(): Pick<Reported, 'lending' | 'lendable'> {
+    if (this.#decision.lending) return { lending: true, lendable: this.#decision.lendable };
+    const held = this.#options.held();
+    const told = this.#reportState.last?.reported;
+    if (held === undefined || told?.lending === false) return { lending: false, lendable: NOTHING };
+    return { lending: true, lendable: { ...held, gpus: told?.lendable.gpus ?? [] } };
   }
 
   #capacityReport(

@@ -216,7 +216,7 @@ export const BOUNDS: Bounds = {
   DeployedImage: { algorithm_id: id, version: id },
   Deploy: { images: atMost(DEPLOYED_IMAGES_MAX) },
   Revoke: { reason: id, grace_ms: durationMs },
-  Renewed: { held: leases, lease_ms: leaseMs },
+  Renewed: { held: leases, lease_ms: leaseMs, keep_state: leases },
   ResultAck: { reason: text },
   CheckpointAck: { reason: text },
   EarningsReport: { balances: atMost(EARNINGS_SUMS_MAX), energy_costs: atMost(EARNINGS_SUMS_MAX) },

@@ -246,15 +246,21 @@ export function writeRevoke(body: Revoke): WireRevoke {
 }
 
 export function readRenewed(wire: WireRenewed): Renewed {
+  const keepState = readLeases(wire.keepState, 'Renewed.keep_state');
   return {
     kind: 'renewed',
     held: readLeases(wire.held, 'Renewed.held'),
     leaseMs: readInteger(wire.leaseMs),
+    ...(keepState.length === 0 ? {} : { keepState }),
   };
 }
 
 export function writeRenewed(body: Renewed): WireRenewed {
-  return { held: body.held.map(writeLease), leaseMs: writeInteger(body.leaseMs, 'Renewed.lease_ms') };
+  return {
+    held: body.held.map(writeLease),
+    leaseMs: writeInteger(body.leaseMs, 'Renewed.lease_ms'),
+    keepState: (body.keepState ?? []).map(writeLease),
+  };
 }
 
 export function readResultAck(wire: WireResultAck): ResultAck {

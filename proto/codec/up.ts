@@ -211,6 +211,7 @@ export function readRenewalEntries(wire: WireRenewal): readonly RenewalEntry[] {
     lease: readLease(entry.lease, 'Renewal.Held.lease'),
     progressPermille: entry.progressPermille ?? 0,
     cpuMs: readInteger(entry.cpuMs),
+    ...(entry.suspended === true ? { suspended: true } : {}),
   }));
 }
 
@@ -220,6 +221,7 @@ export function writeRenewalEntries(held: readonly RenewalEntry[]): WireRenewal 
       lease: writeLease(entry.lease),
       progressPermille: writeUint32(entry.progressPermille, 'Renewal.Held.progress_permille'),
       cpuMs: writeInteger(entry.cpuMs, 'Renewal.Held.cpu_ms'),
+      suspended: entry.suspended ?? false,
     })),
   };
 }

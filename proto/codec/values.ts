@@ -151,6 +151,7 @@ export const FAILURE_CODES = listOf<FailureCode>({
   input_invalid: true,
   image_unavailable: true,
   input_unavailable: true,
+  checkpoint_invalid: true,
   sandbox_unavailable: true,
   runtime_crashed: true,
   revoked: true,

@@ -164,6 +164,7 @@ export const FIELDS = {
     lease: { id: 1, type: 'message', of: 'LeaseId', label: 'singular' },
     progress_permille: { id: 2, type: 'uint32', label: 'singular' },
     cpu_ms: { id: 3, type: 'uint64', label: 'singular' },
+    suspended: { id: 4, type: 'bool', label: 'singular' },
   },
   'Checkpoint': {
     lease: { id: 1, type: 'message', of: 'LeaseId', label: 'singular' },
@@ -264,6 +265,7 @@ export const FIELDS = {
   'Renewed': {
     held: { id: 1, type: 'message', of: 'LeaseId', label: 'repeated' },
     lease_ms: { id: 2, type: 'uint64', label: 'singular' },
+    keep_state: { id: 3, type: 'message', of: 'LeaseId', label: 'repeated' },
   },
   'ResultAck': {
     lease: { id: 1, type: 'message', of: 'LeaseId', label: 'singular' },

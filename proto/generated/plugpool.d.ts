@@ -646,6 +646,7 @@ export namespace plugpool {
                 lease?: (plugpool.v1.LeaseId.$Properties|null);
                 progressPermille: number;
                 cpuMs: (number|Long);
+                suspended: boolean;
                 static encode(message: plugpool.v1.Renewal.Held.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
                 static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): plugpool.v1.Renewal.Held & plugpool.v1.Renewal.Held.$Shape;
             }
@@ -654,6 +655,7 @@ export namespace plugpool {
                     lease?: (plugpool.v1.LeaseId.$Properties|null);
                     progressPermille?: (number|null);
                     cpuMs?: (number|Long|null);
+                    suspended?: (boolean|null);
                     $unknowns?: Uint8Array[];
                 }
                 type $Shape = plugpool.v1.Renewal.Held.$Properties;
@@ -1046,6 +1048,7 @@ export namespace plugpool {
             $unknowns?: Uint8Array[];
             held: plugpool.v1.LeaseId.$Properties[];
             leaseMs: (number|Long);
+            keepState: plugpool.v1.LeaseId.$Properties[];
             static encode(message: plugpool.v1.Renewed.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
             static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): plugpool.v1.Renewed & plugpool.v1.Renewed.$Shape;
         }
@@ -1053,6 +1056,7 @@ export namespace plugpool {
             interface $Properties {
                 held?: (plugpool.v1.LeaseId.$Properties[]|null);
                 leaseMs?: (number|Long|null);
+                keepState?: (plugpool.v1.LeaseId.$Properties[]|null);
                 $unknowns?: Uint8Array[];
             }
             type $Shape = plugpool.v1.Renewed.$Properties;

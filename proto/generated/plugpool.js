@@ -3057,6 +3057,7 @@ export const plugpool = $root.plugpool = (() => {
                 Held.prototype.lease = null;
                 Held.prototype.progressPermille = 0;
                 Held.prototype.cpuMs = $util.Long ? $util.Long.fromBits(0,0,true) : 0;
+                Held.prototype.suspended = false;
 
                 Held.encode = function (message, writer, _depth) {
                     if (!writer)
@@ -3071,6 +3072,8 @@ export const plugpool = $root.plugpool = (() => {
                         writer.uint32(16).uint32(message.progressPermille);
                     if (message.cpuMs != null && $Object.hasOwnProperty.call(message, "cpuMs") && (typeof message.cpuMs === "object" ? message.cpuMs.low || message.cpuMs.high : message.cpuMs !== 0))
                         writer.uint32(24).uint64(message.cpuMs);
+                    if (message.suspended != null && $Object.hasOwnProperty.call(message, "suspended") && message.suspended !== false)
+                        writer.uint32(32).bool(message.suspended);
                     if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
                         for (let i = 0; i < message.$unknowns.length; ++i)
                             writer.raw(message.$unknowns[i]);
@@ -3126,6 +3129,15 @@ export const plugpool = $root.plugpool = (() => {
                                     message.cpuMs = value;
                                 else
                                     delete message.cpuMs;
+                                continue;
+                            }
+                        case 4: {
+                                if (wireType !== 0)
+                                    break;
+                                if (value = reader.bool())
+                                    message.suspended = value;
+                                else
+                                    delete message.suspended;
                                 continue;
                             }
                         }
@@ -5027,6 +5039,7 @@ export const plugpool = $root.plugpool = (() => {
 
             const Renewed = function (properties) {
                 this.held = [];
+                this.keepState = [];
                 if (properties)
                     for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
                         if (properties[keys[i]] != null && keys[i] !== "__proto__")
@@ -5035,6 +5048,7 @@ export const plugpool = $root.plugpool = (() => {
 
             Renewed.prototype.held = $util.emptyArray;
             Renewed.prototype.leaseMs = $util.Long ? $util.Long.fromBits(0,0,true) : 0;
+            Renewed.prototype.keepState = $util.emptyArray;
 
             Renewed.encode = function (message, writer, _depth) {
                 if (!writer)
@@ -5048,6 +5062,9 @@ export const plugpool = $root.plugpool = (() => {
                         $root.plugpool.v1.LeaseId.encode(message.held[i], writer.uint32(10).fork(), _depth + 1).ldelim();
                 if (message.leaseMs != null && $Object.hasOwnProperty.call(message, "leaseMs") && (typeof message.leaseMs === "object" ? message.leaseMs.low || message.leaseMs.high : message.leaseMs !== 0))
                     writer.uint32(16).uint64(message.leaseMs);
+                if (message.keepState != null && message.keepState.length)
+                    for (let i = 0; i < message.keepState.length; ++i)
+                        $root.plugpool.v1.LeaseId.encode(message.keepState[i], writer.uint32(26).fork(), _depth + 1).ldelim();
                 if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
                     for (let i = 0; i < message.$unknowns.length; ++i)
                         writer.raw(message.$unknowns[i]);
@@ -5096,6 +5113,14 @@ export const plugpool = $root.plugpool = (() => {
                                 message.leaseMs = value;
                             else
                                 delete message.leaseMs;
+                            continue;
+                        }
+                    case 3: {
+                            if (wireType !== 2)
+                                break;
+                            if (!(message.keepState && message.keepState.length))
+                                message.keepState = [];
+                            message.keepState.push($root.plugpool.v1.LeaseId.decode(reader, reader.size(), $undefined, _depth + 1));
                             continue;
                         }
                     }

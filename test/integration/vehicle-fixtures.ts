@@ -7,7 +7,7 @@ import type { HardwareProfile, RuntimeKind } from '@plugpool/proto';
 import type { ProbeSample } from '../../vehicle-client/core/policy.ts';
 import type { DonorOptions } from '../../vehicle-client/start-donor.ts';
 import type { Probe } from '../../vehicle-client/ports.ts';
-import type { Job, JobOutcome, Runtime, RunningJob } from '../../vehicle-client/runtimes/port.ts';
+import type { Job, JobOutcome, KeptRun, Runtime, RunningJob } from '../../vehicle-client/runtimes/port.ts';
 import { EchoRuntime } from '../../vehicle-client/runtimes/echo/runtime.ts';
 
 export const HARDWARE: HardwareProfile = {
@@ -56,10 +56,19 @@ export class ToldProbe implements Probe {
   }
 }
 
+interface HeldJob {
+  readonly job: Job;
+  readonly end: (output: Uint8Array) => void;
+  wasKilled: boolean;
+  /** What it says that it kept. */
+  kept: KeptRun | undefined;
+  readonly signals: ('suspend' | 'resume')[];
+}
+
 /** Jobs that end when the test says so, or when they are killed. */
 export class HeldRuntime implements Runtime {
   readonly kind = 'wasm';
-  readonly jobs: { readonly job: Job; readonly end: (output: Uint8Array) => void; wasKilled: boolean }[] = [];
+  readonly jobs: HeldJob[] = [];
   #arrivals: (() => void)[] = [];
   #kills: (() => void)[] = [];
 
@@ -70,24 +79,29 @@ export class HeldRuntime implements Runtime {
   run(job: Job): RunningJob {
     const outcome = Promise.withResolvers<JobOutcome>();
     const used = { cpuMs: 7, wallMs: 9, memoryPeakMib: 3, gpuMs: 0 };
-    const held = {
+    const held: HeldJob = {
       job,
       end: (output: Uint8Array) => outcome.resolve({ ok: true, output, used }),
       wasKilled: false,
+      kept: undefined,
+      signals: [],
     };
     this.jobs.push(held);
     for (const arrive of this.#arrivals.splice(0)) arrive();
+    const end = (): void => {
+      held.wasKilled = true;
+      outcome.resolve({ ok: false, failure: { code: 'revoked', detail: 'killed', stderrTail: '' }, used });
+      for (const told of this.#kills.splice(0)) told();
+    };
     return {
       outcome: outcome.promise,
       cpuMs: () => 7,
       pids: () => [],
-      suspend: () => undefined,
-      resume: () => undefined,
-      kill: () => {
-        held.wasKilled = true;
-        outcome.resolve({ ok: false, failure: { code: 'revoked', detail: 'killed', stderrTail: '' }, used });
-        for (const told of this.#kills.splice(0)) told();
-      },
+      kept: () => held.kept,
+      suspend: () => this.#signalled(held, 'suspend'),
+      resume: () => this.#signalled(held, 'resume'),
+      stop: end,
+      kill: end,
     };
   }
 
@@ -97,6 +111,16 @@ export class HeldRuntime implements Runtime {
 
   stop(): Promise<void> {
     return Promise.resolve();
+  }
+
+  #signalled(held: HeldJob, signal: 'suspend' | 'resume'): void {
+    held.signals.push(signal);
+    for (const told of this.#kills.splice(0)) told();
+  }
+
+  async signalled(index: number, count: number): Promise<void> {
+    while ((this.jobs[index]?.signals.length ?? 0) < count)
+      await new Promise<void>((resolve) => this.#kills.push(resolve));
   }
 
   async started(count: number): Promise<void> {

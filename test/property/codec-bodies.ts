@@ -308,7 +308,13 @@ export const upBody: Arbitrary<UpBody> = fc.oneof(
   fc.record({ kind: fc.constant('decline' as const), lease, reason: text }),
   fc.record({
     kind: fc.constant('renewal' as const),
-    held: fc.array(fc.record({ lease, progressPermille: permille, cpuMs: durationMs }), { maxLength: 4 }),
+    held: fc.array(
+      fc.record(
+        { lease, progressPermille: permille, cpuMs: durationMs, suspended: fc.constant(true as const) },
+        { requiredKeys: ['lease', 'progressPermille', 'cpuMs'] },
+      ),
+      { maxLength: 4 },
+    ),
   }),
   fc.record({ kind: fc.constant('checkpoint' as const), lease, state: blob, used }),
   fc.record({ kind: fc.constant('result' as const), lease, used, outcome }),
@@ -473,7 +479,15 @@ export const downBody: Arbitrary<DownBody> = fc.oneof(
   offer,
   deploy,
   fc.record({ kind: fc.constant('revoke' as const), lease, reason: revokeReason, graceMs: durationMs }),
-  fc.record({ kind: fc.constant('renewed' as const), held: leases, leaseMs }),
+  fc.record(
+    {
+      kind: fc.constant('renewed' as const),
+      held: leases,
+      leaseMs,
+      keepState: fc.array(lease, { minLength: 1, maxLength: 3 }),
+    },
+    { requiredKeys: ['kind', 'held', 'leaseMs'] },
+  ),
   fc.record({ kind: fc.constant('resultAck' as const), lease, accepted: fc.boolean(), reason: text }),
   fc.record({ kind: fc.constant('checkpointAck' as const), lease, accepted: fc.boolean(), reason: text }),
   earningsReport,

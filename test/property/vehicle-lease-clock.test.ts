@@ -3,7 +3,6 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { RECONNECT_BACKOFF, backoffDelaysMs } from '../../vehicle-client/core/backoff.ts';
-import { killAtMs } from '../../vehicle-client/core/eviction.ts';
 import {
   RENEWALS_OPEN_MAX,
   RenewalBook,
@@ -105,21 +104,6 @@ test('the book of open renewals is bounded', () => {
   for (let i = 1; i <= RENEWALS_OPEN_MAX + 3; i++) book.sent(i, i, []);
   assert.equal(book.answered(3, []).known, false);
   assert.equal(book.answered(4, []).known, true);
-});
-
-test('a later notice never gives more time than an earlier one', () => {
-  fc.assert(
-    fc.property(fc.array(fc.tuple(fc.nat(10_000), fc.nat(10_000_000)), { minLength: 1 }), (notices) => {
-      let nowMs = 0;
-      let killAt: number | undefined;
-      for (const [afterMs, graceMs] of notices) {
-        nowMs += afterMs;
-        const next = killAtMs(killAt, nowMs, graceMs);
-        assert.ok(killAt === undefined || next <= killAt);
-        killAt = next;
-      }
-    }),
-  );
 });
 
 const reported: fc.Arbitrary<Reported> = fc.record({

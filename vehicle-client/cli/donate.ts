@@ -140,6 +140,12 @@ function describe(event: DonorEvent | Said): string {
       return `${event.job.taskId}  ${event.job.algorithmId} ${event.job.algorithmVersion} runs (attempt ${event.job.attempt})`;
     case 'jobDeclined':
       return `${event.job.taskId}  declined: ${event.reason}`;
+    case 'jobSuspended':
+      return `${event.job.taskId}  stopped where it is: ${event.cause}`;
+    case 'jobResumed':
+      return `${event.job.taskId}  goes on`;
+    case 'checkpointKept':
+      return `${event.job.taskId}  the pile has its state of ${event.sizeBytes} bytes, after ${event.used.cpuMs} ms of cpu`;
     case 'jobEnded':
       return `${event.job.taskId}  ${event.outcome}${event.used === undefined ? '' : `, ${event.used.cpuMs} ms of cpu`}`;
   }

@@ -84,6 +84,8 @@ export type NotLendingCause =
   | 'battery_low'
   | 'not_charging'
   | 'ready_by'
+  /** It was one of these a moment ago (quiet-time.ts). */
+  | 'settling'
   | 'no_sample';
 
 /** Which limits are exceeded and not yet clearly left again, so that lending never flaps around one. */

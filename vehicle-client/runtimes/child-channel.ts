@@ -5,6 +5,7 @@ import {
   DETAIL_CHARACTERS_MAX,
   FRAME_DONE,
   FRAME_HEADER_BYTES,
+  FRAME_KEPT,
   FRAME_READY,
   STDERR_FORWARDED_BYTES_MAX,
   TailBuffer,
@@ -20,6 +21,7 @@ export interface ReceivedJob {
   readonly job: ChildJob;
   readonly image: Uint8Array<ArrayBuffer>;
   readonly input: Uint8Array<ArrayBuffer>;
+  readonly state: Uint8Array<ArrayBuffer>;
 }
 
 export type ProgramEnd =
@@ -43,7 +45,8 @@ export function receiveJob(): ReceivedJob {
   const job = JSON.parse(readExact(headerLength).toString('utf8')) as ChildJob;
   const image = readExact(job.imageBytes);
   const input = readExact(job.inputBytes);
-  return { job, image, input };
+  const state = readExact(job.stateBytes);
+  return { job, image, input, state };
 }
 
 /** Marks the moment at which the stranger's program begins. */
@@ -53,6 +56,15 @@ export function noteStarted(): void {
 
 export function noteGpuMs(ms: number): void {
   gpuMs = ms;
+}
+
+/** The parent keeps the last that arrived whole, whatever becomes of this process. */
+export function sendKept(archive: Uint8Array): void {
+  const header = Buffer.alloc(FRAME_HEADER_BYTES);
+  header[0] = FRAME_KEPT;
+  header.writeUInt32LE(archive.byteLength, 1);
+  writeAll(TO_PARENT_FD, header);
+  writeAll(TO_PARENT_FD, archive);
 }
 
 /** The program's standard error: the first part is passed on as it comes (it outlives a kill), the rest only as a tail. */

@@ -1,14 +1,16 @@
 /**
  * What parent and child say to each other; both sides import it, so it holds no code that only one of them needs.
  *
- * Parent to child, once, on standard input: u32 length of a JSON header, the header, the image, the input.
- * Child to parent, on standard output: frames of u8 type, u32 length, payload. `ready` has none; the payload of `done` is a
- * u32 length of a JSON header, the header, and the output. Numbers are little-endian. Standard error is the program's own.
+ * Parent to child, once, on standard input: u32 length of a JSON header, the header, the image, the input, the kept state.
+ * Child to parent, on standard output: frames of u8 type, u32 length, payload. `ready` has none; that of `kept`, which may come
+ * any number of times, is the program's state (checkpoint-archive.ts); the payload of `done` is a u32 length of a JSON header,
+ * the header, and the output. Numbers are little-endian. Standard error is the program's own.
  */
 import type { FailureCode, RunLimits } from '@plugpool/proto';
 
 export const FRAME_READY = 1;
 export const FRAME_DONE = 2;
+export const FRAME_KEPT = 3;
 /** u8 type and u32 length. */
 export const FRAME_HEADER_BYTES = 5;
 /** Header and framing of `done`, without the output: what the parent accepts beyond the output limit. */
@@ -22,6 +24,10 @@ export const DETAIL_CHARACTERS_MAX = 512;
 export interface ChildJob {
   readonly imageBytes: number;
   readonly inputBytes: number;
+  /** Of the state that it goes on from; 0: it starts anew. */
+  readonly stateBytes: number;
+  /** Whether what it keeps is of use to anybody. */
+  readonly keepsState: boolean;
   readonly args: readonly string[];
   /** `NAME=value` each; empty for onnx. */
   readonly env: readonly string[];

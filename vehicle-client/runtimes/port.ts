@@ -12,6 +12,8 @@ export interface Job {
   readonly env: Readonly<Record<string, string>>;
   /** What the program reads from standard input (wasm) or its input tensors (onnx; see runtimes/onnx). */
   readonly input: Uint8Array;
+  /** Absent: what it keeps is of use to nobody. */
+  readonly checkpoint?: JobCheckpoint;
   readonly limits: RunLimits;
   /** Seeds what the program sees as randomness. 16 bytes. */
   readonly seed: Uint8Array;
@@ -21,9 +23,22 @@ export interface Job {
   readonly gpu: boolean;
 }
 
+export interface JobCheckpoint {
+  /** What an earlier run kept, to go on from (checkpoint-archive.ts, unpacked once to see that it can be); absent: from the start. */
+  readonly state?: Uint8Array;
+}
+
 export type JobOutcome =
   | { readonly ok: true; readonly output: Uint8Array; readonly used: Used }
   | { readonly ok: false; readonly failure: Failure; readonly used: Used };
+
+/** What a run has kept so far. */
+export interface KeptRun {
+  /** As checkpoint-archive.ts has it. */
+  readonly archive: Uint8Array;
+  /** What it took to get there. */
+  readonly used: Used;
+}
 
 export interface RunningJob {
   /** Settles once, never rejects: what goes wrong is an outcome. After `kill` it settles with `revoked`. */
@@ -32,8 +47,13 @@ export interface RunningJob {
   cpuMs(): number;
   /** Process ids of the tree, so that the probe leaves their load out. */
   pids(): readonly number[];
+  /** The last state that the program kept whole; undefined before the first. Outlives the run. */
+  kept(): KeptRun | undefined;
+  /** Stops the whole process group where it is: its processor is free, its memory is not. */
   suspend(): void;
   resume(): void;
+  /** Asks the program to end by itself. Those that cannot hear it are ended: no WASI module and no model can. */
+  stop(): void;
   /** Ends the whole process group at once. */
   kill(): void;
 }

@@ -10,10 +10,12 @@ import type { ChildProcess } from 'node:child_process';
 import type { Readable, Writable } from 'node:stream';
 import { readAccounting } from './accounting.ts';
 import type { Accounting } from './accounting.ts';
+import { CHECKPOINT_BYTES_MAX } from './checkpoint-archive.ts';
 import {
   DONE_HEADER_BYTES_MAX,
   FRAME_DONE,
   FRAME_HEADER_BYTES,
+  FRAME_KEPT,
   FRAME_READY,
   TailBuffer,
 } from './child-protocol.ts';
@@ -40,11 +42,14 @@ export class SandboxedChild {
   #computingPid: number | undefined;
   #baseline: Accounting | undefined;
   #isReady = false;
+  /** It reported its end, or what it sent is looked at no more. */
+  #isEnded = false;
   #isClosed = false;
   #killed = false;
   #received: Buffer[] = [];
   #receivedBytes = 0;
   #outputBytesMax = 0;
+  #kept: ((archive: Uint8Array) => void) | undefined;
 
   constructor(command: ChildCommand) {
     this.#command = command;
@@ -101,7 +106,13 @@ export class SandboxedChild {
     return [...new Set([this.#process?.pid, this.#computingPid])].filter((pid) => pid !== undefined);
   }
 
-  send(job: ChildJob, image: Uint8Array, input: Uint8Array): void {
+  /** Called before `send` where somebody wants to hear of each state that the program keeps; without, none is accepted. */
+  onKept(kept: (archive: Uint8Array) => void): void {
+    this.#kept = kept;
+  }
+
+  /** `parts`: image, input and state, as long as the job says. */
+  send(job: ChildJob, parts: readonly Uint8Array[]): void {
     assert(this.#isReady, 'a job goes only to a child that is ready');
     this.#outputBytesMax = job.limits.outputBytes;
     const header = Buffer.from(JSON.stringify(job));
@@ -109,7 +120,7 @@ export class SandboxedChild {
     length.writeUInt32LE(header.byteLength);
     const stdin = this.#process!.stdin as Writable;
     stdin.cork();
-    for (const part of [length, header, image, input]) if (part.byteLength > 0) stdin.write(part);
+    for (const part of [length, header, ...parts]) if (part.byteLength > 0) stdin.write(part);
     stdin.uncork();
   }
 
@@ -158,14 +169,15 @@ export class SandboxedChild {
     this.#received.push(chunk);
     this.#receivedBytes += chunk.byteLength;
     if (!this.#isReady) this.#readReady();
-    if (this.#receivedBytes > this.#outputBytesMax + DONE_HEADER_BYTES_MAX) return this.#flood();
-    if (this.#receivedBytes >= FRAME_HEADER_BYTES) this.#readDone();
+    while (this.#isReady && this.#readFrame());
   }
 
-  #flood(): void {
+  #flood(): false {
     this.#received = [];
+    this.#isEnded = true;
     this.#end.resolve({ kind: 'flooded' });
     this.kill();
+    return false;
   }
 
   #readReady(): void {
@@ -180,17 +192,34 @@ export class SandboxedChild {
     this.#ready.resolve();
   }
 
-  #readDone(): void {
-    const first = this.#received[0]!;
-    if (first.byteLength < FRAME_HEADER_BYTES) this.#received = [Buffer.concat(this.#received)];
+  /** True where there may be another. */
+  #readFrame(): boolean {
+    if (this.#receivedBytes < FRAME_HEADER_BYTES || this.#isEnded) return false;
+    if (this.#received[0]!.byteLength < FRAME_HEADER_BYTES) this.#received = [Buffer.concat(this.#received)];
     const head = this.#received[0]!;
-    const length = head.readUInt32LE(1);
-    if (this.#receivedBytes < FRAME_HEADER_BYTES + length) return;
-    const frame = Buffer.concat(this.#received).subarray(FRAME_HEADER_BYTES, FRAME_HEADER_BYTES + length);
-    this.#received = [];
-    const done = head[0] === FRAME_DONE ? parseDone(frame) : undefined;
+    const type = head[0];
+    const frameBytes = FRAME_HEADER_BYTES + head.readUInt32LE(1);
+    const bytesMax =
+      type === FRAME_KEPT ? CHECKPOINT_BYTES_MAX : this.#outputBytesMax + DONE_HEADER_BYTES_MAX;
+    if (Math.max(frameBytes, type === FRAME_KEPT ? 0 : this.#receivedBytes) > FRAME_HEADER_BYTES + bytesMax)
+      return this.#flood();
+    if (this.#receivedBytes < frameBytes) return false;
+    const bytes = Buffer.concat(this.#received);
+    this.#received = [bytes.subarray(frameBytes)];
+    this.#receivedBytes -= frameBytes;
+    return this.#heard(type, bytes.subarray(FRAME_HEADER_BYTES, frameBytes));
+  }
+
+  #heard(type: number | undefined, payload: Buffer): boolean {
+    if (type === FRAME_KEPT && this.#kept !== undefined) {
+      this.#kept(payload);
+      return true;
+    }
+    this.#isEnded = true;
+    const done = type === FRAME_DONE ? parseDone(payload) : undefined;
     if (done) this.#end.resolve(done);
     else this.#die('reported its end in a form that nobody knows');
+    return false;
   }
 
   #die(how: string): void {

@@ -13,7 +13,7 @@ import type { Accounting } from './accounting.ts';
 import type { ChildPool } from './child-pool.ts';
 import { tailText } from './child-protocol.ts';
 import type { ChildDone, ChildJob } from './child-protocol.ts';
-import type { Job, JobOutcome, RunningJob } from './port.ts';
+import type { Job, JobOutcome, KeptRun, RunningJob } from './port.ts';
 import type { ChildEnd, SandboxedChild } from './sandboxed-child.ts';
 
 export interface JobSurroundings {
@@ -31,6 +31,7 @@ const CHECK_MS_MAX = 50;
 const BACKSTOP_AFTER_MS = 1000;
 const BACKSTOP_SLACK_S = 2;
 const MIB_BYTES = 1024 * 1024;
+const NO_STATE = new Uint8Array();
 const NOTHING: Accounting = { cpuMs: 0, rssMib: 0, peakMib: 0, dataMib: 0 };
 
 export class SandboxedJob implements RunningJob {
@@ -50,6 +51,7 @@ export class SandboxedJob implements RunningJob {
   #overheadMib = 0;
   #timer: NodeJS.Timeout | undefined;
   #backstopped = false;
+  #kept: KeptRun | undefined;
 
   constructor(job: Job, surroundings: JobSurroundings) {
     this.#job = job;
@@ -73,6 +75,10 @@ export class SandboxedJob implements RunningJob {
     return this.#child?.pids() ?? [];
   }
 
+  kept(): KeptRun | undefined {
+    return this.#kept;
+  }
+
   suspend(): void {
     if (this.#suspendedAtMs !== undefined || this.#settled) return;
     this.#suspendedAtMs = performance.now();
@@ -88,6 +94,10 @@ export class SandboxedJob implements RunningJob {
     this.#suspendedAtMs = undefined;
     this.#child?.resume();
     if (this.#startedAtMs > 0) this.#check();
+  }
+
+  stop(): void {
+    this.kill();
   }
 
   kill(): void {
@@ -124,10 +134,21 @@ export class SandboxedJob implements RunningJob {
     this.#baseline = this.#latest = child.baseline ?? NOTHING;
     this.#overheadMib = this.#surroundings.overheadMib(this.#job, image.byteLength);
     this.#startedAtMs = performance.now();
-    child.send(childJob(this.#job, image, this.#surroundings.executionProviders), image, this.#job.input);
+    if (this.#job.checkpoint) child.onKept((archive) => this.#keep(archive));
+    child.send(childJob(this.#job, image, this.#surroundings.executionProviders), [
+      image,
+      this.#job.input,
+      this.#job.checkpoint?.state ?? NO_STATE,
+    ]);
     if (this.#suspendedAtMs === undefined) this.#watch(this.#job.limits.cpuMs, this.#job.limits.wallMs);
     else child.suspend();
     setImmediate(() => this.#surroundings.pool.refill());
+  }
+
+  /** It was sent in the moment in which it was whole; what the program took since then is a matter of milliseconds. */
+  #keep(archive: Uint8Array): void {
+    this.#account();
+    this.#kept = { archive, used: this.#used() };
   }
 
   async #conclude(child: SandboxedChild, end: ChildEnd): Promise<JobOutcome> {
@@ -260,6 +281,8 @@ function childJob(job: Job, image: Uint8Array, executionProviders: readonly stri
   return {
     imageBytes: image.byteLength,
     inputBytes: job.input.byteLength,
+    stateBytes: job.checkpoint?.state?.byteLength ?? 0,
+    keepsState: job.checkpoint !== undefined,
     args: job.args,
     env: Object.entries(job.env).map(([name, value]) => `${name}=${value}`),
     seedHex: Buffer.from(job.seed).toString('hex'),

@@ -33,8 +33,10 @@ export class SlowRuntime implements Runtime {
       outcome: outcome.promise,
       cpuMs: () => USED.cpuMs,
       pids: () => [],
+      kept: () => undefined,
       suspend: () => undefined,
       resume: () => undefined,
+      stop: () => undefined,
       kill: () => {
         cancel();
         const failure = { code: 'revoked', detail: 'killed', stderrTail: '' } as const;

@@ -39,9 +39,13 @@ class EchoJob implements RunningJob {
     return [];
   }
 
+  kept(): undefined {}
+
   suspend(): void {}
 
   resume(): void {}
+
+  stop(): void {}
 
   kill(): void {}
 }

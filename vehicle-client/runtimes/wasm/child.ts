@@ -5,11 +5,13 @@
 import v8 from 'node:v8';
 import type { Fd } from '@bjorn3/browser_wasi_shim';
 import type { FailureCode } from '@plugpool/proto';
-import { announceReady, finish, noteStarted, receiveJob, writeStderr } from '../child-channel.ts';
+import { announceReady, finish, noteStarted, receiveJob, sendKept, writeStderr } from '../child-channel.ts';
 import type { ReceivedJob } from '../child-channel.ts';
+import { unpackCheckpoint } from '../checkpoint-archive.ts';
+import { KeptState } from './kept-state.ts';
 import { capMemory } from './memory-cap.ts';
 import { checkProgram, WASI_MODULE } from './program-check.ts';
-import { FileQuota, OpenTaskFile, Sink, TaskFile, TaskPreopen } from './task-files.ts';
+import { CheckpointPreopen, FileQuota, OpenTaskFile, Sink, TaskFile, TaskPreopen } from './task-files.ts';
 import { taskWasi } from './task-wasi.ts';
 import type { WasiCalls } from './task-wasi.ts';
 
@@ -38,6 +40,7 @@ interface Streams {
   readonly fds: Fd[];
   readonly stdout: TaskFile;
   readonly outputDirectory: TaskPreopen;
+  readonly kept: KeptState;
 }
 
 interface CommandExports {
@@ -56,6 +59,7 @@ function warmUp(): void {
     env: [],
     seed: new Uint8Array(16),
     fds: [],
+    between: undefined,
     exit: unreachable,
     raise: unreachable,
   });
@@ -81,6 +85,7 @@ function run(received: ReceivedJob): never {
     env: received.job.env,
     seed: Buffer.from(received.job.seedHex, 'hex'),
     fds: streams.fds,
+    between: received.job.keepsState ? () => streams.kept.sendOwed() : undefined,
     exit: (code) =>
       code === 0 ? succeed(streams, received) : fail('exit_nonzero', `exit code ${code >>> 0}`),
     raise: (signal) => fail('trap', `the program raised WASI signal ${signal}`),
@@ -125,23 +130,42 @@ function compileBytes(bytes: Uint8Array<ArrayBuffer>): WebAssembly.Module {
   }
 }
 
-function openStreams({ job, input }: ReceivedJob): Streams {
+function openStreams({ job, input, state }: ReceivedJob): Streams {
   const quota = new FileQuota(job.limits.memoryMib * MIB_BYTES);
   const stdout = new TaskFile(new Uint8Array(), new FileQuota(Number.MAX_SAFE_INTEGER));
   const outputDirectory = new TaskPreopen('/output', new Map(), quota);
   const inputFile = new TaskFile(input, undefined);
+  const checkpoint = new CheckpointPreopen(quota, () => job.keepsState && kept.changed());
+  const kept = new KeptState({
+    monoNs: () => process.hrtime.bigint(),
+    files: () => checkpoint.files(),
+    send: sendKept,
+    complain: (why) =>
+      writeStderr(Buffer.from(`plugpool: /checkpoint is not kept while it holds ${why}\n`)),
+  });
+  restore(checkpoint, state);
   return {
     stdout,
     outputDirectory,
+    kept,
     fds: [
       new OpenTaskFile(inputFile),
       new Sink((data) => collect(stdout, data, job.limits.outputBytes)),
       new Sink(writeStderr),
       new TaskPreopen('/input', new Map([['stdin', inputFile]]), undefined),
       outputDirectory,
-      new TaskPreopen('/checkpoint', new Map(), quota),
+      checkpoint,
     ],
   };
+}
+
+/** The parent has unpacked it once already, to see that it can be: what fails here is memory. */
+function restore(checkpoint: CheckpointPreopen, state: Uint8Array): void {
+  if (state.byteLength === 0) return;
+  const unpacked = unpackCheckpoint(state);
+  if (!unpacked.ok) return finish({ ok: false, code: 'checkpoint_invalid', detail: unpacked.why });
+  if (unpacked.files.every((file) => checkpoint.put(file))) return;
+  finish({ ok: false, code: 'memory_limit', detail: 'the kept state is larger than its limit of memory' });
 }
 
 function collect(stdout: TaskFile, data: Uint8Array, limitBytes: number): void {

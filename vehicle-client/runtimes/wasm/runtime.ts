@@ -1,4 +1,5 @@
 /** Runs WASI preview 1 commands. */
+import { CHECKPOINT_BYTES_MAX } from '../checkpoint-archive.ts';
 import type { Job } from '../port.ts';
 import type { Sandbox } from '../sandbox.ts';
 import { SandboxedRuntime } from '../sandboxed-runtime.ts';
@@ -13,9 +14,11 @@ const CODE_FACTOR = 16;
 export const WASM_CHILD: ChildProgram = {
   entry: 'wasm/child',
   sources: [
+    'checkpoint-archive',
     'child-channel',
     'child-protocol',
     'wasm/child',
+    'wasm/kept-state',
     'wasm/memory-cap',
     'wasm/program-check',
     'wasm/task-files',
@@ -56,6 +59,8 @@ export function wasmRuntime(options: WasmRuntimeOptions): SandboxedRuntime {
 
 /** Files that the program writes are within its limit, together with its memory. */
 function overheadMib(job: Job, imageBytes: number): number {
-  const copies = 2 * job.input.byteLength + 3 * job.limits.outputBytes + CODE_FACTOR * imageBytes;
+  // The state that it came from is held twice, and packed twice more while it is sent.
+  const stateBytes = job.checkpoint ? 4 * CHECKPOINT_BYTES_MAX : 0;
+  const copies = 2 * job.input.byteLength + 3 * job.limits.outputBytes + CODE_FACTOR * imageBytes + stateBytes;
   return ENGINE_MIB + copies / MIB_BYTES;
 }

@@ -32,6 +32,8 @@ export interface TaskWasiOptions {
   /** 16 bytes. */
   readonly seed: Uint8Array;
   readonly fds: Fd[];
+  /** Called before calls that come now and then; what it does no program sees. */
+  readonly between: (() => void) | undefined;
   /** Ends the program; does not return. */
   readonly exit: (code: number) => never;
   readonly raise: (signal: number) => never;
@@ -58,7 +60,25 @@ export function taskWasi(options: TaskWasiOptions): { readonly shim: WASI; reado
     sock_send: () => wasi.ERRNO_NOTSUP,
     sock_shutdown: () => wasi.ERRNO_NOTSUP,
   };
-  return { shim, calls: { ...calls, ...own } };
+  return { shim, calls: withBreaks({ ...calls, ...own }, options.between) };
+}
+
+/** Programs that keep their state make these calls for it; who makes none has changed nothing there. */
+const BREAKS = ['path_open', 'fd_close', 'clock_time_get', 'poll_oneoff', 'sched_yield'];
+
+function withBreaks(calls: WasiCalls, between: (() => void) | undefined): WasiCalls {
+  if (between === undefined) return calls;
+  const breaks = BREAKS.map((name) => {
+    const call = calls[name] as (...args: never[]) => unknown;
+    return [
+      name,
+      (...args: never[]) => {
+        between();
+        return call(...args);
+      },
+    ];
+  });
+  return { ...calls, ...(Object.fromEntries(breaks) as WasiCalls) };
 }
 
 class CallClock {
