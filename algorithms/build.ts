@@ -38,6 +38,11 @@ export const IMAGE_SOURCES: readonly ImageSource[] = [
     entry: 'algorithms/lidar-ground/assembly/voxel-ground.ts',
     image: 'algorithms/lidar-ground/build/lidar-voxel-ground.wasm',
   },
+  {
+    name: 'range-odds',
+    entry: 'algorithms/range-odds/assembly/range-odds.ts',
+    image: 'algorithms/range-odds/build/range-odds.wasm',
+  },
 ];
 
 /** Absolute path of an image. */

@@ -73,6 +73,8 @@ const status = z.strictObject({
     cancelled: count,
     dead: count,
     departures: count,
+    checkpoints: count,
+    savedMncs: count,
     staleMessages: count,
   }),
 });

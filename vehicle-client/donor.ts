@@ -285,7 +285,8 @@ export class Donor {
   }
 
   #refused({ reasons, retryable }: Refused, correlationId: number): void {
-    if (this.#results.refused(correlationId, retryable) || this.#jobs.refused(correlationId, retryable)) return;
+    if (this.#results.refused(correlationId, retryable) || this.#jobs.refused(correlationId, retryable))
+      return;
     const problem = reasons.find(({ code }) => code === 'constraint_invalid');
     if (problem === undefined) {
       this.#parts.log.warn({ reasons }, 'the pile refused something');

@@ -20,7 +20,12 @@ interface Shipment {
   shipped: KeptRun | undefined;
   shippedDigest: Digest | undefined;
   underWay:
-    | { readonly kept: KeptRun; readonly digest: Digest; correlationId: number; retryAtMonoMs: number | undefined }
+    | {
+        readonly kept: KeptRun;
+        readonly digest: Digest;
+        correlationId: number;
+        retryAtMonoMs: number | undefined;
+      }
     | undefined;
   /** The pile keeps none of this program. */
   isUnwanted: boolean;
@@ -92,7 +97,8 @@ export class ShippedCheckpoints {
 
   /** After each welcome: what was told over the connection before is not sure to have arrived. */
   sendAllAgain(): void {
-    for (const shipment of this.#shipments.values()) if (shipment.underWay !== undefined) this.#send(shipment);
+    for (const shipment of this.#shipments.values())
+      if (shipment.underWay !== undefined) this.#send(shipment);
   }
 
   /** Its attempt is over. */

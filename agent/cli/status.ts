@@ -7,6 +7,7 @@ import { answerFrom, showUsageOnError, withCommon, type CliProgram, type CommonF
 import {
   agoInWords,
   bytesInWords,
+  coreSecondsInWords,
   coresInWords,
   counted,
   durationInWords,
@@ -65,7 +66,7 @@ function statusPage(status: StatusAnswer, paint: Paint): string {
       ],
       [
         'besides',
-        `${counters.refused} requests refused, ${counters.departures} runs lost because a vehicle left`,
+        `${counters.refused} requests refused, ${counters.departures} runs lost because a vehicle left, ${counted(counters.checkpoints, 'checkpoint')} kept (${coreSecondsInWords(counters.savedMncs)} core-seconds not computed twice)`,
       ],
     ],
     paint,

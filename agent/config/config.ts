@@ -9,7 +9,7 @@ import {
 import { resolve } from 'node:path';
 import type { TokenMode } from '../adapters/vehicle-tokens.ts';
 import { knownVehicles } from '../core/donors/known-vehicles.ts';
-import { DEFAULT_SETTINGS, type Settings } from '../core/settings.ts';
+import type { Settings } from '../core/settings.ts';
 import { defaultDataDir } from './data-dir.ts';
 import { parseDurationMs } from './duration.ts';
 import { ConfigError, problemsOf } from './problems.ts';
@@ -114,8 +114,10 @@ function toSettings({ station, policy, pools, dwell, vehicles, zones }: ConfigFi
     dueEvery: policy.dueEvery,
     preemptAfterMs: ms(policy.preemptAfter),
     transferBytesPerMs: (policy.transferMibPerS * 1024 * 1024) / 1000,
-    checkpoints: DEFAULT_SETTINGS.checkpoints,
+    checkpoints: checkpoint.keep,
     checkpointGraceMs: ms(checkpoint.grace),
+    checkpointBeforeMs: ms(checkpoint.before),
+    suspendedMaxMs: ms(checkpoint.suspendedMax),
     checkpointCostMs: ms(checkpoint.cost),
     graceFailsMillis: millis(checkpoint.graceFails),
     progressMinMs: ms(checkpoint.progressMin),

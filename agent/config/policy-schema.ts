@@ -102,8 +102,18 @@ const stayBarSchema = z.strictObject({
 });
 
 const checkpointSchema = z.strictObject({
+  keep: z
+    .boolean()
+    .default(DEFAULT_SETTINGS.checkpoints)
+    .describe('Whether the pile keeps what runs keep, so that they go on elsewhere.'),
   grace: duration(DEFAULT_SETTINGS.checkpointGraceMs, 0, 600_000).describe(
     'How long a run that is taken back may still keep its state.',
+  ),
+  before: duration(DEFAULT_SETTINGS.checkpointBeforeMs, 0, 3_600_000).describe(
+    'So long before a vehicle is to leave its runs keep their state at each renewal.',
+  ),
+  suspendedMax: duration(DEFAULT_SETTINGS.suspendedMaxMs, 0, 86_400_000).describe(
+    'How much longer a lease may be held while its owner has the run stopped.',
   ),
   cost: duration(DEFAULT_SETTINGS.checkpointCostMs, 1, 3_600_000).describe(
     'What it costs a run to keep its state once: the dearer, the more seldom.',

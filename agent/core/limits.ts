@@ -13,6 +13,8 @@ export const AWAITED_BLOBS_PER_VEHICLE_MAX = 16;
 /** Requests and results that wait for them; each can be 64 KiB of arguments. */
 export const AWAITING_MESSAGES_MAX = 1_024;
 export const AWAITING_MESSAGES_PER_VEHICLE_MAX = 128;
+/** That of the wire (proto/limits.ts), which the core takes no code from; a test holds them equal. */
+export const CHECKPOINT_BYTES_MAX = 16 * 1024 * 1024;
 export const ALGORITHMS_MAX = 1_000;
 export const CONNECTORS_MAX = 10_000;
 /** Vehicles remembered beside those connected or holding leases. */

@@ -18,6 +18,7 @@ import { countInline, forgetPayloads } from './payloads/inline-bytes.ts';
 import { donorOf } from './turn.ts';
 import { freeOf } from './donors/capacity.ts';
 import { watchSession } from './sessions/firmware.ts';
+import { everyMsAfterRestart } from './leases/checkpoint-interval.ts';
 import { budgetOf, leasesOf } from './leases/lease.ts';
 import { owedMncs } from './ledger/owed.ts';
 import { askedMncs } from './waiting/need.ts';
@@ -139,6 +140,7 @@ function resumeLease(
     phase: 'held',
     workMncs: askedMncs(task, algorithm),
     ...budgetOf(task, owedMncs(instance) - (lease.booked?.cpuMncs ?? 0)),
+    ...everyMsAfterRestart(state.settings, algorithm),
     beganAtMncs: instance.checkpoint?.doneMncs ?? 0,
     priority: priorityOf(task.record.wants, state.settings),
     pool: classOfAlgorithm(state, algorithm),

@@ -51,6 +51,10 @@ export interface Settings {
   readonly checkpoints: boolean;
   /** From a revocation until the lease of a run that checkpoints is void. */
   readonly checkpointGraceMs: number;
+  /** Before its donor is to leave, a run that checkpoints keeps its state at each renewal. */
+  readonly checkpointBeforeMs: number;
+  /** A lease whose run is stopped by its owner is held for so long more at most. */
+  readonly suspendedMaxMs: number;
   /** What one checkpoint costs its run. */
   readonly checkpointCostMs: number;
   /** Of the donors that leave, how many do so without a last checkpoint, in thousandths. */
@@ -137,8 +141,10 @@ export const DEFAULT_SETTINGS: Omit<Settings, 'wire'> = {
   latencyClassesMs: [1_000, 10_000, 60_000],
   manyInstances: 4,
   stayBarMillis: [600, 600, 700, 800],
-  checkpoints: false,
+  checkpoints: true,
   checkpointGraceMs: 10_000,
+  checkpointBeforeMs: 60_000,
+  suspendedMaxMs: 10 * 60_000,
   checkpointCostMs: 2_000,
   graceFailsMillis: 50,
   progressMinMs: 120_000,

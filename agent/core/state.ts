@@ -106,6 +106,9 @@ export interface Lease {
   readonly beganAtMncs: number;
   /** For its checkpoints. */
   booked?: BookedRecord;
+  /** Stopped where it is, by its owner: since when, and for how long before that. */
+  suspendedSinceMonoMs?: number;
+  suspendedMs?: number;
   /** Of its request when it was granted. */
   readonly priority: Priority;
   /** Whose sub-pool it is counted in: its algorithm's when it was granted. */
@@ -258,6 +261,9 @@ export interface Counters {
   dead: number;
   /** Attempts that ended because their donor left. */
   departures: number;
+  /** States of runs that were accepted, and the work that attempts after them had not to do again, in milli-normalised-core-seconds. */
+  checkpoints: number;
+  savedMncs: number;
   staleMessages: number;
 }
 
@@ -307,6 +313,8 @@ export function emptyState(settings: Settings, generation: number): State {
       cancelled: 0,
       dead: 0,
       departures: 0,
+      checkpoints: 0,
+      savedMncs: 0,
       staleMessages: 0,
     },
     runTimes: new RunTimes(),

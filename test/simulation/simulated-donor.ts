@@ -19,7 +19,18 @@ import {
   type Used,
   type Welcome,
 } from '@plugpool/proto';
-import { killAtMs, ownGraceMs } from '../../vehicle-client/core/eviction.ts';
+import {
+  RUNNING,
+  climb,
+  isStill,
+  mayGoOn,
+  nextClimbMonoMs,
+  ownPressure,
+  revocation,
+  type Act,
+  type Pressure,
+  type Rung,
+} from '../../vehicle-client/core/eviction.ts';
 import { decideReport, type ReportState } from '../../vehicle-client/core/hysteresis.ts';
 import {
   leaseKeyOf,
@@ -31,12 +42,14 @@ import {
 import {
   decideLending,
   NO_LATCHES,
+  type NotLendingCause,
   type OwnerPolicy,
   type OwnerState,
   type PolicyDecision,
   type ProbeSample,
   type VehicleSignals,
 } from '../../vehicle-client/core/policy.ts';
+import { UNDISTURBED, keepQuiet } from '../../vehicle-client/core/quiet-time.ts';
 import { GrantedCapacity, type Grant } from '../../vehicle-client/granted-capacity.ts';
 import type { Agenda } from './agenda.ts';
 import type { Chance } from './chance.ts';
@@ -90,13 +103,14 @@ interface Job {
   readonly grant: Grant;
   leaseMs: number;
   confirmedMonoMs: number;
-  killAtMonoMs: number | undefined;
-  /** While it computes. */
-  run: { readonly startedMonoMs: number; readonly cancelEnd: () => void } | undefined;
+  rung: Rung;
+  revoked: Pressure | undefined;
+  /** While it computes; `ranMs` until it was last stopped where it is. */
+  run: { ranMs: number; startedMonoMs: number; cancelEnd: () => void } | undefined;
   readonly beganAtMncs: number;
   nextCheckpointMonoMs: number;
-  /** It was told to stop, and handed in what it has. */
-  hasHandedIn: boolean;
+  /** The pile has what it did until it was told to stop. */
+  isKept: boolean;
 }
 
 interface Unacked {
@@ -115,6 +129,8 @@ export class SimulatedDonor {
   /** Results that wait for their acknowledgement; `resendAtMonoMs` while a refusal is waited out. */
   readonly #unacked = new Map<LeaseKey, Unacked>();
   #decision: PolicyDecision = { latches: NO_LATCHES, lending: false, cause: 'no_sample', reason: '' };
+  #quiet = UNDISTURBED;
+  #owner: { readonly cause: NotLendingCause; readonly pressure: Pressure } | undefined;
   #reportState: ReportState = {};
   #leaseMs = 30_000;
   #renewedMonoMs = 0;
@@ -139,7 +155,7 @@ export class SimulatedDonor {
   /** Programs that compute now. */
   get running(): number {
     let count = 0;
-    for (const { run } of this.#jobs.values()) if (run !== undefined) count += 1;
+    for (const { run, rung } of this.#jobs.values()) if (run !== undefined && !isStill(rung)) count += 1;
     return count;
   }
 
@@ -217,6 +233,7 @@ export class SimulatedDonor {
     else if (body.kind === 'revoke') this.#revoked(body);
     else if (body.kind === 'renewed') this.#renewed(body, correlationId);
     else if (body.kind === 'resultAck') this.#settle(body.lease);
+    else if (body.kind === 'checkpointAck') this.#checkpointAcknowledged(body.lease);
     else if (body.kind === 'refused') this.#refused(correlationId, body.retryable);
     else if (body.kind === 'deploy')
       for (const { image } of body.images) this.#around.disk.images.add(image.digest);
@@ -246,11 +263,12 @@ export class SimulatedDonor {
       grant: this.#granted.take(offer.demand, lendable),
       leaseMs: offer.leaseMs,
       confirmedMonoMs: nowMs,
-      killAtMonoMs: undefined,
+      rung: RUNNING,
+      revoked: undefined,
       run: undefined,
       beganAtMncs: offer.checkpoint === undefined ? 0 : doneIn(offer.checkpoint.digest),
       nextCheckpointMonoMs: nowMs + (offer.checkpointEveryMs ?? Infinity),
-      hasHandedIn: false,
+      isKept: false,
     };
     this.#jobs.set(offer.lease.instanceId, job);
     this.#leaseMs = offer.leaseMs;
@@ -266,15 +284,28 @@ export class SimulatedDonor {
 
   #run(job: Job): void {
     const around = this.#around;
+    job.run = { ranMs: 0, startedMonoMs: this.#nowMs(), cancelEnd: () => undefined };
+    if (!isStill(job.rung)) this.#compute(job);
+    around.loadChanged(this.running);
+    around.began(job.offer);
+  }
+
+  #compute(job: Job): void {
+    if (job.run === undefined) return;
+    const { clock, hardware } = this.#around;
     const leftMncs = Math.max(1, workMncsOf(job.offer) - job.beganAtMncs);
-    const durationMs = (leftMncs * 1000) / around.hardware.speedMillis;
-    const cancelEnd = around.clock.setTimer(durationMs, () => {
+    const durationMs = (leftMncs * 1000) / hardware.speedMillis - job.run.ranMs;
+    job.run.startedMonoMs = this.#nowMs();
+    job.run.cancelEnd = clock.setTimer(Math.max(0, durationMs), () => {
       this.#finished(job);
       this.#flush();
     });
-    job.run = { startedMonoMs: this.#nowMs(), cancelEnd };
-    around.loadChanged(this.running);
-    around.began(job.offer);
+  }
+
+  #halt({ run }: Job): void {
+    if (run === undefined) return;
+    run.cancelEnd();
+    run.ranMs += Math.max(0, this.#nowMs() - run.startedMonoMs);
   }
 
   #finished(job: Job): void {
@@ -289,8 +320,9 @@ export class SimulatedDonor {
     this.#handIn(job, { kind: 'result', lease: offer.lease, used, outcome });
   }
 
-  #usedBy({ run }: Job): Used {
-    const ranMs = run === undefined ? 0 : Math.max(0, Math.floor(this.#nowMs() - run.startedMonoMs));
+  #usedBy({ run, rung }: Job): Used {
+    const sinceMs = run === undefined || isStill(rung) ? 0 : Math.max(0, this.#nowMs() - run.startedMonoMs);
+    const ranMs = Math.floor((run?.ranMs ?? 0) + sinceMs);
     return { cpuMs: ranMs, wallMs: ranMs, memoryPeakMib: 10, gpuMs: 0 };
   }
 
@@ -322,17 +354,46 @@ export class SimulatedDonor {
     }
   }
 
-  #revoked({ lease, graceMs }: Revoke): void {
-    const job = this.#jobs.get(lease.instanceId);
-    if (job?.offer.lease.fencingToken === lease.fencingToken) this.#endWithin(job, graceMs);
+  #revoked(revoke: Revoke): void {
+    const job = this.#jobs.get(revoke.lease.instanceId);
+    if (job?.offer.lease.fencingToken !== revoke.lease.fencingToken) return;
+    job.revoked = revocation(revoke, job.offer.checkpointEveryMs !== undefined, this.#nowMs());
+    this.#climb(job);
   }
 
-  #endWithin(job: Job, graceMs: number): void {
-    job.killAtMonoMs = killAtMs(job.killAtMonoMs, this.#nowMs(), graceMs);
-    if (graceMs <= 0) return this.#kill(job);
-    // Where it can go on elsewhere, what it has is handed in before it stops.
-    if (!job.hasHandedIn && job.offer.checkpointEveryMs !== undefined) this.#checkpoint(job);
-    job.hasHandedIn = true;
+  #climb(job: Job): void {
+    const { at, acts } = climb(job.rung, {
+      pressure: job.revoked ?? this.#owner?.pressure,
+      hasNews: job.run !== undefined && job.offer.checkpointEveryMs !== undefined && !job.isKept,
+      nowMonoMs: this.#nowMs(),
+    });
+    const wasStill = isStill(job.rung);
+    if (!wasStill && isStill(at)) this.#halt(job);
+    job.rung = at;
+    if (wasStill !== isStill(at)) this.#around.loadChanged(this.running);
+    for (const act of acts) this.#do(job, act);
+  }
+
+  #do(job: Job, act: Act): void {
+    switch (act) {
+      case 'suspend':
+        return;
+      case 'resume':
+        return this.#compute(job);
+      case 'ship':
+        return this.#checkpoint(job);
+      // The programs hear no request to end.
+      case 'stop':
+      case 'kill':
+        if (this.#jobs.get(job.offer.lease.instanceId) === job) this.#kill(job);
+    }
+  }
+
+  #checkpointAcknowledged(lease: LeaseId): void {
+    const job = this.#jobs.get(lease.instanceId);
+    if (job?.offer.lease.fencingToken !== lease.fencingToken || !isStill(job.rung)) return;
+    job.isKept = true;
+    this.#climb(job);
   }
 
   #checkpoint(job: Job): void {
@@ -382,7 +443,10 @@ export class SimulatedDonor {
     if (this.#conversation.welcome === undefined) return;
     const entry = (lease: LeaseId, progressPermille: number) => ({ lease, progressPermille, cpuMs: 0 });
     const held = [
-      ...[...this.#jobs.values()].map((job) => entry(job.offer.lease, 0)),
+      ...[...this.#jobs.values()].map((job) => ({
+        ...entry(job.offer.lease, 0),
+        ...(isStill(job.rung) ? { suspended: true as const } : {}),
+      })),
       ...[...this.#unacked.values()].map(({ result }) => entry(result.lease, 1000)),
     ].slice(0, HELD_LEASES_MAX);
     this.#renewedMonoMs = this.#nowMs();
@@ -395,8 +459,7 @@ export class SimulatedDonor {
   /** The owner's policy, by the production rule, and the report of it where it is news. */
   #decide(): void {
     const { policy, disk, clock, reportEveryMs } = this.#around;
-    const wasLending = this.#decision.lending;
-    const decision = decideLending({
+    const allowed = decideLending({
       policy,
       owner: disk.owner,
       sample: this.#around.sample(),
@@ -405,15 +468,14 @@ export class SimulatedDonor {
       local: { weekday: 'mon', minuteOfDay: 600 },
       latches: this.#decision.latches,
     });
+    const kept = keepQuiet(this.#quiet, allowed, clock.monoMs());
+    const { decision } = kept;
+    this.#quiet = kept.quiet;
     this.#decision = decision;
-    if (wasLending && !decision.lending) {
-      const graceMs = ownGraceMs(decision.cause);
-      for (const job of [...this.#jobs.values()]) this.#endWithin(job, graceMs);
-    }
+    this.#press(decision.lending ? undefined : decision.cause);
     if (this.#conversation.welcome === undefined) return;
     const reported = {
-      lending: decision.lending,
-      lendable: decision.lending ? decision.lendable : NOTHING,
+      ...this.#lentNow(decision),
       rest: String(disk.owner.leavingAtWallMs ?? ''),
     };
     const decided = decideReport(this.#reportState, reported, clock.monoMs());
@@ -424,6 +486,21 @@ export class SimulatedDonor {
       this.#reportState = decided.state;
       this.#conversation.post(this.#report(reported));
     } else if (!decided.report) this.#reportState = decided.state;
+  }
+
+  #press(cause: NotLendingCause | undefined): void {
+    if (cause === this.#owner?.cause) return;
+    this.#owner = cause === undefined ? undefined : { cause, pressure: ownPressure(cause, this.#nowMs()) };
+    for (const job of [...this.#jobs.values()]) this.#climb(job);
+  }
+
+  /** What may still go on once the owner's cause has passed keeps what it holds. */
+  #lentNow(decision: PolicyDecision): { readonly lending: boolean; readonly lendable: Capacity } {
+    if (decision.lending) return { lending: true, lendable: decision.lendable };
+    const mayStill = [...this.#jobs.values()].some(({ rung }) => mayGoOn(rung));
+    if (!mayStill || this.#reportState.last?.reported.lending === false)
+      return { lending: false, lendable: NOTHING };
+    return { lending: true, lendable: { ...this.#granted.inUse(), gpus: [] } };
   }
 
   #report({ lending, lendable }: { readonly lending: boolean; readonly lendable: Capacity }): CapacityReport {
@@ -463,8 +540,9 @@ export class SimulatedDonor {
     this.#cancelTimer = this.#around.clock.setTimer(delayMs, () => this.#tick());
   }
 
-  #dueMs({ confirmedMonoMs, leaseMs, killAtMonoMs = Infinity, nextCheckpointMonoMs }: Job): number {
-    return Math.min(selfStopAtMs(confirmedMonoMs, leaseMs), killAtMonoMs, nextCheckpointMonoMs);
+  #dueMs({ confirmedMonoMs, leaseMs, rung, nextCheckpointMonoMs }: Job): number {
+    const climbMonoMs = nextClimbMonoMs(rung) ?? Infinity;
+    return Math.min(selfStopAtMs(confirmedMonoMs, leaseMs), climbMonoMs, nextCheckpointMonoMs);
   }
 
   #tick(): void {
@@ -472,7 +550,7 @@ export class SimulatedDonor {
     const nowMs = this.#nowMs();
     for (const job of [...this.#jobs.values()]) {
       if (nowMs >= selfStopAtMs(job.confirmedMonoMs, job.leaseMs)) this.#forget(job);
-      else if (job.killAtMonoMs !== undefined && nowMs >= job.killAtMonoMs) this.#kill(job);
+      else if (nowMs >= (nextClimbMonoMs(job.rung) ?? Infinity)) this.#climb(job);
       else if (nowMs >= job.nextCheckpointMonoMs) {
         job.nextCheckpointMonoMs = nowMs + (job.offer.checkpointEveryMs ?? Infinity);
         this.#checkpoint(job);

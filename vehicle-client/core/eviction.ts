@@ -161,7 +161,9 @@ function move(at: Rung, look: Look): Rung | undefined {
   const isOver = nowMonoMs >= pressed.untilMonoMs;
   switch (pressed.rung) {
     case 'finishing':
-      return isOver || needsProcessor(pressed, pressure) ? stepTo('suspended', pressed, nowMonoMs) : same(at, pressed);
+      return isOver || needsProcessor(pressed, pressure)
+        ? stepTo('suspended', pressed, nowMonoMs)
+        : same(at, pressed);
     case 'suspended':
       return isOver ? stepTo('checkpointing', pressed, nowMonoMs) : same(at, pressed);
     case 'checkpointing':

@@ -63,8 +63,7 @@ export function packCheckpoint(files: readonly CheckpointFile[]): Packed {
 }
 
 function whyTooLarge(entries: readonly { readonly path: Uint8Array }[], sizeBytes: number) {
-  if (entries.length > CHECKPOINT_FILES_MAX)
-    return `${entries.length} files, above ${CHECKPOINT_FILES_MAX}`;
+  if (entries.length > CHECKPOINT_FILES_MAX) return `${entries.length} files, above ${CHECKPOINT_FILES_MAX}`;
   if (entries.some(({ path }) => path.byteLength > CHECKPOINT_PATH_BYTES_MAX))
     return `a path of more than ${CHECKPOINT_PATH_BYTES_MAX} bytes`;
   return sizeBytes > CHECKPOINT_BYTES_MAX ? `${sizeBytes} bytes, above ${CHECKPOINT_BYTES_MAX}` : undefined;

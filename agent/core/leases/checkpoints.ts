@@ -1,14 +1,14 @@
 /** What a run had done when its state was last kept: the next attempt goes on from there. */
-import type { Checkpoint } from '@plugpool/proto';
+import type { Checkpoint, ClientId, LeaseId } from '@plugpool/proto';
 import { awaitBlob, TOO_MANY_UPLOADS } from '../payloads/blobs.ts';
 import { bookCheckpoint } from '../ledger/bookings.ts';
 import { workDoneMncs } from '../ledger/claim.ts';
-import { loseLease } from './lost-lease.ts';
+import { CHECKPOINT_BYTES_MAX } from '../limits.ts';
 import { askedMncs } from '../waiting/need.ts';
 import type { Heard } from '../events.ts';
 import { holdingOf } from './results.ts';
 import type { Client, Instance, Lease } from '../state.ts';
-import { refuse, type Turn } from '../turn.ts';
+import { log, refuse, send, type Turn } from '../turn.ts';
 
 export function onCheckpoint(turn: Turn, client: Client, heard: Heard<Checkpoint>): void {
   const { state } = turn;
@@ -17,7 +17,7 @@ export function onCheckpoint(turn: Turn, client: Client, heard: Heard<Checkpoint
   const holding = holdingOf(state, client.name.vehicleId, body.lease);
   if (holding === undefined) {
     state.counters.staleMessages += 1;
-    return;
+    return answer(turn, to, body.lease, 'lease_void');
   }
   const { instance, lease } = holding;
   if (lease.checkpointEveryMs === undefined)
@@ -28,6 +28,7 @@ export function onCheckpoint(turn: Turn, client: Client, heard: Heard<Checkpoint
         hint: 'go on without',
       },
     ]);
+  if (body.state.sizeBytes > CHECKPOINT_BYTES_MAX) return answer(turn, to, body.lease, 'too_large');
   if (!heard.blobHeld) {
     const { envelope, bodyHash } = heard;
     if (!awaitBlob(turn, client, body.state, { envelope, bodyHash }))
@@ -35,14 +36,27 @@ export function onCheckpoint(turn: Turn, client: Client, heard: Heard<Checkpoint
     return;
   }
   keep(turn, instance, lease, body);
-  // It was told to stop, and has kept what it had: there is nothing more to wait for.
-  const { revocation } = lease;
-  if (revocation !== undefined) loseLease(turn, instance, revocation.outcome, revocation.reason);
+  // Also of one that was told to stop: what it had in hand when it heard of it may still come, and its `revoked` after that.
+  answer(turn, to, body.lease);
+}
+
+/** Leaves the pile once the state is on its disk. */
+function answer(
+  turn: Turn,
+  to: { readonly clientId: ClientId; readonly correlationId: number },
+  lease: LeaseId,
+  why?: 'lease_void' | 'too_large',
+): void {
+  const ack = { kind: 'checkpointAck', lease, accepted: why === undefined, reason: why ?? '' } as const;
+  send(turn, to.clientId, ack, to.correlationId);
+  if (why !== undefined)
+    log(turn, 'warn', 'checkpoint refused', { clientId: to.clientId, ...lease, reason: why });
 }
 
 function keep(turn: Turn, instance: Instance, lease: Lease, { state: blob, used }: Checkpoint): void {
   const didMncs = workDoneMncs(turn, lease, used);
   instance.checkpoint = { state: blob, doneMncs: doneMncs(instance, lease, didMncs) };
+  turn.state.counters.checkpoints += 1;
   turn.changedInstances.set(instance.instanceId, instance);
   bookCheckpoint(turn, instance, lease, used);
 }

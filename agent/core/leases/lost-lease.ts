@@ -22,6 +22,7 @@ export function loseLease(turn: Turn, instance: Instance, outcome: AttemptOutcom
   if (instance.lease === undefined) return;
   const lease = closeLease(turn, instance, outcome, reason);
   if (instance.task.end !== undefined) return;
+  state.counters.savedMncs += Math.max(0, (instance.checkpoint?.doneMncs ?? 0) - lease.beganAtMncs);
   if (lease.revocation?.reason === 'preempted') instance.preempted = true;
   else if (outcome === 'departed' || outcome === 'expired') {
     // A donor that left what it had done behind cost the task nothing.

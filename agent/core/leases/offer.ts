@@ -4,6 +4,7 @@ import { cpuMsFor, speedMillisOf } from '../feasible/expected-run.ts';
 import { randomBytes, seededRandom } from '../random.ts';
 import type { Settings } from '../settings.ts';
 import type { Instance, Lease } from '../state.ts';
+import { suspendedMsOf } from './suspension.ts';
 import type { Turn } from '../turn.ts';
 
 export function offerFor(turn: Turn, instance: Instance, lease: Lease): Offer {
@@ -58,11 +59,12 @@ function limitsOf(turn: Turn, instance: Instance, lease: Lease): RunLimits {
 const TRANSFERS = 3;
 
 /** When every honest attempt has ended, whatever it was: who renews a lease for longer only keeps the task from others. */
-export function heldMsMax({ state }: Turn, lease: Lease): number {
+export function heldMsMax({ state, now }: Turn, lease: Lease): number {
   const { settings } = state;
   const speedMillis = speedMillisOf(state.donors.get(lease.vehicleId));
   const runMs = cpuLimitMs(settings, lease, speedMillis) * WALL_PER_CPU;
-  return runMs + TRANSFERS * settings.blobWaitMs + settings.leaseMs;
+  const suspendedMs = suspendedMsOf(settings, lease, now.monoMs);
+  return runMs + suspendedMs + TRANSFERS * settings.blobWaitMs + settings.leaseMs;
 }
 
 /** CPU time after which a run on a core of that speed is stopped: when the estimate was far off, or the budget is spent. */

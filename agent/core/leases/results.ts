@@ -5,6 +5,8 @@ import { bookResult } from '../ledger/bookings.ts';
 import { closeLease, renew } from './lease.ts';
 import { learnFromCrash, learnFromResult } from '../learned/learn.ts';
 import { loseLease } from './lost-lease.ts';
+import { noteSuspension } from './suspension.ts';
+import { shouldKeepState } from './checkpoint-interval.ts';
 import { heldMsMax } from './offer.ts';
 import { alignPools } from '../pools/replan.ts';
 import { learnFromRun } from '../learned/learn-use.ts';
@@ -18,6 +20,7 @@ import { log, refuse, send, type Turn } from '../turn.ts';
 
 /** Failures that another donor may not have. */
 const DONORS_OWN: ReadonlySet<FailureCode> = new Set<FailureCode>([
+  'checkpoint_invalid',
   'image_unavailable',
   'input_unavailable',
   'sandbox_unavailable',
@@ -41,6 +44,7 @@ export function holdingOf(state: State, vehicleId: VehicleId, id: LeaseId): Hold
 export function onRenewal(turn: Turn, client: Client, renewal: Renewal, correlationId: number): void {
   const { state } = turn;
   const held: LeaseId[] = [];
+  const keepState: LeaseId[] = [];
   for (const entry of renewal.held) {
     const holding = holdingOf(state, client.name.vehicleId, entry.lease);
     if (holding === undefined) {
@@ -54,6 +58,8 @@ export function onRenewal(turn: Turn, client: Client, renewal: Renewal, correlat
       continue;
     }
     held.push(entry.lease);
+    noteSuspension(lease, entry.suspended === true, turn.now.monoMs);
+    if (shouldKeepState(turn, lease)) keepState.push(entry.lease);
     const news = lease.phase === 'granted' || entry.progressPermille > lease.progressPermille;
     lease.progressPermille = Math.max(lease.progressPermille, entry.progressPermille);
     renew(turn, instance, lease);
@@ -66,7 +72,8 @@ export function onRenewal(turn: Turn, client: Client, renewal: Renewal, correlat
       });
   }
   const { leaseMs } = state.settings;
-  send(turn, client.name.clientId, { kind: 'renewed', held, leaseMs }, correlationId);
+  const keep = keepState.length === 0 ? {} : { keepState };
+  send(turn, client.name.clientId, { kind: 'renewed', held, leaseMs, ...keep }, correlationId);
 }
 
 /** The donor will not run it, or stopped it as it was told to. */
@@ -91,7 +98,7 @@ export function onResult(turn: Turn, client: Client, heard: Heard<Result>): void
   if (!outcome.ok && outcome.failure.code === 'revoked')
     endAttempt(turn, holding, 'departed', outcome.failure.detail);
   else if (!outcome.ok && DONORS_OWN.has(outcome.failure.code))
-    endAttempt(turn, holding, 'crashed', `${outcome.failure.code}: ${outcome.failure.detail}`);
+    crash(turn, holding, `${outcome.failure.code}: ${outcome.failure.detail}`);
   else if (outcome.ok && outcome.output.where === 'blob' && !heard.blobHeld) {
     // The lease goes on while the bytes are pulled: the donor renews it until the result is acknowledged.
     const { envelope, bodyHash } = heard;
@@ -100,6 +107,12 @@ export function onResult(turn: Turn, client: Client, heard: Heard<Result>): void
     return;
   } else finish(turn, holding, body);
   answer(turn, client, body.lease, correlationId);
+}
+
+/** What it should go on from may be no checkpoint: whoever left it is not asked again, and the next attempt starts anew. */
+function crash(turn: Turn, holding: Holding, reason: string): void {
+  if (reason.startsWith('checkpoint_invalid')) holding.instance.checkpoint = undefined;
+  endAttempt(turn, holding, 'crashed', reason);
 }
 
 /** A revocation that is under way says how the attempt ends; otherwise what the donor said does. */
@@ -128,6 +141,7 @@ function answer(turn: Turn, client: Client, lease: LeaseId, correlationId: numbe
 /** The one accepted result of its instance: booked, written and delivered in the same transaction. */
 function finish(turn: Turn, { instance, lease }: Holding, result: Result): void {
   const { outcome, used } = result;
+  if (!outcome.ok && lease.beganAtMncs > 0) return failAfterCheckpoint(turn, instance, outcome.failure.code);
   if (!outcome.ok) {
     closeLease(turn, instance, 'failed', outcome.failure.code);
     // The program's own doing: it would fail the same way anywhere, and nobody is charged for it.
@@ -150,4 +164,10 @@ function finish(turn: Turn, { instance, lease }: Holding, result: Result): void 
     output: outcome.output,
     chargedMncs,
   });
+}
+
+/** The state that another donor left may be the reason, by its fault or by its doing: only what fails from its start has failed. */
+function failAfterCheckpoint(turn: Turn, instance: Instance, code: FailureCode): void {
+  instance.checkpoint = undefined;
+  loseLease(turn, instance, 'crashed', `${code} after it went on from a checkpoint: it starts anew`);
 }

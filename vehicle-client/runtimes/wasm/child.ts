@@ -140,8 +140,7 @@ function openStreams({ job, input, state }: ReceivedJob): Streams {
     monoNs: () => process.hrtime.bigint(),
     files: () => checkpoint.files(),
     send: sendKept,
-    complain: (why) =>
-      writeStderr(Buffer.from(`plugpool: /checkpoint is not kept while it holds ${why}\n`)),
+    complain: (why) => writeStderr(Buffer.from(`plugpool: /checkpoint is not kept while it holds ${why}\n`)),
   });
   restore(checkpoint, state);
   return {

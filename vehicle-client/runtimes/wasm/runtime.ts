@@ -61,6 +61,7 @@ export function wasmRuntime(options: WasmRuntimeOptions): SandboxedRuntime {
 function overheadMib(job: Job, imageBytes: number): number {
   // The state that it came from is held twice, and packed twice more while it is sent.
   const stateBytes = job.checkpoint ? 4 * CHECKPOINT_BYTES_MAX : 0;
-  const copies = 2 * job.input.byteLength + 3 * job.limits.outputBytes + CODE_FACTOR * imageBytes + stateBytes;
+  const copies =
+    2 * job.input.byteLength + 3 * job.limits.outputBytes + CODE_FACTOR * imageBytes + stateBytes;
   return ENGINE_MIB + copies / MIB_BYTES;
 }
