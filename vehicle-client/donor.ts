@@ -279,6 +279,7 @@ export class Donor {
       case 'accepted':
       case 'delivery':
       case 'taskUpdate':
+      case 'earningsReport':
       case 'statusReport':
         this.#parts.log.warn({ kind: body.kind }, 'the pile sent a donor what only requesters hear');
     }

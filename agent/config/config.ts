@@ -9,7 +9,7 @@ import {
 import { resolve } from 'node:path';
 import type { TokenMode } from '../adapters/vehicle-tokens.ts';
 import { knownVehicles } from '../core/donors/known-vehicles.ts';
-import type { Settings } from '../core/settings.ts';
+import { DEFAULT_SETTINGS, type Settings } from '../core/settings.ts';
 import { defaultDataDir } from './data-dir.ts';
 import { parseDurationMs } from './duration.ts';
 import { ConfigError, problemsOf } from './problems.ts';
