@@ -35,6 +35,7 @@ interface Contender {
 interface Wish {
   readonly tasks: number;
   readonly rounds: number;
+  readonly concurrencies: readonly number[];
   readonly syncDelayMs: number;
   readonly vs: boolean;
 }
@@ -54,10 +55,11 @@ export async function run(args: readonly string[], json: boolean): Promise<void>
 
 function wishOf(args: readonly string[]): Wish {
   const { vs, rest } = rivalFrom(args);
-  const numbers = numbersFrom(rest, { tasks: 20_000, rounds: 1, 'sync-delay': 0 });
+  const numbers = numbersFrom(rest, { tasks: 20_000, rounds: 1, concurrency: 0, 'sync-delay': 0 });
   const syncDelayMs = numbers['sync-delay'];
   if (syncDelayMs > SYNC_DELAY_MS_MAX) refuse(`--sync-delay is at most ${SYNC_DELAY_MS_MAX} ms`);
-  return { tasks: numbers.tasks, rounds: numbers.rounds, syncDelayMs, vs };
+  const { tasks, rounds, concurrency } = numbers;
+  return { tasks, rounds, concurrencies: concurrency > 0 ? [concurrency] : CONCURRENCIES, syncDelayMs, vs };
 }
 
 function rivalFrom(args: readonly string[]): { readonly vs: boolean; readonly rest: readonly string[] } {
@@ -99,7 +101,7 @@ function contendersFor({ vs }: Wish, env: Readonly<Record<string, string>>): rea
 /** Each concurrency by all in turn, so that what else the machine does falls on all of them. */
 async function runInTurn(
   contenders: readonly Contender[],
-  { tasks, rounds }: Wish,
+  { tasks, rounds, concurrencies }: Wish,
   json: boolean,
 ): Promise<readonly BrokerRun[]> {
   const runs: BrokerRun[] = [];
@@ -109,7 +111,7 @@ async function runInTurn(
     await scene.ask(64, Math.ceil(Math.min(WARM_UP_TASKS_MAX, tasks) * tasksShare));
   }
   for (let round = 0; round < rounds; round += 1)
-    for (const concurrency of CONCURRENCIES)
+    for (const concurrency of concurrencies)
       for (const { system, scene, tasksShare } of contenders) {
         const count = concurrency === 1 ? Math.min(TASKS_ONE_BY_ONE_MAX, tasks) : tasks;
         const shared = Math.ceil(count * tasksShare);
