@@ -1,30 +1,32 @@
 /**
- * The requester of bench/broker.ts and bench/footprint.ts: `URL DATA_DIR CONCURRENCY TASKS`. Runs some tasks that are not counted,
+ * The requester of bench/broker.ts and bench/footprint.ts: `URL DATA_DIR CONCURRENCY TASKS WARM_UP_MS`. Runs tasks that are not counted,
  * since this process has compiled nothing yet, says `warm`, waits for the end of its input, and then says its figures as one line of JSON.
  */
 import { once } from 'node:events';
 import { connectRequester } from '@plugpool/vehicle-client';
 import { percentile } from './options.ts';
 
-const WARM_UP_TASKS = 1_000;
-
-const [url = '', dataDir = '', concurrencyText, tasksText] = process.argv.slice(2);
+const [url = '', dataDir = '', concurrencyText, tasksText, warmUpMsText] = process.argv.slice(2);
 const concurrency = Number(concurrencyText);
 const tasks = Number(tasksText);
 
 const requester = await connectRequester({ agent: url, vehicleId: 'requester', dataDir });
 
-/** Keeps so many tasks under way until all have ended; how long each took. */
-async function askFor(count: number): Promise<number[]> {
+/** Keeps so many tasks under way until all have ended, or the time has; how long each took. */
+async function askFor(count: number, endMs = Infinity): Promise<number[]> {
   const timesMs: number[] = [];
-  const left = { count };
+  const left = { count, endMs };
   await Promise.all(Array.from({ length: concurrency }, (_, lane) => keepAsking(lane, left, timesMs)));
   return timesMs.sort((a, b) => a - b);
 }
 
 /** Asks, waits for the result, checks that it is what was sent. */
-async function keepAsking(lane: number, left: { count: number }, timesMs: number[]): Promise<void> {
-  while (left.count > 0) {
+async function keepAsking(
+  lane: number,
+  left: { count: number; readonly endMs: number },
+  timesMs: number[],
+): Promise<void> {
+  while (left.count > 0 && performance.now() < left.endMs) {
     left.count -= 1;
     const input = Buffer.from(`task ${left.count} of lane ${lane}`);
     const startMs = performance.now();
@@ -35,7 +37,7 @@ async function keepAsking(lane: number, left: { count: number }, timesMs: number
   }
 }
 
-await askFor(Math.min(tasks, WARM_UP_TASKS));
+await askFor(Infinity, performance.now() + Number(warmUpMsText));
 process.stdout.write('warm\n');
 process.stdin.resume();
 await once(process.stdin, 'end');

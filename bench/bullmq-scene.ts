@@ -9,14 +9,13 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { Readable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
-import { runRequester, type TaskFigures } from './echo-scene.ts';
+import { runRequester, WARM_UP_MS, type TaskFigures } from './echo-scene.ts';
 
 const PACKAGE_DIR = path.join(import.meta.dirname, 'bullmq');
 const WORKERS = 2;
 /** Jobs of one worker at once. Few are fastest for jobs that take no time; as many as wait is what a queue of long ones needs. */
 const FEW_JOBS = 8;
 const TRIAL_TASKS = 2_000;
-const WARM_UP_TASKS = 1_000;
 const READY_MS = 10_000;
 const POLL_MS = 20;
 
@@ -90,7 +89,7 @@ export class BullmqScene {
 
   async #askWith(jobsAWorker: number, concurrency: number, tasks: number): Promise<TaskFigures> {
     await this.#startWorkers(jobsAWorker);
-    const args = [this.#socket, concurrency, tasks, WARM_UP_TASKS].map(String);
+    const args = [this.#socket, concurrency, tasks, WARM_UP_MS].map(String);
     const program = path.join(PACKAGE_DIR, 'requester.js');
     const figures = await runRequester<TaskFigures>(program, args, () => Promise.resolve());
     await this.#stopWorkers();

@@ -9,6 +9,8 @@ import { Stage } from '../scripts/stage.ts';
 import { addEcho, charge, untilLending } from './echo-pile.ts';
 import { cpuUsOf, threadCpuUsOf, writtenBytesOf } from './proc.ts';
 
+/** A process that runs for months has compiled everything; one that was just started compiles for seconds beside its work. */
+export const WARM_UP_MS = 3_000;
 const DONORS = ['donor-1', 'donor-2'] as const;
 
 /** What a requester process says of its tasks. */
@@ -64,7 +66,13 @@ export class EchoScene {
   /** A requester of its own that keeps `concurrency` tasks under way. */
   async ask(concurrency: number, tasks: number): Promise<TaskFigures & TaskCosts> {
     const stage = this.#stage;
-    const args = [stage.url, stage.vehicleDir('requester'), String(concurrency), String(tasks)];
+    const args = [
+      stage.url,
+      stage.vehicleDir('requester'),
+      String(concurrency),
+      String(tasks),
+      String(WARM_UP_MS),
+    ];
     let before: Counts | undefined;
     const program = path.join(import.meta.dirname, 'broker-requester.ts');
     const said = await runRequester<RequesterFigures>(program, args, async () => {

@@ -80,7 +80,7 @@ async function measureAgent(vehicles: number, tasks: number): Promise<AgentFootp
 
 async function askForAll(stage: Stage, tasks: number): Promise<void> {
   const program = path.join(import.meta.dirname, 'broker-requester.ts');
-  const args = [stage.url, stage.vehicleDir('requester'), String(CONCURRENCY), String(tasks)];
+  const args = [stage.url, stage.vehicleDir('requester'), String(CONCURRENCY), String(tasks), '0'];
   const { code, stderr } = await stage.run(program, args);
   if (code !== 0) throw new Error(`the requester ended with ${code}: ${stderr}`);
 }

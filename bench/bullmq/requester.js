@@ -1,13 +1,13 @@
 /**
- * The producer of the comparison: `SOCKET CONCURRENCY TASKS WARM_UP`. Adds jobs and waits for their results, so many at once;
- * runs some that are not counted, says `warm`, waits for the end of its input, and then says its figures as one line of JSON: as broker-requester.ts does.
+ * The producer of the comparison: `SOCKET CONCURRENCY TASKS WARM_UP_MS`. Adds jobs and waits for their results, so many at once;
+ * runs some for a while that are not counted, says `warm`, waits for the end of its input, and then says its figures as one line of JSON: as broker-requester.ts does.
  */
 import { once } from 'node:events';
 import { Queue, QueueEvents } from 'bullmq';
 
 const FIRST_WAIT_MS = 500;
 
-const [path, concurrencyText, tasksText, warmUpText] = process.argv.slice(2);
+const [path, concurrencyText, tasksText, warmUpMsText] = process.argv.slice(2);
 const concurrency = Number(concurrencyText);
 const tasks = Number(tasksText);
 
@@ -18,16 +18,16 @@ const events = new QueueEvents('echo', { connection });
 for (const emitter of [queue, events]) emitter.setMaxListeners(0);
 await Promise.all([queue.waitUntilReady(), events.waitUntilReady()]);
 
-/** Keeps so many jobs under way until all have ended; how long each took. */
-async function askFor(count) {
+/** Keeps so many jobs under way until all have ended, or the time has; how long each took. */
+async function askFor(count, endMs = Infinity) {
   const timesMs = [];
-  const left = { count };
+  const left = { count, endMs };
   await Promise.all(Array.from({ length: concurrency }, (_, lane) => keepAsking(lane, left, timesMs)));
   return timesMs.sort((a, b) => a - b);
 }
 
 async function keepAsking(lane, left, timesMs) {
-  while (left.count > 0) {
+  while (left.count > 0 && performance.now() < left.endMs) {
     left.count -= 1;
     const input = `task ${left.count} of lane ${lane}`;
     const startMs = performance.now();
@@ -48,7 +48,7 @@ for (let isHeard = false; !isHeard;) {
     () => false,
   );
 }
-await askFor(Math.min(tasks, Number(warmUpText)));
+await askFor(Infinity, performance.now() + Number(warmUpMsText));
 process.stdout.write('warm\n');
 process.stdin.resume();
 await once(process.stdin, 'end');
