@@ -1,5 +1,5 @@
 /** Whatever a valid run of commits wrote is what a start finds: random runs against a model in memory. */
-import type { TaskId } from '@plugpool/proto';
+import type { Payload, TaskId } from '@plugpool/proto';
 import fc from 'fast-check';
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -11,6 +11,7 @@ import type { Store } from '../../agent/ports.ts';
 import type { StoreChange } from '../../agent/core/records.ts';
 import { timeless } from '../store-records.ts';
 import { MemoryModel, runOfCommits } from '../store-model.ts';
+import { lifeOf } from '../store-records.ts';
 
 async function withStore(run: (reopen: () => Promise<Store>) => Promise<void>): Promise<void> {
   const dataDir = mkdtempSync(join(tmpdir(), 'plugpool-store-'));
@@ -59,3 +60,31 @@ test('what was committed is what the next start finds, whatever it was', async (
     { numRuns: 25 },
   );
 });
+
+test('bytes come back whole, however few or many, and though they lay in a larger buffer', async () => {
+  await withStore(async (reopen) => {
+    const store = await reopen();
+    await store.open();
+    const sizes = [0, 1, 255, 256, 257, 65_536];
+    const received = new Uint8Array(200_000).map((_, at) => at % 251);
+    for (const [n, size] of sizes.entries()) {
+      const payload = { where: 'inline', bytes: received.subarray(7, 7 + size) } as const;
+      await store.commit(
+        lifeOf(n).flatMap((changes) => changes.map((change) => withPayload(change, payload))),
+      );
+    }
+    received.fill(0);
+    for (const [n, size] of sizes.entries()) {
+      const expected = new Uint8Array(size).map((_, at) => (at + 7) % 251);
+      const history = await store.readTask(`t1-${n.toString(36)}` as TaskId);
+      assert.deepEqual(history?.task.input, { where: 'inline', bytes: expected }, `input of ${size} bytes`);
+      assert.deepEqual(history.end?.output, { where: 'inline', bytes: expected }, `output of ${size} bytes`);
+    }
+  });
+});
+
+function withPayload(change: StoreChange, payload: Payload): StoreChange {
+  if (change.change === 'insertTask') return { ...change, task: { ...change.task, input: payload } };
+  if (change.change === 'endTask') return { ...change, end: { ...change.end, output: payload } };
+  return change;
+}

@@ -11,6 +11,8 @@ import type {
   OwedRecord,
   PartResultRecord,
 } from '../../core/records.ts';
+import { owned } from './owned-bytes.ts';
+import type { Row } from './packed-changes.ts';
 import { payloadColumns, payloadOf } from './payload-columns.ts';
 
 interface InstanceRow {
@@ -86,43 +88,53 @@ export function prepareInstances(db: Database) {
   );
 
   return {
-    putInstance: (instance: InstanceRecord): void => {
-      put.run(
-        instance.taskId,
-        instance.instanceId,
-        instance.index,
-        instance.attempts,
-        instance.departures,
-        instance.crashes,
-        instance.lease === undefined ? null : JSON.stringify(instance.lease),
-        ...resultColumns(instance.result),
-        instance.checkpoint?.state.digest ?? null,
-        instance.checkpoint?.state.sizeBytes ?? null,
-        instance.checkpoint?.doneMncs ?? null,
-        instance.preempted === true ? 1 : 0,
-        replicationOf(instance),
-        instance.owed === undefined ? null : JSON.stringify(instance.owed),
-      );
+    putInstance: (row: Row): void => {
+      put.run(row);
     },
-    insertAttempt: (attempt: AttemptRecord): void => {
-      assert.ok(Number.isSafeInteger(attempt.fencingToken), 'a fencing token is a safe integer');
-      insert.run(
-        attempt.taskId,
-        attempt.instanceId,
-        attempt.fencingToken,
-        attempt.attempt,
-        attempt.vehicleId,
-        attempt.algorithmId,
-        attempt.algorithmVersion,
-        attempt.startedWallMs,
-        attempt.endedWallMs,
-        attempt.outcome,
-        attempt.reason,
-      );
+    insertAttempt: (row: Row): void => {
+      insert.run(row);
     },
     instancesOf: (taskId: string): InstanceRecord[] => selectInstances.all(taskId).map(instanceOf),
     attemptsOf: (taskId: string): AttemptRecord[] => selectAttempts.all(taskId).map(attemptOf),
   };
+}
+
+/** The parameters of the statement that puts an instance. */
+export function instanceRow(instance: InstanceRecord): Row {
+  return [
+    instance.taskId,
+    instance.instanceId,
+    instance.index,
+    instance.attempts,
+    instance.departures,
+    instance.crashes,
+    instance.lease === undefined ? null : JSON.stringify(instance.lease),
+    ...resultColumns(instance.result),
+    instance.checkpoint?.state.digest ?? null,
+    instance.checkpoint?.state.sizeBytes ?? null,
+    instance.checkpoint?.doneMncs ?? null,
+    instance.preempted === true ? 1 : 0,
+    replicationOf(instance),
+    instance.owed === undefined ? null : JSON.stringify(instance.owed),
+  ];
+}
+
+/** The parameters of the statement that inserts an attempt. */
+export function attemptRow(attempt: AttemptRecord): Row {
+  assert.ok(Number.isSafeInteger(attempt.fencingToken), 'a fencing token is a safe integer');
+  return [
+    attempt.taskId,
+    attempt.instanceId,
+    attempt.fencingToken,
+    attempt.attempt,
+    attempt.vehicleId,
+    attempt.algorithmId,
+    attempt.algorithmVersion,
+    attempt.startedWallMs,
+    attempt.endedWallMs,
+    attempt.outcome,
+    attempt.reason,
+  ];
 }
 
 /** What only a replicated part has. */
@@ -137,7 +149,7 @@ function resultColumns(result: PartResultRecord | undefined): (string | number |
   if (result === undefined) return [null, null, null, null];
   const { output, ...about } = result;
   const { digest, sizeBytes } = payloadColumns(output);
-  const bytes = output.where === 'inline' ? output.bytes : null;
+  const bytes = output.where === 'inline' ? owned(output.bytes) : null;
   return [JSON.stringify(about satisfies AboutResult), digest, sizeBytes, bytes];
 }
 

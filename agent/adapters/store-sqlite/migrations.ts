@@ -6,6 +6,7 @@ import { smallerGenerations } from './migrations/003-smaller-generations.ts';
 import { replicas } from './migrations/004-replicas.ts';
 import { chainedLedger } from './migrations/005-a-chained-ledger.ts';
 import { age } from './migrations/006-age.ts';
+import { smallBytesWithTheirTask } from './migrations/007-small-bytes-with-their-task.ts';
 
 /** 'Plug', so that `file agent.db` and another program can tell whose file it is. */
 export const APPLICATION_ID = 0x506c7567;
@@ -21,6 +22,7 @@ const STEPS: readonly Step[] = [
   replicas,
   chainedLedger,
   age,
+  smallBytesWithTheirTask,
 ];
 
 export const SCHEMA_VERSION = STEPS.length;

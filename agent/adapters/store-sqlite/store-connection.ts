@@ -9,6 +9,7 @@ import { prepareInstances } from './instances.ts';
 import { prepareLearned } from './learned.ts';
 import { prepareLedger } from './ledger.ts';
 import type { MachineTime } from './pile-age.ts';
+import { packed, type StoreWrite } from './packed-changes.ts';
 import { prepareStays } from './stays.ts';
 import { prepareTasks } from './tasks.ts';
 import { prepareTokens } from './tokens.ts';
@@ -31,18 +32,18 @@ export function connect(db: Database, readTime?: () => MachineTime) {
   const selectGeneration = db.prepare<[], number>('SELECT generation FROM meta').pluck();
   const setGeneration = db.prepare('UPDATE meta SET generation = ?');
 
-  const apply = (change: StoreChange): void => {
+  const apply = (change: StoreWrite): void => {
     switch (change.change) {
       case 'insertTask':
-        return tasks.insertTask(change.task);
+        return tasks.insertTask(change.row, change.bytes);
       case 'endTask':
-        return tasks.endTask(change.taskId, change.end);
+        return tasks.endTask(change.taskId, change.row, change.bytes, change.outputs);
       case 'taskDelivered':
         return tasks.taskDelivered(change.taskId);
       case 'putInstance':
-        return instances.putInstance(change.instance);
+        return instances.putInstance(change.row);
       case 'insertAttempt':
-        return instances.insertAttempt(change.attempt);
+        return instances.insertAttempt(change.row);
       case 'book':
         return ledger.book(change.booking);
       case 'putAlgorithm':
@@ -117,9 +118,9 @@ export function connect(db: Database, readTime?: () => MachineTime) {
         age.write();
       });
     },
-    commit: (changes: readonly StoreChange[]): void => {
+    commit: (changes: readonly (StoreChange | StoreWrite)[]): void => {
       inTransaction(() => {
-        for (const change of changes) apply(change);
+        for (const change of changes) apply(packed(change));
         ledger.writeBalances();
         age.writeSometimes();
       });

@@ -12,7 +12,7 @@ import { join } from 'node:path';
 import { backUp } from './backup.ts';
 import { readInThread } from './reading-thread.ts';
 import { storeErrorOf } from './sqlite-errors.ts';
-import { ownedBytes } from './owned-bytes.ts';
+import { packChange } from './packed-changes.ts';
 import type { CallArgs, CallResult, StoreCall, StoreCaller } from './store-calls.ts';
 import { SynchronousStore, type StoreLog, type SynchronousStoreOptions } from './synchronous-store.ts';
 import { WorkerCaller } from './worker-caller.ts';
@@ -60,7 +60,7 @@ class SqliteStore implements Store {
   }
 
   async commit(changes: readonly StoreChange[]): Promise<void> {
-    if (changes.length > 0) await this.#caller.call('commit', changes.map(ownedBytes));
+    if (changes.length > 0) await this.#caller.call('commit', changes.map(packChange));
   }
 
   async readTask(taskId: TaskId): Promise<TaskHistory | undefined> {

@@ -17,6 +17,7 @@ import { makeDataDirectory } from './directory.ts';
 import { jumpGeneration, nextGeneration, readGeneration, takeGeneration } from './generation-file.ts';
 import { lockDirectory, type DirectoryLock } from './lock.ts';
 import { SCHEMA_VERSION } from './migrations.ts';
+import type { StoreWrite } from './packed-changes.ts';
 import { storeErrorOf } from './sqlite-errors.ts';
 import { connect, type StoreConnection } from './store-connection.ts';
 
@@ -129,7 +130,7 @@ export class SynchronousStore {
     return true;
   }
 
-  commit(changes: readonly StoreChange[]): void {
+  commit(changes: readonly (StoreChange | StoreWrite)[]): void {
     this.#attempt('commit', () => {
       for (const change of changes)
         if (change.change === 'takeGeneration') takeGeneration(this.#generationPath, change.generation);

@@ -4,10 +4,14 @@ import type { Database } from 'better-sqlite3';
 import assert from 'node:assert/strict';
 import type { ClosedTaskRecord, TaskEndRecord, TaskRecord } from '../../core/records.ts';
 import type { StoreAge } from './age-row.ts';
+import { owned } from './owned-bytes.ts';
+import type { Row } from './packed-changes.ts';
 import { payloadColumns, payloadOf, type PayloadColumns } from './payload-columns.ts';
 
 const INPUT = 0;
 const OUTPUT = 1;
+/** So few bytes lie in the row of their task, which costs less than a row of their own; a start reads past them. */
+const SMALL_BYTES_MAX = 256;
 
 interface TaskRow {
   readonly task_key: number;
@@ -31,6 +35,8 @@ interface TaskRow {
   readonly wants: string | null;
   readonly accepted_age_ms: number | null;
   readonly ended_age_ms: number | null;
+  readonly input_bytes: Buffer | null;
+  readonly output_bytes: Buffer | null;
 }
 
 type OutputRow = PayloadColumns & { readonly bytes: Buffer | null };
@@ -51,7 +57,8 @@ type ClosedRow = readonly [string, string, string, string, number, number | null
 export function prepareTasks(db: Database, age: Pick<StoreAge, 'ms'>) {
   const insert =
     db.prepare(`INSERT INTO task (task_id, vehicle_id, slot, request_id, body_hash, selector, args,
-    input_digest, input_size_bytes, accepted_wall_ms, deadline_wall_ms, wants, accepted_age_ms) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)`);
+    input_digest, input_size_bytes, accepted_wall_ms, deadline_wall_ms, wants, input_bytes, accepted_age_ms)
+    VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?)`);
   const insertBytes = db.prepare('INSERT INTO task_bytes (task_key, part, bytes) VALUES (?,?,?)');
   const insertOutputBytes = db.prepare(
     `INSERT INTO task_bytes (task_key, part, bytes) SELECT task_key, ${OUTPUT}, ? FROM task WHERE task_id = ?`,
@@ -64,7 +71,7 @@ export function prepareTasks(db: Database, age: Pick<StoreAge, 'ms'>) {
     `SELECT digest, size_bytes AS sizeBytes, bytes FROM task_output WHERE task_key = ? ORDER BY position`,
   );
   const setEnd = db.prepare(`UPDATE task SET state = ?, ended_wall_ms = ?, ending = ?, output_digest = ?,
-    output_size_bytes = ?, ended_age_ms = ? WHERE task_id = ? AND state IS NULL`);
+    output_size_bytes = ?, output_bytes = ?, ended_age_ms = ? WHERE task_id = ? AND state IS NULL`);
   const setDelivered = db.prepare('UPDATE task SET delivered = 1 WHERE task_id = ? AND state IS NOT NULL');
   const deleteEnded = db.prepare('DELETE FROM task WHERE task_id = ? AND state IS NOT NULL');
   const exists = db.prepare('SELECT 1 FROM task WHERE task_id = ?');
@@ -99,48 +106,24 @@ export function prepareTasks(db: Database, age: Pick<StoreAge, 'ms'>) {
     )
     .pluck();
 
-  const insertTask = (task: TaskRecord): void => {
-    const input = payloadColumns(task.input);
-    const { lastInsertRowid } = insert.run(
-      task.taskId,
-      task.vehicleId,
-      task.slot,
-      task.requestId,
-      task.bodyHash,
-      JSON.stringify(task.selector),
-      JSON.stringify(task.args),
-      input.digest,
-      input.sizeBytes,
-      task.acceptedWallMs,
-      task.deadlineWallMs,
-      task.wants === undefined ? null : JSON.stringify(task.wants),
-      age.ms(),
-    );
-    if (task.input.where === 'inline' && input.sizeBytes > 0) {
-      insertBytes.run(lastInsertRowid, INPUT, task.input.bytes);
-    }
+  const insertTask = (row: Row, bytes: Uint8Array | undefined): void => {
+    const { lastInsertRowid } = insert.run(...row, age.ms());
+    if (bytes !== undefined) insertBytes.run(lastInsertRowid, INPUT, bytes);
   };
 
-  const endTask = (taskId: TaskId, end: TaskEndRecord): void => {
-    const { state, endedWallMs, output, outputs = [], ...ending } = end;
-    const columns = output === undefined ? undefined : payloadColumns(output);
-    const { changes } = setEnd.run(
-      state,
-      endedWallMs,
-      JSON.stringify(ending satisfies Ending),
-      columns?.digest ?? null,
-      columns?.sizeBytes ?? null,
-      age.ms(),
-      taskId,
-    );
+  const endTask = (
+    taskId: TaskId,
+    row: Row,
+    bytes: Uint8Array | undefined,
+    outputs: readonly Payload[] = [],
+  ): void => {
+    const { changes } = setEnd.run(...row, age.ms(), taskId);
     assert.equal(changes, 1, `a task ends once, and ${taskId} is unknown or has ended`);
-    if (output?.where === 'inline' && output.bytes.byteLength > 0) {
-      insertOutputBytes.run(output.bytes, taskId);
-    }
+    if (bytes !== undefined) insertOutputBytes.run(bytes, taskId);
     for (const [position, part] of outputs.entries()) {
       const { digest, sizeBytes } = payloadColumns(part);
-      const bytes = part.where === 'inline' ? part.bytes : null;
-      insertOutput.run(position, digest, sizeBytes, bytes, taskId);
+      const inline = part.where === 'inline' ? part.bytes : null;
+      insertOutput.run(position, digest, sizeBytes, inline, taskId);
     }
   };
 
@@ -158,8 +141,10 @@ export function prepareTasks(db: Database, age: Pick<StoreAge, 'ms'>) {
 
   const storedTask = (row: TaskRow): StoredTask => {
     const outputs = row.state === null ? [] : selectOutputs.all(row.task_key).map(outputOf);
-    const end = endOf(row, (part) => selectBytes.get(row.task_key, part), outputs);
-    const task = taskOf(row, (part) => selectBytes.get(row.task_key, part));
+    const readPart: ReadPart = (part) =>
+      (part === INPUT ? row.input_bytes : row.output_bytes) ?? selectBytes.get(row.task_key, part);
+    const end = endOf(row, readPart, outputs);
+    const task = taskOf(row, readPart);
     const { accepted_age_ms: acceptedMs, ended_age_ms: endedMs } = row;
     return {
       task,
@@ -195,6 +180,51 @@ export function prepareTasks(db: Database, age: Pick<StoreAge, 'ms'>) {
 
 function agoMs(ageMs: number, thenMs: number): number {
   return Math.max(0, ageMs - thenMs);
+}
+
+/** The parameters of the statement that inserts a task, but for its age. */
+export function taskRow(task: TaskRecord): Row {
+  const input = payloadColumns(task.input);
+  return [
+    task.taskId,
+    task.vehicleId,
+    task.slot,
+    task.requestId,
+    task.bodyHash,
+    JSON.stringify(task.selector),
+    JSON.stringify(task.args),
+    input.digest,
+    input.sizeBytes,
+    task.acceptedWallMs,
+    task.deadlineWallMs,
+    task.wants === undefined ? null : JSON.stringify(task.wants),
+    smallBytes(task.input),
+  ];
+}
+
+/** The parameters of the statement that ends a task, but for its age and id. */
+export function endRow(end: TaskEndRecord): Row {
+  const { state, endedWallMs, output, outputs: _elsewhere, ...ending } = end;
+  const columns = output && payloadColumns(output);
+  return [
+    state,
+    endedWallMs,
+    JSON.stringify(ending satisfies Ending),
+    columns?.digest ?? null,
+    columns?.sizeBytes ?? null,
+    output === undefined ? null : smallBytes(output),
+  ];
+}
+
+function smallBytes(payload: Payload): Uint8Array | null {
+  if (payload.where === 'blob' || payload.bytes.byteLength === 0) return null;
+  return payload.bytes.byteLength <= SMALL_BYTES_MAX ? owned(payload.bytes) : null;
+}
+
+/** Inline bytes that have a row of their own. */
+export function largeBytes(payload: Payload): Uint8Array | undefined {
+  if (payload.where === 'blob' || payload.bytes.byteLength <= SMALL_BYTES_MAX) return undefined;
+  return owned(payload.bytes);
 }
 
 type ReadPart = (part: number) => Buffer | undefined;

@@ -4,11 +4,11 @@ import type { StoreChange } from '../../../agent/core/records.ts';
 export type Committed = 'acceptance' | 'booking' | 'delivery';
 
 /** One batch may say several of them. */
-export function committedBy(changes: readonly StoreChange[]): ReadonlySet<Committed> {
+export function committedBy(changes: readonly Pick<StoreChange, 'change'>[]): ReadonlySet<Committed> {
   return new Set(changes.flatMap(committedByOne));
 }
 
-function committedByOne({ change }: StoreChange): Committed[] {
+function committedByOne({ change }: Pick<StoreChange, 'change'>): Committed[] {
   if (change === 'insertTask') return ['acceptance'];
   if (change === 'book') return ['booking'];
   return change === 'taskDelivered' ? ['delivery'] : [];
