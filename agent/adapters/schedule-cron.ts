@@ -1,5 +1,14 @@
-/** Work at set times, on node-cron: never twice at once, a failure is logged and the next time comes. */
-import { schedule, type ScheduledTask } from 'node-cron';
+/**
+ * Work at set times: never twice at once, a failure is logged and the next time comes.
+ *
+ * node-cron says when the next time is; the waiting is done here. Its own goes on waiting for the time that it once reckoned: set
+ * back by a day, a clock would keep it idle for that day, and one that is set forward by years, as on a pile that has no clock of
+ * its own, would have it walk through every time between.
+ */
+import { createTask, type ScheduledTask } from 'node-cron';
+
+/** However far the next time is, the clock is looked at so often: it may be set meanwhile. */
+const LOOK_EVERY_MS = 60_000;
 
 export interface CronLog {
   debug(fields: object, message: string): void;
@@ -27,23 +36,37 @@ export function createCronSchedule(options: CronScheduleOptions): CronSchedule {
 
 class NodeCronSchedule implements CronSchedule {
   readonly #options: CronScheduleOptions;
-  #task: ScheduledTask | undefined;
+  readonly #times: ScheduledTask;
+  #timer: NodeJS.Timeout | undefined;
   #running: Promise<void> | undefined;
 
   constructor(options: CronScheduleOptions) {
     this.#options = options;
+    // Never started: it is asked for times alone.
+    this.#times = createTask(options.expression, () => undefined, { name: options.name });
   }
 
   start(): void {
-    const { expression, name } = this.#options;
-    // It sleeps across a suspended machine; the missed time is made up for by the next.
-    this.#task = schedule(expression, () => this.#run(), { name, suppressMissedWarning: true });
+    const [next] = this.#times.getNextRuns(1);
+    // An expression that never matches again, as the 30th of February.
+    if (next !== undefined) this.#wait(next.getTime());
   }
 
   async stop(): Promise<void> {
-    await this.#task?.destroy();
-    this.#task = undefined;
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
     await this.#running;
+  }
+
+  #wait(dueWallMs: number): void {
+    const delayMs = Math.min(Math.max(0, dueWallMs - Date.now()), LOOK_EVERY_MS);
+    this.#timer = setTimeout(() => this.#look(dueWallMs), delayMs);
+  }
+
+  /** Times that the clock leapt over are made up for by this one. */
+  #look(dueWallMs: number): void {
+    if (Date.now() >= dueWallMs) void this.#run();
+    this.start();
   }
 
   async #run(): Promise<void> {

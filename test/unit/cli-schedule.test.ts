@@ -71,3 +71,52 @@ test('work that fails is logged, and done again at the next time', async (t) => 
   assert.deepEqual(said, ['regular work failed', 'regular work done']);
   await schedule.stop();
 });
+
+/** A wall clock that can be set, beside timers that know nothing of it. */
+function settableClock(t: TestContext, startMs: number) {
+  const RealDate = Date;
+  const clock = { wallMs: startMs };
+  class SetDate extends RealDate {
+    constructor(...given: readonly [number | string] | readonly []) {
+      super(...((given.length === 0 ? [clock.wallMs] : given) as [number]));
+    }
+
+    static override now(): number {
+      return clock.wallMs;
+    }
+  }
+  globalThis.Date = SetDate as DateConstructor;
+  t.after(() => (globalThis.Date = RealDate));
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const minutePasses = async (): Promise<void> => {
+    for (let second = 0; second < 60; second++) {
+      clock.wallMs += 1000;
+      t.mock.timers.tick(1000);
+      await settle();
+    }
+  };
+  return { clock, minutePasses };
+}
+
+test('a clock that is set back by a day delays nothing, and one that is set forward by years has the work done once', async (t) => {
+  const { clock, minutePasses } = settableClock(t, Date.UTC(2026, 0, 2, 0, 0, 30));
+  let count = 0;
+  const work = async () => ({ count: ++count });
+  const say = (): void => undefined;
+  const log = { debug: say, warn: say, error: say };
+  const schedule = createCronSchedule({ name: 'test', expression: '* * * * *', work, log });
+  const worksIn = async (minutes: number): Promise<number> => {
+    const before = count;
+    for (let minute = 0; minute < minutes; minute++) await minutePasses();
+    return count - before;
+  };
+  schedule.start();
+  assert.equal(await worksIn(2), 2);
+  clock.wallMs = Date.UTC(2026, 0, 1, 0, 0, 30);
+  // It is seen within a minute.
+  assert.ok((await worksIn(4)) >= 3);
+  clock.wallMs = Date.UTC(2046, 0, 1, 0, 0, 30);
+  const worked = await worksIn(4);
+  assert.ok(worked === 4 || worked === 5, `it worked ${worked} times in four minutes`);
+  await schedule.stop();
+});

@@ -36,6 +36,11 @@ export interface BlobFilesOptions {
   readonly ignored?: (path: string) => void;
 }
 
+/** The wall clock of the start, and steady from then on: one that is set forward makes no blob old. */
+function steadyWallMs(): number {
+  return performance.timeOrigin + performance.now();
+}
+
 export function createBlobFiles(options: BlobFilesOptions): BlobStore {
   return new BlobFiles(options);
 }
@@ -67,7 +72,7 @@ class BlobFiles implements BlobStore {
     this.#layout = blobLayout(options.dataDir);
     this.#totalBytesMax = options.totalBytesMax;
     this.#uploadsMax = options.uploadsMax ?? UPLOADS_MAX;
-    this.#clock = options.clock ?? Date.now;
+    this.#clock = options.clock ?? steadyWallMs;
     this.#ignored = options.ignored ?? (() => undefined);
   }
 

@@ -57,11 +57,14 @@ export class RealPile {
     await this.stage.startAgent();
     await addEcho(this.stage);
     await addProgram(this.stage, 'slow', copiesStdin(), { workCoreS: 0.01 });
-    for (const [index, vehicleId] of this.#donorIds.entries()) {
-      await this.plugIn(vehicleId, index + 1);
-      this.#donors.push(await startRecordedDonor(this.#around, vehicleId, { runMs: this.#runMs }));
-    }
+    for (const [index, vehicleId] of this.#donorIds.entries()) await this.lend(vehicleId, index + 1);
     this.#underWay = new UnderWay(await this.connect('asker'));
+  }
+
+  /** From this process, for as long as the pile is there. */
+  async lend(vehicleId: string, connector: number): Promise<void> {
+    await this.plugIn(vehicleId, connector);
+    this.#donors.push(await startRecordedDonor(this.#around, vehicleId, { runMs: this.#runMs }));
   }
 
   /** The firmware says that it charges there. */
