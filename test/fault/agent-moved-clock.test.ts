@@ -39,12 +39,12 @@ async function openScene(t: TestContext): Promise<ClockScene | undefined> {
   if (clock === undefined) return undefined;
   const pile = new RealPile({
     donors: [],
-    runMs: 1_500,
+    runMs: 700,
     agentEnv: clock.env,
     agentConfig: {
       logLevel: 'debug',
       housekeeping: { cron: '* * * * * *' },
-      policy: { lease: '3s', rest: '100ms', retention: '12h', deadlineDefault: '1h' },
+      policy: { lease: '1500ms', rest: '100ms', retention: '12h', deadlineDefault: '1h' },
     },
   });
   t.after(async () => {
