@@ -47,6 +47,7 @@ export type BrokenPromise =
   | 'a delivery is what the store says'
   | 'what was told once is told again'
   | 'whoever is there hears the end'
+  | 'what was acknowledged is closed'
   | 'after the end there is no other news'
   | 'only what was delivered counts as delivered'
   | 'an acknowledged result counts'
@@ -194,11 +195,17 @@ function deliveredWasHeard({ store }: HistoryQuestion, told: ReadonlyMap<TaskId,
 
 /** Told by the wire or by the disk that it was accepted, it has ended; and who is there has heard how. */
 function everythingEnded({ store, present }: HistoryQuestion, told: ReadonlyMap<TaskId, Told>, found: Found) {
-  for (const { task, end } of store.tasks) {
+  for (const { task, end, delivered } of store.tasks) {
+    const isPresent = present?.has(`${task.vehicleId}.${task.slot}`) === true;
+    if (isPresent && !delivered && told.get(task.taskId)?.acknowledged === true)
+      found.push({
+        promise: 'what was acknowledged is closed',
+        detail: `${task.vehicleId} acknowledged the end of ${task.taskId}, and it is still owed`,
+      });
     if (end === undefined) {
       const detail = `${task.taskId} of ${task.vehicleId} has not ended`;
       found.push({ promise: 'an accepted task ends', detail });
-    } else if (present?.has(`${task.vehicleId}.${task.slot}`) === true && !told.has(task.taskId)) {
+    } else if (isPresent && !told.has(task.taskId)) {
       const detail = `${task.vehicleId}.${task.slot} is there and never heard that ${task.taskId} is ${end.state}`;
       found.push({ promise: 'whoever is there hears the end', detail });
     }

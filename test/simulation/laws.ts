@@ -218,7 +218,8 @@ function grantsAreWanted(pile: Observed, sent: readonly SentBody[]): void {
 function staysLongEnough(pile: Observed, donor: Donor, task: Task, offer: Offer, way: string): void {
   const { state, settings } = pile;
   const { nowMs } = pile;
-  const [instance] = task.instances;
+  // Each part by itself: one that was checkpointed has less left.
+  const instance = task.instances.find(({ instanceId }) => instanceId === offer.lease.instanceId);
   assert.ok(instance);
   const run = neededBy(state, instance).ways.find(
     ({ algorithm, demand }) =>

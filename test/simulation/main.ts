@@ -8,10 +8,11 @@ import { Worker } from 'node:worker_threads';
 import { simulate, type Outcome, type Run } from './simulate.ts';
 
 const USAGE = `usage: npm run sim -- --seed N [--piles P] [--vehicles V] [--hours H]
-       npm run sim -- --seeds COUNT [--from N] [--jobs J] [--piles P] [--vehicles V] [--hours H]
+       npm run sim -- --seeds COUNT [--from N] [--jobs J] [--bail] [--piles P] [--vehicles V] [--hours H]
 
   --seed      the run of this seed, with what it did
   --seeds     so many runs, the seeds from --from (1) on, in --jobs threads at once (as many as there are cores)
+  --bail      ends at the first run that breaks something
   --piles     stations, each with an agent and a store of its own (1)
   --vehicles  that lend and ask (5)
   --hours     of simulated time with faults; the quiet time comes after it (0.15)
@@ -30,6 +31,13 @@ export interface Share {
   readonly to: number;
   readonly stride: number;
   readonly shape: Shape;
+}
+
+interface Many {
+  readonly from: number;
+  readonly count: number;
+  readonly jobs: number;
+  readonly bail: boolean;
 }
 
 function numberOf(name: string, text: string | undefined, least: number): number | undefined {
@@ -52,7 +60,16 @@ function optionsOf(argv: readonly string[]) {
   try {
     const { values } = parseArgs({
       args: [...argv],
-      options: { seed: text, seeds: text, from: text, jobs: text, piles: text, vehicles: text, hours: text },
+      options: {
+        seed: text,
+        seeds: text,
+        from: text,
+        jobs: text,
+        bail: { type: 'boolean', default: false },
+        piles: text,
+        vehicles: text,
+        hours: text,
+      },
     });
     return values;
   } catch (error) {
@@ -100,14 +117,18 @@ async function runOne(seed: number, shape: Shape): Promise<number> {
   return 1;
 }
 
-async function runMany(from: number, count: number, jobs: number, shape: Shape): Promise<number> {
+async function runMany({ from, count, jobs, bail }: Many, shape: Shape): Promise<number> {
   const startedMs = performance.now();
   let failed = 0;
+  let done = 0;
   let simulatedMs = 0;
+  const stop = new AbortController();
   const heard = (outcome: Outcome): void => {
+    done += 1;
     simulatedMs += outcome.counts.simulatedMs;
-    if (outcome.violations.length === 0) return;
+    if (outcome.violations.length === 0 || stop.signal.aborted) return;
     failed += 1;
+    if (bail) stop.abort();
     if (failed <= TOLD_MAX) tell(outcome, shape);
   };
   const shares = Array.from({ length: Math.min(jobs, count) }, (_, index) => ({
@@ -116,21 +137,25 @@ async function runMany(from: number, count: number, jobs: number, shape: Shape):
     stride: Math.min(jobs, count),
     shape,
   }));
-  await Promise.all(shares.map((share) => runShare(share, heard)));
+  await Promise.all(shares.map((share) => runShare(share, heard, stop.signal)));
   const took = ((performance.now() - startedMs) / 1000).toFixed(1);
   const hours = (simulatedMs / 3_600_000).toFixed(0);
   process.stdout.write(
-    `${count} seeds, ${hours} h, in ${took} s: ${failed === 0 ? 'all kept' : `${failed} failed`}\n`,
+    `${done} seeds, ${hours} h, in ${took} s: ${failed === 0 ? 'all kept' : `${failed} failed`}\n`,
   );
   return failed === 0 ? 0 : 1;
 }
 
-function runShare(share: Share, heard: (outcome: Outcome) => void): Promise<void> {
+function runShare(share: Share, heard: (outcome: Outcome) => void, stop: AbortSignal): Promise<void> {
   const worker = new Worker(new URL('./seeds-worker.ts', import.meta.url), { workerData: share });
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   worker.on('message', heard);
   worker.on('error', reject);
-  worker.on('exit', (code) => (code === 0 ? resolve() : reject(new Error(`a thread ended with ${code}`))));
+  worker.on('exit', (code) => {
+    if (code === 0 || stop.aborted) resolve();
+    else reject(new Error(`a thread ended with ${code}`));
+  });
+  stop.addEventListener('abort', () => void worker.terminate());
   return promise;
 }
 
@@ -143,7 +168,8 @@ async function main(argv: readonly string[]): Promise<number> {
     const shape = shapeOf(values);
     if (seed !== undefined) return await runOne(seed, shape);
     const jobs = wholeOf('jobs', values.jobs, 1) ?? availableParallelism();
-    return await runMany(wholeOf('from', values.from, 0) ?? 1, seeds as number, jobs, shape);
+    const from = wholeOf('from', values.from, 0) ?? 1;
+    return await runMany({ from, count: seeds ?? 1, jobs, bail: values.bail }, shape);
   } catch (error) {
     if (!(error instanceof UsageError)) throw error;
     process.stderr.write(`${error.message}\n${USAGE}`);

@@ -87,7 +87,8 @@ function drawSettings(chance: Chance): Settings {
     subPools: chance.is(700),
     ageBoundMs: chance.pick([5_000, 60_000]),
     preemptAfterMs: chance.pick([4_000, 60_000]),
-    retentionMs: 7 * 86_400_000,
+    // Wall clocks are set by days here; what is forgotten cannot be held against what was told.
+    retentionMs: 3650 * 86_400_000,
   };
 }
 

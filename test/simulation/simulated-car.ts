@@ -23,8 +23,8 @@ export interface CarParts {
 const SOC_FLOOR_PERCENT = 20;
 /** The grace of a battery that is low, and a look at the clock. */
 const STOPS_WITHIN_MS = 11_500;
-/** Of the target, where it was missed only with computing. */
-const TARGET_SLACK_PERCENT = 0.5;
+/** What computing takes until it has stopped. */
+const TARGET_SLACK_PERCENT = 0.02;
 
 export class SimulatedCar {
   readonly vehicleId: VehicleId;
@@ -37,6 +37,8 @@ export class SimulatedCar {
   #station: Station | undefined;
   #place: { readonly station: Station; readonly connector: Connector } | undefined;
   #donor: SimulatedDonor | undefined;
+  /** One in eight claims ten times what it did. */
+  readonly #greed: number;
   #isComing = false;
   #ignition: 'on' | 'off' = 'off';
   #temperatureC = 40;
@@ -53,6 +55,7 @@ export class SimulatedCar {
     const { agenda } = parts.world;
     this.clock = new MachineClock(agenda, parts.driftPpm, parts.wallMs);
     this.#battery = new Battery(agenda, 60, parts.chance.between(15, 90));
+    this.#greed = parts.chance.is(125) ? 10 : 1;
     this.#policy = {
       cpuPercent: 100,
       memoryPercent: 75,
@@ -84,6 +87,15 @@ export class SimulatedCar {
     this.#boot();
   }
 
+  /** A little more than there is, by when charging alone just makes it, or easily; returns how long that is. */
+  #plan(): number {
+    const { chance } = this.#parts;
+    const missingPercent = chance.between(0.3, 2);
+    this.#targetPercent = Math.min(99, this.#battery.socPercent + missingPercent);
+    const neededMs = ((missingPercent * 10 * this.#battery.kwh) / Math.max(1, this.#supplyW)) * 3_600_000;
+    return neededMs * chance.between(1.02, 2);
+  }
+
   get #disk(): DonorDisk {
     const station = this.#station;
     if (station === undefined) throw new Error(`${this.vehicleId} was nowhere yet`);
@@ -110,6 +122,7 @@ export class SimulatedCar {
         hardware,
         disk: this.#disk,
         policy: this.#policy,
+        greed: this.#greed,
         sampleEveryMs: options.sampleEveryMs,
         reportEveryMs: options.settings.capacityStaleMs / 3,
         sample: () => this.#sample(),

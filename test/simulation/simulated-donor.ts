@@ -84,6 +84,8 @@ export interface DonorSurroundings {
   readonly hardware: HardwareProfile;
   readonly disk: DonorDisk;
   readonly policy: OwnerPolicy;
+  /** It claims so many times what it did. */
+  readonly greed: number;
   /** How often the machine is looked at. */
   readonly sampleEveryMs: number;
   /** No report is rarer; the pile's `capacityStaleMs` must be above it. */
@@ -326,8 +328,13 @@ export class SimulatedDonor {
     return { cpuMs: ranMs, wallMs: ranMs, memoryPeakMib: 10, gpuMs: 0 };
   }
 
-  #handIn(job: Job, result: Result): void {
+  #claim(used: Used): Used {
+    return { ...used, cpuMs: used.cpuMs * this.#around.greed };
+  }
+
+  #handIn(job: Job, done: Result): void {
     this.#forget(job);
+    const result = { ...done, used: this.#claim(done.used) };
     const unacked = { result, correlationId: 0, addedMonoMs: this.#nowMs() };
     this.#unacked.set(job.key, unacked);
     this.#send(unacked);
@@ -404,7 +411,7 @@ export class SimulatedDonor {
     const doneMncs = Math.min(workMncsOf(offer) - 1, job.beganAtMncs + didMncs);
     const state = { digest: stateAt(offer.lease.instanceId, doneMncs), sizeBytes: STATE_BYTES };
     this.#conversation.post(
-      { kind: 'checkpoint', lease: offer.lease, state, used },
+      { kind: 'checkpoint', lease: offer.lease, state, used: this.#claim(used) },
       this.#conversation.nextCorrelationId(),
     );
   }

@@ -1,0 +1,165 @@
+/** Ways to break what Plugpool promises, one small edit each, and the proof that must then fail: a promise without one is only hoped for. */
+
+export interface Mutation {
+  readonly name: string;
+  /** What somebody relies on, and would lose. */
+  readonly promise: string;
+  readonly file: string;
+  /** Stands in the file exactly once. */
+  readonly find: string;
+  readonly replace: string;
+  /** Arguments of `node`; exits with 0 as long as the promise is kept. */
+  readonly proof: readonly string[];
+}
+
+/** Many short runs of a whole station, until one of them breaks something. */
+const SIMULATION = ['test/simulation/main.ts', '--seeds', '400', '--bail'] as const;
+
+export const MUTATIONS: readonly Mutation[] = [
+  {
+    name: 'skip the fencing check',
+    promise: 'a result under an old fencing token changes nothing and earns nothing',
+    file: 'agent/core/leases/results.ts',
+    find: 'lease.fencingToken !== id.fencingToken || ',
+    replace: '',
+    proof: SIMULATION,
+  },
+  {
+    name: 'believe any vehicle that names the lease',
+    promise: 'only the vehicle that holds a lease is heard about it',
+    file: 'agent/core/leases/results.ts',
+    find: ' || lease.vehicleId !== vehicleId',
+    replace: '',
+    proof: ['--test', 'test/unit/core-hostile.test.ts'],
+  },
+  {
+    name: 'hear an old connection',
+    promise: 'only the newest connection of a client is heard',
+    file: 'agent/core/step.ts',
+    find: 'if (client?.connection !== message.connection) {',
+    replace: 'if (client === undefined) {',
+    proof: SIMULATION,
+  },
+  {
+    name: 'publish before commit',
+    promise: 'nothing leaves the pile before what it says is on disk',
+    file: 'agent/engine.ts',
+    find: '    const effects = step(this.state, events, clock.now());\n',
+    replace:
+      '    const effects = step(this.state, events, clock.now());\n    this.#around.publish(effects);\n',
+    proof: SIMULATION,
+  },
+  {
+    name: 'go on with the state of a failed commit',
+    promise: 'when a commit fails, nothing of it happened',
+    file: 'agent/engine.ts',
+    find: '        this.#state = loadState(await store.reload(), settings, clock.now(), this.state);\n',
+    replace: '        loadState(await store.reload(), settings, clock.now(), this.state);\n',
+    proof: SIMULATION,
+  },
+  {
+    name: 'forget what was kept for the next commit',
+    promise: 'what a requester acknowledged counts as delivered, in the end',
+    file: 'agent/engine.ts',
+    find: 'const changes = [...this.#lazy.splice(0), ...effects.changes];',
+    replace: 'this.#lazy.length = 0;\n    const changes = effects.changes;',
+    proof: SIMULATION,
+  },
+  {
+    name: 'forget a booking',
+    promise: 'an accepted result is booked in the transaction that accepts it',
+    file: 'agent/core/leases/results.ts',
+    find: "  write(turn, { change: 'book', booking: bookingFor(turn, instance, lease, chargedMncs) });\n",
+    replace: '',
+    proof: SIMULATION,
+  },
+  {
+    name: 'book twice',
+    promise: 'a segment is booked once, whatever is repeated',
+    file: 'agent/core/leases/results.ts',
+    find: "  write(turn, { change: 'book', booking: bookingFor(turn, instance, lease, chargedMncs) });\n",
+    replace:
+      "  for (const _each of [1, 2]) write(turn, { change: 'book', booking: bookingFor(turn, instance, lease, chargedMncs) });\n",
+    proof: SIMULATION,
+  },
+  {
+    name: 'book what the donor claims',
+    promise: 'no booking exceeds what the lease could have held',
+    file: 'agent/core/leases/ledger.ts',
+    find: 'Math.min(claimed.cpuMs, heldMs * lease.demand.threads, limitMs)',
+    replace: 'claimed.cpuMs + 0 * (heldMs + limitMs)',
+    proof: SIMULATION,
+  },
+  {
+    name: 'grant to an unverified session',
+    promise: 'no lease is granted to a vehicle that the firmware does not see charging',
+    file: 'agent/core/donors/donor.ts',
+    find: "  if (!isVerified(session, now)) return 'session_unverified';\n",
+    replace: '',
+    proof: SIMULATION,
+  },
+  {
+    name: 'number leases without the generation',
+    promise: 'fencing tokens of a later start are above all earlier ones',
+    file: 'agent/core/numbers.ts',
+    find: 'return state.generation * NUMBERS_PER_GENERATION + state.numbersGiven;',
+    replace: 'return NUMBERS_PER_GENERATION + state.numbersGiven;',
+    proof: SIMULATION,
+  },
+  {
+    name: 'forget the request ids',
+    promise: 'a request becomes one task, however often it is sent',
+    file: 'agent/core/tasks/requests.ts',
+    find: 'if (known !== undefined) return answerAgain(',
+    replace: 'if (known !== undefined && known.bodyHash !== heard.bodyHash) return answerAgain(',
+    proof: SIMULATION,
+  },
+  {
+    name: 'say an end only once',
+    promise: 'an end is said again at each hello until it is acknowledged',
+    file: 'agent/core/clients/connections.ts',
+    find: 'if (task?.record.slot === client.name.slot)',
+    replace: 'if (task?.record.slot === client.name.slot && task.end === undefined)',
+    proof: SIMULATION,
+  },
+  {
+    name: 'forget the deadline',
+    promise: 'every accepted task ends',
+    file: 'agent/core/time.ts',
+    find: "endTask(turn, task, { state: 'expired', failure: { code: 'deadline_passed', detail, stderrTail: '' } });",
+    replace: "log(turn, 'info', detail, { task: task.record.taskId });",
+    proof: SIMULATION,
+  },
+  {
+    name: 'let overdrawn donors be',
+    promise: 'when capacity falls, revocation starts in the same step',
+    file: 'agent/core/donors/donor.ts',
+    find: 'if (donor.clientId !== undefined) revokeForCapacity(turn, donor);',
+    replace: '',
+    proof: SIMULATION,
+  },
+  {
+    name: 'never stop by itself',
+    promise: 'a donor that cannot renew stops before its instance is given to another',
+    file: 'vehicle-client/core/lease-clock.ts',
+    find: 'SELF_STOP_MILLIS = 800',
+    replace: 'SELF_STOP_MILLIS = 8_000',
+    proof: SIMULATION,
+  },
+  {
+    name: 'ignore the floor of the battery',
+    promise: 'below the floor that the owner set nothing computes',
+    file: 'vehicle-client/core/policy.ts',
+    find: 'if (latches.batteryLow) {',
+    replace: 'if (latches.batteryLow && latches.tooHot) {',
+    proof: SIMULATION,
+  },
+  {
+    name: 'ignore when the car should be ready',
+    promise: 'the target at the ready-by time is reached with computing where it is reached without',
+    file: 'vehicle-client/core/policy.ts',
+    find: 'return wallMs + (neededMs * READY_BY_MARGIN_MILLIS) / 1000 > readyByWallMs;',
+    replace: 'return neededMs === READY_BY_MARGIN_MILLIS;',
+    proof: SIMULATION,
+  },
+];
