@@ -1,8 +1,8 @@
 /** The battery of a simulated car: what the pile gives it, what computing takes, and what would be in it without. */
 import type { Agenda } from './agenda.ts';
 
-/** What one program that computes draws, with its share of the machine. */
-const COMPUTING_W = 150;
+/** What one program that computes draws, with its share of the machine: much, so that it shows within minutes. */
+const COMPUTING_W = 500;
 
 export class Battery {
   readonly kwh: number;

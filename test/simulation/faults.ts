@@ -43,6 +43,8 @@ export interface Faults {
   /** Ignition, pause and resume, heat, capacity that comes and goes. */
   readonly driverActsEveryMs: number;
   readonly firmwareFailsEveryMs: number;
+  /** A vehicle hands in a result for a lease that is another's, or was its own and is no more. */
+  readonly liesEveryMs: number;
   readonly requesterDiesEveryMs: number;
   readonly cancelEveryMs: number;
   readonly clockJumpsEveryMs: number;
@@ -72,6 +74,7 @@ export const NO_FAULTS: Faults = {
   donorDiesEveryMs: Infinity,
   driverActsEveryMs: Infinity,
   firmwareFailsEveryMs: Infinity,
+  liesEveryMs: Infinity,
   requesterDiesEveryMs: Infinity,
   cancelEveryMs: Infinity,
   clockJumpsEveryMs: Infinity,
@@ -89,7 +92,7 @@ export function drawFaults(chance: Chance): Faults {
       slowPermille: permille(20),
       lossPermille: permille(20),
       doublePermille: permille(100),
-      ghostPermille: permille(500),
+      ghostPermille: permille(300),
       cutEveryMs: every(10_000, 120_000),
     },
     disk: {
@@ -106,6 +109,7 @@ export function drawFaults(chance: Chance): Faults {
     donorDiesEveryMs: every(20_000, 200_000),
     driverActsEveryMs: every(5_000, 100_000),
     firmwareFailsEveryMs: every(20_000, 300_000),
+    liesEveryMs: every(5_000, 60_000),
     requesterDiesEveryMs: every(20_000, 200_000),
     cancelEveryMs: every(20_000, 100_000),
     clockJumpsEveryMs: every(30_000, 300_000),

@@ -33,8 +33,9 @@ export class LawWatcher implements AgentWatcher {
   readonly #preempted = new Set<string>();
   /** When each fencing token was granted, by the world's clock. */
   readonly #grantedMs = new Map<number, number>();
-  /** Results and checkpoints that came over the connection of the moment: `vehicle instance/token`. */
-  readonly #handedIn = new Set<string>();
+  /** Results of this step, and checkpoints of any, that came over the connection of the moment: `vehicle instance/token`. */
+  readonly #results = new Set<string>();
+  readonly #checkpoints = new Set<string>();
   /** Vehicles of whom something was heard since the last step. */
   readonly #heardOf = new Set<string>();
   readonly #computing = new Map<InstanceId, Computing[]>();
@@ -50,7 +51,9 @@ export class LawWatcher implements AgentWatcher {
     this.#heardOf.add(client.vehicleId);
     const { body } = envelope;
     if (isGhost || (body.kind !== 'result' && body.kind !== 'checkpoint')) return;
-    this.#handedIn.add(`${client.vehicleId} ${body.lease.instanceId}/${body.lease.fencingToken}`);
+    // A checkpoint waits for its bytes; what a result brings is in it.
+    const handedIn = body.kind === 'result' ? this.#results : this.#checkpoints;
+    handedIn.add(`${client.vehicleId} ${body.lease.instanceId}/${body.lease.fencingToken}`);
   }
 
   stepped(agent: SimulatedAgent, effects: Effects): void {
@@ -63,6 +66,7 @@ export class LawWatcher implements AgentWatcher {
     this.#sent += sent.length;
     checkStep(this.#observe(agent), sent, this.#heardOf);
     this.#heardOf.clear();
+    this.#results.clear();
   }
 
   /** Law 4: what is booked came under the token that the disk says is live, from who holds it, over a connection that counts. */
@@ -77,7 +81,8 @@ export class LawWatcher implements AgentWatcher {
       `law 4: ${instanceId} is booked under the token ${fencingToken}`,
     );
     const name = `${lease.vehicleId} ${instanceId}/${fencingToken}`;
-    assert.ok(this.#handedIn.has(name), `law 4: ${name} is booked and nobody handed it in`);
+    const handedIn = kind === 'result' ? this.#results : this.#checkpoints;
+    assert.ok(handedIn.has(name), `law 4: ${name} is booked and nobody handed it in`);
   }
 
   /** Rule 2: what is let out is on disk. */

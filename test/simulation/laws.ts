@@ -303,8 +303,11 @@ function mayPay(kind: BookingRecord['kind'], payer: string): readonly string[] {
   return kind === 'result' ? [payer, 'operator:replication'] : [payer, 'operator:failures'];
 }
 
-/** Law 5: what donors were credited for checkpoints is owed by somebody, to the last unit, until it is charged. */
+/** Law 5: what donors were credited for checkpoints is owed by somebody, to the last unit, until it is charged: at the end. */
 function whatIsUnsettledIsOwed(pile: Observed): void {
+  for (const { instanceId, taskId, owed = [] } of pile.disk.instances.values())
+    if (pile.disk.tasks.get(taskId)?.end !== undefined)
+      assert.deepEqual(owed, [], `law 5: ${instanceId} has ended, and what it owes is charged to nobody`);
   const rest = new Map<Unit, number>();
   const add = (unit: Unit, amount: number): void => {
     rest.set(unit, (rest.get(unit) ?? 0) + amount);

@@ -33,6 +33,9 @@ export interface Listener {
 const NOTICE_MIN_MS = 50;
 const NOTICE_MAX_MS = 22_500;
 
+/** When something that an old connection carried comes again. */
+const GHOST_MS = [100, 20_000] as const;
+
 interface Lane {
   isDead: boolean;
   /** When the last frame arrives: none overtakes it. */
@@ -104,11 +107,17 @@ export class Connection {
   /** From the vehicle. */
   say(frame: Frame<UpBody>): void {
     if (!this.#clientIsOpen) return;
+    const { agenda, chance, faults } = this.#network;
+    const isGhost = chance.is(faults.ghostPermille);
+    if (isGhost) agenda.after(chance.between(...GHOST_MS), () => this.#haunt(frame));
     this.#carry(this.#up, () => {
-      const isGhost = !this.#pileIsOpen;
-      if (isGhost && !this.#network.chance.is(this.#network.faults.ghostPermille)) return;
-      this.#pile?.frame(this, frame, isGhost);
+      if (this.#pileIsOpen) this.#pile?.frame(this, frame, false);
     });
+  }
+
+  /** Long after it was said, and only where the connection is no more: the pile must not take it for news. */
+  #haunt(frame: Frame<UpBody>): void {
+    if (!this.#pileIsOpen) this.#pile?.frame(this, frame, true);
   }
 
   /** From the pile. */

@@ -2,7 +2,7 @@
  * A car that lends, with its driver: it is plugged in, charges, is used, leaves and comes back; its program runs, crashes, starts
  * again. Law 9 is looked at from here: what computing may never cost the driver.
  */
-import type { HardwareProfile, VehicleId } from '@plugpool/proto';
+import type { HardwareProfile, UpBody, VehicleId } from '@plugpool/proto';
 import type { OwnerPolicy, ProbeSample, VehicleSignals } from '../../vehicle-client/core/policy.ts';
 import { Battery } from './battery.ts';
 import type { Chance } from './chance.ts';
@@ -24,7 +24,7 @@ const SOC_FLOOR_PERCENT = 20;
 /** The grace of a battery that is low, and a look at the clock. */
 const STOPS_WITHIN_MS = 11_500;
 /** What computing takes until it has stopped. */
-const TARGET_SLACK_PERCENT = 0.02;
+const TARGET_SLACK_PERCENT = 0.03;
 
 export class SimulatedCar {
   readonly vehicleId: VehicleId;
@@ -77,13 +77,10 @@ export class SimulatedCar {
     if (this.#station !== station) this.#stopProgram(true);
     this.#station = station;
     this.#ignition = 'off';
-    this.#targetPercent = chance.between(50, 90);
-    this.#readyByMs = chance.is(500)
-      ? world.agenda.nowMs + chance.between(300_000, 4 * 3_600_000)
-      : undefined;
-    this.#watchTarget();
     station.plug(connector, this.vehicleId);
     this.#supplies();
+    this.#readyByMs = chance.is(600) ? world.agenda.nowMs + this.#plan() : undefined;
+    this.#watchTarget();
     this.#boot();
   }
 
@@ -93,7 +90,7 @@ export class SimulatedCar {
     const missingPercent = chance.between(0.3, 2);
     this.#targetPercent = Math.min(99, this.#battery.socPercent + missingPercent);
     const neededMs = ((missingPercent * 10 * this.#battery.kwh) / Math.max(1, this.#supplyW)) * 3_600_000;
-    return neededMs * chance.between(1.02, 2);
+    return neededMs * (chance.is(500) ? chance.between(1.01, 1.2) : chance.between(1.2, 3));
   }
 
   get #disk(): DonorDisk {
@@ -253,6 +250,11 @@ export class SimulatedCar {
       this.#isComing = false;
       this.#boot();
     });
+  }
+
+  /** Says what another one should say: nothing may come of it. */
+  lie(body: UpBody): void {
+    this.#donor?.lie(body);
   }
 
   cut(way: 'up' | 'down' | 'both'): void {

@@ -16,6 +16,7 @@ import {
   type Renewed,
   type Result,
   type Revoke,
+  type UpBody,
   type Used,
   type Welcome,
 } from '@plugpool/proto';
@@ -185,6 +186,11 @@ export class SimulatedDonor {
 
   cut(way: 'up' | 'down' | 'both'): void {
     this.#conversation.cut(way);
+  }
+
+  lie(body: UpBody): void {
+    this.#conversation.post(body, this.#conversation.nextCorrelationId());
+    this.#conversation.flush();
   }
 
   /** Something that the policy looks at changed. */

@@ -1,5 +1,5 @@
 /** A simulated world: one station or several with their agents, the cars that come and go, those that ask, and all that goes wrong. */
-import type { HardwareProfile, RequestId, VehicleId } from '@plugpool/proto';
+import type { FencingToken, HardwareProfile, LeaseId, RequestId, UpBody, VehicleId } from '@plugpool/proto';
 import type { Settings } from '../../agent/core/settings.ts';
 import { Agenda } from './agenda.ts';
 import { SimulatedCar } from './simulated-car.ts';
@@ -233,6 +233,7 @@ export class World {
     this.#every(faults.donorDiesEveryMs, () => chance.pick(this.cars).crash(chance.is(500)));
     this.#every(faults.driverActsEveryMs, () => chance.pick(this.cars).actUp());
     this.#every(faults.firmwareFailsEveryMs, () => this.#failFirmware());
+    this.#every(faults.liesEveryMs, () => this.#lie());
     this.#every(faults.requesterDiesEveryMs, () => this.#killRequester());
     this.#every(faults.cancelEveryMs, () => chance.pick(this.requesters).cancelOne());
     this.#every(faults.cancelEveryMs, () => chance.pick(this.requesters).reuseOne());
@@ -292,6 +293,19 @@ export class World {
     }
   }
 
+  /** With the token of the moment from another vehicle, or with an old token from anyone. */
+  #lie(): void {
+    const { chance, watchers } = this;
+    const instances = [...chance.pick(watchers).disk.instances.values()];
+    if (instances.length === 0) return;
+    const { instanceId, lease } = chance.pick(instances);
+    const car = chance.pick(this.cars);
+    if (lease === undefined) return;
+    const isOther = car.vehicleId !== lease.vehicleId && chance.is(500);
+    const fencingToken = (lease.fencingToken - (isOther ? 0 : 1)) as FencingToken;
+    car.lie(claimOf({ instanceId, fencingToken }));
+  }
+
   #supply(station: Station, connector: Connector, supply: Supply): void {
     station.supply(connector, supply);
     for (const car of this.cars) car.supplyChanged(connector);
@@ -334,4 +348,10 @@ export class World {
   stop(): void {
     for (const station of this.stations) station.stop();
   }
+}
+
+function claimOf(lease: LeaseId): UpBody {
+  const used = { cpuMs: 1_000, wallMs: 1_000, memoryPeakMib: 1, gpuMs: 0 };
+  const output = { where: 'inline', bytes: Uint8Array.of(66, 65, 68) } as const;
+  return { kind: 'result', lease, used, outcome: { ok: true, output } };
 }
