@@ -37,7 +37,8 @@ module.exports = {
       '^agent/core/',
       ['^proto/index\\.ts$', '^firmware-bridge/index\\.ts$'],
       // Constraints: an evaluator without dependencies; its functions of time are refused (docs/decisions/0014-…).
-      ['node_modules/@marcbachmann/cel-js/'],
+      // Windows of tariffs: asked for the time after a given one, in a given zone, and nothing else (docs/decisions/0021-…).
+      ['node_modules/@marcbachmann/cel-js/', 'node_modules/croner/'],
     ),
     ...pureCore('vehicle-client-core', '^vehicle-client/core/', [
       '^proto/index\\.ts$',

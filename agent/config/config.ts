@@ -8,8 +8,9 @@ import {
 } from '@plugpool/proto';
 import { resolve } from 'node:path';
 import type { TokenMode } from '../adapters/vehicle-tokens.ts';
+import { systemTimeZone, toTariff } from './ledger-schema.ts';
 import { knownVehicles } from '../core/donors/known-vehicles.ts';
-import { DEFAULT_SETTINGS, type Settings } from '../core/settings.ts';
+import type { Settings } from '../core/settings.ts';
 import { defaultDataDir } from './data-dir.ts';
 import { parseDurationMs } from './duration.ts';
 import { ConfigError, problemsOf } from './problems.ts';
@@ -48,6 +49,7 @@ export interface Config {
   readonly settings: Settings;
   readonly firmware: readonly FirmwareConfig[];
   readonly housekeepingCron: string;
+  readonly settleCron: string;
   readonly foldLogEveryMs: number;
   readonly storeCheckCron: string;
 }
@@ -74,13 +76,23 @@ export function toConfig(file: ConfigFile, env: NodeJS.ProcessEnv = process.env)
     settings: toSettings(file),
     firmware: file.firmware.map(toFirmware),
     housekeepingCron: file.housekeeping.cron,
+    settleCron: file.housekeeping.settleCron,
     foldLogEveryMs: ms(storage.foldLogEvery),
     storeCheckCron: storage.checkCron,
   };
 }
 
 /** Every one by name, so that the type tells of one that no key sets. */
-function toSettings({ station, policy, pools, dwell, vehicles, zones }: ConfigFile): Settings {
+function toSettings({
+  station,
+  policy,
+  pools,
+  dwell,
+  ledger,
+  tariffs,
+  vehicles,
+  zones,
+}: ConfigFile): Settings {
   const { checkpoint, largestDonor, latencyClasses, stayBar } = policy;
   return {
     wire: {
@@ -124,9 +136,11 @@ function toSettings({ station, policy, pools, dwell, vehicles, zones }: ConfigFi
     blobWaitMs: ms(policy.blobWait),
     lendingStates: policy.lendingStates,
     operatorShareMillis: Math.round(policy.operatorSharePercent * 10),
-    coreDrawsMw: DEFAULT_SETTINGS.coreDrawsMw,
-    gpuDrawsMw: DEFAULT_SETTINGS.gpuDrawsMw,
-    computingPowerMaxMw: DEFAULT_SETTINGS.computingPowerMaxMw,
+    coreDrawsMw: Math.round(ledger.coreDrawsW * 1000),
+    gpuDrawsMw: Math.round(ledger.gpuDrawsW * 1000),
+    computingPowerMaxMw: Math.round(ledger.computingPowerMaxW * 1000),
+    tariffs: tariffs.map((tariff) => toTariff(tariff, ledger.timeZone ?? systemTimeZone())),
+    ...(ledger.overstayAfter === undefined ? {} : { overstayAfterMs: ms(ledger.overstayAfter) }),
     largestDonor: {
       cpuMillicores: largestDonor.cpuMillicores,
       memoryMib: largestDonor.memoryMib,

@@ -20,7 +20,13 @@ const ENV_PREFIX = 'PLUGPOOL_';
 const FOREIGN_PREFIX = 'PLUGPOOL_VEHICLE_';
 const FILE_BYTES_MAX = 1024 * 1024;
 /** Whose values are text whatever they look like: a station may be called 007. */
-const TEXT_PATHS: ReadonlySet<string> = new Set(['station', 'dataDir', 'listen', 'housekeeping.cron']);
+const TEXT_PATHS: ReadonlySet<string> = new Set([
+  'station',
+  'dataDir',
+  'listen',
+  'housekeeping.cron',
+  'housekeeping.settleCron',
+]);
 
 export interface ConfigSources {
   readonly file?: string | undefined;

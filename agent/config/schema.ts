@@ -10,6 +10,7 @@ import { mayListen } from '../adapters/vehicle-tokens.ts';
 import { DEFAULT_SETTINGS } from '../core/settings.ts';
 import { parseDurationMs } from './duration.ts';
 import { count, duration, percent } from './fields.ts';
+import { ledgerSchema, tariffsSchema } from './ledger-schema.ts';
 import { policySchema } from './policy-schema.ts';
 import { vehiclesSchema, zonesSchema } from './site-schema.ts';
 
@@ -202,6 +203,10 @@ export const configSchema = z
     policy: policySchema.prefault({}).describe('The numbers by which requests and vehicles are matched.'),
     pools: poolsSchema.prefault({}).describe('How capacity is divided among classes (docs/pools.md).'),
     dwell: dwellSchema.prefault({}).describe('How departures are learned (docs/dwell.md).'),
+    ledger: ledgerSchema
+      .prefault({})
+      .describe('What computing is taken to draw, and when it earns nothing (docs/ledger.md).'),
+    tariffs: tariffsSchema,
     vehicles: vehiclesSchema,
     zones: zonesSchema,
     firmware: z
@@ -218,6 +223,9 @@ export const configSchema = z
       .strictObject({
         cron: cron('17 * * * *').describe(
           'When old tasks and unneeded files are cleared away: a cron expression of five fields, local time.',
+        ),
+        settleCron: cron('43 2 * * *').describe(
+          'When accrued money becomes whole cents (docs/ledger.md): a cron expression of five fields, local time.',
         ),
       })
       .prefault({})

@@ -15,6 +15,15 @@ export const AWAITING_MESSAGES_MAX = 1_024;
 export const AWAITING_MESSAGES_PER_VEHICLE_MAX = 128;
 /** That of the wire (proto/limits.ts), which the core takes no code from; a test holds them equal. */
 export const CHECKPOINT_BYTES_MAX = 16 * 1024 * 1024;
+/** 4 MW, above what any plug gives: a register that grows faster jumped. */
+export const CHARGING_POWER_MW_MAX = 4_000_000_000;
+/** Ten million euro in one booking, and far below what sums of bookings can hold exactly. */
+export const MONEY_MICROS_MAX = 1e15;
+export const TARIFFS_MAX = 64;
+/** Checkpoints of one attempt that are booked each for itself; what comes after them is booked with the result. */
+export const SEGMENTS_MAX = 10_000;
+/** Accounts in one booking of a settlement. */
+export const SETTLED_ACCOUNTS_MAX = 100;
 export const ALGORITHMS_MAX = 1_000;
 export const CONNECTORS_MAX = 10_000;
 /** Vehicles remembered beside those connected or holding leases. */

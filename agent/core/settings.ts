@@ -4,6 +4,7 @@ import type { SessionState } from '@plugpool/firmware-bridge';
 import { DEFAULT_DWELL, type DwellSettings } from './dwell/dwell-model.ts';
 import type { ReferenceMachine } from './algorithms/feature.ts';
 import type { KnownVehicles } from './donors/known-vehicles.ts';
+import type { Tariff } from './ledger/tariffs.ts';
 import type { Zone } from './tasks/zones.ts';
 
 /** What the wire allows; the core tells its clients, and its surroundings hold them to it. */
@@ -76,6 +77,10 @@ export interface Settings {
   readonly gpuDrawsMw: number;
   /** No vehicle's computer draws more for one attempt, whatever it says. */
   readonly computingPowerMaxMw: number;
+  /** By which prices work is paid; empty: nothing is paid in money. */
+  readonly tariffs: readonly Tariff[];
+  /** So long after charging ended a vehicle overstays, and earns nothing by lending; absent: it never does. */
+  readonly overstayAfterMs?: number;
   /** What the largest vehicle could ever lend: a demand above it is refused at once. */
   readonly largestDonor: Capacity;
   /** Ended tasks are kept this long for their requesters and for the operator's questions. */
@@ -158,6 +163,7 @@ export const DEFAULT_SETTINGS: Omit<Settings, 'wire'> = {
   gpuDrawsMw: 250_000,
   // What the computers of automated driving take in all.
   computingPowerMaxMw: 2_000_000,
+  tariffs: [],
   largestDonor: {
     cpuMillicores: 32_000,
     memoryMib: 128 * 1024,

@@ -44,6 +44,7 @@ import { emptyPools, type Pools } from './pools/pools.ts';
 import { vectorOf } from './pools/vector.ts';
 import type { AlgorithmProfile } from './algorithms/profile.ts';
 import { Health } from './learned/health.ts';
+import type { Meter } from './sessions/meter.ts';
 import { RunTimes } from './learned/run-time.ts';
 import type { Session } from './sessions/session.ts';
 import type { Settings } from './settings.ts';
@@ -104,11 +105,14 @@ export interface Lease {
   /** Of a run that checkpoints; what had been done before it. */
   readonly checkpointEveryMs?: number;
   readonly beganAtMncs: number;
-  /** For its checkpoints. */
+  /** For its checkpoints, the last of them then. */
   booked?: BookedRecord;
   /** Stopped where it is, by its owner: since when, and for how long before that. */
   suspendedSinceMonoMs?: number;
   suspendedMs?: number;
+  bookedMonoMs?: number;
+  /** Of its connector when it was granted. */
+  readonly meter?: Meter;
   /** Of its request when it was granted. */
   readonly priority: Priority;
   /** Whose sub-pool it is counted in: its algorithm's when it was granted. */

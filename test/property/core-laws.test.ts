@@ -14,6 +14,7 @@ import type {
   Wants,
 } from '@plugpool/proto';
 import type { Event } from '../../agent/core/events.ts';
+import type { Tariff } from '../../agent/core/ledger/tariffs.ts';
 import { checkLaws } from '../simulation/laws.ts';
 import { OF_DONOR, OF_REQUEST, VEHICLES } from '../simulation/meanings.ts';
 import {
@@ -36,6 +37,26 @@ const STALE_AFTER_MS = 20_000;
 /** Short enough that a play outlives them. */
 const RETENTION_MS = 50_000;
 const BLOB_WAIT_MS = 30_000;
+/** Each second minute is another country's. */
+const TARIFFS: readonly Tariff[] = [
+  {
+    name: 'even',
+    currency: 'JPY',
+    window: { cron: '*/2 * * * *', timeZone: 'Asia/Tokyo', durationMs: 60_000 },
+    cpuHourMicros: 7e9,
+    gpuHourMicros: 0,
+    operatorShareMillis: 333,
+    energyKwhMicros: 3e9,
+  },
+  {
+    name: 'odd',
+    currency: 'EUR',
+    cpuHourMicros: 3e6,
+    gpuHourMicros: 5e8,
+    operatorShareMillis: 50,
+    energyKwhMicros: 0,
+  },
+];
 
 type Act =
   | { do: 'lend'; donor: string; cpu: number; forgets: boolean }
@@ -198,6 +219,8 @@ class Play {
     ageBoundMs: 5_000,
     dueEvery: 2,
     preemptAfterMs: 4_000,
+    overstayAfterMs: 3_000,
+    tariffs: TARIFFS,
   });
   readonly #offers: { clientId: string; lease: LeaseId }[] = [];
 
@@ -300,7 +323,7 @@ class Play {
       case 'fault':
         return void pile.firmware({ kind: 'faulted', connectorId, reason: 'x' });
       case 'meter':
-        return void pile.firmware({ kind: 'meter', connectorId, powerMw: 1 });
+        return void pile.firmware({ kind: 'meter', connectorId, powerMw: 1, energyMwh: pile.nowMs });
       case 'leaveSoon':
         return void pile.firmware({ kind: 'evInfo', connectorId, departureInMs: 10_000 });
     }

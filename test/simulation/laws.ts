@@ -4,7 +4,8 @@ import { freeOf, isWithin } from '../../agent/core/donors/capacity.ts';
 import { explain, explainToRequester, obstaclesOf } from '../../agent/core/explain/explain.ts';
 import { expectedProgressMs } from '../../agent/core/dwell/stay.ts';
 import { runTimeOf } from '../../agent/core/feasible/expected-run.ts';
-import { CPU, ENERGY, GPU } from '../../agent/core/ledger/units.ts';
+import type { Tariff } from '../../agent/core/ledger/tariffs.ts';
+import { CPU, ENERGY, GPU, microsOf } from '../../agent/core/ledger/units.ts';
 import type { BookingRecord, TaskRecord, Unit } from '../../agent/core/records.ts';
 import { ALGORITHM_CLASSES } from '../../agent/core/algorithms/feature.ts';
 import { neededBy } from '../../agent/core/waiting/line.ts';
@@ -56,6 +57,7 @@ export function checkStanding(pile: Observed): void {
   debitsEqualCredits(pile);
   whatIsUnsettledIsOwed(pile);
   bookingsFitTheirLeases(pile);
+  overstayEarnsNothing(pile);
   whoSaidItPaysItsBudget(pile);
   everyInstanceStandsSomewhere(pile);
   everyWaitIsExplained(pile);
@@ -339,7 +341,7 @@ function bookingsFitTheirLeases(pile: Observed): void {
   for (const { kind, instanceId, fencingToken, entries } of pile.disk.bookings.values()) {
     if (kind === 'settlement') continue;
     for (const { account, unit, amount } of entries) {
-      if (amount <= 0 || account === 'unsettled') continue;
+      if (amount <= 0 || account === 'unsettled' || account === 'charging-bill') continue;
       const name = `${instanceId}/${fencingToken} ${unit}`;
       const sum = (booked.get(name) ?? 0) + amount;
       booked.set(name, sum);
@@ -352,7 +354,23 @@ function bookingsFitTheirLeases(pile: Observed): void {
 function mostIn(unit: Unit, { settings, speedMillisMax }: Observed, heldMs: number): number {
   if (unit === CPU) return (heldMs * speedMillisMax) / 1000;
   if (unit === GPU) return heldMs;
-  return unit === ENERGY ? (heldMs * settings.computingPowerMaxMw) / 3_600_000 : Infinity;
+  if (unit === ENERGY) return (heldMs * settings.computingPowerMaxMw) / 3_600_000;
+  const prices = settings.tariffs.filter(({ currency }) => microsOf(currency) === unit);
+  const dearest = (of: (tariff: Tariff) => number): number => Math.max(0, ...prices.map(of));
+  const cpuMicros = (heldMs * speedMillisMax * dearest((tariff) => tariff.cpuHourMicros)) / 1000;
+  return (cpuMicros + heldMs * dearest((tariff) => tariff.gpuHourMicros)) / 3_600_000;
+}
+
+/** Law 5: a driver's energy is his own affair, and who overstays earns nothing. */
+function overstayEarnsNothing(pile: Observed): void {
+  for (const { overstay, instanceId, fencingToken, entries } of pile.disk.bookings.values()) {
+    if (overstay !== true) continue;
+    for (const { account, unit, amount } of entries)
+      assert.ok(
+        unit === ENERGY || amount <= 0 || !account.startsWith('vehicle:'),
+        `law 5: ${account} earns by ${instanceId}/${fencingToken} although it overstays`,
+      );
+  }
 }
 
 /** An instance that has not ended waits or holds one lease, and a timer ends whatever else it waits for. Law 8's half. */

@@ -475,7 +475,8 @@ export function completed(lease: LeaseId, cpuMs = 500): UpBody {
   return {
     kind: 'result',
     lease,
-    used: { cpuMs, wallMs: cpuMs, memoryPeakMib: 10, gpuMs: 0 },
+    // Whatever it says it did, it says of the GPU as well.
+    used: { cpuMs, wallMs: cpuMs, memoryPeakMib: 10, gpuMs: cpuMs },
     outcome: { ok: true, output: { where: 'inline', bytes: new Uint8Array([42]) } },
   };
 }

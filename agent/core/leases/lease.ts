@@ -40,6 +40,7 @@ export function grant(
   if (connectorId === undefined || clientId === undefined)
     throw new Error(`grant to ${donor.vehicleId}, which is not plugged in and connected`);
   const everyMs = checkpointEveryMs(state.settings, choice.way, donor, now.monoMs);
+  const { meter } = state.sessions.get(connectorId) ?? {};
   const lease: Lease = {
     vehicleId: donor.vehicleId,
     connectorId,
@@ -51,6 +52,7 @@ export function grant(
     grantedMonoMs: now.monoMs,
     phase: 'granted',
     progressPermille: 0,
+    ...(meter === undefined ? {} : { meter }),
   };
   instance.lease = lease;
   learnFromGrant(turn, instance, lease);

@@ -12,6 +12,16 @@ export const REPLICATION = 'operator:replication' as Account;
 /** What the operator pays for checkpoints of tasks that came to nothing. */
 export const FAILURES = 'operator:failures' as Account;
 
+/** Where accrued money becomes whole minor units. */
+export const SETTLEMENT = 'settlement' as Account;
+/** What drivers pay for the energy of computing, in their charging bills: a memo, nobody is paid from it. */
+export const CHARGING_BILL = 'charging-bill' as Account;
+
+/** What the energy of its computing cost the driver of a vehicle. */
+export function energyCostAccount(vehicleId: VehicleId): Account {
+  return `energy-cost:${vehicleId}` as Account;
+}
+
 export function vehicleAccount(vehicleId: VehicleId): Account {
   return `vehicle:${vehicleId}` as Account;
 }

@@ -8,10 +8,13 @@
  *   replicas agreed       payer −                 donor +   operator +      of the first; operator:replication − of the others
  */
 import type { FencingToken, InstanceId, Used, VehicleId } from '@plugpool/proto';
-import type { Account, BookingRecord, ClaimRecord, LedgerEntry, OwedRecord } from '../records.ts';
+import { SEGMENTS_MAX } from '../limits.ts';
+import type { Account, BookingRecord, ClaimRecord, LedgerEntry, OwedRecord, Unit } from '../records.ts';
 import type { Instance, Lease, Task } from '../state.ts';
 import { write, type Turn } from '../turn.ts';
 import {
+  CHARGING_BILL,
+  energyCostAccount,
   FAILURES,
   OPERATOR,
   payerAccount,
@@ -22,7 +25,9 @@ import {
 } from './accounts.ts';
 import { claimOf } from './claim.ts';
 import { addOwed, owedIn, owedMncs } from './owed.ts';
-import { CPU, ENERGY, GPU } from './units.ts';
+import { energyMicros, workMicros } from './prices.ts';
+import { tariffAt, type Tariff } from './tariffs.ts';
+import { CPU, ENERGY, GPU, microsOf } from './units.ts';
 
 /** One replica of several that agree, with what it is believed to have done. */
 export interface AgreeingClaim {
@@ -61,12 +66,24 @@ export function bookCheckpoint(turn: Turn, instance: Instance, lease: Lease, use
   const claim = claimOf(turn, lease, used);
   const did = notBookedYet(lease, claim);
   if (did.cpuMncs === 0 && did.gpuMncs === 0) return;
+  if (!isDue(turn, lease)) return;
   const deed: Deed = { vehicleId: lease.vehicleId, from: UNSETTLED, did, owed: [] };
   const booking = book(turn, 'checkpoint', instance.task, idOf(instance, lease), deed);
   instance.owed = addOwed(instance.owed, takenFrom(booking, UNSETTLED));
   const { segments, ...before } = lease.booked ?? NOTHING_BOOKED;
+  lease.bookedMonoMs = turn.now.monoMs;
   lease.booked = { segments: segments + 1, ...sumOf(before, did) };
   turn.changedInstances.set(instance.instanceId, instance);
+}
+
+/**
+ * Who keeps its state more often than it was told to is booked as often as it was told: a booking stays for ever. What is not booked
+ * now is with the next one; the last one before it leaves always counts.
+ */
+function isDue({ now }: Turn, { bookedMonoMs, booked, checkpointEveryMs = 0, phase }: Lease): boolean {
+  if ((booked?.segments ?? 0) >= SEGMENTS_MAX) return false;
+  if (phase === 'revoking' || bookedMonoMs === undefined) return true;
+  return now.monoMs - bookedMonoMs >= checkpointEveryMs / 2;
 }
 
 /** A task that came to nothing, with what its checkpoints had cost. Returns what its payer is charged on the CPU. */
@@ -75,10 +92,7 @@ export function settleTask(turn: Turn, task: Task, bearer: 'payer' | 'operator')
   for (const instance of task.instances) {
     if (instance.owed.length === 0) continue;
     const account = bearer === 'payer' ? payerAccount(task) : FAILURES;
-    const entries = instance.owed.flatMap(({ unit, amount }): LedgerEntry[] => [
-      { account, unit, amount: -amount },
-      { account: UNSETTLED, unit, amount },
-    ]);
+    const entries = instance.owed.flatMap((each) => settling(account, each));
     if (bearer === 'payer') chargedMncs += owedMncs(instance);
     // No attempt has this token, and a task ends once.
     const id = { instanceId: instance.instanceId, fencingToken: 0 as FencingToken, segment: 0 };
@@ -138,8 +152,15 @@ function book(
   id: BookingId,
   deed: Deed,
 ): BookingRecord {
-  const entries = [...workEntries(turn, deed), ...energyEntries(turn, deed)];
-  return writeBooking(turn, { kind, taskId: task.record.taskId, ...id, entries });
+  const tariff = tariffAt(turn.state.settings.tariffs, turn.now.wallMs);
+  return writeBooking(turn, {
+    kind,
+    taskId: task.record.taskId,
+    ...id,
+    ...(tariff === undefined ? {} : { tariff: tariff.name }),
+    ...(deed.did.overstay === true ? { overstay: true } : {}),
+    entries: [...workEntries(turn, tariff, deed), ...energyEntries(turn, tariff, deed)],
+  });
 }
 
 function writeBooking(turn: Turn, about: Omit<BookingRecord, 'wallMs'>): BookingRecord {
@@ -148,16 +169,19 @@ function writeBooking(turn: Turn, about: Omit<BookingRecord, 'wallMs'>): Booking
   return booking;
 }
 
-/** In each unit: charged, cleared, earned; the operator's share is rounded down. Work on the CPU is always said, others where there are. */
-function workEntries(turn: Turn, { vehicleId, from, did, owed }: Deed): LedgerEntry[] {
-  const earned = [
-    { unit: CPU, amount: did.cpuMncs },
-    { unit: GPU, amount: did.gpuMncs },
-  ];
-  return earned.flatMap(({ unit, amount }) => {
+interface Earned {
+  readonly unit: Unit;
+  readonly amount: number;
+  /** Of it the operator's, rounded down. */
+  readonly share: number;
+}
+
+/** In each unit: charged, cleared, earned. */
+function workEntries(turn: Turn, tariff: Tariff | undefined, deed: Deed): LedgerEntry[] {
+  const { vehicleId, from, owed } = deed;
+  const earned = earnedBy(turn, tariff, deed);
+  const entries = earned.flatMap(({ unit, amount, share }): LedgerEntry[] => {
     const before = owedIn({ owed }, unit);
-    if (unit !== CPU && amount === 0 && before === 0) return [];
-    const share = Math.floor((amount * turn.state.settings.operatorShareMillis) / 1000);
     return [
       { account: from, unit, amount: 0 - amount - before },
       ...(before === 0 ? [] : [{ account: UNSETTLED, unit, amount: before }]),
@@ -165,15 +189,47 @@ function workEntries(turn: Turn, { vehicleId, from, did, owed }: Deed): LedgerEn
       { account: OPERATOR, unit, amount: share },
     ];
   });
+  // Money of a tariff that is over, in another currency.
+  const others = owed.filter((each) => !earned.some(({ unit }) => unit === each.unit));
+  return [...entries, ...others.flatMap((each) => settling(from, each))];
 }
 
-/** Nobody is charged for energy: it is said where it went, beside the charging bill. */
-function energyEntries(turn: Turn, { vehicleId, did }: Deed): LedgerEntry[] {
+/** Work on the CPU is always said, the rest where there is some. Who overstays earns nothing: it is all the operator's. */
+function earnedBy({ state }: Turn, tariff: Tariff | undefined, { did, owed }: Deed): Earned[] {
+  const { operatorShareMillis } = state.settings;
+  const of = (unit: Unit, amount: number, shareMillis: number): Earned => ({
+    unit,
+    amount,
+    share: did.overstay === true ? amount : Math.floor((amount * shareMillis) / 1000),
+  });
+  const all = [of(CPU, did.cpuMncs, operatorShareMillis), of(GPU, did.gpuMncs, operatorShareMillis)];
+  if (tariff !== undefined)
+    all.push(of(microsOf(tariff.currency), workMicros(tariff, did), tariff.operatorShareMillis));
+  return all.filter(({ unit, amount }) => unit === CPU || amount > 0 || owedIn({ owed }, unit) > 0);
+}
+
+function settling(from: Account, { unit, amount }: OwedRecord): LedgerEntry[] {
+  return [
+    { account: from, unit, amount: -amount },
+    { account: UNSETTLED, unit, amount },
+  ];
+}
+
+/** Nobody is charged for energy here: it is said where it went, and what it costs the driver in the charging bill. */
+function energyEntries(turn: Turn, tariff: Tariff | undefined, { vehicleId, did }: Deed): LedgerEntry[] {
   const amount = did.energyMwh;
   if (amount === 0) return [];
-  return [
+  const entries: LedgerEntry[] = [
     { account: stationAccount(turn.state.settings.stationId), unit: ENERGY, amount: -amount },
     { account: vehicleAccount(vehicleId), unit: ENERGY, amount },
+  ];
+  const micros = tariff === undefined ? 0 : energyMicros(tariff, amount);
+  if (tariff === undefined || micros === 0) return entries;
+  const unit = microsOf(tariff.currency);
+  return [
+    ...entries,
+    { account: energyCostAccount(vehicleId), unit, amount: -micros },
+    { account: CHARGING_BILL, unit, amount: micros },
   ];
 }
 

@@ -7,13 +7,15 @@ import type { ClaimRecord } from '../records.ts';
 import type { Lease, State } from '../state.ts';
 import type { Turn } from '../turn.ts';
 import { energyOf } from './energy.ts';
+import { isOverstay } from './overstay.ts';
 
 /** Since the grant: what was booked for checkpoints is in it. A budget bounds the work on the CPU, and nothing else. */
 export function claimOf(turn: Turn, lease: Lease, used: Used): ClaimRecord {
   // On a fast core the millisecond to which a run is bounded can be more than what is left of the budget.
   const cpuMncs = Math.min(workDoneMncs(turn, lease, used), lease.budgetMncs ?? Infinity);
   const gpuMncs = gpuWorkMncs(turn, lease, used);
-  return { cpuMncs, gpuMncs, energyMwh: energyOf(turn, lease, used, { cpuMncs, gpuMncs }) };
+  const energyMwh = energyOf(turn, lease, used, { cpuMncs, gpuMncs });
+  return { cpuMncs, gpuMncs, energyMwh, ...(isOverstay(turn.state, lease) ? { overstay: true } : {}) };
 }
 
 /**

@@ -23,6 +23,7 @@ export function onFirmware(turn: Turn, event: FirmwareEvent, staleAfterMs: numbe
   const after = transition(before ?? newSession(event.connectorId, staleAfterMs, now), event, now);
   state.sessions.set(event.connectorId, after);
   watchSession(state, after);
+  sayBrokenMeter(turn, before, after);
   if (before?.state !== after.state || event.kind === 'identity')
     log(turn, 'info', 'session', {
       connectorId: event.connectorId,
@@ -32,6 +33,17 @@ export function onFirmware(turn: Turn, event: FirmwareEvent, staleAfterMs: numbe
     });
   if (before !== undefined && !isPlugged(after.state)) learnStay(turn, before);
   moveVehicle(turn, event, before, after);
+}
+
+/** Once a stay: a meter that cannot be believed says so with every reading. */
+function sayBrokenMeter(turn: Turn, before: Session | undefined, { connectorId, meter }: Session): void {
+  if (meter === undefined || meter.breaks === 0 || (before?.meter?.breaks ?? 0) > 0) return;
+  log(turn, 'warn', 'meter is not believed', {
+    connectorId,
+    beforeMwh: before?.meter?.registerMwh,
+    nowMwh: meter.registerMwh,
+    reason: 'it ran backwards, began anew or jumped; across that it bounds no booking of energy',
+  });
 }
 
 /** Nobody is owed a stay: lost with the power, it is one less to learn from. */

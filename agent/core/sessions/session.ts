@@ -13,6 +13,7 @@
 import type { FirmwareEvent, IdentityAssurance, SessionState } from '@plugpool/firmware-bridge';
 import type { ConnectorId, Now, VehicleId } from '@plugpool/proto';
 import { assertNever } from '../assert-never.ts';
+import { withReading, type Meter } from './meter.ts';
 import { withStay, type SessionStay } from './session-stay.ts';
 
 export interface Session {
@@ -29,6 +30,8 @@ export interface Session {
   readonly socPermille?: number;
   readonly powerMw?: number;
   readonly energyMwh?: number;
+  /** What of its readings can be true. */
+  readonly meter?: Meter;
   readonly estimatedFullMonoMs?: number;
   readonly departureMonoMs?: number;
   /** While somebody is plugged in. */
@@ -82,7 +85,9 @@ function told(session: Session, event: Exclude<FirmwareEvent, { kind: 'linkLost'
       return {
         ...heard,
         ...(event.powerMw === undefined ? {} : { powerMw: event.powerMw }),
-        ...(event.energyMwh === undefined ? {} : { energyMwh: event.energyMwh }),
+        ...(event.energyMwh === undefined
+          ? {}
+          : { energyMwh: event.energyMwh, meter: withReading(session.meter, event.energyMwh, now) }),
       };
     case 'evInfo':
       return {
