@@ -31,6 +31,10 @@ const BENCHES: Readonly<Record<string, Bench>> = {
     about: 'from grant to the first instruction of a module, with a warm and a cold child',
     load: () => import('./start.ts'),
   },
+  sim: {
+    about: 'station-hours that the simulator goes through in a second of one core',
+    load: () => import('./sim.ts'),
+  },
   step: { about: 'what the decisions alone cost, for many vehicles', load: () => import('./step.ts') },
   store: {
     about: 'synced commits by batch size, beside what a sync alone takes on this disk',

@@ -4,7 +4,7 @@ import type { AlgorithmId, Digest, Offer, TaskRequest } from '@plugpool/proto';
 import type { AlgorithmRecord } from '../../agent/core/records.ts';
 import { digestOf } from './simulated-pile.ts';
 
-type Program = Omit<AlgorithmRecord, 'state' | 'addedWallMs'>;
+export type Program = Omit<AlgorithmRecord, 'state' | 'addedWallMs'>;
 
 export const PROGRAMS: readonly Program[] = [
   program('quick', { workCoreS: 4, type: 'plan', compare: { by: 'bytes' } }),

@@ -2,9 +2,10 @@
 import type { TaskHistory } from '../../agent/core/records.ts';
 import { Chance } from './chance.ts';
 import { drawFaults } from './faults.ts';
-import type { KeepingDisk } from './flaky-store.ts';
 import { checkHistory } from './history.ts';
 import type { LawWatcher } from './law-watcher.ts';
+import { modelDisk } from './model-disk.ts';
+import { PROGRAMS } from './programs.ts';
 import { TEST_SETTINGS, type SimulatedDisk } from './simulated-pile.ts';
 import type { Settings } from '../../agent/core/settings.ts';
 import { World } from './world.ts';
@@ -55,6 +56,7 @@ export async function simulate(run: Run): Promise<Outcome> {
     tasksPerVehicleHour: TASKS_PER_VEHICLE_HOUR,
     asBytes: chance.is(125),
     fullCheckEvery: run.fullCheckEvery ?? 25,
+    programs: PROGRAMS,
     withHistory: true,
     sampleEveryMs: 5_000,
     disk: modelDisk,
@@ -89,17 +91,6 @@ function drawSettings(chance: Chance): Settings {
     preemptAfterMs: chance.pick([4_000, 60_000]),
     // Wall clocks are set by days here; what is forgotten cannot be held against what was told.
     retentionMs: 3650 * 86_400_000,
-  };
-}
-
-/** The model alone: what a commit writes is what the laws look at. */
-function modelDisk({ disk }: LawWatcher): KeepingDisk {
-  return {
-    open: () => disk.load(),
-    reload: () => disk.load(),
-    write: (changes) => disk.write(changes),
-    history: (taskId) => disk.history(taskId),
-    drop: () => undefined,
   };
 }
 

@@ -23,6 +23,7 @@ export interface CarParts {
 const SOC_FLOOR_PERCENT = 20;
 /** The grace of a battery that is low, and a look at the clock. */
 const STOPS_WITHIN_MS = 11_500;
+const SAMPLE_EVERY_MAX_MS = 5_000;
 /** What computing takes until it has stopped. */
 const TARGET_SLACK_PERCENT = 0.03;
 
@@ -81,6 +82,7 @@ export class SimulatedCar {
     this.#supplies();
     this.#readyByMs = chance.is(600) ? world.agenda.nowMs + this.#plan() : undefined;
     this.#watchTarget();
+    this.#donor?.look();
     this.#boot();
   }
 
@@ -120,7 +122,11 @@ export class SimulatedCar {
         disk: this.#disk,
         policy: this.#policy,
         greed: this.#greed,
-        sampleEveryMs: options.sampleEveryMs,
+        // Who must be ready soon looks more often at whether he will be.
+        sampleEveryMs: () =>
+          this.#readyByMs === undefined
+            ? options.sampleEveryMs
+            : Math.min(SAMPLE_EVERY_MAX_MS, options.sampleEveryMs),
         reportEveryMs: options.settings.capacityStaleMs / 3,
         sample: () => this.#sample(),
         signals: () => this.#signals(),
@@ -197,6 +203,7 @@ export class SimulatedCar {
     const place = this.#place;
     world.agenda.at(readyByMs, () => {
       if (this.#place !== place || this.#readyByMs !== readyByMs) return;
+      this.#readyByMs = undefined;
       const { socPercent, untouchedPercent } = this.#battery;
       const misses = socPercent < this.#targetPercent - TARGET_SLACK_PERCENT;
       if (misses && untouchedPercent >= this.#targetPercent)

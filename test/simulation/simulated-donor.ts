@@ -88,7 +88,7 @@ export interface DonorSurroundings {
   /** It claims so many times what it did. */
   readonly greed: number;
   /** How often the machine is looked at. */
-  readonly sampleEveryMs: number;
+  sampleEveryMs(): number;
   /** No report is rarer; the pile's `capacityStaleMs` must be above it. */
   readonly reportEveryMs: number;
   sample(): ProbeSample | undefined;
@@ -170,7 +170,7 @@ export class SimulatedDonor {
     for (const [key, result] of this.#around.disk.outbox)
       this.#unacked.set(key, { result, correlationId: 0, addedMonoMs: this.#nowMs() });
     this.#conversation.start();
-    this.#look();
+    this.look();
   }
 
   /** The process is gone, whatever it was doing. Without power nobody hears of it. */
@@ -200,9 +200,12 @@ export class SimulatedDonor {
     this.#flush();
   }
 
-  #look(): void {
+  /** Now, and from now on as often as it is worth. */
+  look(): void {
+    if (this.#isStopped) return;
+    this.#cancelSample?.();
     this.update();
-    this.#cancelSample = this.#around.clock.setTimer(this.#around.sampleEveryMs, () => this.#look());
+    this.#cancelSample = this.#around.clock.setTimer(this.#around.sampleEveryMs(), () => this.look());
   }
 
   #nowMs(): number {

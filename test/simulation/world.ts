@@ -9,7 +9,7 @@ import { FlakyStore, type KeepingDisk } from './flaky-store.ts';
 import type { HistoryEntry } from './history.ts';
 import { LawWatcher } from './law-watcher.ts';
 import { Network } from './network.ts';
-import { FAILS, PROGRAMS } from './programs.ts';
+import { FAILS, type Program } from './programs.ts';
 import { SimulatedAgent } from './simulated-agent.ts';
 import { SimulatedRequester } from './simulated-requester.ts';
 import { Station, type Connector, type Supply } from './station.ts';
@@ -22,6 +22,8 @@ export interface WorldOptions {
   readonly settings: Settings;
   readonly tasksPerVehicleHour: number;
   readonly asBytes: boolean;
+  /** What is asked for. */
+  readonly programs: readonly Program[];
   /** All laws, after each so many steps; some are checked after every one. */
   readonly fullCheckEvery: number;
   /** Nothing is written down: for runs that only take time. */
@@ -32,6 +34,8 @@ export interface WorldOptions {
 
 const WALL_MS = 1_795_000_000_000;
 const CONNECTORS_SPARE = 1;
+/** Much more often than cron does it, and not so often that a run is about nothing else. */
+const HOUSEKEEPING_EVERY_MS = 1_800_000;
 const DOWN_MS = [200, 20_000] as const;
 
 export class World {
@@ -184,7 +188,7 @@ export class World {
   #request(): Parameters<SimulatedRequester['ask']>[0] {
     const { chance } = this;
     this.#asks += 1;
-    const program = chance.pick(PROGRAMS);
+    const program = chance.pick(this.options.programs);
     const isPart = chance.is(100);
     return {
       kind: 'request',
@@ -238,7 +242,7 @@ export class World {
     this.#every(faults.cancelEveryMs, () => chance.pick(this.requesters).cancelOne());
     this.#every(faults.cancelEveryMs, () => chance.pick(this.requesters).reuseOne());
     this.#every(faults.clockJumpsEveryMs, () => this.#jump());
-    this.#every(300_000, () => chance.pick(this.stations).agent.housekeeping());
+    this.#every(HOUSEKEEPING_EVERY_MS, () => chance.pick(this.stations).agent.housekeeping());
   }
 
   /** As long as there are faults. */
