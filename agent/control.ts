@@ -28,6 +28,7 @@ import type { OperatorAnswer, OperatorCommand } from './core/events.ts';
 import { explain, explainEnded } from './core/explain/explain.ts';
 import { ALGORITHM_CLASSES } from './core/algorithms/feature.ts';
 import { poolsView } from './core/pools/view.ts';
+import { trustView } from './core/replicas/trust-view.ts';
 import type { State } from './core/state.ts';
 import { algorithmsView, connectorsView, openTasksView, statusView, vehiclesView } from './core/views.ts';
 import type { Engine } from './engine.ts';
@@ -181,6 +182,10 @@ const VERBS: Readonly<Record<string, Verb>> = {
     operate(controlled, { verb: 'setPool', algorithmClass, shareMillis: defined(shareMillis) }),
   ),
   planPools: verb(nothing, (controlled) => operate(controlled, { verb: 'planPools' })),
+  trust: verb(nothing, ({ agent, clock }) => trustView(agent.state, clock.now())),
+  resetTrust: verb(z.strictObject({ vehicleId }), (controlled, args) =>
+    operate(controlled, { verb: 'resetTrust', vehicleId: args.vehicleId as VehicleId }),
+  ),
   firmware: verb(stepArgs, takeStep),
   unbindToken: verb(z.strictObject({ vehicleId }), unbindToken),
   backup: verb(z.strictObject({ file: absolutePath }), ({ care }, { file }) => care.backUp(file)),

@@ -17,6 +17,7 @@ import {
 import { checkFirmwareEvent, type FirmwareAdapter, type FirmwareEvent } from '@plugpool/firmware-bridge';
 import { limitLog, type LimitedLog } from './adapters/broker-aedes/limited-log.ts';
 import { BlobExchange } from './blob-exchange.ts';
+import { comparePayloads } from './compare-payloads.ts';
 import type { Effects } from './core/effects.ts';
 import type { ConnectionNumber, Event, OperatorAnswer, OperatorCommand } from './core/events.ts';
 import { digestsOfOpenTasks } from './core/payloads/gone-bytes.ts';
@@ -60,6 +61,7 @@ export class Agent {
   readonly #recalledBlobs = new Set<string>();
   readonly #stopFirmware = new AbortController();
   #prepared: { readonly clientId: ClientId; readonly payloads: readonly Uint8Array[] }[] = [];
+  #comparing: Promise<void> = Promise.resolve();
   #connectionCounter = 0;
   #questionCounter = 0;
   #address: { readonly host: string; readonly port: number } | undefined;
@@ -254,8 +256,24 @@ export class Agent {
     for (const { question, answer } of effects.answers) this.#answer(question, answer);
     for (const { digest, keep } of effects.abandons) void this.#exchange.giveUp(digest, keep);
     for (const { clientId, blob } of effects.fetches) void this.#exchange.fetch(clientId, blob);
+    for (const asked of effects.compares) void this.#compare(asked);
     for (const recall of effects.recalls) this.#recalls.push(recall);
     for (const line of effects.logs) this.#write(line);
+  }
+
+  /** One after the other: each may read 128 MiB. What cannot be read is not the same as anything. */
+  async #compare({ pair, payloads, compare }: Effects['compares'][number]): Promise<void> {
+    const before = this.#comparing;
+    const done = before.then(() => comparePayloads(this.parts.blobs, payloads, compare));
+    this.#comparing = done.then(
+      () => undefined,
+      () => undefined,
+    );
+    const isSame = await done.catch((error: unknown) => {
+      this.parts.log.error({ err: error, ...pair }, 'could not compare two results');
+      return false;
+    });
+    this.#engine.push({ kind: 'compared', pair, isSame });
   }
 
   /** What the operator did, and what is broken, is written whatever else is. */

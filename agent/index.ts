@@ -1,4 +1,5 @@
 /** The public entry of the agent: `startAgent` puts one together from a configuration, in the caller's process. */
+import { randomInt } from 'node:crypto';
 import { join } from 'node:path';
 import { pino, type Logger } from 'pino';
 import {
@@ -84,7 +85,8 @@ export async function startAgent(config: Config, around: AgentSurroundings = {})
   const tokens = createVehicleTokens({ store, mode: config.tokens, log });
   const { adapters, manual } = createFirmware(config, log);
   const agent = new Agent({
-    settings: config.settings,
+    // What is checked by lot must be foreseen by nobody.
+    settings: { ...config.settings, seed: randomInt(2 ** 32) },
     store,
     blobs,
     broker,

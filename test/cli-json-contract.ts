@@ -100,6 +100,7 @@ const vehicle = z.strictObject({
       medianMs: count,
     })
     .nullable(),
+  trust: z.strictObject({ believed: count, tried: count, outvoted: z.number().min(0) }),
 });
 
 const connector = z.strictObject({
@@ -189,7 +190,7 @@ const way = { way: id.optional() };
 const millis = z.int().min(0).max(1000);
 const obstacle = z.discriminatedUnion('test', [
   z.strictObject({ ...way, test: ineligible }),
-  z.strictObject({ ...way, test: z.enum(['own_request', 'not_trusted']) }),
+  z.strictObject({ ...way, test: z.enum(['own_request', 'same_owner', 'not_trusted']) }),
   z.strictObject({ ...way, test: z.enum(['resting', 'donor_resting', 'kept_for_another']), forMs: count }),
   z.strictObject({
     ...way,
@@ -246,7 +247,8 @@ const explain = z.strictObject({
   parts: z.array(
     z.strictObject({
       part: count,
-      state: z.enum(['waiting', 'running', 'done', 'between_tries']),
+      replica: count,
+      state: z.enum(['waiting', 'running', 'done', 'between_tries', 'unconfirmed', 'dropped']),
       donor: id.nullable(),
       wouldFitOn: id.nullable(),
     }),
@@ -380,6 +382,25 @@ export const CLI_CONTRACT: Readonly<Record<string, z.ZodType>> = {
     connectorId: id,
     step: z.enum(['plug', 'charge', 'suspend', 'finish', 'unplug']),
   }),
+  trust: z.strictObject({
+    ok: z.literal(true),
+    vehicles: z.array(
+      z.strictObject({
+        vehicleId: id,
+        outvoted: z.number().min(0),
+        algorithms: z.array(
+          z.strictObject({
+            algorithm: id,
+            agreed: z.number().min(0),
+            needed: z.number().min(0),
+            state: z.enum(['believed', 'suspended', 'untried']),
+            checkedMillis: z.int().min(0).max(1000),
+          }),
+        ),
+      }),
+    ),
+  }),
+  'trust reset': z.strictObject({ ok: z.literal(true), vehicleId: id, wasKnown: z.boolean() }),
   'tokens unbind': z.strictObject({ ok: z.literal(true), vehicleId: id, wasBound: z.boolean() }),
   backup: z.strictObject({ ok: z.literal(true), file: id, sizeBytes: count }),
   restore: z.strictObject({

@@ -266,16 +266,18 @@ const wants: fc.Arbitrary<Wants> = record(
   { requiredKeys: [] },
 );
 const failure = record({ code: fc.constantFrom('trap', 'exit_nonzero'), detail: text, stderrTail: text });
+const claim = record({ cpuMncs: safe, gpuMncs: safe, energyMwh: safe });
 const replicaRun: fc.Arbitrary<ReplicaRunRecord> = record(
   {
     algorithmId: id<AlgorithmId>(),
     algorithmVersion: text,
     demand,
     fencingToken: branded<FencingToken>(safe),
+    claim,
     runMs: safe,
     failure,
   },
-  { requiredKeys: ['algorithmId', 'algorithmVersion', 'demand', 'fencingToken', 'runMs'] },
+  { requiredKeys: ['algorithmId', 'algorithmVersion', 'demand', 'fencingToken', 'claim', 'runMs'] },
 );
 const partResult: fc.Arbitrary<PartResultRecord> = record(
   { output: payload, donor: id<VehicleId>(), used, chargedMncs: safe, run: replicaRun, agreeing: count },
@@ -291,6 +293,7 @@ const kept = record(
     preempted: fc.constant(true),
     replica: count,
     quorum: count,
+    program: text,
     settled: fc.constant(true),
     owed: fc.array(record({ unit, amount: safe }), { minLength: 1, maxLength: 3 }),
   },
@@ -369,7 +372,7 @@ interface Life {
     readonly lease: LeaseRecord | undefined;
     readonly kept: Pick<
       InstanceRecord,
-      'result' | 'checkpoint' | 'preempted' | 'replica' | 'quorum' | 'settled' | 'owed'
+      'result' | 'checkpoint' | 'preempted' | 'replica' | 'quorum' | 'program' | 'settled' | 'owed'
     >;
   }[];
   readonly attempts: readonly Omit<AttemptRecord, 'taskId' | 'instanceId' | 'fencingToken'>[];

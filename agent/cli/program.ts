@@ -16,6 +16,7 @@ import { addStatus } from './status.ts';
 import { addTask } from './task.ts';
 import { addTasks } from './tasks.ts';
 import { addTokens } from './tokens.ts';
+import { addTrust } from './trust.ts';
 import { addVehicles } from './vehicles.ts';
 import type { CliProgram } from './verb.ts';
 
@@ -30,6 +31,7 @@ const VERBS: readonly ((program: Command, cli: CliProgram) => void)[] = [
   addLedger,
   addAlgorithms,
   addPools,
+  addTrust,
   addFirmware,
   addTokens,
   addBackup,

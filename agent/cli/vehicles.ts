@@ -37,8 +37,15 @@ const COLUMNS: readonly Column<VehicleView>[] = [
       departureInMs === null ? '-' : departureInMs <= 0 ? 'now' : durationInWords(departureInMs),
   },
   { heading: 'STAYS 10 MIN / 1 H', align: 'right', cell: staysInWords },
+  { heading: 'BELIEVED', align: 'right', cell: believed },
   { heading: 'WHY NOT', cell: whyNot },
 ];
+
+/** Of how many algorithms that it was tried with its results are. */
+function believed({ trust: { believed: of, tried, outvoted } }: VehicleView): string {
+  if (tried === 0) return outvoted > 0 ? 'no, it lied' : '-';
+  return `${of} of ${tried}`;
+}
 
 /** How likely. */
 function staysInWords({ stay }: VehicleView): string {

@@ -10,7 +10,7 @@ import { resolve } from 'node:path';
 import type { TokenMode } from '../adapters/vehicle-tokens.ts';
 import { systemTimeZone, toTariff } from './ledger-schema.ts';
 import { knownVehicles } from '../core/donors/known-vehicles.ts';
-import type { Settings } from '../core/settings.ts';
+import { DEFAULT_SETTINGS, type Settings } from '../core/settings.ts';
 import { defaultDataDir } from './data-dir.ts';
 import { parseDurationMs } from './duration.ts';
 import { ConfigError, problemsOf } from './problems.ts';
@@ -165,6 +165,12 @@ function toSettings({
     poolHalfLifeMs: ms(pools.halfLife),
     deployImagesMax: pools.imagesPerVehicle,
     usageHalfLifeMs: ms(policy.usageHalfLife),
+    // Drawn anew at each start (main.ts).
+    seed: DEFAULT_SETTINGS.seed,
+    trustAfter: policy.trust.after,
+    trustHalfLifeMs: ms(policy.trust.halfLife),
+    auditFloorMillis: millis(policy.trust.checkedMin),
+    confirmWithinMs: ms(policy.trust.confirmWithin),
     healthHalfLifeMs: ms(policy.health.halfLife),
     healthFaultsMax: policy.health.faultsMax,
     healthSlowFactor: policy.health.slowFactor,

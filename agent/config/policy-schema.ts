@@ -66,6 +66,21 @@ const healthSchema = z.strictObject({
   ),
 });
 
+const trustSchema = z.strictObject({
+  after: count(DEFAULT_SETTINGS.trustAfter, 0, 1_000).describe(
+    'A vehicle’s results of an algorithm are believed after so many that agreed with those of other owners; 0: at once, and nothing is run twice unless its requester asks.',
+  ),
+  halfLife: duration(DEFAULT_SETTINGS.trustHalfLifeMs, 3_600_000, 3_660 * 86_400_000).describe(
+    'What agreed, and what was outvoted, counts half after this long.',
+  ),
+  checkedMin: share(DEFAULT_SETTINGS.auditFloorMillis, 0, 1000).describe(
+    'Of the runs of a vehicle that is believed, at least this part is run twice all the same.',
+  ),
+  confirmWithin: duration(DEFAULT_SETTINGS.confirmWithinMs, 0, 86_400_000).describe(
+    'A result that the pile wants confirmed waits this long for a vehicle of another owner, and is taken as it is then.',
+  ),
+});
+
 const [latencyMs, soonMs, someMs] = DEFAULT_SETTINGS.latencyClassesMs;
 const latencyClassesSchema = z
   .strictObject({
@@ -211,6 +226,7 @@ export const policySchema = z.strictObject({
   usageHalfLife: duration(DEFAULT_SETTINGS.usageHalfLifeMs, 60_000, 30 * 86_400_000).describe(
     'What a payer had counts half after this long, where those who pay share fairly.',
   ),
+  trust: trustSchema.prefault({}).describe('Whose results are believed without a second one.'),
   health: healthSchema.prefault({}).describe('Vehicles that are always slow or fail where others succeed.'),
   largestDonor: largestDonorSchema
     .prefault({})

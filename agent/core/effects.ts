@@ -1,7 +1,7 @@
 /** What the core wants done, as data; the daemon does it, and only after what it says is on disk. */
-import type { BlobRef, ClientId, Digest, DownBody, Envelope, TaskId } from '@plugpool/proto';
-import type { OperatorAnswer } from './events.ts';
-import type { StoreChange } from './records.ts';
+import type { BlobRef, ClientId, Digest, DownBody, Envelope, Payload, TaskId } from '@plugpool/proto';
+import type { ComparedPair, OperatorAnswer } from './events.ts';
+import type { Comparison, StoreChange } from './records.ts';
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
 
@@ -22,6 +22,12 @@ export interface Effects {
     readonly correlationId: number;
     readonly taskId: TaskId;
   }[];
+  /** Results whose bytes are to be compared, since they do not lie in memory; answered by `compared`. */
+  readonly compares: {
+    readonly pair: ComparedPair;
+    readonly payloads: readonly [Payload, Payload];
+    readonly compare: Comparison;
+  }[];
   readonly answers: { readonly question: number; readonly answer: OperatorAnswer }[];
   readonly logs: {
     readonly level: LogLevel;
@@ -38,6 +44,7 @@ export function noEffects(): Effects {
     fetches: [],
     abandons: [],
     recalls: [],
+    compares: [],
     answers: [],
     logs: [],
   };

@@ -1,5 +1,15 @@
 /** Everything that can happen to an agent, as data; types only. */
-import type { AlgorithmId, ClientName, Digest, Envelope, RefusalCode, TaskId, UpBody } from '@plugpool/proto';
+import type {
+  AlgorithmId,
+  ClientName,
+  Digest,
+  Envelope,
+  InstanceId,
+  RefusalCode,
+  TaskId,
+  UpBody,
+  VehicleId,
+} from '@plugpool/proto';
 import type { FirmwareEvent } from '@plugpool/firmware-bridge';
 import type { AlgorithmClass } from './algorithms/feature.ts';
 import type { Vector } from './pools/vector.ts';
@@ -25,6 +35,7 @@ export type Event =
   | { readonly kind: 'blobFailed'; readonly digest: Digest; readonly why: BlobFailure }
   /** Found when the agent starts: bytes that open tasks speak of and the pile does not have. */
   | { readonly kind: 'blobsGone'; readonly digests: ReadonlySet<Digest> }
+  | { readonly kind: 'compared'; readonly pair: ComparedPair; readonly isSame: boolean }
   | { readonly kind: 'firmware'; readonly event: FirmwareEvent; readonly staleAfterMs: number }
   | { readonly kind: 'operator'; readonly question: number; readonly command: OperatorCommand }
   /** A timer of `nextDueMs` fell due. */
@@ -33,6 +44,12 @@ export type Event =
   | { readonly kind: 'housekeeping' }
   /** The agent is about to stop: nothing is granted any more. */
   | { readonly kind: 'stopping' };
+
+/** Two replicas of a part that returned a result, by the order of their names. */
+export interface ComparedPair {
+  readonly one: InstanceId;
+  readonly other: InstanceId;
+}
 
 /** A message of which the hash of the body and the bytes that it speaks of matter. */
 export interface Heard<Body> {
@@ -53,6 +70,7 @@ export interface BlobFailure {
 /** What an operator may change. Questions are answered from the state without an event (views.ts). */
 export type OperatorCommand =
   | { readonly verb: 'cancel'; readonly taskId: TaskId }
+  | { readonly verb: 'resetTrust'; readonly vehicleId: VehicleId }
   | { readonly verb: 'addAlgorithm'; readonly algorithm: Omit<AlgorithmRecord, 'state' | 'addedWallMs'> }
   | { readonly verb: 'retireAlgorithm'; readonly id: AlgorithmId; readonly version?: string }
   | { readonly verb: 'removeAlgorithm'; readonly id: AlgorithmId; readonly version?: string }

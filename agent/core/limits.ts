@@ -98,6 +98,8 @@ export const OWNER_VERDICTS_EVERY_MS = 100;
 export const OWNER_VERDICTS_MAX = 16;
 /** Algorithms whose run-times are learned: as many as the catalogue holds. */
 export const RUN_TIMES_MAX = ALGORITHMS_MAX;
+/** Donors whose runs of one algorithm are told apart; the one with the fewest of late is forgotten first. */
+export const RUN_TIME_DONORS_MAX = 16;
 /** Vehicles × classes whose health is known; the one that was heard of longest ago is forgotten first. */
 export const HEALTH_RECORDS_MAX = 10_000;
 /** Who pays, of whom the use is remembered: above the leases there can be, so that none who holds one is forgotten. */
@@ -106,3 +108,10 @@ export const PAYERS_MAX = 40_000;
 export const NUMBERS_PER_GENERATION = 2 ** 24;
 /** The last number of the last generation is the largest safe integer: 2²⁹ of them, a start a second for 17 years. */
 export const GENERATIONS_MAX = 2 ** 53 / NUMBERS_PER_GENERATION - 1;
+/** Replicas of one part: as many as may have to agree (proto/limits.ts); a test holds them equal. */
+export const REPLICAS_MAX = 5;
+/** Vehicles whose results are known to agree, and algorithms of each; the one heard of longest ago is forgotten first. */
+export const TRUST_VEHICLES_MAX = 10_000;
+export const TRUST_ALGORITHMS_MAX = 64;
+/** Results that are JSON are read whole to be compared; what is larger compares by its bytes. */
+export const JSON_COMPARED_BYTES_MAX = 4 * 1024 * 1024;

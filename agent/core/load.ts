@@ -10,7 +10,7 @@ import { loadPools } from './pools/load-pools.ts';
 import { countLease } from './pools/pools.ts';
 import { priorityOf } from './tasks/priority.ts';
 import { classOfAlgorithm } from './algorithms/profile.ts';
-import { newInstance, openTask } from './tasks/open-task.ts';
+import { newInstance, numberOf, openTask } from './tasks/open-task.ts';
 import type { Settings } from './settings.ts';
 import { algorithmKey } from './algorithms/algorithm-key.ts';
 import { emptyState, type Instance, type Lease, type State, type Task } from './state.ts';
@@ -43,6 +43,7 @@ export function loadState(stored: StoredState, settings: Settings, now: Now, bef
 /** What the world said is true whatever became of our decisions: connections, sessions, what vehicles have and lend. */
 function carryOver(state: State, before: State, now: Now): void {
   keepLearned(state, before, now);
+  state.random = before.random;
   for (const [id, client] of before.clients) state.clients.set(id, client);
   for (const [id, session] of before.sessions) {
     state.sessions.set(id, session);
@@ -74,15 +75,16 @@ function loadTask(state: State, open: OpenTask, now: Now): void {
     forgetPayloads(state, task);
     state.deadlines.drop();
   }
-  task.instances = open.instances.map((instance) =>
-    loadInstance(state, task, instance, timeSinceAccepted(open, now), now),
-  );
+  task.instances = [...open.instances]
+    .sort((one, other) => numberOf(one.instanceId) - numberOf(other.instanceId))
+    .map((instance) => loadInstance(state, task, instance, timeSinceAccepted(open, now), now));
   if (task.instances.some(({ attempts }) => attempts > 0)) task.hasStarted = true;
   if (task.end !== undefined) return;
   watchGang(state, task);
   // Only now is it known whether they start together.
   for (const instance of task.instances)
-    if (instance.lease === undefined && instance.result === undefined) joinLine(state, instance);
+    if (instance.lease === undefined && instance.result === undefined && !instance.settled)
+      joinLine(state, instance);
 }
 
 /**
@@ -108,7 +110,12 @@ function loadInstance(
   acceptedAgoMs: number,
   now: Now,
 ): Instance {
-  const instance = newInstance(state, task, stored.index, now.monoMs - acceptedAgoMs);
+  const instance = newInstance(
+    state,
+    task,
+    { index: stored.index, number: numberOf(stored.instanceId), replica: stored.replica ?? 0 },
+    now.monoMs - acceptedAgoMs,
+  );
   instance.attempts = stored.attempts;
   instance.departures = stored.departures;
   instance.crashes = stored.crashes;
@@ -116,6 +123,9 @@ function loadInstance(
   instance.checkpoint = stored.checkpoint;
   instance.owed = stored.owed ?? [];
   instance.preempted = stored.preempted ?? false;
+  instance.quorum = stored.quorum ?? 1;
+  instance.program = stored.program;
+  instance.settled = stored.settled ?? false;
   if (task.end !== undefined) return instance;
   if (stored.lease !== undefined) resumeLease(state, instance, stored.lease, acceptedAgoMs, now);
   return instance;

@@ -4,6 +4,7 @@ import { addAlgorithm, removeAlgorithm, retireAlgorithm } from './algorithms/ope
 import { assertNever } from './assert-never.ts';
 import type { OperatorAnswer, OperatorCommand } from './events.ts';
 import { planPoolsAnew, setPool } from './pools/operate.ts';
+import { resetTrust } from './replicas/keep-trust.ts';
 import { endTask } from './tasks/task-end.ts';
 import { log, type Turn } from './turn.ts';
 
@@ -21,6 +22,8 @@ function carryOut(turn: Turn, command: OperatorCommand): OperatorAnswer {
   switch (command.verb) {
     case 'cancel':
       return cancelTask(turn, command.taskId);
+    case 'resetTrust':
+      return { ok: true, value: { wasKnown: resetTrust(turn, command.vehicleId) } };
     case 'addAlgorithm':
       return addAlgorithm(turn, command.algorithm);
     case 'retireAlgorithm':

@@ -132,6 +132,8 @@ export interface InstanceRecord {
   readonly replica?: number;
   /** On the first replica: so many results of its part must agree; absent: one is enough. */
   readonly quorum?: number;
+  /** On the first replica: the program that all of them run, `id@version`. */
+  readonly program?: string;
   /** Its part is decided: it runs no more, whatever became of it. */
   readonly settled?: boolean;
   /** Credited for checkpoints already and not yet charged to anybody: the payer's share of the end. */
@@ -161,6 +163,8 @@ export interface ReplicaRunRecord {
   readonly algorithmVersion: string;
   readonly demand: Demand;
   readonly fencingToken: FencingToken;
+  /** What it did, as far as the pile believes it. */
+  readonly claim: ClaimRecord;
   /** How long it ran, as far as the pile believes it. */
   readonly runMs: number;
   /** The program failed by its own doing: that is a result too. */

@@ -17,6 +17,8 @@ export interface WireLimits {
 }
 
 export interface Settings {
+  /** Of what the agent draws by lot; another at each start, and known to nobody. */
+  readonly seed: number;
   readonly wire: WireLimits;
   readonly stationId: string;
   /** A donor that falls silent blocks its instance for this long at most. */
@@ -122,6 +124,14 @@ export interface Settings {
   readonly healthRestMs: number;
   /** … and none is longer than this. */
   readonly healthRestMaxMs: number;
+  /** A donor's results of an algorithm are believed after so many that agreed with others'; 0: at once, and nothing is run twice. */
+  readonly trustAfter: number;
+  /** Of what agreed, half counts after this long. */
+  readonly trustHalfLifeMs: number;
+  /** Of the runs of those who are believed, at least so many are run twice all the same, in thousandths. */
+  readonly auditFloorMillis: number;
+  /** A result that the pile wants confirmed waits this long for a vehicle of another owner. */
+  readonly confirmWithinMs: number;
   /** Make and fleet of vehicles, as the operator knows them. */
   readonly vehicles: KnownVehicles;
   /** None: one that is named after the station and holds everything. */
@@ -129,6 +139,7 @@ export interface Settings {
 }
 
 export const DEFAULT_SETTINGS: Omit<Settings, 'wire'> = {
+  seed: 0,
   stationId: 'station',
   leaseMs: 15_000,
   revokeGraceMs: 2_000,
@@ -196,6 +207,10 @@ export const DEFAULT_SETTINGS: Omit<Settings, 'wire'> = {
   healthSlowFactor: 4,
   healthRestMs: 5 * 60_000,
   healthRestMaxMs: 12 * 3_600_000,
+  trustAfter: 10,
+  trustHalfLifeMs: 90 * 24 * 3_600_000,
+  auditFloorMillis: 50,
+  confirmWithinMs: 60_000,
   vehicles: { byId: new Map(), byPrefix: [] },
   zones: [],
 };

@@ -46,6 +46,8 @@ import type { AlgorithmProfile } from './algorithms/profile.ts';
 import { Health } from './learned/health.ts';
 import type { Meter } from './sessions/meter.ts';
 import { RunTimes } from './learned/run-time.ts';
+import { seededRandom, type Random } from './random.ts';
+import { TrustBook } from './replicas/trust-book.ts';
 import type { Session } from './sessions/session.ts';
 import type { Settings } from './settings.ts';
 import { Usage } from './waiting/usage.ts';
@@ -156,12 +158,25 @@ export interface Instance {
   passedOver: number;
   /** Why it is not with its last donor any more; empty at first. */
   lastReason: string;
+  /** 0: the part itself; each replica of it has the next. */
+  readonly replica: number;
+  /** Of a part: so many of its results must agree. */
+  quorum: number;
+  /** Of a part: the program that all its replicas run, once one of them was granted. */
+  program: string | undefined;
+  /** Its part is decided: it runs no more. */
+  settled: boolean;
+  /** Where this step means to grant it. */
+  plannedOn: VehicleId | undefined;
 }
 
 export interface Task {
   /** Without its inline input once it has ended: nobody runs it any more. */
   record: TaskRecord;
+  /** The parts, then the replicas of them in the order in which they joined. */
   instances: readonly Instance[];
+  /** Results that it needs. */
+  readonly parts: number;
   readonly deadlineMonoMs: number;
   /** Who is charged and takes its fair share. */
   readonly payer: string;
@@ -199,6 +214,7 @@ export type TimerName =
   | `judge:${VehicleId}`
   | `rested:${VehicleId}/${AlgorithmClass}`
   | `pool:${AlgorithmClass}`
+  | `replica:${InstanceId}`
   | 'deploy:pending';
 
 export interface State {
@@ -252,6 +268,12 @@ export interface State {
   runTimes: RunTimes;
   health: Health;
   readonly usage: Usage;
+  /** Whose results are believed. */
+  trust: TrustBook;
+  /** What is drawn comes from here alone: nobody outside knows the seed. */
+  random: Random;
+  /** Pairs of results whose bytes the daemon compares, or has compared; each by `pairName`. */
+  readonly comparisons: Map<string, 'asked' | 'same' | 'different'>;
 }
 
 export interface Counters {
@@ -324,5 +346,8 @@ export function emptyState(settings: Settings, generation: number): State {
     runTimes: new RunTimes(),
     health: new Health(settings),
     usage: new Usage(settings, pools.whole, vectorOf(settings.largestDonor)),
+    trust: new TrustBook(settings),
+    random: seededRandom(settings.seed ^ generation),
+    comparisons: new Map(),
   };
 }

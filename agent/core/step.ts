@@ -26,6 +26,7 @@ import { deployImages } from './pools/deploy.ts';
 import { countDonor } from './pools/pools.ts';
 import { alignPools, keepPools } from './pools/replan.ts';
 import { watchPools } from './pools/watch.ts';
+import { decideAll, onCompared } from './replicas/decide.ts';
 import { onFirmware } from './sessions/firmware.ts';
 import type { Client, State } from './state.ts';
 import { onCancel } from './tasks/cancel.ts';
@@ -59,6 +60,7 @@ function lookAtAll(turn: Turn): void {
   for (const name of turn.state.damaged.splice(0))
     log(turn, 'warn', 'what was learned is damaged and forgotten', { name });
   alignPools(turn);
+  decideAll(turn);
   for (const donor of turn.state.donors.values()) refreshDonor(turn, donor);
 }
 
@@ -105,6 +107,8 @@ function apply(turn: Turn, event: Event): void {
       return refuseAwaited(turn, event.digest, event.why);
     case 'blobsGone':
       return endWithoutBytes(turn, event.digests);
+    case 'compared':
+      return onCompared(turn, event.pair, event.isSame);
     case 'firmware':
       return onFirmware(turn, event.event, event.staleAfterMs);
     case 'operator':

@@ -5,6 +5,7 @@ import { refuseAwaited } from './payloads/blobs.ts';
 import { onUnverifiedTooLong, refreshDonor } from './donors/donor.ts';
 import { loseLease, wakeAfterRest } from './leases/lost-lease.ts';
 import type { AlgorithmClass } from './algorithms/feature.ts';
+import { onPatienceOver } from './replicas/patience.ts';
 import { onPoolTimer } from './pools/watch.ts';
 import { instanceOf } from './tasks/open-task.ts';
 import type { Task, TimerName } from './state.ts';
@@ -46,6 +47,11 @@ export function onTimer(turn: Turn, name: TimerName): void {
       return;
     case 'pool':
       return onPoolTimer(turn, id as AlgorithmClass);
+    case 'replica': {
+      const first = instanceOf(turn.state, id as InstanceId);
+      if (first !== undefined) onPatienceOver(turn, first);
+      return;
+    }
     case 'rest':
       return onRestOver(turn, id as InstanceId);
     default:

@@ -19,6 +19,8 @@ export interface Turn {
   readonly changedGroups: Set<WaitingGroup>;
   /** Instances that joined the line in this step: they look for a donor. */
   readonly newcomers: Set<Instance>;
+  /** Replicas of what this step has granted: they look for a donor when all grants are made. */
+  readonly newReplicas: Instance[];
   /** Instances whose record differs from what is on disk. */
   readonly changedInstances: Map<InstanceId, Instance>;
   /** Bodies heard in this step that cost as much as their client has tasks. */
@@ -36,6 +38,7 @@ export function beginTurn(state: State, now: Now): Turn {
     touchedDonors: new Set(),
     changedGroups: new Set(),
     newcomers: new Set(),
+    newReplicas: [],
     changedInstances: new Map(),
     heavyBodies: new Map(),
     explanations: new Map(),
@@ -105,6 +108,10 @@ function recordOf(instance: Instance): InstanceRecord {
     ...(instance.checkpoint === undefined ? {} : { checkpoint: instance.checkpoint }),
     ...(instance.preempted ? { preempted: true } : {}),
     ...(instance.owed.length === 0 ? {} : { owed: instance.owed }),
+    ...(instance.replica === 0 ? {} : { replica: instance.replica }),
+    ...(instance.quorum === 1 ? {} : { quorum: instance.quorum }),
+    ...(instance.program === undefined ? {} : { program: instance.program }),
+    ...(instance.settled ? { settled: true } : {}),
   };
   if (lease === undefined) return base;
   return {

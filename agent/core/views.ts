@@ -1,4 +1,5 @@
 /** What an operator sees, as plain data; computed from the state, changes nothing. docs/cli-json.md is the contract. */
+import { trustSummary, type TrustSummary } from './replicas/trust-view.ts';
 import type { Capacity, Now, TaskId, VehicleId } from '@plugpool/proto';
 import {
   phaseOf,
@@ -84,6 +85,8 @@ export interface VehicleView {
   readonly departureInMs: number | null;
   /** As it was last reviewed; null where nobody is plugged in or lends. */
   readonly stay: StayView | null;
+  /** Whether its results are believed. */
+  readonly trust: TrustSummary;
 }
 
 /** How likely it stays, as matching reckons with it. */
@@ -114,10 +117,11 @@ export function vehiclesView(state: State, now: Now): VehicleView[] {
       departureInMs:
         donor.departureMonoMs === undefined ? null : Math.round(donor.departureMonoMs - now.monoMs),
       stay: stayView(state, donor, now),
+      trust: trustSummary(state, donor.vehicleId, now),
     });
   }
   for (const { name } of state.clients.values())
-    if (!lenders.has(name.vehicleId)) lenders.set(name.vehicleId, requesterView(state, name.vehicleId));
+    if (!lenders.has(name.vehicleId)) lenders.set(name.vehicleId, requesterView(state, name.vehicleId, now));
   return [...lenders.values()];
 }
 
@@ -134,7 +138,7 @@ function stayView(state: State, donor: Donor, now: Now): StayView | null {
   };
 }
 
-function requesterView(state: State, vehicleId: VehicleId): VehicleView {
+function requesterView(state: State, vehicleId: VehicleId, now: Now): VehicleView {
   const none = { cpuMillicores: 0, memoryMib: 0, gpus: [] };
   return {
     vehicleId,
@@ -151,6 +155,7 @@ function requesterView(state: State, vehicleId: VehicleId): VehicleView {
     policy: null,
     departureInMs: null,
     stay: null,
+    trust: trustSummary(state, vehicleId, now),
   };
 }
 

@@ -2,7 +2,7 @@
 import { knownVehicles } from '../../agent/core/donors/known-vehicles.ts';
 import type { Event } from '../../agent/core/events.ts';
 import { DEFAULT_SETTINGS, type Settings } from '../../agent/core/settings.ts';
-import type { AlgorithmId, RequestId, UpBody } from '@plugpool/proto';
+import type { AlgorithmId, RequestId, UpBody, VehicleId } from '@plugpool/proto';
 import { digestOf, SimulatedPile } from '../../test/simulation/simulated-pile.ts';
 import type { Placement } from './fits.ts';
 import type { Scene, SceneDonor, SceneProgram, SceneRequest } from './instance.ts';
@@ -44,12 +44,13 @@ function addProgram(pile: SimulatedPile, { id, type, imageBytes, demands, workCo
 }
 
 const RUNS_BEFORE = 320;
+const DONOR = { vehicleId: 'seen' as VehicleId, how: 'believed' } as const;
 
 /** It ran often, and always for as long as was estimated: so nothing about the future is uncertain. */
 function learnToRely({ state }: SimulatedPile, id: string): void {
   const algorithmKey = `${id}@1`;
   for (let run = 0; run < RUNS_BEFORE; run += 1)
-    state.runTimes.learn({ algorithmKey, runMs: 60_000, expectedMs: 60_000 });
+    state.runTimes.learn({ ...DONOR, algorithmKey, runMs: 60_000, expectedMs: 60_000 });
   state.runTimes.settle(algorithmKey);
 }
 

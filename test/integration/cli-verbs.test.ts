@@ -167,6 +167,8 @@ test('every verb tells of a pile at work what the contract promises', async (t) 
 
   await promised('algorithms retire', pile, 'algorithms', 'retire', 'slow');
   await promised('algorithms remove', pile, 'algorithms', 'remove', 'seer', '--version', '1.0');
+  assert.deepEqual((await promised('trust', pile, 'trust'))['vehicles'], []);
+  assert.equal((await promised('trust reset', pile, 'trust', 'reset', 'lender'))['wasKnown'], false);
   assert.deepEqual(await promised('tokens unbind', pile, 'tokens', 'unbind', 'asker'), {
     ok: true,
     vehicleId: 'asker',

@@ -8,6 +8,7 @@ import type {
   DemandOverride,
   LeaseId,
   Payload,
+  Result,
   TaskId,
   Trust,
   UpBody,
@@ -87,7 +88,7 @@ interface Wish {
 
 interface Answer {
   readonly nth: number;
-  readonly how: 'completed' | 'uploaded' | 'failed' | 'crashed' | 'revoked' | 'declined';
+  readonly how: 'completed' | 'lied' | 'uploaded' | 'failed' | 'crashed' | 'revoked' | 'declined';
   readonly cpuMs: number;
 }
 
@@ -130,7 +131,7 @@ const wants = fewOf<Omit<Wants, 'place'>>(
     payer: fc.constantFrom('x', 'north', 'south'),
     trust: fc.constantFrom<Trust[]>({ whom: 'fleet' }, { whom: 'makes', makes: ['Bow', ''] }),
     constraint: fc.constantFrom(...Object.keys(OF_DONOR), 'donor.'),
-    quorum: fc.constant(1),
+    quorum: fc.constantFrom(1, 2, 3),
   },
   3,
 );
@@ -146,7 +147,7 @@ const wish: fc.Arbitrary<Wish> = fc.record({
 const answer: fc.Arbitrary<Answer> = fc.record({
   nth: fc.nat(6),
   how: fc.constantFrom(
-    ...(['completed', 'completed', 'uploaded', 'failed', 'crashed', 'revoked', 'declined'] as const),
+    ...(['completed', 'completed', 'lied', 'uploaded', 'failed', 'crashed', 'revoked', 'declined'] as const),
   ),
   cpuMs: fc.nat(100_000),
 });
@@ -221,14 +222,20 @@ class Play {
     preemptAfterMs: 4_000,
     overstayAfterMs: 3_000,
     tariffs: TARIFFS,
+    // So that some are believed within a play, and checked by lot.
+    trustAfter: 2,
+    auditFloorMillis: 300,
+    confirmWithinMs: 10_000,
   });
   readonly #offers: { clientId: string; lease: LeaseId }[] = [];
 
   constructor() {
     this.pile.afterStep = (sent) => checkLaws(this.pile, sent);
-    this.pile.addAlgorithm('small', [{ cpuMillicores: 500 }], { type: 'plan' });
+    this.pile.addAlgorithm('small', [{ cpuMillicores: 500 }], { type: 'plan', compare: { by: 'bytes' } });
     this.pile.addAlgorithm('large', [{ cpuMillicores: 3000, memoryMib: 4096 }], { type: 'plan' });
-    this.pile.addAlgorithm('either', [{ gpu: { shareMillis: 500, vramMib: 512 } }, { cpuMillicores: 2000 }]);
+    this.pile.addAlgorithm('either', [{ gpu: { shareMillis: 500, vramMib: 512 } }, { cpuMillicores: 2000 }], {
+      compare: { by: 'bytes' },
+    });
     this.pile.addAlgorithm('wide', [
       { cpuMillicores: 100, gpu: { shareMillis: 600, vramMib: 3000, model: 'Hailo' } },
       { cpuMillicores: 100, gpu: { shareMillis: 700, vramMib: 5000 } },
@@ -463,11 +470,16 @@ class Play {
   }
 
   #openTasks(): number {
-    return [...this.pile.state.tasks.values()].filter(({ end, record: { wants } }) => {
-      return end === undefined && wants?.trust === undefined && wants?.constraint === undefined;
+    return [...this.pile.state.tasks.values()].filter(({ end, instances, record: { wants } }) => {
+      // Where results differ, and nobody of another owner is there to say who is right, they wait for one.
+      const isDisputed = instances.filter(({ result }) => result?.run !== undefined).length > 1;
+      if (end !== undefined || isDisputed || wants?.quorum !== undefined) return false;
+      return wants?.trust === undefined && wants?.constraint === undefined;
     }).length;
   }
 }
+
+const LIE: Result['outcome'] = { ok: true, output: { where: 'inline', bytes: Uint8Array.of(6, 6, 6) } };
 
 /** Every GPU is named twice: it is there once. */
 function reportOf({ lends, more }: Extract<Act, { do: 'report' }>): CapacityReport {
@@ -485,6 +497,7 @@ function answerOf(lease: LeaseId, how: Answer['how'], cpuMs: number): UpBody {
   if (how === 'declined') return { kind: 'decline', lease, reason: 'no' };
   const used = { cpuMs, wallMs: cpuMs, memoryPeakMib: 1, gpuMs: 0 };
   const about = { kind: 'result', lease, used } as const;
+  if (how === 'lied') return { ...about, outcome: LIE };
   if (how === 'uploaded') return { ...about, outcome: { ok: true, output: uploadOf(lease.instanceId) } };
   const code = ({ failed: 'exit_nonzero', crashed: 'runtime_crashed', revoked: 'revoked' } as const)[how];
   return { ...about, outcome: { ok: false, failure: { code, detail: '', stderrTail: '' } } };

@@ -3,13 +3,17 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { RUN_TIMES_MAX } from '../../agent/core/limits.ts';
+import type { VehicleId } from '@plugpool/proto';
+import { RUN_TIME_DONORS_MAX } from '../../agent/core/limits.ts';
 import { RunTimes } from '../../agent/core/learned/run-time.ts';
 
 const KEY = 'plan@1';
+const DONOR = { vehicleId: 'car' as VehicleId, how: 'believed' } as const;
 
 function learned(ratios: readonly number[], expectedMs = 10_000): RunTimes {
   const runTimes = new RunTimes();
-  for (const ratio of ratios) runTimes.learn({ algorithmKey: KEY, runMs: ratio * expectedMs, expectedMs });
+  for (const ratio of ratios)
+    runTimes.learn({ ...DONOR, algorithmKey: KEY, runMs: ratio * expectedMs, expectedMs });
   return runTimes;
 }
 
@@ -82,7 +86,7 @@ test('whatever is reported, the points rise, are positive, and are as long as th
   fc.assert(
     fc.property(fc.array(run, { maxLength: 60 }), fc.integer({ min: 1, max: 1e8 }), (runs, expectedMs) => {
       const runTimes = new RunTimes();
-      for (const each of runs) runTimes.learn({ algorithmKey: KEY, ...each });
+      for (const each of runs) runTimes.learn({ ...DONOR, algorithmKey: KEY, ...each });
       const { medianMs, quantilesMs } = runTimes.expect(KEY, expectedMs);
       for (let i = 0; i < 5; i++) {
         const ms = quantilesMs[i] ?? NaN;
@@ -110,7 +114,13 @@ test('what was learned is the same after it was written and read', () => {
   fc.assert(
     fc.property(fc.array(run, { maxLength: 20 }), (runs) => {
       const runTimes = new RunTimes();
-      for (const [i, each] of runs.entries()) runTimes.learn({ algorithmKey: `a${i % 3}@1`, ...each });
+      for (const [i, each] of runs.entries())
+        runTimes.learn({
+          ...DONOR,
+          vehicleId: `car-${i % 5}` as VehicleId,
+          algorithmKey: `a${i % 3}@1`,
+          ...each,
+        });
       const read = RunTimes.fromJson(JSON.parse(JSON.stringify(runTimes.toJson())));
       for (const key of ['a0@1', 'a1@1', 'a2@1', 'other@1']) {
         assert.deepEqual(read.expect(key, 1000), runTimes.expect(key, 1000));
@@ -128,9 +138,12 @@ test('what is damaged is dropped, and the rest is kept', () => {
     'x',
     {},
     [],
-    { ...good, mean: 'x' },
-    { ...good, weight: 0 },
-    { ...good, mean: 1e9 },
+    { ...good, prior: 'x' },
+    { ...good, donors: [] },
+    { ...good, donors: [['car', 1, 'x', 0]] },
+    { ...good, donors: [['car', 0, 1, 0]] },
+    { ...good, donors: [['car', 1, 1e9, 0]] },
+    { ...good, donors: Array<unknown>(RUN_TIME_DONORS_MAX + 1).fill(['car', 1, 0, 0]) },
   ]) {
     assert.equal(RunTimes.fromJson([damaged, good]).runs(KEY), 2, JSON.stringify(damaged));
     assert.equal(RunTimes.fromJson(damaged).size, 0);
@@ -144,8 +157,60 @@ test('it is written only where something was learned since, and never grows beyo
   const runTimes = new RunTimes();
   assert.equal(runTimes.takeChanged(), undefined);
   for (let i = 0; i < RUN_TIMES_MAX + 5; i++)
-    runTimes.learn({ algorithmKey: `a${i}@1`, runMs: 1, expectedMs: 1 });
+    runTimes.learn({ ...DONOR, algorithmKey: `a${i}@1`, runMs: 1, expectedMs: 1 });
   assert.equal(runTimes.size, RUN_TIMES_MAX);
   assert.equal((runTimes.takeChanged() as unknown[]).length, RUN_TIMES_MAX);
   assert.equal(runTimes.takeChanged(), undefined);
+});
+
+const HONEST = ['a', 'b', 'c'].map((id) => id as VehicleId);
+
+test('a donor that says it ran for a thousandth of the time moves what all are thought to take by little, however often it does', () => {
+  const runTimes = new RunTimes();
+  const say = (vehicleId: VehicleId, runMs: number): void =>
+    runTimes.learn({ ...DONOR, vehicleId, algorithmKey: KEY, runMs, expectedMs: 60_000 });
+  for (let i = 0; i < 40; i++) for (const vehicleId of HONEST) say(vehicleId, 60_000);
+  for (let i = 0; i < 1_000; i++) {
+    say('liar' as VehicleId, 60);
+    if (i % 20 === 0) for (const vehicleId of HONEST) say(vehicleId, 60_000);
+  }
+  near(runTimes.expect(KEY, 60_000).medianMs, 60_000, 0.05);
+});
+
+test('as long as honest donors weigh more than liars the median is one that an honest donor saw', () => {
+  const ratio = fc.double({ min: 0.5, max: 2, noNaN: true });
+  const lie = fc.double({ min: 0.001, max: 1_000, noNaN: true });
+  fc.assert(
+    fc.property(
+      fc.array(ratio, { minLength: 3, maxLength: 9 }),
+      fc.array(lie, { minLength: 1, maxLength: 300 }),
+      (honest, lies) => {
+        const runTimes = new RunTimes();
+        const say = (id: string, r: number): void =>
+          runTimes.learn({
+            ...DONOR,
+            vehicleId: id as VehicleId,
+            algorithmKey: KEY,
+            runMs: r,
+            expectedMs: 1,
+          });
+        for (const r of lies) say('liar', r);
+        // Each honest donor ran a few times since.
+        for (let i = 0; i < 10; i++) for (const [n, r] of honest.entries()) say(`car-${n}`, r);
+        // The prior is 1, which lies between the honest ones' bounds.
+        const { medianMs } = runTimes.expect(KEY, 1);
+        assert.ok(medianMs >= Math.min(1, ...honest) - 1e-9 && medianMs <= Math.max(1, ...honest) + 1e-9);
+      },
+    ),
+  );
+});
+
+test('a run that nobody has reason to believe counts as a quarter of one', () => {
+  const doubted = new RunTimes();
+  const believed = new RunTimes();
+  for (let i = 0; i < 8; i++)
+    doubted.learn({ ...DONOR, how: 'doubted', algorithmKey: KEY, runMs: 30, expectedMs: 10 });
+  for (let i = 0; i < 2; i++) believed.learn({ ...DONOR, algorithmKey: KEY, runMs: 30, expectedMs: 10 });
+  near(doubted.expect(KEY, 10).medianMs, believed.expect(KEY, 10).medianMs, 0.02);
+  assert.ok(doubted.expect(KEY, 10).medianMs < 20);
 });

@@ -39,6 +39,7 @@ export class LawWatcher implements AgentWatcher {
   /** Vehicles of whom something was heard since the last step. */
   readonly #heardOf = new Set<string>();
   readonly #computing = new Map<InstanceId, Computing[]>();
+  readonly #steppedAt = new Map<SimulatedAgent, Now>();
   #sent = 0;
 
   constructor(world: World) {
@@ -58,10 +59,14 @@ export class LawWatcher implements AgentWatcher {
 
   stepped(agent: SimulatedAgent, effects: Effects): void {
     this.steps += 1;
+    this.#steppedAt.set(agent, agent.now());
     const nowMs = this.#world.agenda.nowMs;
     for (const { envelope } of effects.sends)
       if (envelope.body.kind === 'offer') this.#grantedMs.set(envelope.body.lease.fencingToken, nowMs);
-    for (const change of effects.changes) if (change.change === 'book') this.#wasEarned(change);
+    for (const change of effects.changes) {
+      if (change.change === 'book') this.#wasEarned(change);
+      if (change.change === 'putInstance') this.#wasHandedIn(change);
+    }
     const sent = sentBy(effects);
     this.#sent += sent.length;
     checkStep(this.#observe(agent), sent, this.#heardOf);
@@ -74,7 +79,9 @@ export class LawWatcher implements AgentWatcher {
     const { kind, instanceId, fencingToken } = booking;
     // Of no attempt: what was earned before is charged to somebody.
     if (kind === 'settlement') return;
-    const lease = this.disk.instances.get(instanceId)?.lease;
+    const { lease, result } = this.disk.instances.get(instanceId) ?? {};
+    // A replica's result came in an earlier step, and waited for others that agree.
+    if (result?.run?.fencingToken === fencingToken) return;
     assert.equal(
       lease?.fencingToken,
       fencingToken,
@@ -85,10 +92,23 @@ export class LawWatcher implements AgentWatcher {
     assert.ok(handedIn.has(name), `law 4: ${name} is booked and nobody handed it in`);
   }
 
+  /** Law 4, of a result that others must confirm before it is booked. */
+  #wasHandedIn({ instance }: Extract<StoreChange, { change: 'putInstance' }>): void {
+    const { instanceId, result } = instance;
+    const before = this.disk.instances.get(instanceId);
+    if (result?.run === undefined || before?.result?.run !== undefined) return;
+    const { fencingToken } = result.run;
+    assert.equal(before?.lease?.fencingToken, fencingToken, `law 4: ${instanceId} was returned too late`);
+    const name = `${result.donor} ${instanceId}/${fencingToken}`;
+    assert.ok(this.#results.has(name), `law 4: ${name} is kept and nobody handed it in`);
+  }
+
   /** Rule 2: what is let out is on disk. */
   publishing(agent: SimulatedAgent, effects: Effects): void {
     for (const { envelope, clientId } of effects.sends) this.#isOnDisk(clientId, envelope.body);
-    if (this.steps % this.#world.options.fullCheckEvery === 0) checkStanding(this.#observe(agent));
+    // As of its step: while the commit was under way a rest may have ended, of which the next step hears.
+    if (this.steps % this.#world.options.fullCheckEvery === 0)
+      checkStanding(this.#observe(agent, this.#steppedAt.get(agent)));
   }
 
   #isOnDisk(clientId: string, body: SentBody['body']): void {
@@ -140,9 +160,8 @@ export class LawWatcher implements AgentWatcher {
     }
   }
 
-  #observe(agent: SimulatedAgent): Observed {
+  #observe(agent: SimulatedAgent, now = agent.now()): Observed {
     const { state } = agent;
-    const now = agent.now();
     return new ObservedAgent(state, now, {
       disk: this.disk,
       preempted: this.#preempted,

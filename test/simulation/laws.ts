@@ -15,6 +15,7 @@ import type { Settings } from '../../agent/core/settings.ts';
 import type { Donor, Lease, State, Task } from '../../agent/core/state.ts';
 import { instanceOf } from '../../agent/core/tasks/open-task.ts';
 import { priorityOf } from '../../agent/core/tasks/priority.ts';
+import { QUORUM_MAX } from '@plugpool/proto';
 import type { Capacity, ClientId, Demand, DownBody, Now, TaskId, VehicleId } from '@plugpool/proto';
 import { isAsAsked, isTrusted, OF_DONOR, OF_REQUEST } from './meanings.ts';
 import type { SentBody, SimulatedDisk } from './simulated-pile.ts';
@@ -91,8 +92,13 @@ function vehiclesGranted(sent: readonly SentBody[]): Set<string> {
 /** Law 1. The disk refuses a second end of a task and a second booking of a segment. */
 function chargedAtMostOnce(pile: Observed): void {
   const charged = new Map<string, number>();
-  for (const { kind, instanceId } of pile.disk.bookings.values())
-    if (kind !== 'checkpoint') charged.set(instanceId, (charged.get(instanceId) ?? 0) + 1);
+  for (const { kind, taskId, instanceId, entries } of pile.disk.bookings.values()) {
+    // Replicas beyond the first are charged to the operator.
+    if (kind === 'checkpoint' || entries.some(({ account }) => account === 'operator:replication')) continue;
+    const index = pile.disk.instances.get(instanceId)?.index;
+    const part = index === undefined ? instanceId : `${taskId}_${index}`;
+    charged.set(part, (charged.get(part) ?? 0) + 1);
+  }
   for (const [part, times] of charged) assert.equal(times, 1, `law 1: ${part} is charged ${times} times`);
   for (const { task, end } of pile.disk.tasks.values())
     for (let part = 0; end?.state === 'completed' && part < (task.wants?.instances ?? 1); part += 1)
@@ -212,8 +218,26 @@ function grantsAreWanted(pile: Observed, sent: readonly SentBody[]): void {
       `${way}, whose owner does not allow it`,
     );
     assert.ok(isAsAsked(record, body.demand), `${way} with another demand than it asked for`);
+    replicasAreOfDifferentOwners(pile, task, vehicleId, way);
     staysLongEnough(pile, donor, task, body, way);
   }
+}
+
+/** Of one part nobody has two replicas, and there are never more than may have to agree. */
+function replicasAreOfDifferentOwners(pile: Observed, task: Task, vehicleId: VehicleId, way: string): void {
+  for (let part = 0; part < task.parts; part += 1) {
+    const replicas = task.instances.filter(({ index }) => index === part);
+    assert.ok(replicas.length <= QUORUM_MAX, `${way}, one of ${replicas.length} replicas`);
+    const holders = replicas.flatMap(({ lease, result }) => lease?.vehicleId ?? result?.donor ?? []);
+    const owners = holders.map((id) => ownerIn(pile.settings, id));
+    const own = ownerIn(pile.settings, vehicleId);
+    assert.ok(owners.filter((owner) => owner === own).length <= 1, `${way}, which has another replica`);
+  }
+}
+
+function ownerIn({ vehicles }: Settings, vehicleId: VehicleId): string {
+  const rule = vehicles.byId.get(vehicleId);
+  return rule === undefined || rule.fleet === '' ? vehicleId : `the fleet ${rule.fleet}`;
 }
 
 /** The bar of its priority, and its deadline. */
@@ -250,10 +274,11 @@ function staysLongEnough(pile: Observed, donor: Donor, task: Task, offer: Offer,
 function partsStartTogether({ state }: Observed): void {
   for (const { record, instances } of state.tasks.values()) {
     if (record.wants?.allAtOnce !== true) continue;
-    const started = instances.filter(({ attempts }) => attempts > 0).length;
+    const parts = instances.filter(({ replica }) => replica === 0);
+    const started = parts.filter(({ attempts }) => attempts > 0).length;
     assert.ok(
-      started === 0 || started === instances.length,
-      `${started} of ${instances.length} parts of ${record.taskId} started`,
+      started === 0 || started === parts.length,
+      `${started} of ${parts.length} parts of ${record.taskId} started`,
     );
   }
 }
@@ -383,7 +408,7 @@ function everyInstanceStandsSomewhere({ state }: Observed): void {
         state.waiting.has(instance),
         lease !== undefined,
         task.end !== undefined,
-        instance.result !== undefined,
+        instance.result !== undefined || (instance.settled && task.end === undefined),
       ];
       assert.equal(
         places.filter(Boolean).length,

@@ -13,7 +13,7 @@ import {
 } from '@plugpool/proto';
 import type { FirmwareEvent } from '@plugpool/firmware-bridge';
 import type { Effects } from '../../agent/core/effects.ts';
-import type { ConnectionNumber, Event, OperatorCommand } from '../../agent/core/events.ts';
+import type { ComparedPair, ConnectionNumber, Event, OperatorCommand } from '../../agent/core/events.ts';
 import type { Settings } from '../../agent/core/settings.ts';
 import type { State } from '../../agent/core/state.ts';
 import { deliveryOf } from '../../agent/core/tasks/task-end.ts';
@@ -287,6 +287,8 @@ export class SimulatedAgent implements Listener {
       if (!this.#letOut(() => this.#send(life, clientId, frame))) return;
     for (const { clientId, blob } of effects.fetches)
       if (!this.#letOut(() => this.#fetch(life, clientId, blob.digest))) return;
+    for (const { pair, payloads } of effects.compares)
+      if (!this.#letOut(() => this.#compare(life, pair, payloads))) return;
     for (const recall of effects.recalls) if (!this.#letOut(() => life.recalls.push(recall))) return;
   }
 
@@ -306,6 +308,15 @@ export class SimulatedAgent implements Listener {
   }
 
   /** The bytes come while their sender is there. */
+  /** By their digests: the simulated bytes of a blob are its name. */
+  #compare(life: Life, pair: ComparedPair, [a, b]: Effects['compares'][number]['payloads']): void {
+    const { agenda, chance } = this.parts;
+    const isSame = JSON.stringify(a) === JSON.stringify(b);
+    agenda.after(chance.between(...UPLOAD_MS), () => {
+      if (life.isAlive) this.#push(life, { kind: 'compared', pair, isSame });
+    });
+  }
+
   #fetch(life: Life, clientId: ClientId, digest: Digest): void {
     const { agenda, chance } = this.parts;
     const connection = life.connections.get(clientId);

@@ -232,10 +232,11 @@ test('replicas that agree are each credited the least of their claims, and the p
   ask(pile);
   const turn = beginTurn(pile.state, pile.now());
   const [task] = [...pile.state.tasks.values()];
-  assert.ok(task);
+  const part = task?.instances[0];
+  assert.ok(task && part);
   const charged = bookAgreement(
     turn,
-    task,
+    part,
     (['a', 'b', 'c'] as const).map((vehicle, position) => ({
       instanceId: `${task.record.taskId}_${position}` as InstanceId,
       fencingToken: (1_000 + position) as LeaseId['fencingToken'],

@@ -138,11 +138,14 @@ export function attemptRow(attempt: AttemptRecord): Row {
 }
 
 /** What only a replicated part has. */
-type Replication = Pick<InstanceRecord, 'replica' | 'quorum' | 'settled'>;
+type Replication = Pick<InstanceRecord, 'replica' | 'quorum' | 'program' | 'settled'>;
 
-function replicationOf({ replica, quorum, settled }: InstanceRecord): string | null {
-  if (replica === undefined && quorum === undefined && settled === undefined) return null;
-  return JSON.stringify({ replica, quorum, settled } satisfies { [Key in keyof Replication]: unknown });
+function replicationOf({ replica, quorum, program, settled }: InstanceRecord): string | null {
+  if (replica === undefined && quorum === undefined && program === undefined && settled === undefined)
+    return null;
+  return JSON.stringify({ replica, quorum, program, settled } satisfies {
+    [Key in keyof Replication]: unknown;
+  });
 }
 
 function resultColumns(result: PartResultRecord | undefined): (string | number | Uint8Array | null)[] {

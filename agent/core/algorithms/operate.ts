@@ -1,18 +1,18 @@
 /** What an operator may change of the catalogue: add, retire and remove algorithms; whoever waits is looked at again. */
 import type { AlgorithmId } from '@plugpool/proto';
 import { algorithmKey } from './algorithm-key.ts';
-import { candidates } from './catalogue.ts';
 import type { OperatorAnswer } from '../events.ts';
 import { forgetProfile } from '../learned/learn-use.ts';
 import { ALGORITHMS_MAX } from '../limits.ts';
 import { deployAnew } from '../pools/deploy.ts';
 import { alignPools } from '../pools/replan.ts';
 import type { AlgorithmRecord } from '../records.ts';
-import type { State } from '../state.ts';
+import type { State, Task } from '../state.ts';
 import { shortagesInWords, shortagesOf } from '../tasks/never-feasible.ts';
 import { endOrphan } from '../tasks/task-end.ts';
 import { write, type Turn } from '../turn.ts';
 import { rebuildLine } from '../waiting/line.ts';
+import { programsOf } from '../waiting/need.ts';
 
 function no(code: string, detail: string, hint: string): OperatorAnswer {
   return { ok: false, code, detail, hint };
@@ -73,6 +73,9 @@ export function removeAlgorithm(turn: Turn, id: AlgorithmId, version: string | u
   for (const donor of turn.state.donors.values())
     for (const { lease } of donor.leased.values())
       if (lease !== undefined) running.add(algorithmKey(lease.algorithm.id, lease.algorithm.version));
+  for (const { instances, end } of turn.state.tasks.values())
+    if (end === undefined)
+      for (const { program } of instances) if (program !== undefined) running.add(program);
   const busy = found.find((a) => running.has(algorithmKey(a.id, a.version)));
   if (busy !== undefined)
     return no(
@@ -103,9 +106,10 @@ function unknown(id: AlgorithmId, version: string | undefined): OperatorAnswer {
 /** What a selector means is another program now, or none: who waits for none is told, the rest is tried everywhere again. */
 function lookAgain(turn: Turn): void {
   // Several parts of one task may wait.
-  const tasks = new Set([...turn.state.waiting.instances()].map(({ task }) => task));
-  for (const task of tasks)
-    if (candidates(turn.state, task.record.selector).length === 0) endOrphan(turn, task);
+  const orphans = new Set<Task>();
+  for (const instance of turn.state.waiting.instances())
+    if (programsOf(turn.state, instance).length === 0) orphans.add(instance.task);
+  for (const task of orphans) endOrphan(turn, task);
   rebuildLine(turn.state);
   alignPools(turn);
   deployAnew(turn.state);

@@ -37,6 +37,7 @@ export function remotenessOf(obstacle: Obstacle, { lendable }: Donor): 0 | 1 | 2
     case 'deadline_too_close':
       return 1;
     case 'own_request':
+    case 'same_owner':
     case 'runtime_missing':
     case 'gpu_model':
       return 2;

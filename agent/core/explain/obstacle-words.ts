@@ -33,6 +33,8 @@ function inWords(obstacle: Obstacle, donor: Donor, session: string): string {
       return 'the agent is stopping';
     case 'own_request':
       return 'it is the vehicle that asks';
+    case 'same_owner':
+      return 'its owner has another replica of it, and cannot confirm its own result';
     case 'resting':
       return `the task failed there, it is tried again in ${lengthInWords(obstacle.forMs)}`;
     case 'algorithm_not_allowed':

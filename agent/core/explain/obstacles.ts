@@ -11,6 +11,7 @@ import {
   prospectOf,
   restObstacle,
   runtimeObstacle,
+  sameOwnerObstacle,
   stayObstacle,
   triedObstacle,
   trustObstacle,
@@ -18,6 +19,7 @@ import {
 } from '../feasible/feasible.ts';
 import { gangOf } from '../waiting/gang-of.ts';
 import { keptObstacle } from '../matching/keep.ts';
+import { keepsState } from '../replicas/keeps-state.ts';
 import type { Need, Way } from '../waiting/need.ts';
 import type { Donor, Instance, State } from '../state.ts';
 import { distanceOf } from './nearness.ts';
@@ -72,6 +74,7 @@ function sharedObstacles({ state, now, instance, need }: Wait, donor: Donor): Ob
   return found([
     ...allWhyNotEligible(state, donor, now).map((test) => ({ test })),
     ownObstacle(instance, donor),
+    sameOwnerObstacle(state, instance, donor),
     triedObstacle(instance, donor, now),
     trustObstacle(state, need, donor),
     isKnown(donor) ? constraintObstacle(state, need, donor) : undefined,
@@ -99,7 +102,12 @@ function tryWay(wait: Wait, way: Way, donor: Donor): WayTried {
     ...(lends ? roomObstacles(wait, way, donor) : []),
     isThere ? stayObstacle(state, need, way, prospect) : undefined,
     ownerObstacle(state, instance, donor, way),
-    deadlineObstacle(instance, way, { needMs: runMs, finishes: prospect.finishes }, now),
+    deadlineObstacle(
+      instance,
+      keepsState(state, way, donor, now),
+      { needMs: runMs, finishes: prospect.finishes },
+      now,
+    ),
   ]);
   return { way, obstacles, runMs };
 }

@@ -4,7 +4,10 @@ import type { Donor, Instance, State, Task } from '../state.ts';
 
 export interface PartView {
   readonly part: number;
-  readonly state: 'waiting' | 'running' | 'done' | 'between_tries';
+  /** 0: the part itself; further ones run the same elsewhere. */
+  readonly replica: number;
+  /** `unconfirmed`: its result waits for others that say the same; `dropped`: its part was decided without it. */
+  readonly state: 'waiting' | 'running' | 'done' | 'between_tries' | 'unconfirmed' | 'dropped';
   /** Where it runs or ran to its end. */
   readonly donor: VehicleId | null;
   /** Of parts that start together: where this one would find a place now. */
@@ -22,6 +25,7 @@ export function partsOf(
   if (end !== undefined || instances.length < 2) return [];
   return instances.map((instance) => ({
     part: instance.index,
+    replica: instance.replica,
     state: stateOf(state, instance),
     donor: instance.lease?.vehicleId ?? instance.result?.donor ?? null,
     wouldFitOn: fitting.get(instance)?.vehicleId ?? null,
@@ -29,7 +33,10 @@ export function partsOf(
 }
 
 function stateOf(state: State, instance: Instance): PartView['state'] {
-  if (instance.result !== undefined) return 'done';
+  const { result, settled } = instance;
+  if (result !== undefined)
+    return result.run !== undefined && result.agreeing === undefined ? 'unconfirmed' : 'done';
+  if (settled) return 'dropped';
   if (instance.lease !== undefined) return 'running';
   return state.waiting.has(instance) ? 'waiting' : 'between_tries';
 }

@@ -2,6 +2,7 @@
 import type { Obstacle } from '../feasible/feasible.ts';
 import type { TaskEndRecord } from '../records.ts';
 import type { Lease, Task } from '../state.ts';
+import { hasReplicas } from '../replicas/replicas-of.ts';
 import { thousands } from './figures.ts';
 import type { LookedAt } from './looked-at.ts';
 
@@ -33,10 +34,12 @@ export function whyItWaits(lookedAt: LookedAt): string {
 }
 
 /** Of a task that waits with some of its parts alone. */
-function partsInWords({ instances }: Task): string {
+function partsInWords(task: Task): string {
+  const { instances } = task;
   const waiting = instances.filter(({ waitsIn }) => waitsIn !== undefined).length;
   if (waiting === instances.length) return '';
-  return `${waiting} of its ${instances.length} parts ${waiting === 1 ? 'waits' : 'wait'}: `;
+  const what = hasReplicas(task) ? 'replicas' : 'parts';
+  return `${waiting} of its ${instances.length} ${what} ${waiting === 1 ? 'waits' : 'wait'}: `;
 }
 
 function ableInWords({ standings, wait }: LookedAt): string {
@@ -55,12 +58,14 @@ function obstaclesInWords(lookedAt: LookedAt): string {
   return named.join(', ');
 }
 
-export function whereItRuns({ instances }: Task): string {
+export function whereItRuns(task: Task): string {
+  const { instances } = task;
   const [only, ...others] = instances;
   if (others.length === 0) return whereOneRuns(only?.lease);
   const running = instances.filter(({ lease }) => lease !== undefined).length;
   const done = instances.filter(({ result }) => result !== undefined).length;
-  return `of its ${instances.length} parts ${running} run and ${done} are done`;
+  const what = hasReplicas(task) ? 'replicas' : 'parts';
+  return `of its ${instances.length} ${what} ${running} run and ${done} are done`;
 }
 
 function whereOneRuns(lease: Lease | undefined): string {

@@ -3,6 +3,7 @@ import type { GpuCapacity } from '@plugpool/proto';
 import { assertNever } from '../assert-never.ts';
 import type { Obstacle } from '../feasible/feasible.ts';
 import { runTimeAt } from '../feasible/expected-run.ts';
+import { isReplicated } from '../replicas/replicas-of.ts';
 import { gangOf } from '../waiting/gang-of.ts';
 import { WOULD_RUN_SENTENCES_MAX } from '../limits.ts';
 import type { Need, Way } from '../waiting/need.ts';
@@ -20,7 +21,7 @@ export function wouldRun(wait: Wait, standings: readonly Standing[], audience: A
   const groups = new Map<string, Standing[]>();
   for (const standing of standings) {
     const { nearest } = standing;
-    if (nearest.length === 0 || nearest.some(({ test }) => test === 'own_request')) continue;
+    if (nearest.length === 0 || nearest.some(({ test }) => OF_ANOTHER.has(test))) continue;
     const key = nearest.map((each) => `${each.test}${remotenessOf(each, standing.donor)}`).join();
     const group = groups.get(key);
     if (group === undefined) groups.set(key, [standing]);
@@ -32,6 +33,9 @@ export function wouldRun(wait: Wait, standings: readonly Standing[], audience: A
     .map((group) => sentenceOf(wait, group, audience));
   return [...sentences, anotherDonor(wait)];
 }
+
+/** Nothing makes these donors run it. */
+const OF_ANOTHER: ReadonlySet<Obstacle['test']> = new Set<Obstacle['test']>(['own_request', 'same_owner']);
 
 function distanceOfFirst([first]: readonly Standing[]): number {
   return first === undefined ? Infinity : distanceOf(first.nearest, first.donor);
@@ -72,6 +76,8 @@ function remedyFor(obstacle: Obstacle, donor: Donor, audience: Audience): string
       return 'the agent started again';
     case 'own_request':
       return 'another vehicle asking';
+    case 'same_owner':
+      return 'a vehicle of another owner';
     case 'resting':
       return `${lengthInWords(obstacle.forMs)} of patience after the try that failed`;
     case 'donor_resting':
@@ -140,7 +146,7 @@ function gpuRemedy(
 }
 
 /** Always true, and all there is to say where nobody lends. */
-function anotherDonor({ state, need }: Wait): string {
+function anotherDonor({ state, need, instance }: Wait): string {
   const [way] = need.ways;
   if (way === undefined) return 'an algorithm in the catalogue that does it';
   const parts = [
@@ -149,6 +155,7 @@ function anotherDonor({ state, need }: Wait): string {
     ...stayInWords(state.settings.stayBarMillis[need.priority], way, runTimeAt(state, way, 1000)),
     ...trustInWords(need),
     ...(need.constraint === undefined ? [] : [`which meets ${need.constraint}`]),
+    ...(isReplicated(instance) ? ['of an owner who has no replica of it yet'] : []),
   ];
   return parts.join(', ');
 }

@@ -9,6 +9,8 @@ import { keptObstacle } from '../matching/keep.ts';
 import type { RunTime } from '../learned/run-time.ts';
 import type { Donor, Instance, State } from '../state.ts';
 import { expectedProgressMs, probabilityToFinish } from '../dwell/stay.ts';
+import { keepsState } from '../replicas/keeps-state.ts';
+import { ownerHasReplica } from '../replicas/owner.ts';
 import { isTrusted } from './trust.ts';
 
 /** A way to run an instance on a donor. */
@@ -25,6 +27,7 @@ export interface Choice {
 export type Obstacle =
   | { readonly test: Ineligible }
   | { readonly test: 'own_request' }
+  | { readonly test: 'same_owner' }
   | { readonly test: 'resting'; readonly forMs: number }
   | { readonly test: 'not_trusted' }
   | { readonly test: 'constraint_not_met'; readonly constraint: string }
@@ -45,8 +48,21 @@ export type Obstacle =
   | { readonly test: ShortOf['what']; readonly need: number | string; readonly have: number | string };
 
 /** What forbids this instance, and not necessarily its equals, on a donor that is eligible. */
-export function pairObstacle(instance: Instance, donor: Donor, now: Now): Obstacle | undefined {
-  return ownObstacle(instance, donor) ?? triedObstacle(instance, donor, now);
+export function pairObstacle(state: State, instance: Instance, donor: Donor, now: Now): Obstacle | undefined {
+  return (
+    ownObstacle(instance, donor) ??
+    sameOwnerObstacle(state, instance, donor) ??
+    triedObstacle(instance, donor, now)
+  );
+}
+
+/** What its owner returned already, another owner's vehicle must confirm. */
+export function sameOwnerObstacle(
+  { settings }: State,
+  instance: Instance,
+  { vehicleId }: Donor,
+): Obstacle | undefined {
+  return ownerHasReplica(settings, instance, vehicleId) ? { test: 'same_owner' } : undefined;
 }
 
 export function ownObstacle({ task }: Instance, { vehicleId }: Donor): Obstacle | undefined {
@@ -73,7 +89,7 @@ export function runObstacle(
   const needMs = choice.runMs + transferMsOf(state, way, donor);
   return (
     keptObstacle(state, instance, donor, choice, now) ??
-    deadlineObstacle(instance, way, { needMs, finishes }, now) ??
+    deadlineObstacle(instance, keepsState(state, way, donor, now), { needMs, finishes }, now) ??
     whyOwnerForbids(state, instance, donor, way, now)
   );
 }
@@ -103,15 +119,15 @@ export function ownerObstacle(
   return { test: 'owner_constraint_not_met', constraint };
 }
 
-/** `needMs` with the transfer. */
+/** `needMs` with the transfer; `keeps`: what was done goes on elsewhere when the donor leaves. */
 export function deadlineObstacle(
   { task }: Instance,
-  { checkpoints }: Way,
+  keeps: boolean,
   { needMs, finishes }: { readonly needMs: number; readonly finishes: number },
   now: Now,
 ): Obstacle | undefined {
   const haveMs = task.deadlineMonoMs - now.monoMs;
-  if (needMs <= haveMs && !(checkpoints && isLikelyLate(finishes, haveMs - needMs))) return undefined;
+  if (needMs <= haveMs && !(keeps && isLikelyLate(finishes, haveMs - needMs))) return undefined;
   return { test: 'deadline_too_close', needMs: Math.round(needMs), haveMs: Math.round(haveMs) };
 }
 
@@ -135,7 +151,7 @@ export function choiceFor(
   choice: Choice,
   now: Now,
 ): Choice | undefined {
-  if (pairObstacle(instance, donor, now) !== undefined) return undefined;
+  if (pairObstacle(state, instance, donor, now) !== undefined) return undefined;
   if (runObstacle(state, instance, donor, choice, now) === undefined) return choice;
   let best: Choice | undefined;
   for (const way of need.ways) {
@@ -196,6 +212,19 @@ export function constraintObstacle(state: State, { constraint }: Need, donor: Do
   return { test: 'constraint_not_met', constraint };
 }
 
+/** Whatever it runs now: it lends, and could run it once it has room. */
+export function mayEverRun(state: State, instance: Instance, need: Need, donor: Donor, now: Now): boolean {
+  if (ownObstacle(instance, donor) !== undefined) return false;
+  if (sameOwnerObstacle(state, instance, donor) !== undefined) return false;
+  if (whyStranger(state, need, donor) !== undefined) return false;
+  return need.ways.some(
+    (way) =>
+      (runtimeObstacle(way, donor) ??
+        allowanceObstacle(way, donor) ??
+        restObstacle(state, way, donor, now)) === undefined && fit(donor.lendable, way.demand).ok,
+  );
+}
+
 function tryWay(state: State, need: Need, way: Way, donor: Donor, now: Now): Choice | undefined {
   if (runtimeObstacle(way, donor) ?? allowanceObstacle(way, donor) ?? restObstacle(state, way, donor, now))
     return undefined;
@@ -225,16 +254,12 @@ export function prospectOf(state: State, way: Way, donor: Donor, now: Now): Pros
 }
 
 /** A run that would be lost must probably end there; one that keeps its state must get on. */
-export function stayObstacle(
-  { settings }: State,
-  need: Need,
-  way: Way,
-  prospect: Prospect,
-): Obstacle | undefined {
+export function stayObstacle(state: State, need: Need, way: Way, prospect: Prospect): Obstacle | undefined {
   const { donor, run, finishes, transferMs, now } = prospect;
+  const { settings } = state;
   const barMillis = settings.stayBarMillis[need.priority];
   if (finishes * 1000 >= barMillis) return undefined;
-  if (!way.checkpoints) {
+  if (!keepsState(state, way, donor, now)) {
     const millis = Math.floor(finishes * 1000);
     return { test: 'leaving_too_soon', needMs: Math.round(run.medianMs), millis, barMillis };
   }

@@ -18,7 +18,9 @@ import type { Settings } from '../settings.ts';
 export type HealthOutcome =
   /** `slowness` is observed ÷ expected. */
   | { readonly kind: 'succeeded'; readonly slowness: number }
-  | { readonly kind: 'failed'; readonly othersSucceed: boolean };
+  | { readonly kind: 'failed'; readonly othersSucceed: boolean }
+  /** Its result was wrong, as others say: it rests at once. */
+  | { readonly kind: 'outvoted' };
 
 export type HealthVerdict =
   | { readonly state: 'well' }
@@ -77,6 +79,7 @@ export class Health {
       if (outcome.othersSucceed) this.#fault(this.#recordFor(vehicleId, of, now), now);
       return;
     }
+    if (outcome.kind === 'outvoted') return this.#rest(this.#recordFor(vehicleId, of, now), now);
     if (!(outcome.slowness >= 0)) return;
     const record = this.#recordFor(vehicleId, of, now);
     const slowness = Math.min(SLOWNESS_MAX, Math.max(1 / SLOWNESS_MAX, outcome.slowness));
@@ -112,6 +115,11 @@ export class Health {
     if (isResting(record, now)) return;
     record.faults += 1;
     if (record.phase.is === 'well' && record.faults < this.#settings.healthFaultsMax) return;
+    this.#rest(record, now);
+  }
+
+  #rest(record: HealthRecord, now: Now): void {
+    if (isResting(record, now)) return;
     record.rests += 1;
     record.faults = 0;
     record.phase = { is: 'resting', untilMonoMs: now.monoMs + this.#restMs(record) };

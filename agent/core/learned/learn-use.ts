@@ -11,7 +11,7 @@ import { log, writeLazily, type Turn } from '../turn.ts';
 const RUNS_BETWEEN_WRITES = 16;
 
 /** An accepted result tells what its run used; an alternative demand says nothing of the preferred one. True: the class changed. */
-export function learnFromRun(turn: Turn, lease: Lease, used: Used): boolean {
+export function learnFromRun(turn: Turn, lease: Pick<Lease, 'algorithm' | 'demand'>, used: Used): boolean {
   const { state } = turn;
   const { algorithm } = lease;
   const profile = profileOf(state, algorithm);

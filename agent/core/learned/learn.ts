@@ -3,10 +3,11 @@ import type { Now, Used, VehicleId } from '@plugpool/proto';
 import { speedMillisOf, wallMsFor } from '../feasible/expected-run.ts';
 import { classOf, featureOf, type AlgorithmClass } from '../algorithms/feature.ts';
 import type { StoredState } from '../records.ts';
+import { loadTrust } from '../replicas/keep-trust.ts';
 import { RunTimes } from './run-time.ts';
 import type { Settings } from '../settings.ts';
 import { algorithmKey } from '../algorithms/algorithm-key.ts';
-import type { Instance, Lease, State } from '../state.ts';
+import type { Instance, Lease, State, Task } from '../state.ts';
 import { writeLazily, type Turn } from '../turn.ts';
 import { askedMncs } from '../waiting/need.ts';
 
@@ -24,6 +25,7 @@ export function loadLearned(
   for (const stay of stays) state.dwell.learn(stay);
   state.runTimes = RunTimes.fromJson(learned.get('run-times'));
   state.usage.readJson(learned.get('usage'), now);
+  loadTrust(state, learned);
 }
 
 /** In the same process nothing that was learned is lost; what was granted and not committed holds nothing. */
@@ -31,6 +33,9 @@ export function keepLearned(state: State, before: State, now: Now): void {
   state.dwell = before.dwell;
   state.runTimes = before.runTimes;
   state.health = before.health;
+  // What is disputed is found again in what is on disk.
+  state.trust = before.trust;
+  state.trust.forgetDisputes();
   state.usage.readJson(before.usage.toJson(now), now);
 }
 
@@ -47,23 +52,30 @@ export function healthClassOf(settings: Settings, demand: Lease['demand']): Algo
   return classOf(featureOf(demand, settings.referenceMachine));
 }
 
-/** A result was accepted. A run that went on from a checkpoint, or left one, is not the whole run. */
-export function learnFromResult(turn: Turn, instance: Instance, lease: Lease, used: Used): void {
+/** A run of which a result was accepted. */
+export interface Ran extends Pick<Lease, 'vehicleId' | 'algorithm' | 'demand'> {
+  readonly runMs: number;
+}
+
+/** Its own word, which leaves out what the bytes took to arrive, and never more than the pile saw. */
+export function runMsOf({ now }: Turn, { grantedMonoMs }: Lease, used: Used): number {
+  const heldMs = now.monoMs - grantedMonoMs;
+  return Math.min(heldMs, used.wallMs > 0 ? used.wallMs : heldMs);
+}
+
+/** `doubted`: nobody confirmed its result, and nobody has reason to believe it. */
+export function learnFromResult(turn: Turn, task: Task, ran: Ran, how: 'believed' | 'doubted'): void {
   const { state, now } = turn;
-  const { vehicleId, demand, algorithm } = lease;
-  if (instance.checkpoint !== undefined) return;
+  const { vehicleId, demand, algorithm, runMs } = ran;
   const key = algorithmKey(algorithm.id, algorithm.version);
   const of = healthClassOf(state.settings, demand);
-  const expectedMs = expectedMsOf(state, instance, lease);
-  const heldMs = now.monoMs - lease.grantedMonoMs;
-  // Its own word, which leaves out what the bytes took to arrive, and never more than the pile saw.
-  const runMs = Math.min(heldMs, used.wallMs > 0 ? used.wallMs : heldMs);
+  const expectedMs = expectedMsOf(state, task, ran);
   const slowness = state.health.slowness(vehicleId, of);
   const { medianMs } = state.runTimes.expect(key, expectedMs);
   const isComparable = state.runTimes.runs(key) >= RUNS_TO_COMPARE;
   const seen = isComparable ? slownessOf(runMs, medianMs) : 1;
   state.health.learn(vehicleId, of, { kind: 'succeeded', slowness: seen }, now);
-  state.runTimes.learn({ algorithmKey: key, runMs, expectedMs: expectedMs * slowness });
+  state.runTimes.learn({ algorithmKey: key, vehicleId, runMs, expectedMs: expectedMs * slowness, how });
   if (state.runTimes.settle(key)) tryAgain(turn, key);
   wakeWhenRested(turn, vehicleId, of);
 }
@@ -93,7 +105,7 @@ export function learnFromCrash(turn: Turn, lease: Lease): void {
 }
 
 /** When its rest is over the donor may be tried again, though nothing about it changed. */
-function wakeWhenRested({ state, now }: Turn, vehicleId: VehicleId, of: AlgorithmClass): void {
+export function wakeWhenRested({ state, now }: Turn, vehicleId: VehicleId, of: AlgorithmClass): void {
   const verdict = state.health.verdict(vehicleId, of, now);
   if (verdict.state === 'resting') state.timers.set(`rested:${vehicleId}/${of}`, verdict.untilMonoMs);
 }
@@ -102,6 +114,6 @@ export function learnFromGrant({ state, now }: Turn, instance: Instance, lease: 
   state.usage.start(instance.task.payer, lease.demand, now);
 }
 
-function expectedMsOf(state: State, { task }: Instance, { algorithm, demand, vehicleId }: Lease): number {
+function expectedMsOf(state: State, task: Task, { algorithm, demand, vehicleId }: Ran): number {
   return wallMsFor(askedMncs(task, algorithm), demand, speedMillisOf(state.donors.get(vehicleId)));
 }

@@ -2,10 +2,16 @@
  * How long a run will take: for each algorithm the learned distribution of observed ÷ expected, where expected is the estimated
  * work over the donor's speed and usable cores. Kept in logarithms, since an estimate is wrong by a factor and not by a sum.
  *
- *   prior (a few runs' worth of an assumption) + runs, the older the lighter ──► mean and spread of ln(observed ÷ expected)
+ *   runs of each donor, the older the lighter ──► its mean and spread of ln(observed ÷ expected)
+ *   the donors' weighted median, and how far they are from it (a few runs' worth of an assumption beside) ──► mean and spread
  *                                                                           ──► median and five equally likely points
+ *
+ * A donor says itself how long it ran, so that one that lies, with a requester that lies for it, must not move what all are
+ * thought to take: however many its runs are, it is one of the donors, and the median goes with the most of them.
  */
-import { RUN_TIMES_MAX } from '../limits.ts';
+import type { VehicleId } from '@plugpool/proto';
+import { weightedMedian, type Weighted } from './weighted-median.ts';
+import { RUN_TIME_DONORS_MAX, RUN_TIMES_MAX } from '../limits.ts';
 
 export interface RunTime {
   readonly medianMs: number;
@@ -15,8 +21,11 @@ export interface RunTime {
 
 export interface ObservedRun {
   readonly algorithmKey: string;
+  readonly vehicleId: VehicleId;
   readonly runMs: number;
   readonly expectedMs: number;
+  /** `doubted`: nobody has reason to believe its donor; it counts as a part of a run. */
+  readonly how: 'believed' | 'doubted';
 }
 
 /**
@@ -40,25 +49,34 @@ const DEVIATES = [-1.2815515655446004, -0.5244005127080409, 0, 0.524400512708040
 /** An estimate that moved by less moves no verdict. */
 const SETTLED_WITHIN = 0.1;
 
-interface Learned {
-  /** Of the runs and what is left of the prior. */
-  weight: number;
+/** Runs of one donor. */
+interface DonorRuns {
+  readonly vehicleId: VehicleId;
+  readonly weight: number;
   /** Of ln(observed ÷ expected). */
-  mean: number;
+  readonly mean: number;
   /** Weighted sum of squared distances from the mean. */
-  squares: number;
-  /** Successful runs, however old. */
-  runs: number;
-  /** The quantiles of observed ÷ expected: worked out once a run, read at every match. */
-  ratios: readonly number[];
+  readonly squares: number;
 }
 
-const UNLEARNED = withRatios({
-  weight: PRIOR_RUNS,
-  mean: 0,
-  squares: PRIOR_RUNS * PRIOR_SPREAD ** 2,
-  runs: 0,
-});
+interface Learned {
+  /** No two of the same vehicle. */
+  readonly donors: readonly DonorRuns[];
+  /** What is left of the prior. */
+  readonly prior: number;
+  /** Successful runs, however old. */
+  readonly runs: number;
+  /** The quantiles of observed ÷ expected: worked out once a run, read at every match. */
+  readonly ratios: readonly number[];
+}
+
+/** A donor with more runs than these speaks no louder. */
+const DONOR_WEIGHT_MAX = 4;
+const DOUBTED_WEIGHT = 0.25;
+/** Median distance from the median, as a standard deviation of what is spread normally. */
+const DEVIATION_PER_MEDIAN = 1.4826;
+
+const UNLEARNED = withRatios({ donors: [], prior: PRIOR_RUNS, runs: 0 });
 
 export class RunTimes {
   readonly #learned = new Map<string, Learned>();
@@ -70,12 +88,13 @@ export class RunTimes {
     return this.#learned.size;
   }
 
-  learn({ algorithmKey, runMs, expectedMs }: ObservedRun): void {
+  learn({ algorithmKey, vehicleId, runMs, expectedMs, how }: ObservedRun): void {
     if (!(runMs >= 0) || !(expectedMs > 0)) return;
     const ratio = Math.min(RATIO_MAX, Math.max(1 / RATIO_MAX, runMs / expectedMs));
     const before = this.#learned.get(algorithmKey) ?? UNLEARNED;
     if (before === UNLEARNED && this.#learned.size >= RUN_TIMES_MAX) this.#forgetOne();
-    this.#learned.set(algorithmKey, withRun(before, Math.log(ratio)));
+    const weight = how === 'believed' ? 1 : DOUBTED_WEIGHT;
+    this.#learned.set(algorithmKey, withRun(before, vehicleId, Math.log(ratio), weight));
     this.#changed = true;
   }
 
@@ -128,12 +147,11 @@ export class RunTimes {
   }
 
   toJson(): unknown {
-    return [...this.#learned].map(([algorithmKey, { weight, mean, squares, runs }]) => ({
+    return [...this.#learned].map(([algorithmKey, { donors, prior, runs }]) => ({
       algorithmKey,
-      weight,
-      mean,
-      squares,
+      prior,
       runs,
+      donors: donors.map(({ vehicleId, weight, mean, squares }) => [vehicleId, weight, mean, squares]),
     }));
   }
 
@@ -141,9 +159,9 @@ export class RunTimes {
   static fromJson(json: unknown): RunTimes {
     const runTimes = new RunTimes();
     for (const entry of Array.isArray(json) ? (json as unknown[]) : []) {
-      if (!isKept(entry) || runTimes.#learned.size >= RUN_TIMES_MAX) continue;
-      const { weight, mean, squares, runs } = entry;
-      runTimes.#learned.set(entry.algorithmKey, withRatios({ weight, mean, squares, runs }));
+      const kept = keptIn(entry);
+      if (kept !== undefined && runTimes.#learned.size < RUN_TIMES_MAX)
+        runTimes.#learned.set(kept.algorithmKey, withRatios(kept));
     }
     return runTimes;
   }
@@ -157,36 +175,84 @@ export class RunTimes {
   }
 }
 
-/** West's update of a weighted mean and its sum of squares, after all that was before has lost a little weight. */
-function withRun(before: Learned, log: number): Learned {
-  const weight = before.weight * KEPT + 1;
-  const distance = log - before.mean;
-  const mean = before.mean + distance / weight;
-  const squares = before.squares * KEPT + distance * (log - mean);
-  return withRatios({ weight, mean, squares, runs: before.runs + 1 });
+/**
+ * What was before loses a little weight: that of the same donor as by any run, that of the others by as much less as there are
+ * donors, so that who runs the most does not make what others ran be forgotten.
+ */
+function withRun(before: Learned, vehicleId: VehicleId, log: number, weight: number): Learned {
+  const ownKept = KEPT ** weight;
+  const own = before.donors.find((donor) => donor.vehicleId === vehicleId) ?? { vehicleId, ...NO_RUNS };
+  const others = before.donors.filter((donor) => donor !== own);
+  const othersKept = ownKept ** (1 / (others.length + 1));
+  const donors = [
+    ...others.map((donor) => faded(donor, othersKept)),
+    ownWithRun(faded(own, ownKept), log, weight),
+  ];
+  if (donors.length > RUN_TIME_DONORS_MAX) donors.splice(lightestOf(donors), 1);
+  return withRatios({ donors, prior: before.prior * ownKept, runs: before.runs + 1 });
+}
+
+function faded(donor: DonorRuns, kept: number): DonorRuns {
+  return { ...donor, weight: donor.weight * kept, squares: donor.squares * kept };
+}
+
+const NO_RUNS = { weight: 0, mean: 0, squares: 0 };
+
+/** West's update of a weighted mean and its sum of squares. */
+function ownWithRun(own: DonorRuns, log: number, added: number): DonorRuns {
+  const weight = own.weight + added;
+  const distance = log - own.mean;
+  const mean = own.mean + (distance * added) / weight;
+  return { ...own, weight, mean, squares: own.squares + added * distance * (log - mean) };
+}
+
+function lightestOf(donors: readonly DonorRuns[]): number {
+  return donors.reduce((least, { weight }, i) => (weight < (donors[least]?.weight ?? 0) ? i : least), 0);
 }
 
 function withRatios(learned: Omit<Learned, 'ratios'>): Learned {
-  const { weight, mean, squares } = learned;
+  const { donors, prior } = learned;
+  const weight = donors.reduce((sum, donor) => sum + donor.weight, 0);
+  const middle = medianOf(donors, ({ mean }) => mean);
+  const within = medianOf(donors, ({ squares, weight: own }) => squares / own);
+  const apart = DEVIATION_PER_MEDIAN * medianOf(donors, ({ mean }) => Math.abs(mean - middle));
+  // With the prior, whose mean is 0.
+  const all = weight + prior;
+  const mean = (weight * middle) / all;
+  const squares =
+    weight * (within + apart ** 2) + prior * PRIOR_SPREAD ** 2 + ((weight * prior) / all) * middle ** 2;
   // Of the next run: the spread of the runs, and that of their mean.
-  const spread = Math.max(SPREAD_MIN, Math.sqrt((squares / weight) * (1 + 1 / weight)));
+  const spread = Math.max(SPREAD_MIN, Math.sqrt((squares / all) * (1 + 1 / all)));
   return { ...learned, ratios: DEVIATES.map((deviate) => Math.exp(mean + spread * deviate)) };
+}
+
+function medianOf(donors: readonly DonorRuns[], of: (donor: DonorRuns) => number): number {
+  const values = donors.map((donor): Weighted => [of(donor), Math.min(DONOR_WEIGHT_MAX, donor.weight)]);
+  return weightedMedian(values) ?? 0;
 }
 
 type Kept = Omit<Learned, 'ratios'> & { readonly algorithmKey: string };
 
-function isKept(entry: unknown): entry is Kept {
-  if (typeof entry !== 'object' || entry === null) return false;
-  const { algorithmKey, weight, mean, squares, runs } = entry as Partial<Record<keyof Kept, unknown>>;
-  return (
-    typeof algorithmKey === 'string' &&
-    isBetween(weight, Number.MIN_VALUE, WEIGHT_MAX + PRIOR_RUNS) &&
-    isBetween(mean, -Math.log(RATIO_MAX), Math.log(RATIO_MAX)) &&
-    isBetween(squares, 0, (WEIGHT_MAX + PRIOR_RUNS) * (2 * Math.log(RATIO_MAX)) ** 2) &&
-    isBetween(runs, 0, Number.MAX_SAFE_INTEGER)
-  );
+function keptIn(entry: unknown): Kept | undefined {
+  if (typeof entry !== 'object' || entry === null) return undefined;
+  const { algorithmKey, prior, runs, donors } = entry as Partial<Record<keyof Kept, unknown>>;
+  if (typeof algorithmKey !== 'string' || !Array.isArray(donors)) return undefined;
+  if (!isBetween(prior, 0, PRIOR_RUNS) || !isBetween(runs, 0, Number.MAX_SAFE_INTEGER)) return undefined;
+  const known = (donors as unknown[]).map(donorIn);
+  const isWhole = known.length > 0 && known.length <= RUN_TIME_DONORS_MAX;
+  if (!isWhole || !known.every((donor) => donor !== undefined)) return undefined;
+  return { algorithmKey, prior, runs, donors: known };
 }
 
-function isBetween(value: unknown, min: number, max: number): boolean {
+function donorIn(entry: unknown): DonorRuns | undefined {
+  const [vehicleId, weight, mean, squares] = Array.isArray(entry) ? (entry as unknown[]) : [];
+  if (typeof vehicleId !== 'string') return undefined;
+  if (!isBetween(weight, Number.MIN_VALUE, WEIGHT_MAX)) return undefined;
+  if (!isBetween(mean, -Math.log(RATIO_MAX), Math.log(RATIO_MAX))) return undefined;
+  if (!isBetween(squares, 0, WEIGHT_MAX * (2 * Math.log(RATIO_MAX)) ** 2)) return undefined;
+  return { vehicleId: vehicleId as VehicleId, weight, mean, squares };
+}
+
+function isBetween(value: unknown, min: number, max: number): value is number {
   return typeof value === 'number' && value >= min && value <= max;
 }

@@ -20,6 +20,8 @@ import { countLease } from '../pools/pools.ts';
 import type { Priority } from '../tasks/priority.ts';
 import { classOfAlgorithm } from '../algorithms/profile.ts';
 import type { AttemptOutcome } from '../records.ts';
+import { quorumAtGrant, replicate } from '../replicas/at-grant.ts';
+import { keepsState } from '../replicas/keeps-state.ts';
 import type { Donor, Instance, Lease, State, Task } from '../state.ts';
 import { log, send, write, type Turn } from '../turn.ts';
 
@@ -39,7 +41,9 @@ export function grant(
   const clientId = donor.clientId;
   if (connectorId === undefined || clientId === undefined)
     throw new Error(`grant to ${donor.vehicleId}, which is not plugged in and connected`);
-  const everyMs = checkpointEveryMs(state.settings, choice.way, donor, now.monoMs);
+  const quorum = quorumAtGrant(turn, instance, donor, choice.way);
+  const keeps = quorum === 1 && keepsState(state, choice.way, donor, now);
+  const everyMs = keeps ? checkpointEveryMs(state.settings, choice.way, donor, now.monoMs) : undefined;
   const { meter } = state.sessions.get(connectorId) ?? {};
   const lease: Lease = {
     vehicleId: donor.vehicleId,
@@ -64,6 +68,7 @@ export function grant(
   state.grantCounter += 1;
   state.counters.granted += 1;
   turn.changedInstances.set(instance.instanceId, instance);
+  if (quorum > 1) replicate(turn, instance, quorum, choice.way);
   send(turn, clientId, offerFor(turn, instance, lease));
   log(turn, 'debug', 'lease granted', {
     instanceId: instance.instanceId,

@@ -1,13 +1,14 @@
 /** What becomes of an instance whose attempt came to nothing: back into the line, or given up where a bound is reached. */
 import type { RevokeReason, VehicleId } from '@plugpool/proto';
-import { candidates } from '../algorithms/catalogue.ts';
 import { closeLease } from './lease.ts';
 import { AVOIDED_DONORS_MAX } from '../limits.ts';
 import type { AttemptOutcome } from '../records.ts';
 import type { Instance, Lease, State } from '../state.ts';
 import { endOrphan, endTask } from '../tasks/task-end.ts';
 import { tellRequester } from '../tasks/task-news.ts';
+import { takeUnconfirmed, wakeSiblings } from '../replicas/patience.ts';
 import { queue, type Turn } from '../turn.ts';
+import { programsOf } from '../waiting/need.ts';
 
 const SESSION_REASONS: ReadonlySet<string> = new Set<RevokeReason>([
   'unplugged',
@@ -32,14 +33,15 @@ export function loseLease(turn: Turn, instance: Instance, outcome: AttemptOutcom
   if (outcome === 'crashed') instance.crashes += 1;
   const bound = exhausted(turn, instance);
   if (bound !== undefined) {
+    if (takeUnconfirmed(turn, instance)) return;
     const failure = { code: bound, detail: `last: ${reason}`, stderrTail: '' };
     return endTask(turn, instance.task, { state: 'dead', failure, donor: lease.vehicleId });
   }
-  if (candidates(turn.state, instance.task.record.selector).length === 0)
-    return endOrphan(turn, instance.task);
+  if (programsOf(turn.state, instance).length === 0) return endOrphan(turn, instance.task);
   if (shouldRest(instance, lease, outcome)) avoid(turn, instance, lease.vehicleId);
   instance.lastReason = reason;
   queue(turn, instance);
+  wakeSiblings(turn, instance);
   tellRequester(turn, instance.task, { state: 'queued', attempt: instance.attempts, reason });
 }
 

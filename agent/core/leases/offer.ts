@@ -31,7 +31,7 @@ export function offerFor(turn: Turn, instance: Instance, lease: Lease): Offer {
 }
 
 function partOf({ index, task }: Instance): Pick<Offer, 'part'> {
-  const count = task.instances.length;
+  const count = task.parts;
   return count === 1 ? {} : { part: { index, count } };
 }
 
@@ -44,7 +44,7 @@ function limitsOf(turn: Turn, instance: Instance, lease: Lease): RunLimits {
   const cpuMs = cpuLimitMs(settings, lease, speedMillisOf(turn.state.donors.get(lease.vehicleId)));
   const untilDeadlineMs = Math.max(1, Math.ceil(instance.task.deadlineMonoMs - turn.now.monoMs));
   const wallMs = Math.min(untilDeadlineMs, cpuMs * WALL_PER_CPU);
-  const count = instance.task.instances.length;
+  const count = instance.task.parts;
   return {
     cpuMs,
     wallMs,

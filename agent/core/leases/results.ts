@@ -3,14 +3,16 @@ import type { Decline, FailureCode, LeaseId, Renewal, Result, VehicleId } from '
 import { awaitBlob, TOO_MANY_UPLOADS } from '../payloads/blobs.ts';
 import { bookResult } from '../ledger/bookings.ts';
 import { closeLease, renew } from './lease.ts';
-import { learnFromCrash, learnFromResult } from '../learned/learn.ts';
+import { learnFromCrash, learnFromResult, runMsOf } from '../learned/learn.ts';
 import { loseLease } from './lost-lease.ts';
 import { noteSuspension } from './suspension.ts';
 import { shouldKeepState } from './checkpoint-interval.ts';
 import { heldMsMax } from './offer.ts';
 import { alignPools } from '../pools/replan.ts';
 import { learnFromRun } from '../learned/learn-use.ts';
-import { acceptPart, ranBy } from '../tasks/parts.ts';
+import { acceptPart, programOf, ranBy } from '../tasks/parts.ts';
+import { isReplicated } from '../replicas/replicas-of.ts';
+import { takeReplicaResult } from '../replicas/take-result.ts';
 import type { Heard } from '../events.ts';
 import { instanceOf } from '../tasks/open-task.ts';
 import type { Client, Instance, Lease, State } from '../state.ts';
@@ -139,31 +141,26 @@ function answer(turn: Turn, client: Client, lease: LeaseId, correlationId: numbe
 }
 
 /** The one accepted result of its instance: booked, written and delivered in the same transaction. */
-function finish(turn: Turn, { instance, lease }: Holding, result: Result): void {
+function finish(turn: Turn, holding: Holding, result: Result): void {
+  const { instance, lease } = holding;
   const { outcome, used } = result;
   if (!outcome.ok && lease.beganAtMncs > 0) return failAfterCheckpoint(turn, instance, outcome.failure.code);
+  if (isReplicated(instance)) return takeReplicaResult(turn, holding, result);
   if (!outcome.ok) {
     closeLease(turn, instance, 'failed', outcome.failure.code);
     // The program's own doing: it would fail the same way anywhere, and nobody is charged for it.
     return endTask(turn, instance.task, { ...ranBy(lease, used), state: 'failed', failure: outcome.failure });
   }
   closeLease(turn, instance, 'completed', '');
-  learnFromResult(turn, instance, lease, used);
+  // A run that went on from a checkpoint, or left one, is not the whole run.
+  if (instance.checkpoint === undefined) {
+    const ran = { ...lease, runMs: runMsOf(turn, lease, used) };
+    learnFromResult(turn, instance.task, ran, 'believed');
+  }
   if (learnFromRun(turn, lease, used)) alignPools(turn);
   const chargedMncs = bookResult(turn, instance, lease, used);
-  if (instance.task.instances.length > 1)
-    return acceptPart(turn, instance, lease, {
-      output: outcome.output,
-      donor: lease.vehicleId,
-      used,
-      chargedMncs,
-    });
-  endTask(turn, instance.task, {
-    ...ranBy(lease, used),
-    state: 'completed',
-    output: outcome.output,
-    chargedMncs,
-  });
+  const accepted = { output: outcome.output, donor: lease.vehicleId, used, chargedMncs };
+  acceptPart(turn, instance, accepted, programOf(lease));
 }
 
 /** The state that another donor left may be the reason, by its fault or by its doing: only what fails from its start has failed. */

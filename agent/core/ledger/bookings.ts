@@ -104,19 +104,23 @@ export function settleTask(turn: Turn, task: Task, bearer: 'payer' | 'operator')
 
 /**
  * A part of which several replicas agree: each is credited the least of what the agreeing claim, by each resource, and the payer
- * is charged for one. Replicas take no checkpoints. Returns what the payer is charged on the CPU.
+ * is charged for one, and for the checkpoints that it all went on from. Returns what the payer is charged on the CPU.
  */
-export function bookAgreement(turn: Turn, task: Task, claims: readonly AgreeingClaim[]): number {
+export function bookAgreement(turn: Turn, part: Instance, claims: readonly AgreeingClaim[]): number {
+  const { task } = part;
   const least = (of: (claim: ClaimRecord) => number): number =>
     Math.min(...claims.map(({ claim }) => of(claim)));
   const cpuMncs = least((claim) => claim.cpuMncs);
   const gpuMncs = least((claim) => claim.gpuMncs);
   for (const [position, { instanceId, fencingToken, vehicleId, claim }] of claims.entries()) {
     const from = position === 0 ? payerAccount(task) : REPLICATION;
-    const deed: Deed = { vehicleId, from, did: { ...claim, cpuMncs, gpuMncs }, owed: [] };
+    const owed = position === 0 ? part.owed : [];
+    const deed: Deed = { vehicleId, from, did: { ...claim, cpuMncs, gpuMncs }, owed };
     book(turn, 'result', task, { instanceId, fencingToken, segment: 0 }, deed);
   }
-  return cpuMncs;
+  const chargedMncs = cpuMncs + owedMncs(part);
+  part.owed = [];
+  return chargedMncs;
 }
 
 const NOTHING_BOOKED = { segments: 0, cpuMncs: 0, gpuMncs: 0, energyMwh: 0 } as const;

@@ -53,7 +53,7 @@ export class DonorSearch {
 /** Nothing of its own forbids the instance to run there in that way. What is beside what is kept is given out one by one. */
 export function isPossible({ state, now }: Turn, instance: Instance, donor: Donor, choice: Choice): boolean {
   if (isKept(state, donor)) return false;
-  if (pairObstacle(instance, donor, now) !== undefined) return false;
+  if (pairObstacle(state, instance, donor, now) !== undefined) return false;
   return runObstacle(state, instance, donor, choice, now) === undefined;
 }
 

@@ -40,8 +40,21 @@ export function match(turn: Turn): void {
   for (const donor of settle(matching, replanned)) fillDonor(matching, donor, ALL);
   for (const donor of releaseStarted(turn)) fillDonor(matching, donor, ALL);
   matching.plan.carryOut();
+  placeReplicas(turn);
   preempt(matching);
   keepForOneThatIsDue(turn);
+}
+
+/** What was granted to a donor that is not believed alone runs elsewhere too, from the same step on where it can. */
+function placeReplicas(turn: Turn): void {
+  if (turn.newReplicas.length === 0) return;
+  const plan = new Plan(turn);
+  for (const instance of turn.newReplicas) {
+    const need = instance.waitsIn?.need;
+    const best = need && new DonorSearch(turn, instance, need).run();
+    if (need !== undefined && best !== undefined) plan.place({ instance, need, ...best });
+  }
+  plan.carryOut();
 }
 
 /** Donors of which anything changed stand where they belong now, or nowhere while they may not be granted anything. */

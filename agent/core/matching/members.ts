@@ -3,6 +3,7 @@ import type { Demand } from '@plugpool/proto';
 import type { Unit } from './board.ts';
 import { gangOf } from '../waiting/gang-of.ts';
 import type { Matching, Placed, Plan } from './plan.ts';
+import { hasReplicas } from '../replicas/replicas-of.ts';
 import { worthOf } from './worth.ts';
 import { standing } from '../pools/pools.ts';
 import type { Instance } from '../state.ts';
@@ -23,6 +24,8 @@ export function placedMembers({ plan }: Matching): Member[] {
   const members = new Map<unknown, { need: Need; instances: Instance[]; placed: Placed[] }>();
   for (const placed of plan.placements()) {
     const { instance, need } = placed;
+    // Where a replica may go depends on where the others went.
+    if (hasReplicas(instance.task)) continue;
     const whole = gangOf(instance) ?? instance;
     const member = members.get(whole) ?? { need, instances: [], placed: [] };
     members.set(whole, member);
@@ -38,7 +41,7 @@ export function waitingMembers({ turn: { state, newcomers } }: Matching): Member
   for (const instance of newcomers) {
     const need = instance.waitsIn?.need;
     const task = gangOf(instance);
-    if (need !== undefined)
+    if (need !== undefined && !hasReplicas(instance.task))
       members.set(task ?? instance, { need, instances: task?.instances ?? [instance], placed: [] });
   }
   const worth = (member: Member): number => worthOf(state, member.need) * member.instances.length;

@@ -56,6 +56,7 @@ export class Plan {
   place(placed: Placed): void {
     const { instance, donor, choice } = placed;
     this.#placed.set(instance, placed);
+    instance.plannedOn = donor.vehicleId;
     notePlaced(this.#turn, instance, donor, choice);
     this.#setFree(donor, freeOf(donor.free, [choice.placement]));
     this.#countInPool(choice, 1);
@@ -67,6 +68,7 @@ export class Plan {
   /** Takes a placement back: its instance waits again. */
   lift({ instance, need, donor, choice }: Placed): void {
     this.#placed.delete(instance);
+    instance.plannedOn = undefined;
     noteLifted(this.#turn.state, instance, donor);
     this.#countInPool(choice, -1);
     this.#turn.state.waiting.add(instance, need);
@@ -79,6 +81,7 @@ export class Plan {
     for (const { instance, need, donor, choice } of this.#placed.values()) {
       const gang = gangOf(instance);
       if (gang !== undefined) startGang(this.#turn.state, gang);
+      instance.plannedOn = undefined;
       grant(this.#turn, instance, donor, choice, need.priority);
     }
   }

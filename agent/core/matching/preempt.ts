@@ -59,7 +59,7 @@ function evictFor(turn: Turn, instance: Instance, need: Need): void {
 
 /** As few as must go, those first that lose the least. */
 function evictionOn(turn: Turn, donor: Donor, instance: Instance, need: Need): Eviction | undefined {
-  if (pairObstacle(instance, donor, turn.now) !== undefined) return undefined;
+  if (pairObstacle(turn.state, instance, donor, turn.now) !== undefined) return undefined;
   const victims: Held[] = [];
   for (const held of mayGo(turn, donor, need)) {
     victims.push(held);

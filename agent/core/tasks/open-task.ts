@@ -8,6 +8,7 @@ export function openTask(state: State, record: TaskRecord, deadlineMonoMs: numbe
   const task: Task = {
     record,
     instances: [],
+    parts: record.wants?.instances ?? 1,
     deadlineMonoMs,
     payer,
     hasStarted: false,
@@ -24,12 +25,29 @@ export function openTask(state: State, record: TaskRecord, deadlineMonoMs: numbe
   return task;
 }
 
-export function newInstance(state: State, task: Task, index: number, queuedMonoMs: number): Instance {
+/** Its number within its task is in its id; of a part it is its index. */
+export interface InstancePlace {
+  readonly index: number;
+  readonly number: number;
+  readonly replica: number;
+}
+
+export function newInstance(
+  state: State,
+  task: Task,
+  { index, number, replica }: InstancePlace,
+  queuedMonoMs: number,
+): Instance {
   state.orderCounter += 1;
   return {
-    instanceId: `${task.record.taskId}_${index}` as InstanceId,
+    instanceId: `${task.record.taskId}_${number}` as InstanceId,
     task,
     index,
+    replica,
+    quorum: 1,
+    program: undefined,
+    settled: false,
+    plannedOn: undefined,
     attempts: 0,
     departures: 0,
     crashes: 0,
@@ -52,5 +70,10 @@ export function newInstance(state: State, task: Task, index: number, queuedMonoM
 export function instanceOf(state: State, instanceId: InstanceId): Instance | undefined {
   const mark = instanceId.lastIndexOf('_');
   const task = state.tasks.get(instanceId.slice(0, mark) as TaskId);
-  return task?.instances[Number(instanceId.slice(mark + 1))];
+  return task?.instances[numberOf(instanceId)];
+}
+
+/** Its place among the instances of its task. */
+export function numberOf(instanceId: InstanceId): number {
+  return Number(instanceId.slice(instanceId.lastIndexOf('_') + 1));
 }

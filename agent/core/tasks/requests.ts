@@ -84,9 +84,10 @@ function accept(turn: Turn, client: Client, heard: Heard<TaskRequest>): void {
   countInline(state, record, 1);
   countAsking(state, record, 1);
   state.counters.accepted += 1;
-  const count = body.wants?.instances ?? 1;
   // An array that is pushed to keeps room for many more.
-  task.instances = Array.from({ length: count }, (_, index) => newInstance(state, task, index, now.monoMs));
+  task.instances = Array.from({ length: task.parts }, (_, index) =>
+    newInstance(state, task, { index, number: index, replica: 0 }, now.monoMs),
+  );
   watchGang(state, task);
   foresee(turn, task);
   write(turn, { change: 'insertTask', task: record });

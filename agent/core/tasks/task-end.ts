@@ -7,6 +7,9 @@ import { settleTask } from '../ledger/bookings.ts';
 import { revokeAtOnce } from '../leases/lease.ts';
 import type { TaskEndRecord, TaskRecord } from '../records.ts';
 import type { State, Task } from '../state.ts';
+import { endDisputes } from '../replicas/end-disputes.ts';
+import { hasReplicas } from '../replicas/replicas-of.ts';
+import { acceptedOf } from '../replicas/accepted.ts';
 import { askingClient, send, write, writeLazily, type Turn } from '../turn.ts';
 
 type Ending = Pick<TaskEndRecord, 'state'> &
@@ -16,14 +19,12 @@ type Ending = Pick<TaskEndRecord, 'state'> &
 export function endTask(turn: Turn, task: Task, ending: Ending): void {
   const { state, now } = turn;
   const attempts = task.instances.reduce((sum, instance) => sum + instance.attempts, 0);
-  // Parts whose results were accepted are paid for, whatever became of the others; who cancels pays for what was kept till then.
+  // What was accepted is paid for, whatever became of the other parts; who cancels pays for what was kept till then.
   const settledMncs = settleTask(turn, task, ending.state === 'cancelled' ? 'payer' : 'operator');
-  const chargedMncs = task.instances.reduce(
-    (sum, { result }) => sum + (result?.chargedMncs ?? 0),
-    settledMncs,
-  );
+  const chargedMncs = acceptedOf(task).reduce((sum, { result }) => sum + result.chargedMncs, settledMncs);
   task.endedMonoMs = now.monoMs;
   task.end = { chargedMncs, ...ending, endedWallMs: now.wallMs, attempts };
+  if (hasReplicas(task)) endDisputes(turn, task);
   for (const instance of task.instances) {
     state.waiting.remove(instance);
     turn.newcomers.delete(instance);

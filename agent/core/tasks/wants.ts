@@ -17,6 +17,7 @@ export function whyUnwanted(
     ...wrongFleet(state, vehicleId, wants),
     ...wrongMakes(state, wants),
     ...overBudget(wants, algorithms),
+    ...notCompared(wants, algorithms),
   ];
 }
 
@@ -93,6 +94,20 @@ function overBudget(
       code: 'over_budget',
       detail: `it is expected to take ${expectedMncs / 1000} normalised core-seconds, the budget is ${budgetMncs / 1000}`,
       hint: 'raise the budget, or ask for fewer instances',
+    },
+  ];
+}
+
+/** Results can only be held against each other where the operator said how. */
+function notCompared({ quorum = 1 }: Wants, algorithms: readonly AlgorithmRecord[]): Reason[] {
+  const [first] = algorithms;
+  if (quorum === 1 || first === undefined || algorithms.some(({ compare }) => compare !== undefined))
+    return [];
+  return [
+    {
+      code: 'not_supported',
+      detail: `${quorum} results are to agree, and how outputs of ${first.id} compare is not known here`,
+      hint: 'ask without a quorum, or ask the operator to add the algorithm with --compare',
     },
   ];
 }

@@ -4,6 +4,6 @@ import type { Instance, Task } from '../state.ts';
 /** The task whose parts wait to start together; undefined once it has started, or where it never asked for that. */
 export function gangOf({ task }: Instance): Task | undefined {
   const { wants } = task.record;
-  if (wants?.allAtOnce !== true || task.instances.length < 2 || task.hasStarted) return undefined;
+  if (wants?.allAtOnce !== true || task.parts < 2 || task.hasStarted) return undefined;
   return task;
 }

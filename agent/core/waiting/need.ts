@@ -11,6 +11,7 @@ import { gangOf } from './gang-of.ts';
 import { priorityOf, type Priority } from '../tasks/priority.ts';
 import { classOfAlgorithm } from '../algorithms/profile.ts';
 import type { AlgorithmRecord, TaskRecord } from '../records.ts';
+import { firstOf, isReplicated } from '../replicas/replicas-of.ts';
 import type { Instance, State, Task } from '../state.ts';
 
 /** One program with one of its demands. */
@@ -45,8 +46,10 @@ export interface Need {
 /** The same for all instances that need the same. */
 export function needKey(state: State, instance: Instance): string {
   const asked = askedKey(state, instance.task.record);
+  const { quorum, program = '' } = firstOf(instance);
+  const pinned = quorum === 1 ? '' : `^${program}`;
   const done = instance.checkpoint === undefined ? '' : `+${workClass(instance.checkpoint.doneMncs)}`;
-  return `${asked}${done}${gangOf(instance) === undefined ? '' : '&'}`;
+  return `${asked}${pinned}${done}${gangOf(instance) === undefined ? '' : '&'}`;
 }
 
 /** The same for all requests whose instances need the same before they run. */
@@ -68,6 +71,7 @@ function wantsKey(state: State, vehicleId: VehicleId, wants: Wants): string {
     trust ?? 0,
     fleet ?? 0,
     constraint ?? '',
+    asksForSeveral(wants) ? 1 : 0,
   ]);
 }
 
@@ -77,8 +81,8 @@ function demandKey({ workMncs, ...rest }: DemandOverride): unknown {
 }
 
 export function needOf(state: State, instance: Instance, key: string): Need {
-  const { selector, wants, vehicleId } = instance.task.record;
-  const ways = candidates(state, selector).flatMap((algorithm) => waysOf(state, algorithm, instance));
+  const { wants, vehicleId } = instance.task.record;
+  const ways = programsOf(state, instance).flatMap((algorithm) => waysOf(state, algorithm, instance));
   const least = {
     cpuMillicores: leastOf(ways, (demand) => demand.cpuMillicores),
     memoryMib: leastOf(ways, (demand) => demand.memoryMib),
@@ -97,6 +101,20 @@ export function needOf(state: State, instance: Instance, key: string): Need {
   };
 }
 
+/** What it may run: replicas run what the first of them ran, and whoever wants results compared has those alone that compare. */
+export function programsOf(state: State, instance: Instance): readonly AlgorithmRecord[] {
+  const { selector, wants } = instance.task.record;
+  const { program } = firstOf(instance);
+  const pinned = program === undefined ? undefined : state.algorithms.get(program);
+  if (pinned !== undefined) return [pinned];
+  const meant = candidates(state, selector);
+  return asksForSeveral(wants) ? meant.filter(({ compare }) => compare !== undefined) : meant;
+}
+
+function asksForSeveral(wants: Wants | undefined): boolean {
+  return (wants?.quorum ?? 1) > 1;
+}
+
 function leastOf(ways: readonly Way[], of: (demand: Demand) => number): number {
   return ways.reduce((least, { demand }) => Math.min(least, of(demand)), Infinity);
 }
@@ -104,6 +122,8 @@ function leastOf(ways: readonly Way[], of: (demand: Demand) => number): number {
 function waysOf(state: State, algorithm: AlgorithmRecord, instance: Instance): Way[] {
   const override = instance.task.record.wants?.demand;
   const workMncs = leftMncs(instance, algorithm);
+  // What one keeps on the way another could not confirm.
+  const isCompared = isReplicated(instance) || asksForSeveral(instance.task.record.wants);
   return overridden(algorithm.demands, override).map((demand, alternative) => ({
     algorithm,
     key: algorithmKey(algorithm.id, algorithm.version),
@@ -111,7 +131,7 @@ function waysOf(state: State, algorithm: AlgorithmRecord, instance: Instance): W
     alternative,
     workMncs,
     class: classOfAlgorithm(state, algorithm),
-    checkpoints: state.settings.checkpoints && algorithm.checkpoints === true,
+    checkpoints: state.settings.checkpoints && algorithm.checkpoints === true && !isCompared,
   }));
 }
 

@@ -5,6 +5,6 @@ export const replicas = `
 -- JSON; null: its outputs may differ from run to run.
 ALTER TABLE algorithm ADD COLUMN compare TEXT;
 
--- JSON: replica, quorum, settled; null: the part runs once.
+-- JSON: replica, quorum, program, settled; null: the part runs once.
 ALTER TABLE instance ADD COLUMN replication TEXT;
 `;
