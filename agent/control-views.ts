@@ -1,4 +1,5 @@
 /** What the operator sees beside the core's views: a task from disk, and the agent itself. docs/cli-json.md is the contract. */
+import type { TaskId } from '@plugpool/proto';
 import { CPU } from './core/ledger/units.ts';
 import type {
   AttemptRecord,
@@ -6,6 +7,7 @@ import type {
   BookingRecord,
   LedgerEntry,
   LedgerSummary,
+  ListedTask,
   TaskHistory,
 } from './core/records.ts';
 import type { Settings } from './core/settings.ts';
@@ -21,6 +23,8 @@ export interface StatusAnswer extends StatusView {
 }
 
 export interface TaskDetails extends TaskView {
+  /** The task that an operator had run again as this one. */
+  readonly retryOf: TaskId | null;
   readonly deadlineWallMs: number;
   readonly args: readonly string[];
   readonly inputBytes: number;
@@ -72,10 +76,7 @@ export function ledgerView(ledger: LedgerSummary): LedgerView {
   return { bookings: ledger.bookings, balanced: ledger.balanced, accounts, balances: ledger.balances };
 }
 
-export function closedTaskView(
-  { task, end, delivered, instances }: TaskHistory,
-  settings: Settings,
-): TaskView {
+export function closedTaskView({ task, end, delivered, attempts }: ListedTask, settings: Settings): TaskView {
   return {
     taskId: task.taskId,
     requestId: task.requestId,
@@ -83,7 +84,7 @@ export function closedTaskView(
     algorithm: end?.algorithmId ?? wanted(task),
     state: end?.state ?? 'queued',
     donor: end?.donor ?? null,
-    attempts: end?.attempts ?? instances[0]?.attempts ?? 0,
+    attempts: end?.attempts ?? attempts,
     progressPermille: end?.state === 'completed' ? 1000 : 0,
     acceptedWallMs: task.acceptedWallMs,
     endedWallMs: end?.endedWallMs ?? null,
@@ -93,7 +94,7 @@ export function closedTaskView(
   };
 }
 
-function wanted({ selector }: TaskHistory['task']): string {
+function wanted({ selector }: ListedTask['task']): string {
   return selector.by === 'algorithm' ? selector.algorithmId : selector.type;
 }
 
@@ -105,7 +106,8 @@ export function taskDetails(
 ): TaskDetails {
   const { task, end } = history;
   return {
-    ...(live ?? closedTaskView(history, settings)),
+    ...(live ?? closedTaskView({ ...history, attempts: history.instances[0]?.attempts ?? 0 }, settings)),
+    retryOf: task.retryOf ?? null,
     deadlineWallMs: task.deadlineWallMs,
     args: task.args,
     inputBytes: sizeOf(task.input),

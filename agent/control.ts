@@ -164,6 +164,7 @@ const VERBS: Readonly<Record<string, Verb>> = {
   tasks: verb(z.strictObject({ limit: z.int().min(1).max(TASKS_LIMIT_MAX) }), listTasks),
   task: verb(z.strictObject({ taskId }), showTask),
   cancel: verb(z.strictObject({ taskId }), cancelTask),
+  retry: verb(z.strictObject({ taskId }), retryTask),
   explain: verb(z.strictObject({ taskId }), explainTask),
   ledger: verb(nothing, async ({ store }) => ledgerView(await store.ledger())),
   algorithms: verb(nothing, ({ agent }) => algorithmsView(agent.state)),
@@ -263,7 +264,7 @@ function status({ agent, care, clock, about }: Controlled): StatusAnswer {
 
 /** The open ones are in memory, the closed ones on disk; one that closes between the two looks is shown once. */
 async function listTasks({ agent, store }: Controlled, { limit }: { readonly limit: number }) {
-  const recent = await store.recentTasks(limit);
+  const recent = await store.listTasks(limit);
   const open = openTasksView(agent.state);
   const isOpen = new Set(open.map((task) => task.taskId));
   const closed = recent
@@ -289,6 +290,22 @@ async function cancelTask(controlled: Controlled, args: { readonly taskId: strin
   const end = (await controlled.store.readTask(taskId))?.end;
   if (end === undefined) throw unknownTask(taskId);
   throw new Refusal('task_ended', `task ${taskId} is ${end.state} already`, 'nothing is left to cancel');
+}
+
+async function retryTask(controlled: Controlled, args: { readonly taskId: string }): Promise<unknown> {
+  const { agent, store, blobs } = controlled;
+  const history = await store.readTask(args.taskId as TaskId);
+  if (history === undefined) throw unknownTask(args.taskId);
+  const { task, end } = history;
+  if (end !== undefined && task.input.where === 'blob' && !blobs.has(task.input.blob.digest))
+    throw new Refusal(
+      'input_unavailable',
+      `the input of task ${task.taskId} is not here any more`,
+      'its requester must ask anew, with the input',
+    );
+  const answer = await agent.operate({ verb: 'retry', ended: { task, end } });
+  if (answer.ok) return answer.value;
+  throw new Refusal(answer.code, answer.detail, answer.hint);
 }
 
 async function explainTask({ agent, store, clock }: Controlled, args: { readonly taskId: string }) {

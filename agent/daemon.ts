@@ -11,6 +11,7 @@ import {
   type Digest,
   type DownBody,
   type Envelope,
+  type TaskId,
   type TopicKind,
   type VehicleId,
 } from '@plugpool/proto';
@@ -28,7 +29,7 @@ import { deliveryOf } from './core/tasks/task-end.ts';
 import { Engine } from './engine.ts';
 import { unpackFrame, type Unpacked } from './inbox.ts';
 import type { BlobStore, Broker, BrokerHandlers, Clock, Store } from './ports.ts';
-import { Recalls, type Recall } from './recalls.ts';
+import { Recalls, type Reading, type Recall } from './recalls.ts';
 import type { StoreError } from './store-error.ts';
 
 export interface AgentParts {
@@ -80,7 +81,7 @@ export class Agent {
       fatal: (error) => parts.fatal(error),
     });
     this.#recalls = new Recalls({
-      answer: (recall) => this.#recall(recall),
+      answer: (reading) => this.#recall(reading),
       refuse: (recall) => this.#refuseRecall(recall),
     });
     this.#exchange = new BlobExchange({
@@ -289,38 +290,26 @@ export class Agent {
   }
 
   /** The end of a task that left memory, for the vehicle that asked for it. */
-  async #recall({ clientId, correlationId, taskId }: Recall): Promise<void> {
+  async #recall({ clientId, correlationIds, taskId }: Reading): Promise<void> {
+    const body = await this.#deliveryFor(clientId, taskId);
+    const envelopes = correlationIds.map((correlationId) => ({ correlationId, body }));
+    this.#send(clientId, 'frame', envelopes);
+  }
+
+  async #deliveryFor(clientId: ClientId, taskId: TaskId): Promise<DownBody> {
     const vehicleId = clientId.slice(0, clientId.indexOf('.')) as VehicleId;
     try {
       const history = await this.parts.store.readTask(taskId);
-      if (history?.end === undefined || history.task.vehicleId !== vehicleId)
-        return this.#sayUnknown(clientId, correlationId, taskId);
+      if (history?.end === undefined || history.task.vehicleId !== vehicleId) return unknownTask(taskId);
       for (const output of [history.end.output, ...(history.end.outputs ?? [])])
         if (output?.where === 'blob') this.#allowPull(`${vehicleId}/${output.blob.digest}`);
-      const body = deliveryOf(history.task, history.end);
-      this.#send(clientId, 'frame', [{ correlationId, body }]);
+      return deliveryOf(history.task, history.end);
     } catch (error) {
       this.parts.log.error({ err: error, taskId }, 'could not read a task');
-      const reason = {
-        code: 'storage_unavailable',
-        detail: 'the store did not answer',
-        hint: 'ask again',
-      } as const;
-      this.#send(clientId, 'frame', [
-        { correlationId, body: { kind: 'refused', reasons: [reason], retryable: true } },
-      ]);
+      const detail = 'the store did not answer';
+      const reason = { code: 'storage_unavailable', detail, hint: 'ask again' } as const;
+      return { kind: 'refused', reasons: [reason], retryable: true };
     }
-  }
-
-  #sayUnknown(clientId: ClientId, correlationId: number, taskId: string): void {
-    const reason = {
-      code: 'task_unknown',
-      detail: `no task ${taskId} of this vehicle is known here`,
-      hint: 'list the tasks; ended ones are forgotten after the retention of the pile',
-    } as const;
-    this.#send(clientId, 'frame', [
-      { correlationId, body: { kind: 'refused', reasons: [reason], retryable: false } },
-    ]);
   }
 
   #refuseRecall({ clientId, correlationId }: Recall): void {
@@ -375,6 +364,16 @@ export class Agent {
   #send(clientId: ClientId, kind: TopicKind, envelopes: readonly Envelope<DownBody>[]): void {
     for (const payload of encodeFrames(envelopes)) this.parts.broker.send(clientId, kind, payload);
   }
+}
+
+/** Forgotten between the question and the reading. */
+function unknownTask(taskId: TaskId): DownBody {
+  const reason = {
+    code: 'task_unknown',
+    detail: `no task ${taskId} of this vehicle is known here`,
+    hint: 'list the tasks; ended ones are forgotten after the retention of the pile',
+  } as const;
+  return { kind: 'refused', reasons: [reason], retryable: false };
 }
 
 function isBlobEnvelope(envelope: Envelope<{ readonly kind: string }>): envelope is Envelope<BlobBody> {

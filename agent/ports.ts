@@ -2,6 +2,7 @@
 import type { BlobRef, ClientId, ClientName, Digest, TaskId, TopicKind, VehicleId } from '@plugpool/proto';
 import type {
   ClosedTaskRecord,
+  ListedTask,
   LedgerSummary,
   StoreChange,
   StoredState,
@@ -24,7 +25,9 @@ export interface Store {
    */
   commit(changes: readonly StoreChange[]): Promise<void>;
   readTask(taskId: TaskId): Promise<TaskHistory | undefined>;
-  /** Newest first. */
+  /** Newest first; one reading of small columns, however much each task had to do with. */
+  listTasks(limit: number): Promise<readonly ListedTask[]>;
+  /** Newest first, with everything that is known of each. */
   recentTasks(limit: number): Promise<readonly TaskHistory[]>;
   /** Closed tasks of one vehicle, newest first. */
   closedTasksOf(vehicleId: VehicleId, limit: number): Promise<readonly ClosedTaskRecord[]>;

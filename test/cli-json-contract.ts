@@ -164,6 +164,7 @@ const booking = z.strictObject({
 const task = z.strictObject({
   ok: z.literal(true),
   ...taskFields,
+  retryOf: id.nullable(),
   deadlineWallMs: wallMs,
   args: z.array(z.string()),
   inputBytes: count,
@@ -366,6 +367,7 @@ export const CLI_CONTRACT: Readonly<Record<string, z.ZodType>> = {
   connectors: z.strictObject({ ok: z.literal(true), connectors: z.array(connector) }),
   tasks: z.strictObject({ ok: z.literal(true), tasks: z.array(z.strictObject(taskFields)) }),
   task,
+  retry: z.strictObject({ ok: z.literal(true), taskId: id, retryOf: id, requester: id }),
   cancel: z.strictObject({ ok: z.literal(true), taskId: id, state: z.literal('cancelled') }),
   explain,
   ledger,

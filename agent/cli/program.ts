@@ -12,6 +12,7 @@ import { addFirmware } from './firmware.ts';
 import { addLedger } from './ledger.ts';
 import { addPools } from './pools.ts';
 import { addRestore } from './restore.ts';
+import { addRetry } from './retry.ts';
 import { addStatus } from './status.ts';
 import { addTask } from './task.ts';
 import { addTasks } from './tasks.ts';
@@ -27,6 +28,7 @@ const VERBS: readonly ((program: Command, cli: CliProgram) => void)[] = [
   addTasks,
   addTask,
   addCancel,
+  addRetry,
   addExplain,
   addLedger,
   addAlgorithms,

@@ -45,6 +45,9 @@ function factsOf(task: TaskDetails): [string, string][] {
   const output = task.outputBytes === null ? '' : `, output ${bytesInWords(task.outputBytes)}`;
   const entries: [string, string][] = [
     ['task', `${task.taskId}, asked as ${task.requestId} by ${task.requester}`],
+    ...(task.retryOf === null
+      ? []
+      : ([['again', `task ${task.retryOf}, which ended without a result`]] as [string, string][])),
     ['algorithm', `${task.algorithm}${version}${task.args.length > 0 ? ` ${task.args.join(' ')}` : ''}`],
     ['state', stateInWords(task)],
     ['asked', timeInWords(task.acceptedWallMs)],

@@ -14,6 +14,7 @@ import type { FirmwareEvent } from '@plugpool/firmware-bridge';
 import type { AlgorithmClass } from './algorithms/feature.ts';
 import type { Vector } from './pools/vector.ts';
 import type { AlgorithmRecord } from './records.ts';
+import type { EndedTask } from './tasks/retry.ts';
 
 /** Counts the connections of one process; tells a client's old connection from its new one. */
 export type ConnectionNumber = number & { readonly brand: 'ConnectionNumber' };
@@ -71,6 +72,8 @@ export interface BlobFailure {
 export type OperatorCommand =
   | { readonly verb: 'cancel'; readonly taskId: TaskId }
   | { readonly verb: 'resetTrust'; readonly vehicleId: VehicleId }
+  /** As it lies on disk, its input with it: memory has neither once it ended. */
+  | { readonly verb: 'retry'; readonly ended: EndedTask }
   | { readonly verb: 'addAlgorithm'; readonly algorithm: Omit<AlgorithmRecord, 'state' | 'addedWallMs'> }
   | { readonly verb: 'retireAlgorithm'; readonly id: AlgorithmId; readonly version?: string }
   | { readonly verb: 'removeAlgorithm'; readonly id: AlgorithmId; readonly version?: string }

@@ -5,6 +5,7 @@ import { assertNever } from './assert-never.ts';
 import type { OperatorAnswer, OperatorCommand } from './events.ts';
 import { planPoolsAnew, setPool } from './pools/operate.ts';
 import { resetTrust } from './replicas/keep-trust.ts';
+import { retryTask } from './tasks/retry.ts';
 import { endTask } from './tasks/task-end.ts';
 import { log, type Turn } from './turn.ts';
 
@@ -24,6 +25,8 @@ function carryOut(turn: Turn, command: OperatorCommand): OperatorAnswer {
       return cancelTask(turn, command.taskId);
     case 'resetTrust':
       return { ok: true, value: { wasKnown: resetTrust(turn, command.vehicleId) } };
+    case 'retry':
+      return retryTask(turn, command.ended);
     case 'addAlgorithm':
       return addAlgorithm(turn, command.algorithm);
     case 'retireAlgorithm':

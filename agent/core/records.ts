@@ -63,6 +63,8 @@ export interface TaskRecord {
   readonly acceptedWallMs: number;
   readonly deadlineWallMs: number;
   readonly wants?: Wants;
+  /** The task that ended without a result and that an operator had run again as this one. */
+  readonly retryOf?: TaskId;
 }
 
 /** How a task ended, and whether its requester knows. */
@@ -307,6 +309,15 @@ export interface BalanceRecord {
   readonly debited: number;
   /** Credited less debited. */
   readonly balance: number;
+}
+
+/** A task in a list: what is shown of it, without its bytes, arguments and tries. */
+export interface ListedTask {
+  readonly task: Omit<TaskRecord, 'args' | 'input' | 'bodyHash'>;
+  readonly end?: Omit<TaskEndRecord, 'output' | 'outputs'>;
+  readonly delivered: boolean;
+  /** Grants of its first part. */
+  readonly attempts: number;
 }
 
 export interface LedgerSummary {

@@ -209,7 +209,7 @@ export interface TaskView {
 
 /** What of a request decides who goes first. */
 export function standingOf(
-  { wants, vehicleId }: TaskRecord,
+  { wants, vehicleId }: Pick<TaskRecord, 'wants' | 'vehicleId'>,
   settings: Settings,
 ): Pick<TaskView, 'priority' | 'parts' | 'payer'> {
   return {

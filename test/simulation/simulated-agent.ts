@@ -20,7 +20,7 @@ import { deliveryOf } from '../../agent/core/tasks/task-end.ts';
 import { Engine } from '../../agent/engine.ts';
 import { hashOfRequest, unpackFrame } from '../../agent/inbox.ts';
 import type { Store } from '../../agent/ports.ts';
-import { Recalls, type Recall } from '../../agent/recalls.ts';
+import { Recalls, type Reading } from '../../agent/recalls.ts';
 import type { StoreError } from '../../agent/store-error.ts';
 import type { Agenda } from './agenda.ts';
 import type { Chance } from './chance.ts';
@@ -132,7 +132,7 @@ export class SimulatedAgent implements Listener {
         fatal: (error) => this.#guard(life, () => this.parts.watcher.broken(error)),
       }),
       recalls: new Recalls({
-        answer: (recall) => this.#recall(life, recall),
+        answer: (reading) => this.#recall(life, reading),
         refuse: () => undefined,
       }),
       connections: new Map(),
@@ -332,13 +332,14 @@ export class SimulatedAgent implements Listener {
     });
   }
 
-  async #recall(life: Life, { clientId, correlationId, taskId }: Recall): Promise<void> {
+  async #recall(life: Life, { clientId, correlationIds, taskId }: Reading): Promise<void> {
     const history = await this.parts.store.readTask(taskId);
     if (!life.isAlive) return;
     const vehicleId = clientName(clientId).vehicleId;
-    if (history?.end === undefined || history.task.vehicleId !== vehicleId)
-      return this.#send(life, clientId, [{ correlationId, body: unknownTask(taskId) }]);
-    this.#send(life, clientId, [{ correlationId, body: deliveryOf(history.task, history.end) }]);
+    const isKnown = history?.end !== undefined && history.task.vehicleId === vehicleId;
+    const body = isKnown ? deliveryOf(history.task, history.end) : unknownTask(taskId);
+    const envelopes = correlationIds.map((correlationId) => ({ correlationId, body }));
+    this.#send(life, clientId, envelopes);
   }
 
   /** As the daemon does it: the senders are told, and their connections closed. */

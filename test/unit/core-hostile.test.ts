@@ -47,6 +47,32 @@ test('a frame full of questions for all tasks is answered a few times', () => {
   assert.ok(recalls.length <= 8, `${recalls.length} deliveries are read from disk`);
 });
 
+test('questions for tasks that never were cost no reading of the disk; one for an own closed task does', () => {
+  const pile = pileWith('donor');
+  const [accepted] = bodiesOf(pile.say('asker.ask-1', request('r1', 'sum')), 'accepted');
+  assert.ok(accepted);
+  const ask = (clientId: string, taskId: string) => {
+    const event = pile.message(clientId, { kind: 'statusQuery', taskId: taskId as TaskId, deliver: true });
+    return step(pile.state, [event], pile.now());
+  };
+  const unknown = (effects: ReturnType<typeof step>): string | undefined => {
+    const body = effects.sends[0]?.envelope.body;
+    return body?.kind === 'refused' ? body.reasons[0]?.code : undefined;
+  };
+  for (const taskId of ['t1-zz', 'never-was', `${accepted.taskId}_0`]) {
+    const effects = ask('asker.ask-1', taskId);
+    assert.deepEqual([effects.recalls, unknown(effects)], [[], 'task_unknown']);
+  }
+  pile.say('asker.ask-1', { kind: 'cancel', which: { by: 'task', taskId: accepted.taskId } });
+  pile.say('asker.ask-1', { kind: 'deliveryAck', taskId: accepted.taskId });
+  assert.equal(ask('asker.ask-1', accepted.taskId).recalls.length, 1);
+  pile.ask('other');
+  assert.equal(unknown(ask('other.ask-1', accepted.taskId)), 'task_unknown', 'and nobody else’s');
+  pile.pass(pile.settings.retentionMs + 1);
+  pile.step({ kind: 'housekeeping' });
+  assert.equal(unknown(ask('asker.ask-1', accepted.taskId)), 'task_unknown', 'forgotten');
+});
+
 test('arguments count as the memory that they take, and take none when the task has ended', () => {
   const pile = pileWith();
   const args = Array.from({ length: 16 }, () => 'x'.repeat(4_000));

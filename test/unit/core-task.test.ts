@@ -441,6 +441,20 @@ test('a step whose commit failed did not happen, and the same request later does
   assert.equal(bodiesOf(sent, 'offer').length, 1, 'donors that were there are there still');
 });
 
+test('a donor whose unplugging came with a commit that failed has the grace of an unplugging, and no longer one', () => {
+  const pile = pileWith('donor');
+  const lease = leaseIn(pile.say('asker.ask-1', request('r1', 'sum')));
+  pile.failedStep({
+    kind: 'firmware',
+    event: { kind: 'unplugged', connectorId: connectorOf('donor'), at: { receivedWallMs: 0 } },
+    staleAfterMs: 0,
+  });
+  const [revoked] = bodiesOf(pile.step({ kind: 'tick' }), 'revoke');
+  assert.deepEqual([revoked?.lease, revoked?.reason], [lease, 'unplugged']);
+  pile.pass(pile.settings.revokeGraceMs);
+  assert.equal(bodiesOf(pile.say('donor.lend', completed(lease)), 'resultAck')[0]?.accepted, false);
+});
+
 test('nothing but a hello is heard before the welcome', () => {
   const pile = pileWith('donor');
   pile.connect('asker.ask-2');

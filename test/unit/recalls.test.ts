@@ -48,6 +48,25 @@ test('what waits to be said already is not said twice', async () => {
   assert.deepEqual(read, ['car.ask-1 first', 'car.ask-1 second']);
 });
 
+test('a message that asks for one task hundreds of times costs one reading, and each question its answer', async () => {
+  const answered: number[][] = [];
+  const recalls = new Recalls({
+    answer: async ({ correlationIds }) => {
+      answered.push([...correlationIds]);
+      await new Promise((resolve) => setImmediate(resolve));
+    },
+    refuse: () => assert.fail('there is room'),
+  });
+  for (let i = 1; i <= 3; i++) recalls.push(recall('car.ask-1', 'first', i));
+  for (let i = 4; i <= 256; i++) recalls.push(recall('car.ask-1', 'second', i));
+  for (let i = 0; i < 4; i++) await new Promise((resolve) => setImmediate(resolve));
+  assert.deepEqual(
+    answered.map((ids) => ids.length),
+    [1, 2, 253],
+    'the first was read at once, what came meanwhile in its turn',
+  );
+});
+
 test('of a client that left nothing more is read', async () => {
   const { recalls, read, endOne } = scene();
   for (let i = 0; i < 10; i++) recalls.push(recall('car.ask-1', `t${i}`));

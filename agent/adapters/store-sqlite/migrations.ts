@@ -7,6 +7,7 @@ import { replicas } from './migrations/004-replicas.ts';
 import { chainedLedger } from './migrations/005-a-chained-ledger.ts';
 import { age } from './migrations/006-age.ts';
 import { smallBytesWithTheirTask } from './migrations/007-small-bytes-with-their-task.ts';
+import { retries } from './migrations/008-retries.ts';
 
 /** 'Plug', so that `file agent.db` and another program can tell whose file it is. */
 export const APPLICATION_ID = 0x506c7567;
@@ -23,6 +24,7 @@ const STEPS: readonly Step[] = [
   chainedLedger,
   age,
   smallBytesWithTheirTask,
+  retries,
 ];
 
 export const SCHEMA_VERSION = STEPS.length;

@@ -2,6 +2,7 @@
 import type { Digest, TaskId, VehicleId } from '@plugpool/proto';
 import type {
   ClosedTaskRecord,
+  ListedTask,
   LedgerSummary,
   StoreChange,
   StoredState,
@@ -66,6 +67,10 @@ class SqliteStore implements Store {
   async readTask(taskId: TaskId): Promise<TaskHistory | undefined> {
     const [history] = await this.#caller.call('histories', [taskId]);
     return history;
+  }
+
+  listTasks(limit: number): Promise<readonly ListedTask[]> {
+    return this.#caller.call('listTasks', Math.min(limit, RECENT_TASKS_MAX));
   }
 
   async recentTasks(limit: number): Promise<readonly TaskHistory[]> {

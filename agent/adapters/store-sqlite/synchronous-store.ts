@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { join, resolve } from 'node:path';
 import type {
   ClosedTaskRecord,
+  ListedTask,
   LedgerSummary,
   StoreChange,
   StoredState,
@@ -140,6 +141,10 @@ export class SynchronousStore {
 
   histories(taskIds: readonly TaskId[]): TaskHistory[] {
     return this.#attempt('read tasks', () => this.#open.histories(taskIds));
+  }
+
+  listTasks(limit: number): ListedTask[] {
+    return this.#attempt('list tasks', () => this.#open.tasks.listTasks(limit));
   }
 
   recentTaskIds(limit: number): TaskId[] {

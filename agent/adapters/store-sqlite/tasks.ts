@@ -2,7 +2,7 @@
 import type { Digest, Payload, RequestId, Selector, Slot, TaskId, VehicleId, Wants } from '@plugpool/proto';
 import type { Database } from 'better-sqlite3';
 import assert from 'node:assert/strict';
-import type { ClosedTaskRecord, TaskEndRecord, TaskRecord } from '../../core/records.ts';
+import type { ClosedTaskRecord, ListedTask, TaskEndRecord, TaskRecord } from '../../core/records.ts';
 import type { StoreAge } from './age-row.ts';
 import { owned } from './owned-bytes.ts';
 import type { Row } from './packed-changes.ts';
@@ -13,26 +13,32 @@ const OUTPUT = 1;
 /** So few bytes lie in the row of their task, which costs less than a row of their own; a start reads past them. */
 const SMALL_BYTES_MAX = 256;
 
-interface TaskRow {
-  readonly task_key: number;
+/** What of a task is small. */
+interface ListedRow {
   readonly task_id: string;
   readonly vehicle_id: string;
   readonly slot: string;
   readonly request_id: string;
-  readonly body_hash: string;
   readonly selector: string;
-  readonly args: string;
-  readonly input_digest: string | null;
-  readonly input_size_bytes: number;
   readonly accepted_wall_ms: number;
   readonly deadline_wall_ms: number;
+  readonly wants: string | null;
+  readonly retry_of: string | null;
   readonly delivered: number;
   readonly state: string | null;
   readonly ended_wall_ms: number | null;
+  readonly ending: string | null;
+  readonly attempts?: number | null;
+}
+
+interface TaskRow extends ListedRow {
+  readonly task_key: number;
+  readonly body_hash: string;
+  readonly args: string;
+  readonly input_digest: string | null;
+  readonly input_size_bytes: number;
   readonly output_digest: string | null;
   readonly output_size_bytes: number | null;
-  readonly ending: string | null;
-  readonly wants: string | null;
   readonly accepted_age_ms: number | null;
   readonly ended_age_ms: number | null;
   readonly input_bytes: Buffer | null;
@@ -57,8 +63,8 @@ type ClosedRow = readonly [string, string, string, string, number, number | null
 export function prepareTasks(db: Database, age: Pick<StoreAge, 'ms'>) {
   const insert =
     db.prepare(`INSERT INTO task (task_id, vehicle_id, slot, request_id, body_hash, selector, args,
-    input_digest, input_size_bytes, accepted_wall_ms, deadline_wall_ms, wants, input_bytes, accepted_age_ms)
-    VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?)`);
+    input_digest, input_size_bytes, accepted_wall_ms, deadline_wall_ms, wants, retry_of, input_bytes, accepted_age_ms)
+    VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)`);
   const insertBytes = db.prepare('INSERT INTO task_bytes (task_key, part, bytes) VALUES (?,?,?)');
   const insertOutputBytes = db.prepare(
     `INSERT INTO task_bytes (task_key, part, bytes) SELECT task_key, ${OUTPUT}, ? FROM task WHERE task_id = ?`,
@@ -83,6 +89,12 @@ export function prepareTasks(db: Database, age: Pick<StoreAge, 'ms'>) {
   const recentIds = db
     .prepare<[number], string>('SELECT task_id FROM task ORDER BY task_key DESC LIMIT ?')
     .pluck();
+  const selectListed = db.prepare<[number], ListedRow>(
+    `SELECT task_id, vehicle_id, slot, request_id, selector, accepted_wall_ms, deadline_wall_ms, wants, retry_of,
+       delivered, state, ended_wall_ms, ending,
+       (SELECT attempts FROM instance WHERE instance.task_id = task.task_id ORDER BY position LIMIT 1) AS attempts
+     FROM task ORDER BY task_key DESC LIMIT ?`,
+  );
   const closedColumns = 'task_id, vehicle_id, request_id, body_hash, ended_wall_ms, ended_age_ms';
   const selectClosed = db
     .prepare<[], ClosedRow>(
@@ -173,6 +185,7 @@ export function prepareTasks(db: Database, age: Pick<StoreAge, 'ms'>) {
     closedTasks: (): ClosedTaskRecord[] => closedTasksFrom(selectClosed.all()),
     closedTasksOf: (vehicleId: VehicleId, limit: number): ClosedTaskRecord[] =>
       closedTasksFrom(selectClosedOf.all(vehicleId, limit)),
+    listTasks: (limit: number): ListedTask[] => selectListed.all(limit).map(listedOf),
     recentTaskIds: (limit: number): TaskId[] => recentIds.all(limit) as TaskId[],
     referencedBlobs: (): Digest[] => blobDigests.all() as Digest[],
   };
@@ -198,6 +211,7 @@ export function taskRow(task: TaskRecord): Row {
     task.acceptedWallMs,
     task.deadlineWallMs,
     task.wants === undefined ? null : JSON.stringify(task.wants),
+    task.retryOf ?? null,
     smallBytes(task.input),
   ];
 }
@@ -231,18 +245,40 @@ type ReadPart = (part: number) => Buffer | undefined;
 
 function taskOf(row: TaskRow, readPart: ReadPart): TaskRecord {
   return {
+    ...aboutTask(row),
+    bodyHash: row.body_hash,
+    args: JSON.parse(row.args) as string[],
+    input: payloadOf({ digest: row.input_digest, sizeBytes: row.input_size_bytes }, () => readPart(INPUT)),
+  };
+}
+
+function aboutTask(row: ListedRow): ListedTask['task'] {
+  return {
     taskId: row.task_id as TaskId,
     vehicleId: row.vehicle_id as VehicleId,
     slot: row.slot as Slot,
     requestId: row.request_id as RequestId,
-    bodyHash: row.body_hash,
     selector: JSON.parse(row.selector) as Selector,
-    args: JSON.parse(row.args) as string[],
-    input: payloadOf({ digest: row.input_digest, sizeBytes: row.input_size_bytes }, () => readPart(INPUT)),
     acceptedWallMs: row.accepted_wall_ms,
     deadlineWallMs: row.deadline_wall_ms,
     ...(row.wants !== null && { wants: JSON.parse(row.wants) as Wants }),
+    ...(row.retry_of !== null && { retryOf: row.retry_of as TaskId }),
   };
+}
+
+function listedOf(row: ListedRow): ListedTask {
+  const end = aboutEnd(row);
+  return {
+    task: aboutTask(row),
+    ...(end && { end }),
+    delivered: row.delivered === 1,
+    attempts: row.attempts ?? 0,
+  };
+}
+
+function aboutEnd({ state, ended_wall_ms: endedWallMs, ending }: ListedRow): ListedTask['end'] {
+  if (state === null || endedWallMs === null || ending === null) return undefined;
+  return { state: state as TaskEndRecord['state'], endedWallMs, ...(JSON.parse(ending) as Ending) };
 }
 
 function outputOf({ bytes, ...columns }: OutputRow): Payload {
@@ -250,16 +286,15 @@ function outputOf({ bytes, ...columns }: OutputRow): Payload {
 }
 
 function endOf(row: TaskRow, readPart: ReadPart, outputs: readonly Payload[]): TaskEndRecord | undefined {
-  if (row.state === null || row.ended_wall_ms === null || row.ending === null) return undefined;
+  const about = aboutEnd(row);
+  if (about === undefined) return undefined;
   const sizeBytes = row.output_size_bytes;
   return {
-    state: row.state as TaskEndRecord['state'],
-    endedWallMs: row.ended_wall_ms,
+    ...about,
     ...(sizeBytes !== null && {
       output: payloadOf({ digest: row.output_digest, sizeBytes }, () => readPart(OUTPUT)),
     }),
     ...(outputs.length > 0 && { outputs }),
-    ...(JSON.parse(row.ending) as Ending),
   };
 }
 

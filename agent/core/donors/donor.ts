@@ -122,6 +122,10 @@ function revokeForSession(turn: Turn, donor: Donor): void {
   const unverified = `unverified:${donor.vehicleId}` as const;
   // The grace is that of the leases held now: a later one must not inherit what is left of it.
   if (donor.leased.size === 0) return state.timers.clear(unverified);
+  if (session === undefined && hasLeft(state, donor, now)) {
+    state.timers.clear(unverified);
+    return revokeAll(turn, donor, 'unplugged');
+  }
   if (session === undefined || isUndecided(session, now)) {
     if (!state.timers.has(unverified))
       state.timers.set(unverified, now.monoMs + state.settings.unverifiedGraceMs);
@@ -133,6 +137,22 @@ function revokeForSession(turn: Turn, donor: Donor): void {
     revokeAll(turn, donor, 'session_not_lending');
   else if (donor.report?.chargingOnly === true && session.state !== 'charging')
     revokeAll(turn, donor, 'policy_paused');
+}
+
+/**
+ * Where its leases were granted the firmware is heard, and says that it is not there. A step that took them back for that may have
+ * failed: what the firmware said is kept then, what was decided is not.
+ */
+function hasLeft(state: State, donor: Donor, now: Now): boolean {
+  return leasesOf(donor).every(({ connectorId }) => {
+    const session = state.sessions.get(connectorId);
+    if (session === undefined || !isVerified(session, now)) return false;
+    return !isPlugged(session.state) || isAnother(session, donor.vehicleId);
+  });
+}
+
+function isAnother({ identity }: Session, vehicleId: VehicleId): boolean {
+  return identity !== undefined && identity.vehicleId !== vehicleId;
 }
 
 /**

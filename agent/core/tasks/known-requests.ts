@@ -29,6 +29,8 @@ export class KnownRequests {
   #closed: ClosedRequest[] = [];
   #oldest = 0;
   #closedCount = 0;
+  /** So that a question for a task that was never there costs no reading. */
+  readonly #closedTasks = new Map<TaskId, ClosedRequest>();
 
   get closedCount(): number {
     return this.#closedCount;
@@ -37,6 +39,11 @@ export class KnownRequests {
   get(vehicleId: VehicleId, requestId: RequestId): KnownRequest | undefined {
     const known = this.#known.get(vehicleId)?.get(requestId);
     return known === undefined ? undefined : asKnown(known);
+  }
+
+  /** The vehicle whose task that is, where it was acknowledged and is kept on disk. */
+  closedTaskOf(taskId: TaskId): VehicleId | undefined {
+    return this.#closedTasks.get(taskId)?.vehicleId;
   }
 
   open(task: Task): void {
@@ -52,6 +59,7 @@ export class KnownRequests {
     const request: ClosedRequest = { stage: 'closed', vehicleId, requestId, bodyHash, taskId, endedMonoMs };
     this.#set(vehicleId, requestId, request);
     this.#closed.push(request);
+    this.#closedTasks.set(taskId, request);
     this.#closedCount += 1;
     if (this.#closed.length > 2 * this.#closedCount + 64) this.#dropForgotten();
   }
@@ -67,7 +75,9 @@ export class KnownRequests {
     const ofVehicle = this.#known.get(vehicleId);
     ofVehicle?.delete(requestId);
     if (ofVehicle?.size === 0) this.#known.delete(vehicleId);
-    if (request.stage === 'closed') this.#closedCount -= 1;
+    if (request.stage === 'open') return;
+    this.#closedCount -= 1;
+    this.#closedTasks.delete(request.taskId);
   }
 
   /** Forgets the one that closed first, and returns it. */

@@ -1,5 +1,5 @@
 /** A request becomes a task: known already, refused with every reason, waiting for its input, or accepted. */
-import type { Accepted, ClientId, TaskId, TaskRequest } from '@plugpool/proto';
+import type { Accepted, ClientId, ClientName, TaskId, TaskRequest } from '@plugpool/proto';
 import type { KnownRequest } from './known-requests.ts';
 import { newInstance, openTask } from './open-task.ts';
 import { isPassing, whyRefused } from './refusals.ts';
@@ -64,15 +64,24 @@ function acceptedOf(turn: Turn, task: Task): Accepted {
 }
 
 function accept(turn: Turn, client: Client, heard: Heard<TaskRequest>): void {
-  const { state, now } = turn;
   const { body, correlationId } = heard.envelope;
+  const task = admit(turn, newTaskRecord(turn, client.name, body, heard.bodyHash));
+  send(turn, client.name.clientId, acceptedOf(turn, task), correlationId);
+}
+
+export function newTaskRecord(
+  { state, now }: Turn,
+  { vehicleId, slot }: Pick<ClientName, 'vehicleId' | 'slot'>,
+  body: TaskRequest,
+  bodyHash: string,
+): TaskRecord {
   const deadlineMs = body.deadlineMs ?? state.settings.deadlineDefaultMs;
-  const record: TaskRecord = {
+  return {
     taskId: nextTaskId(state),
-    vehicleId: client.name.vehicleId,
-    slot: client.name.slot,
+    vehicleId,
+    slot,
     requestId: body.requestId,
-    bodyHash: heard.bodyHash,
+    bodyHash,
     selector: body.selector,
     args: body.args,
     input: body.input,
@@ -80,7 +89,12 @@ function accept(turn: Turn, client: Client, heard: Heard<TaskRequest>): void {
     deadlineWallMs: now.wallMs + deadlineMs,
     ...(body.wants === undefined ? {} : { wants: body.wants }),
   };
-  const task = openTask(state, record, now.monoMs + deadlineMs);
+}
+
+/** From now on it is owed an end. */
+export function admit(turn: Turn, record: TaskRecord): Task {
+  const { state, now } = turn;
+  const task = openTask(state, record, now.monoMs + record.deadlineWallMs - record.acceptedWallMs);
   countInline(state, record, 1);
   countAsking(state, record, 1);
   state.counters.accepted += 1;
@@ -91,9 +105,9 @@ function accept(turn: Turn, client: Client, heard: Heard<TaskRequest>): void {
   watchGang(state, task);
   foresee(turn, task);
   write(turn, { change: 'insertTask', task: record });
-  send(turn, client.name.clientId, acceptedOf(turn, task), correlationId);
   log(turn, 'debug', 'accepted', { taskId: record.taskId, vehicleId: record.vehicleId });
   for (const instance of task.instances) queue(turn, instance);
+  return task;
 }
 
 /** Short enough to type, unique over restarts. */

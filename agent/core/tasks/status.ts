@@ -1,5 +1,5 @@
 /** What a requester asks of its tasks, and what it acknowledges. */
-import type { StatusEntry, StatusQuery } from '@plugpool/proto';
+import type { StatusEntry, StatusQuery, TaskId } from '@plugpool/proto';
 import { closeTask, deliverAgain } from './task-end.ts';
 import { stateOf } from './task-state.ts';
 import { asksTooMuch, isTooHeavy } from '../clients/heavy-bodies.ts';
@@ -13,11 +13,8 @@ export function onStatusQuery(turn: Turn, client: Client, query: StatusQuery, co
   if (query.explain === true && asksTooMuch(turn, client, correlationId)) return;
   const own = state.openTasksOf.get(client.name.vehicleId) ?? new Set();
   const asked = query.taskId === undefined ? [...own] : own.has(query.taskId) ? [query.taskId] : [];
-  if (query.taskId !== undefined && asked.length === 0) {
-    // Not in memory: acknowledged and on disk alone, or never known. The daemon looks.
-    turn.effects.recalls.push({ clientId: client.name.clientId, correlationId, taskId: query.taskId });
-    return;
-  }
+  if (query.taskId !== undefined && asked.length === 0)
+    return onAskedForClosed(turn, client, query.taskId, correlationId);
   const tasks: StatusEntry[] = [];
   for (const taskId of asked.slice(0, state.settings.wire.statusTasksMax)) {
     const task = state.tasks.get(taskId);
@@ -28,6 +25,23 @@ export function onStatusQuery(turn: Turn, client: Client, query: StatusQuery, co
   }
   const truncated = asked.length > state.settings.wire.statusTasksMax;
   send(turn, client.name.clientId, { kind: 'statusReport', tasks, truncated }, correlationId);
+}
+
+/** Acknowledged, and on disk alone: the daemon reads it. What was never there is known here. */
+function onAskedForClosed(
+  turn: Turn,
+  { name: { clientId, vehicleId } }: Client,
+  taskId: TaskId,
+  correlationId: number,
+): void {
+  if (turn.state.requests.closedTaskOf(taskId) === vehicleId) {
+    turn.effects.recalls.push({ clientId, correlationId, taskId });
+    return;
+  }
+  const detail = `no task ${taskId} of this vehicle is known here`;
+  const hint = 'list the tasks; ended ones are forgotten after the retention of the pile';
+  const reasons = [{ code: 'task_unknown', detail, hint }] as const;
+  send(turn, clientId, { kind: 'refused', reasons, retryable: false }, correlationId);
 }
 
 export function statusOf(task: Task): StatusEntry {
