@@ -25,6 +25,7 @@ import {
 } from './adapters/control-socket/protocol.ts';
 import type { VehicleTokens } from './adapters/vehicle-tokens.ts';
 import type { OperatorAnswer, OperatorCommand } from './core/events.ts';
+import { drainingView } from './core/donors/draining.ts';
 import { explain, explainEnded } from './core/explain/explain.ts';
 import { ALGORITHM_CLASSES } from './core/algorithms/feature.ts';
 import { poolsView } from './core/pools/view.ts';
@@ -187,6 +188,15 @@ const VERBS: Readonly<Record<string, Verb>> = {
   resetTrust: verb(z.strictObject({ vehicleId }), (controlled, args) =>
     operate(controlled, { verb: 'resetTrust', vehicleId: args.vehicleId as VehicleId }),
   ),
+  drain: verb(z.strictObject({ vehicleId: vehicleId.optional() }), (controlled, args) =>
+    operate(controlled, { verb: 'drain', ...ofVehicle(args) }),
+  ),
+  resume: verb(z.strictObject({ vehicleId: vehicleId.optional() }), (controlled, args) =>
+    operate(controlled, { verb: 'resume', ...ofVehicle(args) }),
+  ),
+  draining: verb(z.strictObject({ vehicleId: vehicleId.optional() }), ({ agent }, args) =>
+    drainingView(agent.state, ofVehicle(args).vehicleId),
+  ),
   firmware: verb(stepArgs, takeStep),
   unbindToken: verb(z.strictObject({ vehicleId }), unbindToken),
   backup: verb(z.strictObject({ file: absolutePath }), ({ care }, { file }) => care.backUp(file)),
@@ -242,6 +252,10 @@ function defined<Value>(fields: Readonly<Record<string, Value | undefined>>): Re
   return Object.fromEntries(
     Object.entries(fields).filter((entry): entry is [string, Value] => entry[1] !== undefined),
   );
+}
+
+function ofVehicle({ vehicleId }: { readonly vehicleId?: string | undefined }) {
+  return vehicleId === undefined ? {} : { vehicleId: vehicleId as VehicleId };
 }
 
 function named(args: { readonly id: string; readonly version?: string | undefined }) {

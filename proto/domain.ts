@@ -177,6 +177,7 @@ export type RevokeReason =
   | 'policy_paused'
   | 'preempted'
   | 'draining'
+  | 'ready_by'
   | 'lease_expired'
   | 'superseded'
   | 'shutting_down';

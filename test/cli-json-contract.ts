@@ -26,6 +26,9 @@ const ineligible = z.enum([
   'policy_not_lending',
   'capacity_stale',
   'overdrawn',
+  'ready_by',
+  'settling',
+  'draining',
   'agent_stopping',
 ]);
 
@@ -49,6 +52,8 @@ const store = z.strictObject({
   backup: z.strictObject({ running: copying.nullable(), last: copied.nullable() }),
 });
 
+const draining = z.strictObject({ all: z.boolean(), vehicles: z.array(id), running: count });
+
 const status = z.strictObject({
   ok: z.literal(true),
   version: id,
@@ -63,6 +68,7 @@ const status = z.strictObject({
   connectors: count,
   algorithms: count,
   store,
+  draining,
   counters: z.strictObject({
     accepted: count,
     refused: count,
@@ -379,6 +385,17 @@ export const CLI_CONTRACT: Readonly<Record<string, z.ZodType>> = {
   pools,
   'pools set': z.strictObject({ ok: z.literal(true), subPool }),
   'pools plan': z.strictObject({ ok: z.literal(true), subPools: z.array(subPool) }),
+  /** One a line; the last is `done`. */
+  drain: z.union([
+    z.strictObject({ ok: z.literal(true), done: z.literal(false), draining }),
+    z.strictObject({
+      ok: z.boolean(),
+      done: z.literal(true),
+      ended: z.enum(['drained', 'interrupted', 'late']),
+      draining,
+    }),
+  ]),
+  resume: z.strictObject({ ok: z.literal(true), draining }),
   firmware: z.strictObject({
     ok: z.literal(true),
     connectorId: id,

@@ -16,6 +16,8 @@ export interface CliContext {
   readonly env: NodeJS.ProcessEnv;
   /** Gives the text back as it is where nobody watches in colour. */
   readonly paint: Paint;
+  /** Undefined where nothing can interrupt; the returned function stops listening. */
+  readonly onInterrupt?: (callback: () => void) => () => void;
 }
 
 export function processContext(): CliContext {
@@ -24,6 +26,10 @@ export function processContext(): CliContext {
     stderr: process.stderr,
     env: process.env,
     // `styleText` asks the stream and NO_COLOR itself.
+    onInterrupt: (callback) => {
+      process.once('SIGINT', callback);
+      return () => process.off('SIGINT', callback);
+    },
     paint: (colour, text) => styleText(colour, text, { stream: process.stdout }),
   };
 }

@@ -7,6 +7,7 @@ import { addCancel } from './cancel.ts';
 import { addConfig } from './config-check.ts';
 import { addConnectors } from './connectors.ts';
 import { EXIT_DONE, EXIT_USAGE, sayError, sayJson, type CliContext } from './context.ts';
+import { addDrain, addResume } from './drain.ts';
 import { addExplain } from './explain.ts';
 import { addFirmware } from './firmware.ts';
 import { addLedger } from './ledger.ts';
@@ -34,6 +35,8 @@ const VERBS: readonly ((program: Command, cli: CliProgram) => void)[] = [
   addAlgorithms,
   addPools,
   addTrust,
+  addDrain,
+  addResume,
   addFirmware,
   addTokens,
   addBackup,

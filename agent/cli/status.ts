@@ -39,6 +39,15 @@ function storeInWords({ check, log, backup }: StatusAnswer['store']): string {
   return parts.join(', ');
 }
 
+/** Only where something is drained. */
+function drainingFacts({ draining }: StatusAnswer): [string, string][] {
+  const { all, vehicles, running } = draining;
+  if (!all && vehicles.length === 0) return [];
+  const what = all ? 'the whole pile' : vehicles.join(', ');
+  const still = running === 0 ? 'nothing runs there any more' : `${counted(running, 'run')} there`;
+  return [['draining', `${what}, ${still}; plugpool resume takes it back`]];
+}
+
 function statusPage(status: StatusAnswer, paint: Paint): string {
   const { capacity, tasks, counters } = status;
   const { lendable, free } = capacity;
@@ -53,6 +62,7 @@ function statusPage(status: StatusAnswer, paint: Paint): string {
       ['listens on', status.listen],
       ['data', `${status.dataDir}, ${storeInWords(status.store)}`],
       ['vehicles', `${counted(status.clientsConnected, 'connection')}, ${status.donorsEligible} lend now`],
+      ...drainingFacts(status),
       ['free', lent],
       ['connectors', `${status.connectors} known`],
       ['algorithms', String(status.algorithms)],

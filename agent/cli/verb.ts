@@ -54,14 +54,23 @@ function pathOf(command: Command): string {
 }
 
 /** Asks the agent, says what was found, ends with the exit code. */
-export async function answerFrom(
-  { context, finish }: CliProgram,
+export function answerFrom(
+  cli: CliProgram,
   flags: CommonFlags,
   find: (agent: ControlClient) => Promise<Found>,
 ): Promise<void> {
+  return talkTo(cli, flags, async (agent) => sayFound(cli.context, flags, await find(agent)));
+}
+
+/** For verbs that say more than one thing; `talk` gives the exit code. */
+export async function talkTo(
+  { context, finish }: CliProgram,
+  flags: CommonFlags,
+  talk: (agent: ControlClient) => Promise<number>,
+): Promise<void> {
   const agent = new ControlClient(controlSocketPath(flags.dataDir ?? defaultDataDir(context.env)));
   try {
-    finish(sayFound(context, flags, await find(agent)));
+    finish(await talk(agent));
   } finally {
     agent.close();
   }

@@ -104,6 +104,9 @@ const INELIGIBLE: Readonly<Record<Ineligible, string>> = {
   policy_not_lending: 'its owner does not lend now',
   capacity_stale: 'its last report is too old',
   overdrawn: 'lends less than before',
+  ready_by: 'it must be charged in time',
+  settling: 'it came and went, and is left in peace for a while',
+  draining: 'the operator drains it',
   agent_stopping: 'the agent is stopping',
 };
 

@@ -83,7 +83,9 @@ export type OperatorCommand =
       readonly algorithmClass: AlgorithmClass;
       readonly shareMillis: Readonly<Partial<Vector>>;
     }
-  | { readonly verb: 'planPools' };
+  | { readonly verb: 'planPools' }
+  /** Without a vehicle: the whole pile. */
+  | { readonly verb: 'drain' | 'resume'; readonly vehicleId?: VehicleId };
 
 export type OperatorAnswer =
   | { readonly ok: true; readonly value: unknown }

@@ -26,6 +26,8 @@ export const SEGMENTS_MAX = 10_000;
 export const SETTLED_ACCOUNTS_MAX = 100;
 export const ALGORITHMS_MAX = 1_000;
 export const CONNECTORS_MAX = 10_000;
+/** Vehicles that the operator drains one by one. */
+export const DRAINED_VEHICLES_MAX = 1_000;
 /** Vehicles remembered beside those connected or holding leases. */
 export const IDLE_DONORS_MAX = 1_000;
 /** Explanations of one vehicle in one step: each looks at hundreds of donors and at all queues. */

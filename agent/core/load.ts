@@ -1,6 +1,7 @@
 /** The state that a start, or a failed commit, finds on disk; what was only observed is carried over from before. */
 import type { Now } from '@plugpool/proto';
 import type { AlgorithmRecord, InstanceRecord, LeaseRecord, StoredState } from './records.ts';
+import { DRAINING_NAME, loadDraining } from './donors/draining.ts';
 import { countAsking } from './waiting/asked.ts';
 import { keepLearned, loadLearned } from './learned/learn.ts';
 import { carryNumbers } from './numbers.ts';
@@ -28,6 +29,7 @@ export function loadState(stored: StoredState, settings: Settings, now: Now, bef
   for (const algorithm of stored.algorithms)
     state.algorithms.set(algorithmKey(algorithm.id, algorithm.version), algorithm);
   loadPools(state, stored.learned, now);
+  if (!loadDraining(state, stored.learned.get(DRAINING_NAME))) state.damaged.push(DRAINING_NAME);
   for (const closed of stored.closedTasks) {
     const { vehicleId, requestId, taskId, bodyHash } = closed;
     const endedMonoMs = now.monoMs - endedAgo(closed, now);

@@ -1,6 +1,7 @@
-/** What an operator may change: a task, the catalogue, the sub-pools. */
+/** What an operator may change: a task, the catalogue, the sub-pools, and who lends at all. */
 import type { TaskId } from '@plugpool/proto';
 import { addAlgorithm, removeAlgorithm, retireAlgorithm } from './algorithms/operate.ts';
+import { drain, resume } from './donors/drain.ts';
 import { assertNever } from './assert-never.ts';
 import type { OperatorAnswer, OperatorCommand } from './events.ts';
 import { planPoolsAnew, setPool } from './pools/operate.ts';
@@ -37,6 +38,10 @@ function carryOut(turn: Turn, command: OperatorCommand): OperatorAnswer {
       return setPool(turn, command);
     case 'planPools':
       return planPoolsAnew(turn);
+    case 'drain':
+      return drain(turn, command.vehicleId);
+    case 'resume':
+      return resume(turn, command.vehicleId);
     default:
       return assertNever(command);
   }

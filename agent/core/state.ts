@@ -36,6 +36,8 @@ import { DonorIndex } from './matching/donor-index.ts';
 import type { Priority } from './tasks/priority.ts';
 import type { Stay } from './dwell/stay.ts';
 import { DwellModel } from './dwell/dwell-model.ts';
+import { drainsNothing, type Draining } from './donors/draining.ts';
+import type { Restless } from './donors/restless.ts';
 import { noDeployments, type Deployments } from './pools/deployments.ts';
 import type { AlgorithmClass } from './algorithms/feature.ts';
 import { KnownRequests } from './tasks/known-requests.ts';
@@ -76,6 +78,10 @@ export interface Donor {
   /** It took back what leases stood on: until then it lends no more than that, whatever it reports. */
   heldDown: { readonly untilMonoMs: number; readonly to: Capacity } | undefined;
   departureMonoMs: number | undefined;
+  /** Its charge would not be through by then if it computed. */
+  isBehind: boolean;
+  /** Since it was first plugged in. */
+  restless: Restless | undefined;
   /** How many requests its owner's constraint may still judge until then. */
   judging: { readonly untilMonoMs: number; left: number } | undefined;
   cachedImages: ReadonlySet<Digest>;
@@ -212,6 +218,7 @@ export type TimerName =
   | `report:${VehicleId}`
   | `review:${VehicleId}`
   | `judge:${VehicleId}`
+  | `settled:${VehicleId}`
   | `rested:${VehicleId}/${AlgorithmClass}`
   | `pool:${AlgorithmClass}`
   | `replica:${InstanceId}`
@@ -238,6 +245,7 @@ export interface State {
   readonly profiles: Map<string, AlgorithmProfile>;
   readonly pools: Pools;
   readonly deployments: Deployments;
+  readonly draining: Draining;
   /** Names of what was learned and could not be read; said in the first step. */
   readonly damaged: string[];
   readonly tasks: Map<TaskId, Task>;
@@ -311,6 +319,7 @@ export function emptyState(settings: Settings, generation: number): State {
     profiles: new Map(),
     pools,
     deployments: noDeployments(),
+    draining: drainsNothing(),
     damaged: [],
     tasks: new Map(),
     openTasksOf: new Map(),

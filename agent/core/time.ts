@@ -32,6 +32,7 @@ export function onTimer(turn: Turn, name: TimerName): void {
     case 'report':
     case 'review':
     case 'judge':
+    case 'settled':
       return lookAtDonor(turn, id as VehicleId);
     case 'rested':
       return lookAtDonor(turn, id.slice(0, id.indexOf('/')) as VehicleId);

@@ -150,6 +150,8 @@ export function donorOf(state: State, vehicleId: VehicleId): Donor {
       reportedMonoMs: 0,
       heldDown: undefined,
       departureMonoMs: undefined,
+      isBehind: false,
+      restless: undefined,
       judging: undefined,
       cachedImages: new Set(),
       stay: NO_STAY,

@@ -9,6 +9,7 @@ import {
   type DonorPhase,
   type Ineligible,
 } from './donors/donor.ts';
+import { drainingView, type DrainingView } from './donors/draining.ts';
 import type { AlgorithmClass, Feature } from './algorithms/feature.ts';
 import { profileOf } from './algorithms/profile.ts';
 import { isVerified } from './sessions/session.ts';
@@ -28,6 +29,7 @@ export interface StatusView {
   readonly tasks: { readonly queued: number; readonly running: number; readonly undelivered: number };
   readonly connectors: number;
   readonly algorithms: number;
+  readonly draining: DrainingView;
   readonly counters: Counters;
 }
 
@@ -49,6 +51,7 @@ export function statusView(state: State, now: Now): StatusView {
     tasks,
     connectors: state.sessions.size,
     algorithms: state.algorithms.size,
+    draining: drainingView(state),
     counters: { ...state.counters },
   };
 }

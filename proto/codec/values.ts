@@ -195,6 +195,7 @@ export const REVOKE_REASONS = listOf<RevokeReason>({
   policy_paused: true,
   preempted: true,
   draining: true,
+  ready_by: true,
   lease_expired: true,
   superseded: true,
   shutting_down: true,

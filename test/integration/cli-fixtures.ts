@@ -37,13 +37,23 @@ export interface CliOutcome {
 }
 
 /** `plugpool …` in this process. */
-export async function plugpool(dataDir: string, ...argv: string[]): Promise<CliOutcome> {
+export function plugpool(dataDir: string, ...argv: string[]): Promise<CliOutcome> {
+  return interruptible(dataDir, argv, () => () => undefined);
+}
+
+/** The same, where somebody at the terminal may interrupt it. */
+export async function interruptible(
+  dataDir: string,
+  argv: readonly string[],
+  onInterrupt: (callback: () => void) => () => void,
+): Promise<CliOutcome> {
   const [stdout, stderr] = [new Collected(), new Collected()];
   const context = {
     stdout,
     stderr,
     env: { PLUGPOOL_DATA_DIR: dataDir },
     paint: (_: string, text: string) => text,
+    onInterrupt,
   };
   const code = await runCli(argv, context);
   return { code, stdout: stdout.text, stderr: stderr.text };

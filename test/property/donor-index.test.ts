@@ -136,6 +136,8 @@ function donorNamed(id: number): Donor {
     reportedMonoMs: 0,
     heldDown: undefined,
     departureMonoMs: undefined,
+    isBehind: false,
+    restless: undefined,
     judging: undefined,
     cachedImages: new Set(),
     stay: NO_STAY,

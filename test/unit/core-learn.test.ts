@@ -99,6 +99,8 @@ test('a departure says nothing about health', () => {
   complete(pile, 'works', 1_000);
   for (let i = 0; i < 6; i++) {
     const lease = ask(pile, `r${i}`);
+    // No restless driver: he was there for a while each time.
+    pile.pass(60_000);
     pile.unplug('donor');
     pile.say('donor.lend', failed(lease, 'revoked'));
     pile.say('asker.ask-1', { kind: 'cancel', which: { by: 'task', taskId: taskOf(lease) } });

@@ -30,6 +30,7 @@ const REVOKED: Readonly<Record<RevokeReason, string>> = {
   policy_paused: 'the owner of its vehicle stopped lending',
   preempted: 'a request with the highest priority took its place',
   draining: 'the operator of the pile empties its vehicle',
+  ready_by: 'its battery must be charged in time',
   lease_expired: 'its vehicle was not heard any more',
   superseded: 'another try took its place',
   shutting_down: 'the pile is stopping',

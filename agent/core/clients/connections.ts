@@ -45,6 +45,7 @@ export function forgetIdleDonors(state: State): void {
     state.timers.clear(`report:${donor.vehicleId}`);
     state.timers.clear(`review:${donor.vehicleId}`);
     state.timers.clear(`judge:${donor.vehicleId}`);
+    state.timers.clear(`settled:${donor.vehicleId}`);
     return;
   }
 }

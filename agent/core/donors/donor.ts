@@ -8,8 +8,11 @@
  * `draining` it must not be granted more, and still holds leases; `gone` the firmware said that it was unplugged.
  * The phase is derived, never stored: `whyNotEligible` is what moves it.
  */
-import type { Capacity, Now, VehicleId } from '@plugpool/proto';
+import type { Capacity, Now, RevokeReason, VehicleId } from '@plugpool/proto';
 import { freeOf, isWithin, NOTHING } from './capacity.ts';
+import { isDraining } from './draining.ts';
+import { isBehind } from './ready-by.ts';
+import { isSettling } from './restless.ts';
 import { leasesOf, revoke } from '../leases/lease.ts';
 import { isPlugged, isVerified, type Session } from '../sessions/session.ts';
 import type { Donor, Lease, State } from '../state.ts';
@@ -29,6 +32,12 @@ export type Ineligible =
   | 'capacity_stale'
   /** It lends less than its leases take; some are being revoked. */
   | 'overdrawn'
+  /** Computing would keep its battery from being charged when its driver leaves. */
+  | 'ready_by'
+  /** It was plugged in and out again and again, and is left in peace for a while. */
+  | 'settling'
+  /** The operator has it, or the whole pile, run out. */
+  | 'draining'
   | 'agent_stopping';
 
 export function sessionOf(state: State, vehicleId: VehicleId): Session | undefined {
@@ -39,9 +48,11 @@ export function sessionOf(state: State, vehicleId: VehicleId): Session | undefin
 /** The first thing that forbids a grant, or undefined where nothing does. */
 export function whyNotEligible(state: State, donor: Donor, now: Now): Ineligible | undefined {
   if (state.stopping) return 'agent_stopping';
+  if (isDraining(state, donor)) return 'draining';
   return (
     whySessionForbids(state, donor, now) ??
     whyClientForbids(state, donor, now) ??
+    whyRefused(donor, now) ??
     (isWithin(donor.free) ? undefined : 'overdrawn')
   );
 }
@@ -50,8 +61,10 @@ export function whyNotEligible(state: State, donor: Donor, now: Now): Ineligible
 export function allWhyNotEligible(state: State, donor: Donor, now: Now): Ineligible[] {
   const all = [
     state.stopping ? ('agent_stopping' as const) : undefined,
+    isDraining(state, donor) ? ('draining' as const) : undefined,
     whySessionForbids(state, donor, now),
     whyClientForbids(state, donor, now),
+    whyRefused(donor, now),
     isWithin(donor.free) ? undefined : ('overdrawn' as const),
   ];
   return all.filter((why) => why !== undefined);
@@ -63,6 +76,12 @@ export function whySessionForbids(state: State, { vehicleId }: Donor, now: Now):
   if (session === undefined || !isPlugged(session.state)) return 'not_plugged';
   if (!isVerified(session, now)) return 'session_unverified';
   return state.settings.lendingStates.includes(session.state) ? undefined : 'session_not_lending';
+}
+
+/** What speaks against it though firmware and owner allow it. */
+function whyRefused(donor: Donor, now: Now): Ineligible | undefined {
+  if (donor.isBehind) return 'ready_by';
+  return isSettling(donor, now) ? 'settling' : undefined;
 }
 
 /** What it says itself. Without, what it lends is what it says it lends. */
@@ -98,10 +117,13 @@ export function refreshDonor(turn: Turn, donor: Donor, plug: 'there' | 'left' = 
   donor.free = freeOf(donor.lendable, leasesOf(donor));
   donor.verdicts = undefined;
   reviewStay(turn, donor);
+  reviewCharge(turn, donor);
   turn.touchedDonors.add(donor);
   if (plug === 'left') revokeAll(turn, donor, 'unplugged');
   else revokeForSession(turn, donor);
   if (donor.clientId !== undefined) revokeForCapacity(turn, donor);
+  if (isDraining(state, donor)) revokeAll(turn, donor, 'draining');
+  else if (donor.isBehind) revokeAll(turn, donor, 'ready_by');
   if (whyNotEligible(state, donor, now) === undefined) turn.changedDonors.add(donor);
 }
 
@@ -114,6 +136,13 @@ function reviewStay({ state, now }: Turn, donor: Donor): void {
   const residual = leavingSoon(state.dwell.residual(stay), stay.statedInMs);
   donor.stay = stayOf(residual, state.settings, now);
   state.timers.set(name, now.monoMs + nextReviewInMs(stay.elapsedMs));
+}
+
+/** Whether its charge would still be through in time. */
+function reviewCharge({ state, now }: Turn, donor: Donor): void {
+  const session = sessionOf(state, donor.vehicleId);
+  donor.isBehind =
+    session !== undefined && isBehind(state.settings, session, donor.lendable, donor.isBehind, now);
 }
 
 function revokeForSession(turn: Turn, donor: Donor): void {
@@ -202,7 +231,10 @@ function holdDown({ state, now }: Turn, donor: Donor, to: Capacity): void {
 export function revokeAll(
   turn: Turn,
   donor: Donor,
-  reason: 'unplugged' | 'session_not_lending' | 'session_unverified' | 'policy_paused',
+  reason: Extract<
+    RevokeReason,
+    'unplugged' | 'session_not_lending' | 'session_unverified' | 'policy_paused' | 'draining' | 'ready_by'
+  >,
 ): void {
   for (const instance of donor.leased.values())
     if (instance.lease?.phase !== 'revoking') revoke(turn, instance, reason);

@@ -11,6 +11,7 @@ export function remotenessOf(obstacle: Obstacle, { lendable }: Donor): 0 | 1 | 2
     case 'overdrawn':
     case 'capacity_stale':
     case 'session_unverified':
+    case 'settling':
     case 'kept_for_another':
     case 'waits_for_all':
       return 0;
@@ -24,6 +25,8 @@ export function remotenessOf(obstacle: Obstacle, { lendable }: Donor): 0 | 1 | 2
     case 'vram':
       return ofDevices(lendable.gpus.map((gpu) => gpu.vramMib >= Number(obstacle.need)));
     case 'agent_stopping':
+    case 'draining':
+    case 'ready_by':
     case 'not_connected':
     case 'not_plugged':
     case 'session_not_lending':

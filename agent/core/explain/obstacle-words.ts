@@ -29,6 +29,12 @@ function inWords(obstacle: Obstacle, donor: Donor, session: string): string {
         : 'its last capacity report is too old';
     case 'overdrawn':
       return 'it lends less than before, and runs are being taken back';
+    case 'ready_by':
+      return 'computing would keep its battery from being charged when its driver leaves';
+    case 'settling':
+      return 'it was plugged in and out again and again, and is left in peace for a while';
+    case 'draining':
+      return 'the operator drains it, or the whole pile';
     case 'agent_stopping':
       return 'the agent is stopping';
     case 'own_request':

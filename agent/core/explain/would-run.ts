@@ -72,6 +72,14 @@ function remedyFor(obstacle: Obstacle, donor: Donor, audience: Audience): string
       return 'a fresh report of what it lends';
     case 'overdrawn':
       return 'the end of the runs that are being taken back';
+    case 'ready_by':
+      return 'a battery that is charged in time though it computes';
+    case 'settling':
+      return 'some minutes in which it stays plugged in';
+    case 'draining':
+      return audience === 'operator'
+        ? 'it being resumed (plugpool resume)'
+        : 'its pile lending from it again';
     case 'agent_stopping':
       return 'the agent started again';
     case 'own_request':

@@ -14,6 +14,8 @@ const SESSION_REASONS: ReadonlySet<string> = new Set<RevokeReason>([
   'unplugged',
   'session_not_lending',
   'session_unverified',
+  'draining',
+  'ready_by',
 ]);
 
 /** Departures and crashes are counted apart: a donor that leaves says nothing about the program. */
@@ -25,6 +27,8 @@ export function loseLease(turn: Turn, instance: Instance, outcome: AttemptOutcom
   if (instance.task.end !== undefined) return;
   state.counters.savedMncs += Math.max(0, (instance.checkpoint?.doneMncs ?? 0) - lease.beganAtMncs);
   if (lease.revocation?.reason === 'preempted') instance.preempted = true;
+  // The operator's doing, and no donor's.
+  else if (lease.revocation?.reason === 'draining') state.counters.departures += 1;
   else if (outcome === 'departed' || outcome === 'expired') {
     // A donor that left what it had done behind cost the task nothing.
     if ((instance.checkpoint?.doneMncs ?? 0) <= lease.beganAtMncs) instance.departures += 1;

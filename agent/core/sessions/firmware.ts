@@ -4,6 +4,7 @@ import type { VehicleId } from '@plugpool/proto';
 import { forgetIdleDonors } from '../clients/connections.ts';
 import { departureOf } from '../donors/report.ts';
 import { refreshDonor } from '../donors/donor.ts';
+import { noteLeft, notePlugged } from '../donors/restless.ts';
 import { CONNECTORS_MAX } from '../limits.ts';
 import { stayThatEnded } from './session-stay.ts';
 import { isPlugged, newSession, transition, type Session } from './session.ts';
@@ -66,6 +67,7 @@ function moveVehicle(turn: Turn, event: FirmwareEvent, before: Session | undefin
   const here = isPlugged(after.state) ? after.identity?.vehicleId : undefined;
   if (left !== undefined && left !== here && state.connectorOf.get(left) === after.connectorId) {
     state.connectorOf.delete(left);
+    noteLeft(donorOf(state, left), turn.now);
     lookAgain(turn, left, 'left');
     forgetIdleDonors(state);
   }
@@ -75,6 +77,7 @@ function moveVehicle(turn: Turn, event: FirmwareEvent, before: Session | undefin
   const at = state.connectorOf.get(here);
   if (at !== undefined && at !== after.connectorId && event.kind !== 'identity') return;
   state.connectorOf.set(here, after.connectorId);
+  if (at === undefined) notePlugged(state, donorOf(state, here), turn.now);
   lookAgain(turn, here, 'there');
 }
 
