@@ -129,11 +129,40 @@ test('while a message is being taken nothing more is read, nothing acknowledged,
   while (waiting.length === 0) await new Promise(setImmediate);
   for (let i = 0; i < 5; i++) await new Promise(setImmediate);
   assert.deepEqual([taken, isNextRead], [['a', 'bb', 'c'], false]);
+  while (packets.length < 9 + 2 * 4) await once(client, 'data');
   assert.deepEqual(packets.slice(9), [0x40, 2, 0, 1, 0x40, 2, 0, 2]);
   waiting.shift()?.();
   while (packets.length < 9 + 5 * 4) await once(client, 'data');
   assert.deepEqual(taken, ['a', 'bb', 'c', 'dd', 'ee']);
   assert.deepEqual(packets.slice(17), [0x40, 2, 0, 3, 0x40, 2, 0, 4, 0x40, 2, 0, 5]);
+});
+
+test('an acknowledgement leaves in one piece with what answers its message', async (t) => {
+  const started = await startBroker(
+    t,
+    {},
+    {
+      message: () => {
+        setImmediate(() => started.broker.send(car, 'frame', Buffer.from('answer')));
+        return undefined;
+      },
+    },
+  );
+  const client = await new RawClient(started.port).ready();
+  client.send(publishPacket(`${UP}/frame`, 'question', 7));
+  const [chunk] = (await once(client.socket, 'data')) as [Buffer];
+  assert.deepEqual([...chunk.subarray(0, 4)], [0x40, 2, 0, 7]);
+  assert.ok(chunk.includes('answer'));
+});
+
+test('an acknowledgement that nothing answers leaves by itself', async (t) => {
+  const started = await startBroker(t);
+  const client = await new RawClient(started.port).ready();
+  for (const id of [7, 8]) {
+    client.send(publishPacket(`${UP}/frame`, 'a statement', id));
+    const { type, body } = await client.next();
+    assert.deepEqual([type, ...body], [4, 0, id]);
+  }
 });
 
 test('a message that cannot be taken is not acknowledged, and its client is closed to send it again', async (t) => {

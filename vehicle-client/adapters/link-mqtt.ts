@@ -30,6 +30,8 @@ type Store = NonNullable<ConstructorParameters<typeof MqttClient>[1]['outgoingSt
 export const KEEPALIVE_S = 15;
 const CONNECT_TIMEOUT_MS = 10_000;
 const STOP_TIMEOUT_MS = 2_000;
+/** Far below what anybody waits for an acknowledgement of MQTT, and above the time in which an answer is mostly due. */
+const ACK_DELAY_MS = 5;
 const DEFAULT_PORT = { 'mqtt:': 1883, 'mqtts:': 8883 } as const;
 
 export interface MqttLinkOptions {
@@ -80,6 +82,8 @@ export class MqttLink implements Link {
   #cancelRetry: (() => void) | undefined;
   #isUp = false;
   #isCorked = false;
+  #hasSpoken = false;
+  #cancelAckDelay: (() => void) | undefined;
   #stopped = false;
 
   constructor(options: MqttLinkOptions) {
@@ -98,7 +102,10 @@ export class MqttLink implements Link {
 
   send(kind: TopicKind, payload: Uint8Array): void {
     if (!this.#isUp) return;
-    this.#client?.publish(this.#topics[kind].up, asBuffer(payload), QOS_1);
+    const client = this.#client;
+    client?.publish(this.#topics[kind].up, asBuffer(payload), QOS_1);
+    this.#hasSpoken = true;
+    if (client !== undefined && this.#cancelAckDelay !== undefined) this.#uncork(client);
   }
 
   reconnect(cause: LinkDown): void {
@@ -113,6 +120,7 @@ export class MqttLink implements Link {
     this.#client = undefined;
     this.#isUp = false;
     if (client === undefined) return;
+    this.#uncork(client);
     await new Promise<void>((resolve) => {
       const cancelTimeout = this.#options.clock.setTimer(STOP_TIMEOUT_MS, resolve);
       const done = (): void => {
@@ -184,16 +192,26 @@ export class MqttLink implements Link {
     if (topic === this.#topics.frame.down) this.#handlers?.message('frame', payload);
     else if (topic === this.#topics.blob.down) this.#handlers?.message('blob', payload);
     // Behind what the handler planned for the end of this turn.
-    if (isFirst) setImmediate(() => this.#uncork(client));
+    if (isFirst) setImmediate(() => this.#turnEnded(client));
   }
 
   /** The PUBACKs that mqtt.js writes, and what the messages of a turn make us say, leave together and wake the pile once. */
   #cork(client: MqttClient): void {
     this.#isCorked = true;
+    this.#hasSpoken = false;
     client.stream.cork();
   }
 
+  /** PUBACKs alone are in no hurry: they wait a moment for something to leave with. */
+  #turnEnded(client: MqttClient): void {
+    if (this.#client !== client || !this.#isCorked) return;
+    if (this.#hasSpoken) this.#uncork(client);
+    else this.#cancelAckDelay = this.#options.clock.setTimer(ACK_DELAY_MS, () => this.#uncork(client));
+  }
+
   #uncork(client: MqttClient): void {
+    this.#cancelAckDelay?.();
+    this.#cancelAckDelay = undefined;
     this.#isCorked = false;
     client.stream.uncork();
   }
@@ -202,6 +220,7 @@ export class MqttLink implements Link {
     if (this.#client !== client) return;
     this.#client = undefined;
     this.#isUp = false;
+    this.#uncork(client);
     client.removeAllListeners('message');
     // Errors may still follow from a socket that is being torn down; they are news of a connection already given up.
     client.removeAllListeners('error');

@@ -74,6 +74,8 @@ export interface AedesBroker extends Broker {
 /** Half of the message ids: a client that acknowledges nothing is closed before an id could be in flight twice. */
 const UNACKNOWLEDGED_MAX = 32_768;
 const MESSAGE_ID_MAX = 65_535;
+/** How long a PUBACK waits for a message to leave with: about a commit, and far below what a client waits for it. */
+const ACK_DELAY_MS = 5;
 
 export function createAedesBroker(options: AedesBrokerOptions): AedesBroker {
   return new EmbeddedAedes(options);
@@ -115,6 +117,8 @@ interface Connection {
   /** Grows with each acknowledgement and each emptied write buffer. */
   progress: number;
   isHandling: boolean;
+  /** A PUBACK was written that has not left yet. */
+  isAckHeld: boolean;
   /** Came in one chunk with a message that the handler has not taken yet. */
   waiting: WaitingPublish[];
 }
@@ -134,6 +138,9 @@ class EmbeddedAedes implements AedesBroker {
   readonly #greetings = new Set<Connection>();
   readonly #admitted = new Map<ClientId, Connection>();
   readonly #perVehicle = new Map<VehicleId, number>();
+  /** Some of them have let it go since. */
+  readonly #acksHeld: Connection[] = [];
+  #ackTimer: NodeJS.Timeout | undefined;
   #handlers: BrokerHandlers | undefined;
   #aedes: UnroutedAedes | undefined;
   #server: Server | undefined;
@@ -244,6 +251,7 @@ class EmbeddedAedes implements AedesBroker {
       messageId: 0,
       progress: 0,
       isHandling: false,
+      isAckHeld: false,
       waiting: [],
     };
     return connection;
@@ -384,6 +392,7 @@ class EmbeddedAedes implements AedesBroker {
     if (checked === undefined) return;
     const pending = this.#handlers?.message(checked.name, checked.kind, packet.payload as Buffer);
     if (pending === undefined) {
+      this.#holdAck(connection);
       taken();
       return;
     }
@@ -397,6 +406,18 @@ class EmbeddedAedes implements AedesBroker {
         this.#drop(connection, 'message_not_taken');
       },
     );
+  }
+
+  /** Alone it would wake the client for nothing: it leaves with what answers the message, or a moment later. */
+  #holdAck(connection: Connection): void {
+    if (connection.isAckHeld) return;
+    connection.isAckHeld = true;
+    connection.stream.cork();
+    this.#acksHeld.push(connection);
+    this.#ackTimer ??= setTimeout(() => {
+      this.#ackTimer = undefined;
+      for (const each of this.#acksHeld.splice(0)) letAckGo(each);
+    }, ACK_DELAY_MS);
   }
 
   #handled(connection: Connection, taken: () => void): void {
@@ -444,6 +465,7 @@ class EmbeddedAedes implements AedesBroker {
     connection.messageId = connection.messageId >= MESSAGE_ID_MAX ? 1 : connection.messageId + 1;
     connection.unacknowledged += 1;
     writePublish(connection.stream, connection.peer.topics[kind], connection.messageId, payload);
+    letAckGo(connection);
     if (connection.stream.writableNeedDrain) this.#watchReader(connection);
     return true;
   }
@@ -556,6 +578,12 @@ function describePeer(name: ClientName): Peer {
     filter: downFilter(name),
     topics: { frame: encodeTopic(downTopic(name, 'frame')), blob: encodeTopic(downTopic(name, 'blob')) },
   };
+}
+
+function letAckGo(connection: Connection): void {
+  if (!connection.isAckHeld) return;
+  connection.isAckHeld = false;
+  connection.stream.uncork();
 }
 
 function acknowledge(connection: Connection): boolean {
