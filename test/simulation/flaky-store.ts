@@ -28,6 +28,7 @@ export class FlakyStore {
   isFull = false;
   /** Called when the answer of a call has reached the process. */
   readonly #answered: () => void;
+  #lives = 0;
   #underWay: { readonly changes: readonly StoreChange[]; readonly cancel: () => void } | undefined;
 
   constructor(
@@ -87,7 +88,10 @@ export class FlakyStore {
 
   #later<Value>(read: () => Value): Promise<Value> {
     const { promise, resolve } = Promise.withResolvers<Value>();
+    const life = this.#lives;
     this.#agenda.after(this.#chance.between(...this.faults.commitMs), () => {
+      // Nobody who died hears an answer.
+      if (life !== this.#lives) return;
       resolve(read());
       this.#answered();
     });
@@ -98,6 +102,7 @@ export class FlakyStore {
   die(): void {
     const underWay = this.#underWay;
     this.#underWay = undefined;
+    this.#lives += 1;
     underWay?.cancel();
     if (underWay !== undefined && !this.isFull && this.#chance.is(500)) this.#disk.write(underWay.changes);
     this.#disk.drop();

@@ -46,6 +46,11 @@ export class LawWatcher implements AgentWatcher {
     this.#world = world;
   }
 
+  /** By the world's clock, which nobody sets. */
+  get nowMs(): number {
+    return this.#world.agenda.nowMs;
+  }
+
   pushed(_agent: SimulatedAgent, event: Event, isGhost: boolean): void {
     if (event.kind !== 'message') return;
     const { client, envelope } = event;

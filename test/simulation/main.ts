@@ -7,14 +7,15 @@ import { parseArgs } from 'node:util';
 import { Worker } from 'node:worker_threads';
 import { simulate, type Outcome, type Run } from './simulate.ts';
 
-const USAGE = `usage: npm run sim -- --seed N [--piles P] [--vehicles V] [--hours H]
-       npm run sim -- --seeds COUNT [--from N] [--jobs J] [--bail] [--piles P] [--vehicles V] [--hours H]
+const USAGE = `usage: npm run sim -- --seed N [--piles P] [--vehicles V] [--hours H] [--sqlite]
+       npm run sim -- --seeds COUNT [--from N] [--jobs J] [--bail] [--piles P] [--vehicles V] [--hours H] [--sqlite]
 
   --seed      the run of this seed, with what it did
   --seeds     so many runs, the seeds from --from (1) on, in --jobs threads at once (as many as there are cores)
   --bail      ends at the first run that breaks something
   --piles     stations, each with an agent and a store of its own (1)
   --vehicles  that lend and ask (5)
+  --sqlite    on the production store, in a temporary folder, instead of the model of it
   --hours     of simulated time with faults; the quiet time comes after it (0.15)
 `;
 
@@ -23,7 +24,7 @@ const TOLD_MAX = 10;
 
 class UsageError extends Error {}
 
-type Shape = Pick<Run, 'stations' | 'vehicles' | 'hours'>;
+type Shape = Pick<Run, 'stations' | 'vehicles' | 'hours' | 'sqlite'>;
 
 /** What a thread is given: every `stride`th seed. */
 export interface Share {
@@ -66,6 +67,7 @@ function optionsOf(argv: readonly string[]) {
         from: text,
         jobs: text,
         bail: { type: 'boolean', default: false },
+        sqlite: { type: 'boolean', default: false },
         piles: text,
         vehicles: text,
         hours: text,
@@ -85,15 +87,17 @@ function shapeOf(values: ReturnType<typeof optionsOf>): Shape {
     ...(stations === undefined ? {} : { stations }),
     ...(vehicles === undefined ? {} : { vehicles }),
     ...(hours === undefined ? {} : { hours }),
+    ...(values.sqlite ? { sqlite: true } : {}),
   };
 }
 
 /** The one command that runs it again. */
-export function replayOf(seed: number, { stations, vehicles, hours }: Shape): string {
+export function replayOf(seed: number, { stations, vehicles, hours, sqlite }: Shape): string {
   const flags = [
     ...(stations === undefined ? [] : [`--piles ${stations}`]),
     ...(vehicles === undefined ? [] : [`--vehicles ${vehicles}`]),
     ...(hours === undefined ? [] : [`--hours ${hours}`]),
+    ...(sqlite === true ? ['--sqlite'] : []),
   ];
   return ['npm run sim -- --seed', seed, ...flags].join(' ');
 }

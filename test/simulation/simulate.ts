@@ -4,9 +4,12 @@ import { Chance } from './chance.ts';
 import { drawFaults } from './faults.ts';
 import { checkHistory } from './history.ts';
 import type { LawWatcher } from './law-watcher.ts';
-import { modelDisk } from './model-disk.ts';
+import type { KeepingDisk } from './flaky-store.ts';
+import { agingDisk, modelDisk } from './model-disk.ts';
+import { sqliteDisk, type SqliteDisk } from './sqlite-disk.ts';
 import { PROGRAMS } from './programs.ts';
 import { TEST_SETTINGS, type SimulatedDisk } from './simulated-pile.ts';
+import type { Tariff } from '../../agent/core/ledger/tariffs.ts';
 import type { Settings } from '../../agent/core/settings.ts';
 import { World } from './world.ts';
 
@@ -17,6 +20,8 @@ export interface Run {
   /** With faults; the quiet time comes after it. */
   readonly hours?: number;
   readonly fullCheckEvery?: number;
+  /** On the production store, in a temporary folder. */
+  readonly sqlite?: boolean;
 }
 
 export interface Outcome {
@@ -47,6 +52,14 @@ export async function simulate(run: Run): Promise<Outcome> {
   const chance = new Chance(run.seed ^ 0x5eed);
   const faults = drawFaults(chance);
   const { hours = HOURS_DEFAULT, stations = 1, vehicles = VEHICLES_DEFAULT } = run;
+  const sqlites: SqliteDisk[] = [];
+  const knowsAge = chance.is(500);
+  const diskOf = (watcher: LawWatcher): KeepingDisk => {
+    if (run.sqlite !== true) return knowsAge ? agingDisk(watcher) : modelDisk(watcher);
+    const disk = sqliteDisk(watcher);
+    sqlites.push(disk);
+    return disk;
+  };
   const world = new World({
     seed: run.seed,
     stations,
@@ -59,7 +72,7 @@ export async function simulate(run: Run): Promise<Outcome> {
     programs: PROGRAMS,
     withHistory: true,
     sampleEveryMs: 5_000,
-    disk: modelDisk,
+    disk: diskOf,
   });
   world.start();
   await world.settle();
@@ -71,8 +84,38 @@ export async function simulate(run: Run): Promise<Outcome> {
   await world.runUntil(world.agenda.nowMs + 30_000);
   check(world);
   world.stop();
+  for (const sqlite of sqlites) {
+    try {
+      if (world.violations.length === 0) sqlite.compare();
+    } catch (error) {
+      world.violated((error as Error).message);
+    } finally {
+      sqlite.remove();
+    }
+  }
   return { seed: run.seed, violations: world.violations, counts: countsOf(world) };
 }
+
+/** By day and by night. */
+const TARIFFS: readonly Tariff[] = [
+  {
+    name: 'day',
+    currency: 'EUR',
+    window: { cron: '0 6 * * *', timeZone: 'UTC', durationMs: 16 * 3_600_000 },
+    cpuHourMicros: 2_000_000,
+    gpuHourMicros: 30_000_000,
+    operatorShareMillis: 150,
+    energyKwhMicros: 40_000_000,
+  },
+  {
+    name: 'night',
+    currency: 'CHF',
+    cpuHourMicros: 1_000_001,
+    gpuHourMicros: 20_000_000,
+    operatorShareMillis: 0,
+    energyKwhMicros: 25_000_000,
+  },
+];
 
 /** Short leases and graces beside long ones, so that every order of events comes up. */
 function drawSettings(chance: Chance): Settings {
@@ -91,6 +134,8 @@ function drawSettings(chance: Chance): Settings {
     preemptAfterMs: chance.pick([4_000, 60_000]),
     // Wall clocks are set by days here; what is forgotten cannot be held against what was told.
     retentionMs: 3650 * 86_400_000,
+    tariffs: chance.is(500) ? TARIFFS : [],
+    ...(chance.is(300) ? { overstayAfterMs: 60_000 } : {}),
   };
 }
 

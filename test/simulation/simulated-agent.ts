@@ -115,7 +115,7 @@ export class SimulatedAgent implements Listener {
     const life: Life = {
       clock,
       engine: new Engine({
-        store: store as unknown as Store,
+        store: ofLife(store, () => life.isAlive) as unknown as Store,
         clock: {
           now: () => ({ monoMs: clock.monoMs(), wallMs: this.wall.wallMs() }),
           setTimer: (delayMs, callback) =>
@@ -361,6 +361,16 @@ export class SimulatedAgent implements Listener {
       for (const clientId of life.connections.keys()) senders.add(clientId);
     for (const clientId of senders) life.connections.get(clientId)?.closeAtPile();
   }
+}
+
+/** Whoever is dead writes nothing more, and hears nothing. */
+function ofLife(store: FlakyStore, isAlive: () => boolean): Pick<Store, 'open' | 'reload' | 'commit'> {
+  const never = <Value>(): Promise<Value> => new Promise(() => undefined);
+  return {
+    open: () => store.open(),
+    reload: () => (isAlive() ? store.reload() : never()),
+    commit: (changes) => (isAlive() ? store.commit(changes) : never()),
+  };
 }
 
 function unknownTask(taskId: TaskId): DownBody {

@@ -15,15 +15,19 @@ async function runSeeds(from: number, to: number, shape: Omit<Run, 'seed'> = {})
   return outcomes;
 }
 
-for (const from of [1, 61, 121, 181])
-  test(`seeds ${from} to ${from + 59}: one pile, five vehicles, everything that goes wrong`, async () => {
-    const outcomes = await runSeeds(from, from + 59);
+for (const from of [1, 41, 81, 121, 161, 201])
+  test(`seeds ${from} to ${from + 39}: one pile, five vehicles, everything that goes wrong`, async () => {
+    const outcomes = await runSeeds(from, from + 39);
     const sum = (of: (outcome: Outcome) => number) => outcomes.reduce((total, each) => total + of(each), 0);
     // A world in which nothing happens keeps every promise.
-    assert.ok(sum(({ counts }) => counts.completed) > 1_000);
-    assert.ok(sum(({ counts }) => counts.deaths) > 50);
+    assert.ok(sum(({ counts }) => counts.completed) > 600);
+    assert.ok(sum(({ counts }) => counts.deaths) > 30);
     assert.ok(sum(({ counts }) => counts.attempts) > sum(({ counts }) => counts.accepted));
   });
+
+test('seeds 1 to 8 on the production store, which gives back what the model has', async () => {
+  await runSeeds(1, 8, { sqlite: true });
+});
 
 test('seeds 1 to 10 with two piles between which vehicles move', async () => {
   await runSeeds(1, 10, { stations: 2, vehicles: 6 });

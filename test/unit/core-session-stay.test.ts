@@ -131,3 +131,12 @@ test('a pile learns a stay when the vehicle leaves, keeps it on disk, and knows 
   pile.restart();
   assert.equal(pile.state.dwell.stays, 3);
 });
+
+test('what is kept of a stay is whole milliseconds, whatever fractions the monotonic clock tells', () => {
+  const session = after(unplugged, plugged, [11.000_003, { kind: 'chargingStarted', connectorId }]);
+  const stay = stayThatEnded(session, { monoMs: 90 * MINUTE_MS + 0.123, wallMs: at(90).wallMs });
+  assert.ok(
+    stay !== undefined &&
+      Object.values(stay).every((kept) => typeof kept === 'string' || Number.isSafeInteger(kept)),
+  );
+});

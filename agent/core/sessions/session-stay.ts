@@ -69,7 +69,8 @@ export function stayThatEnded(before: Session, now: Now): StayRecord | undefined
   const byWallMs = now.wallMs - stay.pluggedWallMs;
   if (lastedMs <= 0 || lastedMs > STAY_MAX_MS || Math.abs(byWallMs - lastedMs) > CLOCK_SLACK_MS)
     return undefined;
-  const wall = (monoMs: number): number => stay.pluggedWallMs + monoMs - stay.pluggedMonoMs;
+  // A monotonic clock tells fractions of a millisecond; what is kept is whole.
+  const wall = (monoMs: number): number => Math.round(stay.pluggedWallMs + monoMs - stay.pluggedMonoMs);
   // Who left while charging charged to the end.
   const chargedMonoMs = before.state === 'charging' ? now.monoMs : stay.chargingEndedMonoMs;
   return {
