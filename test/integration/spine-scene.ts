@@ -54,6 +54,8 @@ export interface Needs {
   readonly cpuMillicores?: number;
   readonly memoryMib?: number;
   readonly workCoreS?: number;
+  /** It can keep its state and go on elsewhere. */
+  readonly checkpoints?: boolean;
 }
 
 /** Whoever answers the operator's verbs: a stage, or an agent in this process. */
@@ -63,12 +65,13 @@ export interface Pile {
 
 /** Sends the image as the operator's command does, and catalogues it as version 1. */
 export async function addProgram(pile: Pile, id: string, image: Uint8Array, needs: Needs = {}) {
-  const { runtime = 'wasm', cpuMillicores = 400, memoryMib = 64, workCoreS = 1 } = needs;
+  const { runtime = 'wasm', cpuMillicores = 400, memoryMib = 64, workCoreS = 1, checkpoints = false } = needs;
   const bytes = Buffer.from(image);
   const about = { digest: hash('sha256', bytes, 'hex'), sizeBytes: bytes.length };
   await pile.ask('imagePart', { ...about, offset: 0, dataBase64: bytes.toString('base64') });
   const demands = [{ cpuMillicores, memoryMib, threads: 1 }];
-  return pile.ask('addAlgorithm', { id, version: '1', type: id, runtime, image: about, demands, workCoreS });
+  const program = { id, version: '1', type: id, runtime, image: about };
+  return pile.ask('addAlgorithm', { ...program, demands, workCoreS, checkpoints });
 }
 
 export function addEcho(pile: Pile): Promise<unknown> {

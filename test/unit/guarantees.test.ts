@@ -3,12 +3,19 @@ import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
-import { AGENT_POINTS, DONOR_POINTS, REQUESTER_POINTS } from '../fault/crash/crash-points.ts';
+import {
+  AGENT_POINTS,
+  CHECKPOINT_POINTS,
+  DONOR_POINTS,
+  REQUESTER_POINTS,
+} from '../fault/crash/crash-points.ts';
 
 const ROOT = path.join(import.meta.dirname, '..', '..');
 const PAGE = readFileSync(path.join(ROOT, 'docs/guarantees.md'), 'utf8');
 /** `test/….test.ts`: "name", "name" */
 const NAMED = /`(test\/[\w./-]+\.test\.ts)`: ((?:"[^"]+"(?:, )?)+)/g;
+
+const POINTS = { ...AGENT_POINTS, ...CHECKPOINT_POINTS, ...DONOR_POINTS, ...REQUESTER_POINTS };
 
 interface NamedTest {
   readonly file: string;
@@ -74,13 +81,11 @@ test('every promise, and every line of what bad input gets, names a test', () =>
 
 test('the page lists the points at which processes are killed, all of them and as they are', () => {
   const listed = rows('Where the agent is killed').map(([point, what]) => [point, what]);
-  const points = { ...AGENT_POINTS, ...DONOR_POINTS, ...REQUESTER_POINTS };
-  assert.deepEqual(listed, Object.entries(points));
+  assert.deepEqual(listed, Object.entries(POINTS));
 });
 
 test('a killed process is named by a point that there is', () => {
-  const points = { ...AGENT_POINTS, ...DONOR_POINTS, ...REQUESTER_POINTS };
-  const titles = Object.entries(points).map(([point, what]) => `killed at ${point}: ${what}`);
+  const titles = Object.entries(POINTS).map(([point, what]) => `killed at ${point}: ${what}`);
   const unknown = namedTests(PAGE).filter(
     ({ name }) => name.startsWith('killed at ') && !titles.includes(name),
   );

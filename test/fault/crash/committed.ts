@@ -1,15 +1,16 @@
 /** What a commit says, as far as the crash points tell commits apart. */
+import type { StoreWrite } from '../../../agent/adapters/store-sqlite/packed-changes.ts';
 import type { StoreChange } from '../../../agent/core/records.ts';
 
-export type Committed = 'acceptance' | 'booking' | 'delivery';
+export type Committed = 'acceptance' | 'booking' | 'checkpoint' | 'delivery';
 
 /** One batch may say several of them. */
-export function committedBy(changes: readonly Pick<StoreChange, 'change'>[]): ReadonlySet<Committed> {
+export function committedBy(changes: readonly (StoreChange | StoreWrite)[]): ReadonlySet<Committed> {
   return new Set(changes.flatMap(committedByOne));
 }
 
-function committedByOne({ change }: Pick<StoreChange, 'change'>): Committed[] {
-  if (change === 'insertTask') return ['acceptance'];
-  if (change === 'book') return ['booking'];
-  return change === 'taskDelivered' ? ['delivery'] : [];
+function committedByOne(said: StoreChange | StoreWrite): Committed[] {
+  if (said.change === 'insertTask') return ['acceptance'];
+  if (said.change === 'book') return [said.booking.kind === 'checkpoint' ? 'checkpoint' : 'booking'];
+  return said.change === 'taskDelivered' ? ['delivery'] : [];
 }

@@ -57,6 +57,7 @@ function listening(handlers: BrokerHandlers): BrokerHandlers {
 const POINTS: Readonly<Partial<Record<UpBody['kind'], CrashPoint>>> = {
   request: 'request heard',
   result: 'result heard',
+  checkpoint: 'checkpoint heard',
   deliveryAck: 'acknowledgement heard',
 };
 

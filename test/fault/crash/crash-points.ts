@@ -31,6 +31,16 @@ export const AGENT_POINTS = {
   'about to close': 'told to stop: connections are closed, the store is not',
 } as const;
 
+/** Of the agent, where a run that goes on keeps its state. */
+export const CHECKPOINT_POINTS = {
+  'checkpoint heard': 'the broker has read that a run kept its state, nobody has looked at it',
+  'checkpoint decided':
+    'a step accepted the checkpoint and credited its donor; its commit was not handed over',
+  'checkpoint written': 'its rows are written, the transaction is open',
+  'checkpoint synced': 'its transaction is synced, the store has not answered',
+  'checkpoint answered': 'the store has answered, nothing was published',
+} as const;
+
 /** Of a vehicle that lends. */
 export const DONOR_POINTS = {
   'offer heard': 'an offer has arrived, nothing was started',
@@ -53,9 +63,10 @@ export const REQUESTER_POINTS = {
 } as const;
 
 export type AgentPoint = keyof typeof AGENT_POINTS;
+export type CheckpointPoint = keyof typeof CHECKPOINT_POINTS;
 export type DonorPoint = keyof typeof DONOR_POINTS;
 export type RequesterPoint = keyof typeof REQUESTER_POINTS;
-export type CrashPoint = AgentPoint | DonorPoint | RequesterPoint;
+export type CrashPoint = AgentPoint | CheckpointPoint | DonorPoint | RequesterPoint;
 
 /** Written by the test beside the data directory; read at each passage, by every thread. */
 export interface Armed {

@@ -21,9 +21,11 @@ export function createSqliteStore(options: Parameters<typeof create>[0]): Store 
       const said = committedBy(changes);
       if (said.has('acceptance')) pass('acceptance decided');
       if (said.has('booking')) pass('booking decided');
+      if (said.has('checkpoint')) pass('checkpoint decided');
       await commit(changes);
       if (said.has('acceptance')) pass('acceptance answered');
       if (said.has('booking')) pass('booking answered');
+      if (said.has('checkpoint')) pass('checkpoint answered');
     },
     bindToken: async (...args: Parameters<Store['bindToken']>) => {
       const isBound = await bindToken(...args);

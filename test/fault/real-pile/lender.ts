@@ -6,6 +6,7 @@ import { SqliteOutbox } from '../../../vehicle-client/adapters/outbox-sqlite.ts'
 import { pass, type DonorPoint } from '../crash/crash-points.ts';
 import { recordTo } from './history-file.ts';
 import { startRecordedDonor } from './real-vehicles.ts';
+import { SlowRuntime } from './slow-runtime.ts';
 
 const HEARD: Readonly<Partial<Record<DownBody['kind'], DonorPoint>>> = {
   offer: 'offer heard',
@@ -42,11 +43,11 @@ const donor = await startRecordedDonor(
     },
   },
   vehicleId,
-  {
+  new SlowRuntime({
     runMs: Number(runMs),
     begun: () => pass('run begun'),
     computed: () => pass('result computed'),
-  },
+  }),
   pino({ level: 'warn' }),
 );
 process.once('SIGTERM', () => {

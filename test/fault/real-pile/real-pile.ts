@@ -6,7 +6,9 @@ import { Stage, type StageOptions } from '../../../scripts/stage.ts';
 import { copiesStdin } from '../../fixtures/wasm/modules.ts';
 import { addEcho, addProgram } from '../../integration/spine-scene.ts';
 import { checkHistory, type HistoryEntry } from '../../simulation/history.ts';
+import type { Runtime } from '../../../vehicle-client/runtimes/port.ts';
 import { connectRecorded, startRecordedDonor, UnderWay, type Surroundings } from './real-vehicles.ts';
+import { SlowRuntime } from './slow-runtime.ts';
 import { readStored, type Stored } from './stored.ts';
 
 const DONORS_DEFAULT = ['lender-1', 'lender-2', 'lender-3'];
@@ -17,27 +19,25 @@ export interface RealPileOptions extends Omit<StageOptions, 'agentConfig'> {
   readonly agentConfig?: Readonly<Record<string, unknown>>;
   /** Of the donors in this process; default three. */
   readonly donors?: readonly string[];
-  /** How long a run takes on them. */
+  /** How long a run takes on them … */
   readonly runMs?: number;
+  /** … or what runs there instead. */
+  readonly runtime?: () => Runtime;
 }
 
 export class RealPile {
   readonly stage: Stage;
   readonly history: HistoryEntry[] = [];
   readonly #donorIds: readonly string[];
-  readonly #runMs: number;
+  readonly #runtime: () => Runtime;
   readonly #donors: Donor[] = [];
   readonly #requesters: Requester[] = [];
   #underWay: UnderWay | undefined;
 
-  constructor({
-    donors = DONORS_DEFAULT,
-    runMs = RUN_MS,
-    agentConfig = {},
-    ...options
-  }: RealPileOptions = {}) {
+  constructor(about: RealPileOptions = {}) {
+    const { donors = DONORS_DEFAULT, runMs = RUN_MS, runtime, agentConfig = {}, ...options } = about;
     this.#donorIds = donors;
-    this.#runMs = runMs;
+    this.#runtime = runtime ?? ((): Runtime => new SlowRuntime({ runMs }));
     this.stage = new Stage({
       ...options,
       agentConfig: { logLevel: 'warn', tokens: 'tokens', policy: POLICY, ...agentConfig },
@@ -62,9 +62,11 @@ export class RealPile {
   }
 
   /** From this process, for as long as the pile is there. */
-  async lend(vehicleId: string, connector: number): Promise<void> {
+  async lend(vehicleId: string, connector: number): Promise<Donor> {
     await this.plugIn(vehicleId, connector);
-    this.#donors.push(await startRecordedDonor(this.#around, vehicleId, { runMs: this.#runMs }));
+    const donor = await startRecordedDonor(this.#around, vehicleId, this.#runtime());
+    this.#donors.push(donor);
+    return donor;
   }
 
   /** The firmware says that it charges there. */
@@ -117,7 +119,7 @@ function endOf(client: Requester | Donor): Promise<void> {
   return 'close' in client ? client.close() : client.stop();
 }
 
-/** Each part of what completed was booked, each once, and nothing else was. */
+/** Each part of what completed was booked, each once; beside that no more than what was kept on the way, each segment once. */
 function assertBookedOnce({ tasks, ledger }: Stored): void {
   let bookings = 0;
   for (const { task, end, attempts, bookings: ofTask } of tasks) {
@@ -126,10 +128,15 @@ function assertBookedOnce({ tasks, ledger }: Stored): void {
     assert.equal(parts.size, completed.length, `a part of ${task.taskId} has two results`);
     if (end?.state === 'completed') assert.equal(parts.size, task.wants?.instances ?? 1, task.taskId);
     assert.deepEqual(
-      ofTask.map(({ instanceId, fencingToken }) => `${instanceId}/${fencingToken}`).toSorted(),
+      ofTask
+        .filter(({ kind }) => kind === 'result')
+        .map(({ instanceId, fencingToken }) => `${instanceId}/${fencingToken}`)
+        .toSorted(),
       completed.map(({ instanceId, fencingToken }) => `${instanceId}/${fencingToken}`).toSorted(),
       `what is booked of ${task.taskId}`,
     );
+    const segments = ofTask.map((one) => `${one.instanceId}/${one.fencingToken}/${one.segment}`);
+    assert.equal(new Set(segments).size, segments.length, `a segment of ${task.taskId} is booked twice`);
     bookings += ofTask.length;
   }
   assert.equal(ledger.bookings, bookings);

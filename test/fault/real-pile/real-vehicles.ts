@@ -10,9 +10,10 @@ import {
   type Requester,
 } from '@plugpool/vehicle-client';
 import { EchoRuntime } from '../../../vehicle-client/runtimes/echo/runtime.ts';
+import type { Runtime } from '../../../vehicle-client/runtimes/port.ts';
 import { donorOptions, runtimesOf } from '../../integration/vehicle-fixtures.ts';
 import { recordedLink, type Watching } from './recorded-link.ts';
-import { backwards, SlowRuntime, type SlowRuntimeOptions } from './slow-runtime.ts';
+import { backwards } from './slow-runtime.ts';
 
 export interface Surroundings extends Watching {
   readonly url: string;
@@ -23,7 +24,7 @@ export interface Surroundings extends Watching {
 export function startRecordedDonor(
   around: Surroundings,
   vehicleId: string,
-  runs: SlowRuntimeOptions,
+  runtime: Runtime,
   log?: DonorOptions['log'],
 ): Promise<Donor> {
   const token = `the-token-of-${vehicleId}`;
@@ -33,7 +34,7 @@ export function startRecordedDonor(
       vehicle: vehicleId,
       log,
       link: recordedLink({ url: around.url, vehicleId, slot: 'lend', token }, around),
-      runtimesInstead: runtimesOf(new EchoRuntime(), new SlowRuntime(runs)),
+      runtimesInstead: runtimesOf(new EchoRuntime(), runtime),
     }),
   );
 }
