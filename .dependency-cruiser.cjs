@@ -91,6 +91,8 @@ module.exports = {
           '^agent/version\\.ts$',
           // `plugpool restore` works where no agent runs; it is loaded by that command alone.
           '^agent/restore-store\\.ts$',
+          // And `plugpool ledger verify --store`.
+          '^agent/verify-store\\.ts$',
         ],
         dependencyTypesNot: TYPES_ONLY,
       },

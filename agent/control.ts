@@ -35,6 +35,8 @@ import { algorithmsView, connectorsView, openTasksView, statusView, vehiclesView
 import type { Engine } from './engine.ts';
 import type { BlobStore, Clock, Store } from './ports.ts';
 import { BackupError } from './backup-error.ts';
+import type { LedgerCare } from './ledger-care.ts';
+import { signedHeadSchema } from './signed-head.ts';
 import type { StoreCare } from './store-care.ts';
 import { StoreError } from './store-error.ts';
 import { closedTaskView, ledgerView, taskDetails, type StatusAnswer } from './control-views.ts';
@@ -49,6 +51,7 @@ export interface Controlled {
   };
   readonly store: Store;
   readonly care: Pick<StoreCare, 'view' | 'backUp'>;
+  readonly ledger: Pick<LedgerCare, 'head' | 'verify' | 'settle'>;
   readonly blobs: BlobStore;
   readonly clock: Clock;
   readonly tokens: VehicleTokens;
@@ -199,6 +202,15 @@ const VERBS: Readonly<Record<string, Verb>> = {
   ),
   firmware: verb(stepArgs, takeStep),
   unbindToken: verb(z.strictObject({ vehicleId }), unbindToken),
+  ledgerHead: verb(nothing, ({ ledger }) => ledger.head()),
+  verifyLedger: verb(z.strictObject({ head: signedHeadSchema.optional() }), ({ ledger }, { head }) =>
+    ledger.verify(head),
+  ),
+  ledgerBookings: verb(
+    z.strictObject({ after: z.int().min(0), fromWallMs: z.int(), toWallMs: z.int() }),
+    ({ store }, { after, fromWallMs, toWallMs }) => store.bookingsAfter(after, fromWallMs, toWallMs),
+  ),
+  settleLedger: verb(nothing, async ({ ledger }) => valueOf(await ledger.settle())),
   backup: verb(z.strictObject({ file: absolutePath }), ({ care }, { file }) => care.backUp(file)),
 };
 
@@ -242,7 +254,10 @@ function issuesOf(error: z.ZodError): string {
 }
 
 async function operate({ agent }: Controlled, command: OperatorCommand): Promise<unknown> {
-  const answer = await agent.operate(command);
+  return valueOf(await agent.operate(command));
+}
+
+function valueOf(answer: OperatorAnswer): unknown {
   if (answer.ok) return answer.value;
   throw new Refusal(answer.code, answer.detail, answer.hint);
 }

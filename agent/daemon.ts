@@ -26,6 +26,7 @@ import { mayPull } from './core/payloads/may-pull.ts';
 import type { Settings } from './core/settings.ts';
 import type { State } from './core/state.ts';
 import { deliveryOf } from './core/tasks/task-end.ts';
+import { Earnings } from './earnings.ts';
 import { Engine } from './engine.ts';
 import { unpackFrame, type Unpacked } from './inbox.ts';
 import type { BlobStore, Broker, BrokerHandlers, Clock, Store } from './ports.ts';
@@ -55,6 +56,7 @@ export class Agent {
   readonly #engine: Engine;
   readonly #exchange: BlobExchange;
   readonly #recalls: Recalls;
+  readonly #earnings: Earnings;
   /** For what vehicles can cause. */
   readonly #limitedLog: LimitedLog;
   readonly #connections = new Map<ClientId, ConnectionNumber>();
@@ -83,6 +85,11 @@ export class Agent {
     this.#recalls = new Recalls({
       answer: (reading) => this.#recall(reading),
       refuse: (recall) => this.#refuseRecall(recall),
+    });
+    this.#earnings = new Earnings({
+      store: parts.store,
+      send: (clientId, correlationId, body) => this.#send(clientId, 'frame', [{ correlationId, body }]),
+      failed: (error) => parts.log.error({ err: error }, 'could not read balances'),
     });
     this.#exchange = new BlobExchange({
       blobs: parts.blobs,
@@ -186,6 +193,7 @@ export class Agent {
     this.#connections.delete(name.clientId);
     this.#exchange.onDisconnected(name.clientId);
     this.#recalls.forget(name.clientId);
+    this.#earnings.forget(name.clientId);
     this.#engine.push({ kind: 'disconnected', client: name, connection });
   }
 
@@ -259,6 +267,7 @@ export class Agent {
     for (const { clientId, blob } of effects.fetches) void this.#exchange.fetch(clientId, blob);
     for (const asked of effects.compares) void this.#compare(asked);
     for (const recall of effects.recalls) this.#recalls.push(recall);
+    for (const question of effects.earnings) this.#earnings.push(question);
     for (const line of effects.logs) this.#write(line);
   }
 

@@ -24,6 +24,8 @@ import { controlSocketPath } from './config/data-dir.ts';
 import { answerVerb, type Controlled } from './control.ts';
 import { Agent } from './daemon.ts';
 import { makeDirectory } from './make-directory.ts';
+import { LedgerCare } from './ledger-care.ts';
+import type { OperatorAnswer } from './core/events.ts';
 import { StoreCare } from './store-care.ts';
 import { storeErrorOfFile } from './store-error.ts';
 import { AGENT_VERSION } from './version.ts';
@@ -97,9 +99,16 @@ export async function startAgent(config: Config, around: AgentSurroundings = {})
     fatal: around.fatal ?? throwUncaught,
   });
   const care = new StoreCare({ store, clock: systemClock, log, foldEveryMs: config.foldLogEveryMs });
+  const ledger = new LedgerCare({
+    store,
+    clock: systemClock,
+    dataDir,
+    station: config.settings.stationId,
+    operate: (command) => agent.operate(command),
+  });
   const about = { version: AGENT_VERSION, dataDir, startedWallMs: Date.now() };
   const controlled: Controlled = {
-    ...{ agent, store, care, blobs, tokens, manual, about, clock: systemClock },
+    ...{ agent, store, care, ledger, blobs, tokens, manual, about, clock: systemClock },
     failed: (verb, error) => log.error({ verb, err: error }, 'a verb failed'),
   };
   const control = new ControlServer({
@@ -123,13 +132,21 @@ export async function startAgent(config: Config, around: AgentSurroundings = {})
     log,
   });
 
+  const settling = createCronSchedule({
+    name: 'settlement',
+    expression: config.settleCron,
+    work: async () => settledBy(await ledger.settle()),
+    log,
+  });
+  const schedules = [housekeeping, checking, settling];
+
   await startOrUndo(agent, control, care);
-  for (const schedule of [housekeeping, checking]) schedule.start();
+  for (const schedule of schedules) schedule.start();
   let stopped: Promise<void> | undefined;
   const stop = async (): Promise<void> => {
     await control.stop();
     await care.stop();
-    for (const schedule of [housekeeping, checking]) await schedule.stop();
+    for (const schedule of schedules) await schedule.stop();
     await agent.stop();
   };
   const { address } = agent;
@@ -139,6 +156,12 @@ export async function startAgent(config: Config, around: AgentSurroundings = {})
     control: (verb, args = {}) => answerVerb(controlled, verb, args),
     stop: () => (stopped ??= stop()),
   };
+}
+
+/** A refusal is an error of regular work: it is logged, and the next time comes. */
+function settledBy(answer: OperatorAnswer): object {
+  if (answer.ok) return answer.value as object;
+  throw new Error(answer.detail);
 }
 
 async function startOrUndo(agent: Agent, control: ControlServer, care: StoreCare): Promise<void> {

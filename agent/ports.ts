@@ -1,6 +1,9 @@
 /** What the core's surroundings must offer, types only. Each is implemented by one file or folder under `adapters/`. */
 import type { BlobRef, ClientId, ClientName, Digest, TaskId, TopicKind, VehicleId } from '@plugpool/proto';
 import type {
+  Account,
+  BalanceRecord,
+  BookingRecord,
   ClosedTaskRecord,
   ListedTask,
   LedgerSummary,
@@ -32,6 +35,12 @@ export interface Store {
   /** Closed tasks of one vehicle, newest first. */
   closedTasksOf(vehicleId: VehicleId, limit: number): Promise<readonly ClosedTaskRecord[]>;
   ledger(): Promise<LedgerSummary>;
+  balancesOf(account: Account): Promise<readonly BalanceRecord[]>;
+  ledgerHead(): Promise<LedgerHead>;
+  /** Walks the whole chain in slices; with an exported head, against that too. What is booked meanwhile is not looked at. */
+  verifyLedger(known?: Pick<LedgerHead, 'bookings' | 'hash'>): Promise<LedgerVerdict>;
+  /** Some of the bookings after that one, in their order, that were made from `fromWallMs` on and before `toWallMs`. */
+  bookingsAfter(after: number, fromWallMs: number, toWallMs: number): Promise<BookingPage>;
   /** Digests that some task or algorithm still needs. */
   referencedBlobs(): Promise<ReadonlySet<Digest>>;
   tokenHash(vehicleId: VehicleId): Promise<string | undefined>;
@@ -49,6 +58,44 @@ export interface Store {
    */
   backUp(file: string, signal: AbortSignal, report: (progress: CopyProgress) => void): Promise<BackupFile>;
   close(): Promise<void>;
+}
+
+/** The newest booking: how many there are, and its hash in hexadecimal. */
+export interface LedgerHead {
+  readonly bookings: number;
+  readonly hash: string;
+  /** When it was booked; 0 where there is none. */
+  readonly wallMs: number;
+}
+
+export interface LedgerFinding {
+  readonly code:
+    | 'altered'
+    | 'missing'
+    | 'unreadable'
+    | 'unbalanced'
+    | 'other_balance'
+    // Against an exported head.
+    | 'cut'
+    | 'other_chain'
+    | 'head_forged'
+    | 'other_key';
+  /** The row that it was found at; null: it is of no single one. */
+  readonly booking: number | null;
+  readonly detail: string;
+}
+
+/** Empty findings: the chain holds, every booking balances, and the balances are what the bookings come to. */
+export interface LedgerVerdict {
+  readonly bookings: number;
+  readonly hash: string;
+  readonly findings: readonly LedgerFinding[];
+}
+
+export interface BookingPage {
+  readonly bookings: readonly (BookingRecord & { readonly key: number; readonly hash: string })[];
+  /** Where the next page begins; absent: this was the last. */
+  readonly next?: number;
 }
 
 /** What the last whole check of the store found. */

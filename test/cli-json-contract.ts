@@ -265,6 +265,9 @@ const explain = z.strictObject({
   ),
 });
 
+const balances = z.array(
+  z.strictObject({ account: id, unit: id, balance: z.int(), credited: z.int(), debited: z.int() }),
+);
 const ledger = z.strictObject({
   ok: z.boolean(),
   bookings: count,
@@ -272,9 +275,17 @@ const ledger = z.strictObject({
   accounts: z.array(
     z.strictObject({ account: id, balanceMncs: z.int(), creditedMncs: z.int(), debitedMncs: z.int() }),
   ),
-  balances: z.array(
-    z.strictObject({ account: id, unit: id, balance: z.int(), credited: z.int(), debited: z.int() }),
-  ),
+  balances,
+});
+
+const hash = z.string().regex(/^[0-9a-f]{64}$/);
+const ledgerFinding = z.strictObject({
+  code: z.enum([
+    ...(['altered', 'missing', 'unreadable', 'unbalanced', 'other_balance'] as const),
+    ...(['cut', 'other_chain', 'head_forged', 'other_key'] as const),
+  ]),
+  booking: count.nullable(),
+  detail: id,
 });
 
 const algorithm = z.strictObject({
@@ -377,6 +388,24 @@ export const CLI_CONTRACT: Readonly<Record<string, z.ZodType>> = {
   cancel: z.strictObject({ ok: z.literal(true), taskId: id, state: z.literal('cancelled') }),
   explain,
   ledger,
+  'ledger balance': z.strictObject({ ok: z.literal(true), balances }),
+  'ledger verify': z.strictObject({
+    ok: z.boolean(),
+    bookings: count,
+    hash,
+    findings: z.array(ledgerFinding),
+  }),
+  'ledger head': z.strictObject({
+    ok: z.literal(true),
+    station: id,
+    bookings: count,
+    hash,
+    wallMs,
+    publicKey: z.base64(),
+    signature: z.base64(),
+  }),
+  'ledger export': z.strictObject({ ok: z.literal(true), file: id, bookings: count }),
+  'ledger settle': z.strictObject({ ok: z.literal(true), accounts: count, bookings: count }),
   'algorithms list': z.strictObject({ ok: z.literal(true), algorithms: z.array(algorithmKnown) }),
   'algorithms show': z.strictObject({ ok: z.literal(true), algorithms: z.array(algorithmKnown).min(1) }),
   'algorithms add': z.strictObject({ ok: z.literal(true), algorithm }),

@@ -1,7 +1,16 @@
 /** What the core wants done, as data; the daemon does it, and only after what it says is on disk. */
-import type { BlobRef, ClientId, Digest, DownBody, Envelope, Payload, TaskId } from '@plugpool/proto';
 import type { ComparedPair, OperatorAnswer } from './events.ts';
-import type { Comparison, StoreChange } from './records.ts';
+import type { Account, Comparison, StoreChange } from './records.ts';
+import type {
+  BlobRef,
+  ClientId,
+  Digest,
+  DownBody,
+  EarningTerms,
+  Envelope,
+  Payload,
+  TaskId,
+} from '@plugpool/proto';
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
 
@@ -28,6 +37,14 @@ export interface Effects {
     readonly payloads: readonly [Payload, Payload];
     readonly compare: Comparison;
   }[];
+  /** Sums of a vehicle that are read from disk, and sent with the terms. */
+  readonly earnings: {
+    readonly clientId: ClientId;
+    readonly correlationId: number;
+    readonly account: Account;
+    readonly energyCosts: Account;
+    readonly terms?: EarningTerms;
+  }[];
   readonly answers: { readonly question: number; readonly answer: OperatorAnswer }[];
   readonly logs: {
     readonly level: LogLevel;
@@ -45,6 +62,7 @@ export function noEffects(): Effects {
     abandons: [],
     recalls: [],
     compares: [],
+    earnings: [],
     answers: [],
     logs: [],
   };

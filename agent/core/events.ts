@@ -13,8 +13,8 @@ import type {
 import type { FirmwareEvent } from '@plugpool/firmware-bridge';
 import type { AlgorithmClass } from './algorithms/feature.ts';
 import type { Vector } from './pools/vector.ts';
-import type { AlgorithmRecord } from './records.ts';
 import type { EndedTask } from './tasks/retry.ts';
+import type { AlgorithmRecord, BalanceRecord } from './records.ts';
 
 /** Counts the connections of one process; tells a client's old connection from its new one. */
 export type ConnectionNumber = number & { readonly brand: 'ConnectionNumber' };
@@ -85,7 +85,9 @@ export type OperatorCommand =
     }
   | { readonly verb: 'planPools' }
   /** Without a vehicle: the whole pile. */
-  | { readonly verb: 'drain' | 'resume'; readonly vehicleId?: VehicleId };
+  | { readonly verb: 'drain' | 'resume'; readonly vehicleId?: VehicleId }
+  /** Of the whole ledger, as the store has them. */
+  | { readonly verb: 'settle'; readonly balances: readonly BalanceRecord[] };
 
 export type OperatorAnswer =
   | { readonly ok: true; readonly value: unknown }

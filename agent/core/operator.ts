@@ -4,6 +4,7 @@ import { addAlgorithm, removeAlgorithm, retireAlgorithm } from './algorithms/ope
 import { drain, resume } from './donors/drain.ts';
 import { assertNever } from './assert-never.ts';
 import type { OperatorAnswer, OperatorCommand } from './events.ts';
+import { settle } from './ledger/settle.ts';
 import { planPoolsAnew, setPool } from './pools/operate.ts';
 import { resetTrust } from './replicas/keep-trust.ts';
 import { retryTask } from './tasks/retry.ts';
@@ -42,6 +43,8 @@ function carryOut(turn: Turn, command: OperatorCommand): OperatorAnswer {
       return drain(turn, command.vehicleId);
     case 'resume':
       return resume(turn, command.vehicleId);
+    case 'settle':
+      return { ok: true, value: settle(turn, command.balances) };
     default:
       return assertNever(command);
   }

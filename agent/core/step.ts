@@ -16,6 +16,7 @@ import type { Effects } from './effects.ts';
 import type { Event } from './events.ts';
 import { forgetOld } from './housekeeping.ts';
 import { writeLearned } from './learned/learn.ts';
+import { onEarningsQuery } from './ledger/earnings.ts';
 import { onCheckpoint } from './leases/checkpoints.ts';
 import { onDecline, onRenewal, onResult } from './leases/results.ts';
 import { match } from './matching/match.ts';
@@ -127,12 +128,6 @@ function apply(turn: Turn, event: Event): void {
   }
 }
 
-const NO_EARNINGS = {
-  code: 'not_supported',
-  detail: 'this pile tells no earnings',
-  hint: 'ask its operator',
-} as const;
-
 type Message = Omit<Extract<Event, { kind: 'message' }>, 'kind'>;
 
 /** Only the newest connection of a client is heard, and nothing but a hello before its welcome. */
@@ -194,7 +189,7 @@ function dispatch(turn: Turn, client: Client, message: Message): void {
     case 'statusQuery':
       return onStatusQuery(turn, client, body, correlationId);
     case 'earningsQuery':
-      return refuse(turn, { clientId: client.name.clientId, correlationId }, [NO_EARNINGS]);
+      return onEarningsQuery(turn, client, correlationId);
     case 'checkpoint':
       return onCheckpoint(turn, client, { envelope: { correlationId, body }, bodyHash, blobHeld });
     case 'blobPull':

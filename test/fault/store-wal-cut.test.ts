@@ -87,7 +87,7 @@ function write(directory: string): Written {
 /** All that can be read from a store, as text. */
 function sayings(connection: StoreConnection): string {
   const histories = connection.histories(connection.tasks.recentTaskIds(100));
-  const bookings = [connection.ledger.rowsAfter(0, 1_000), connection.ledger.balances()];
+  const bookings = [connection.ledger.rowsBetween(0, 1_000, 1_000), connection.ledger.balances()];
   return JSON.stringify([timeless(connection.load(0)), histories, bookings], (_, value: unknown) =>
     typeof value === 'bigint' ? String(value) : value instanceof Map ? [...value] : value,
   );

@@ -17,7 +17,7 @@ export interface BookingRow extends BookingColumns {
   readonly hash: Uint8Array;
 }
 
-interface BalanceRow {
+export interface BalanceRow {
   readonly account: string;
   readonly unit: string;
   readonly credited: bigint;
@@ -33,15 +33,16 @@ export function prepareLedger(db: Database) {
   const addToBalance = db.prepare(`INSERT INTO balance (account, unit, credited, debited) VALUES (?,?,?,?)
     ON CONFLICT (account, unit) DO UPDATE
     SET credited = credited + excluded.credited, debited = debited + excluded.debited`);
-  const selectHead = db.prepare<[], BookingHead>(
-    'SELECT booking_key AS key, lower(hex(hash)) AS hash FROM booking ORDER BY booking_key DESC LIMIT 1',
+  const selectHead = db.prepare<[], NewestBooking>(
+    `SELECT booking_key AS key, lower(hex(hash)) AS hash, wall_ms AS wallMs FROM booking
+    ORDER BY booking_key DESC LIMIT 1`,
   );
   const selectOfTask = db.prepare<[string, string], BookingRow>(
     `SELECT ${COLUMNS} FROM booking WHERE instance_id IN (SELECT instance_id FROM instance WHERE task_id = ?)
        AND task_id = ? ORDER BY booking_key`,
   );
-  const selectAfter = db.prepare<[number, number], BookingRow>(
-    `SELECT ${COLUMNS} FROM booking WHERE booking_key > ? ORDER BY booking_key LIMIT ?`,
+  const selectBetween = db.prepare<[number, number, number], BookingRow>(
+    `SELECT ${COLUMNS} FROM booking WHERE booking_key > ? AND booking_key <= ? ORDER BY booking_key LIMIT ?`,
   );
   const selectBalances = db
     .prepare<[], BalanceRow>('SELECT account, unit, credited, debited FROM balance ORDER BY account, unit')
@@ -52,7 +53,7 @@ export function prepareLedger(db: Database) {
     )
     .safeIntegers();
 
-  const head = (): BookingHead => selectHead.get() ?? { key: 0, hash: FIRST_HASH };
+  const head = (): NewestBooking => selectHead.get() ?? { key: 0, hash: FIRST_HASH, wallMs: 0 };
   /** Of the transaction that is open: the newest booking in it, and what its bookings come to. */
   let last: BookingHead | undefined;
   const sums = new Sums();
@@ -92,16 +93,23 @@ export function prepareLedger(db: Database) {
     head,
     bookingsOf: (taskId: string): BookingRecord[] => selectOfTask.all(taskId, taskId).map(bookingOf),
     /** Bookings never change: slices up to a key that was once the last are a snapshot, with no transaction held open. */
-    rowsAfter: (key: number, limit: number): BookingRow[] => selectAfter.all(key, limit),
+    rowsBetween: (afterKey: number, throughKey: number, limit: number): BookingRow[] =>
+      selectBetween.all(afterKey, throughKey, limit),
+    sums: (): BalanceRow[] => selectBalances.all(),
     balances: (): LedgerSummary => summarise(head().key, selectBalances.all()),
     balancesOf: (account: string): BalanceRecord[] => selectBalancesOf.all(account).map(balanceOf),
   };
 }
 
-/** The newest booking: how many there are, since their keys have no gaps, and its hash in hexadecimal. */
+/** A booking that others follow: its key, and its hash in hexadecimal. */
 export interface BookingHead {
   readonly key: number;
   readonly hash: string;
+}
+
+/** Its key is how many there are, since keys have no gaps. */
+interface NewestBooking extends BookingHead {
+  readonly wallMs: number;
 }
 
 function columnsOf(booking: BookingRecord, key: number): BookingColumns {

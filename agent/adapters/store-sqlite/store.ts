@@ -1,6 +1,8 @@
 /** The Store port on SQLite: a thread of its own does the work, long readings go to it in slices so that commits pass between. */
 import type { Digest, TaskId, VehicleId } from '@plugpool/proto';
 import type {
+  Account,
+  BalanceRecord,
   ClosedTaskRecord,
   ListedTask,
   LedgerSummary,
@@ -8,9 +10,18 @@ import type {
   StoredState,
   TaskHistory,
 } from '../../core/records.ts';
-import type { BackupFile, CheckRecord, CopyProgress, Store } from '../../ports.ts';
+import type {
+  BackupFile,
+  BookingPage,
+  CheckRecord,
+  CopyProgress,
+  LedgerHead,
+  LedgerVerdict,
+  Store,
+} from '../../ports.ts';
 import { join } from 'node:path';
 import { backUp } from './backup.ts';
+import { verifyChain } from './booking-verify.ts';
 import { readInThread } from './reading-thread.ts';
 import { storeErrorOf } from './sqlite-errors.ts';
 import { packChange } from './packed-changes.ts';
@@ -90,6 +101,29 @@ class SqliteStore implements Store {
 
   ledger(): Promise<LedgerSummary> {
     return this.#caller.call('ledger');
+  }
+
+  balancesOf(account: Account): Promise<readonly BalanceRecord[]> {
+    return this.#caller.call('balancesOf', account);
+  }
+
+  ledgerHead(): Promise<LedgerHead> {
+    return this.#caller.call('ledgerHead');
+  }
+
+  verifyLedger(known?: Pick<LedgerHead, 'bookings' | 'hash'>): Promise<LedgerVerdict> {
+    const caller = this.#caller;
+    return verifyChain(
+      {
+        begin: () => caller.call('ledgerSums'),
+        slice: (after, throughKey, wantedKey) => caller.call('verifySlice', after, throughKey, wantedKey),
+      },
+      known,
+    );
+  }
+
+  bookingsAfter(after: number, fromWallMs: number, toWallMs: number): Promise<BookingPage> {
+    return this.#caller.call('bookingsAfter', after, fromWallMs, toWallMs);
   }
 
   async referencedBlobs(): Promise<ReadonlySet<Digest>> {

@@ -3,6 +3,8 @@ import type { Digest, TaskId, VehicleId } from '@plugpool/proto';
 import assert from 'node:assert/strict';
 import { join, resolve } from 'node:path';
 import type {
+  Account,
+  BalanceRecord,
   ClosedTaskRecord,
   ListedTask,
   LedgerSummary,
@@ -10,9 +12,11 @@ import type {
   StoredState,
   TaskHistory,
 } from '../../core/records.ts';
-import type { CheckRecord } from '../../ports.ts';
+import type { BookingPage, CheckRecord, LedgerHead } from '../../ports.ts';
 import { StoreError } from '../../store-error.ts';
 import { readCheckRecord, writeCheckRecord } from './check-record.ts';
+import { ROWS_A_SLICE, verifyRows, type Sum, type VerifiedSlice } from './booking-verify.ts';
+import { bookingOf, type BookingHead } from './ledger.ts';
 import { openDatabase, openForWriting } from './database.ts';
 import { makeDataDirectory } from './directory.ts';
 import { jumpGeneration, nextGeneration, readGeneration, takeGeneration } from './generation-file.ts';
@@ -157,6 +161,41 @@ export class SynchronousStore {
 
   ledger(): LedgerSummary {
     return this.#attempt('read the ledger', () => this.#open.ledger.balances());
+  }
+
+  balancesOf(account: Account): BalanceRecord[] {
+    return this.#attempt('read balances', () => this.#open.ledger.balancesOf(account));
+  }
+
+  ledgerHead(): LedgerHead {
+    const { key, hash, wallMs } = this.#attempt('read the ledger', () => this.#open.ledger.head());
+    return { bookings: key, hash, wallMs };
+  }
+
+  /** In one call, so that both are of one moment. */
+  ledgerSums(): { readonly head: BookingHead; readonly balances: readonly Sum[] } {
+    return this.#attempt('read the ledger', () => ({
+      head: this.#open.ledger.head(),
+      balances: this.#open.ledger.sums(),
+    }));
+  }
+
+  verifySlice(after: BookingHead, throughKey: number, wantedKey: number): VerifiedSlice {
+    const rows = this.#attempt('read bookings', () =>
+      this.#open.ledger.rowsBetween(after.key, throughKey, ROWS_A_SLICE),
+    );
+    return verifyRows(after, rows, wantedKey);
+  }
+
+  bookingsAfter(after: number, fromWallMs: number, toWallMs: number): BookingPage {
+    const rows = this.#attempt('read bookings', () =>
+      this.#open.ledger.rowsBetween(after, Number.MAX_SAFE_INTEGER, ROWS_A_SLICE),
+    );
+    const next = rows.length < ROWS_A_SLICE ? undefined : rows.at(-1)?.key;
+    const bookings = rows
+      .filter(({ wallMs }) => wallMs >= fromWallMs && wallMs < toWallMs)
+      .map((row) => ({ ...bookingOf(row), key: row.key, hash: Buffer.from(row.hash).toString('hex') }));
+    return next === undefined ? { bookings } : { bookings, next };
   }
 
   referencedBlobs(): Digest[] {
