@@ -18,6 +18,7 @@ import { emptyState, type Instance, type Lease, type State, type Task } from './
 import { countInline, forgetPayloads } from './payloads/inline-bytes.ts';
 import { donorOf } from './turn.ts';
 import { freeOf } from './donors/capacity.ts';
+import { watchSettling } from './donors/restless.ts';
 import { watchSession } from './sessions/firmware.ts';
 import { everyMsAfterRestart } from './leases/checkpoint-interval.ts';
 import { budgetOf, leasesOf } from './leases/lease.ts';
@@ -52,8 +53,10 @@ function carryOver(state: State, before: State, now: Now): void {
     watchSession(state, session);
   }
   for (const [vehicleId, connectorId] of before.connectorOf) state.connectorOf.set(vehicleId, connectorId);
-  for (const donor of before.donors.values())
+  for (const donor of before.donors.values()) {
     state.donors.set(donor.vehicleId, { ...donor, leased: new Map(), free: donor.lendable });
+    watchSettling(state, donor);
+  }
   for (const [digest, awaited] of before.awaitedBlobs) {
     state.awaitedBlobs.set(digest, awaited);
     state.timers.set(`blob:${digest}`, awaited.untilMonoMs);

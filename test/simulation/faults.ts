@@ -45,6 +45,10 @@ export interface Faults {
   readonly firmwareFailsEveryMs: number;
   /** A vehicle hands in a result for a lease that is another's, or was its own and is no more. */
   readonly liesEveryMs: number;
+  /** The operator drains a vehicle, or the pile, and lets it lend again. */
+  readonly drainsEveryMs: number;
+  /** Whether one of the vehicles returns wrong results, half of the time. */
+  readonly hasLiar: boolean;
   readonly requesterDiesEveryMs: number;
   readonly cancelEveryMs: number;
   readonly clockJumpsEveryMs: number;
@@ -75,6 +79,8 @@ export const NO_FAULTS: Faults = {
   driverActsEveryMs: Infinity,
   firmwareFailsEveryMs: Infinity,
   liesEveryMs: Infinity,
+  drainsEveryMs: Infinity,
+  hasLiar: false,
   requesterDiesEveryMs: Infinity,
   cancelEveryMs: Infinity,
   clockJumpsEveryMs: Infinity,
@@ -110,6 +116,8 @@ export function drawFaults(chance: Chance): Faults {
     driverActsEveryMs: every(5_000, 100_000),
     firmwareFailsEveryMs: every(20_000, 300_000),
     liesEveryMs: every(5_000, 60_000),
+    drainsEveryMs: every(60_000, 300_000),
+    hasLiar: chance.is(250),
     requesterDiesEveryMs: every(20_000, 200_000),
     cancelEveryMs: every(20_000, 100_000),
     clockJumpsEveryMs: every(30_000, 300_000),

@@ -3,7 +3,7 @@
  * beside whatever the agent writes to, knows what arrived and over which connection, and who computes what.
  */
 import assert from 'node:assert/strict';
-import type { InstanceId, Now, Offer, TaskId } from '@plugpool/proto';
+import type { InstanceId, Now, Offer, TaskId, VehicleId } from '@plugpool/proto';
 import type { Effects } from '../../agent/core/effects.ts';
 import type { Event } from '../../agent/core/events.ts';
 import type { StoreChange } from '../../agent/core/records.ts';
@@ -40,6 +40,10 @@ export class LawWatcher implements AgentWatcher {
   readonly #heardOf = new Set<string>();
   readonly #computing = new Map<InstanceId, Computing[]>();
   readonly #steppedAt = new Map<SimulatedAgent, Now>();
+  /** By the number of the operator's question. */
+  readonly #drainsAsked = new Map<number, VehicleId | 'all'>();
+  /** Of whom the operator was told that they are drained. */
+  readonly #drained = new Set<string>();
   #sent = 0;
 
   constructor(world: World) {
@@ -60,6 +64,32 @@ export class LawWatcher implements AgentWatcher {
     // A checkpoint waits for its bytes; what a result brings is in it.
     const handedIn = body.kind === 'result' ? this.#results : this.#checkpoints;
     handedIn.add(`${client.vehicleId} ${body.lease.instanceId}/${body.lease.fencingToken}`);
+  }
+
+  /** The operator asks for it; it counts from when he is told so. */
+  drainAsked(question: number, vehicleId: VehicleId | 'all'): void {
+    this.#drainsAsked.set(question, vehicleId);
+  }
+
+  resumeAsked(): void {
+    this.#drainsAsked.clear();
+    this.#drained.clear();
+  }
+
+  /** What an operator was told is drained is granted nothing. */
+  #grantsNothingDrained(effects: Effects): void {
+    for (const { clientId, envelope } of effects.sends) {
+      if (envelope.body.kind !== 'offer') continue;
+      const vehicleId = clientId.slice(0, clientId.indexOf('.'));
+      assert.ok(
+        !this.#drained.has(vehicleId) && !this.#drained.has('all'),
+        `law 3: a grant to ${vehicleId}, which is drained`,
+      );
+    }
+    for (const { question, answer } of effects.answers) {
+      const vehicleId = this.#drainsAsked.get(question);
+      if (vehicleId !== undefined && answer.ok) this.#drained.add(vehicleId);
+    }
   }
 
   stepped(agent: SimulatedAgent, effects: Effects): void {
@@ -110,6 +140,7 @@ export class LawWatcher implements AgentWatcher {
 
   /** Rule 2: what is let out is on disk. */
   publishing(agent: SimulatedAgent, effects: Effects): void {
+    this.#grantsNothingDrained(effects);
     for (const { envelope, clientId } of effects.sends) this.#isOnDisk(clientId, envelope.body);
     // As of its step: while the commit was under way a rest may have ended, of which the next step hears.
     if (this.steps % this.#world.options.fullCheckEvery === 0)

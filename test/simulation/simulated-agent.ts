@@ -172,8 +172,8 @@ export class SimulatedAgent implements Listener {
     life.engine.push(event);
   }
 
-  operate(command: OperatorCommand): void {
-    if (this.#life?.isReady === true) this.#push(this.#life, { kind: 'operator', question: 0, command });
+  operate(command: OperatorCommand, question = 0): void {
+    if (this.#life?.isReady === true) this.#push(this.#life, { kind: 'operator', question, command });
   }
 
   housekeeping(): void {

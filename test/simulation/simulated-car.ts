@@ -16,6 +16,8 @@ export interface CarParts {
   readonly vehicleId: VehicleId;
   readonly chance: Chance;
   readonly hardware: HardwareProfile;
+  /** It returns wrong results, half of the time. */
+  readonly isLiar: boolean;
   readonly driftPpm: number;
   readonly wallMs: number;
 }
@@ -122,6 +124,7 @@ export class SimulatedCar {
         disk: this.#disk,
         policy: this.#policy,
         greed: this.#greed,
+        lies: () => this.#parts.isLiar && chance.is(500),
         // Who must be ready soon looks more often at whether he will be.
         sampleEveryMs: () =>
           this.#readyByMs === undefined

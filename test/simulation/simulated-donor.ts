@@ -85,6 +85,8 @@ export interface DonorSurroundings {
   readonly hardware: HardwareProfile;
   readonly disk: DonorDisk;
   readonly policy: OwnerPolicy;
+  /** Whether it returns a wrong result this time. */
+  lies(): boolean;
   /** It claims so many times what it did. */
   readonly greed: number;
   /** How often the machine is looked at. */
@@ -327,6 +329,7 @@ export class SimulatedDonor {
       return this.#handIn(job, { kind: 'result', lease: offer.lease, used, outcome: { ok: false, failure } });
     }
     const bytes = outputOf(offer, offer.part?.index ?? 0);
+    if (this.#around.lies()) bytes[0] = (bytes[0] ?? 0) ^ 1;
     const outcome = { ok: true, output: { where: 'inline', bytes } } as const;
     this.#handIn(job, { kind: 'result', lease: offer.lease, used, outcome });
   }

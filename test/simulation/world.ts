@@ -55,6 +55,7 @@ export class World {
   isDirty = false;
   #asks = 0;
   #isAsking = true;
+  #questions = 0;
 
   constructor(options: WorldOptions) {
     this.options = options;
@@ -127,12 +128,18 @@ export class World {
       vehicleId,
       chance: chance.fork(),
       hardware: this.#hardware(),
+      isLiar: this.faults.hasLiar && index === 0,
       driftPpm: this.#driftPpm(),
       wallMs: WALL_MS + chance.between(-1e9, 1e9),
     });
     this.cars.push(car);
     const requester = new SimulatedRequester(
-      { agenda, chance: chance.fork(), violated: (detail) => this.violated(detail) },
+      {
+        agenda,
+        chance: chance.fork(),
+        mayBeLiedTo: this.faults.hasLiar,
+        violated: (detail) => this.violated(detail),
+      },
       {
         clientId: `${vehicleId}.ask-1`,
         network,
@@ -190,6 +197,7 @@ export class World {
     this.#asks += 1;
     const program = chance.pick(this.options.programs);
     const isPart = chance.is(100);
+    const quorum = program.compare !== undefined && chance.is(100) ? 2 : undefined;
     return {
       kind: 'request',
       requestId: `r${this.#asks}` as RequestId,
@@ -200,7 +208,14 @@ export class World {
       args: chance.is(30) ? [FAILS] : ['run'],
       input: { where: 'inline', bytes: Uint8Array.of(chance.whole(0, 255), this.#asks & 255) },
       deadlineMs: chance.pick([60_000, 600_000, 600_000, 1_200_000]),
-      ...(isPart ? { wants: { instances: chance.whole(2, 4), allAtOnce: chance.is(300) } } : {}),
+      ...(isPart || quorum !== undefined
+        ? {
+            wants: {
+              ...(isPart ? { instances: chance.whole(2, 4), allAtOnce: chance.is(300) } : {}),
+              ...(quorum === undefined ? {} : { quorum }),
+            },
+          }
+        : {}),
     };
   }
 
@@ -238,6 +253,7 @@ export class World {
     this.#every(faults.driverActsEveryMs, () => chance.pick(this.cars).actUp());
     this.#every(faults.firmwareFailsEveryMs, () => this.#failFirmware());
     this.#every(faults.liesEveryMs, () => this.#lie());
+    this.#every(faults.drainsEveryMs, () => this.#drain());
     this.#every(faults.requesterDiesEveryMs, () => this.#killRequester());
     this.#every(faults.cancelEveryMs, () => chance.pick(this.requesters).cancelOne());
     this.#every(faults.cancelEveryMs, () => chance.pick(this.requesters).reuseOne());
@@ -310,6 +326,26 @@ export class World {
     car.lie(claimOf({ instanceId, fencingToken }));
   }
 
+  /** For a while; everything is resumed together. */
+  #drain(): void {
+    const { chance, agenda } = this;
+    const index = chance.whole(0, this.stations.length - 1);
+    const { vehicleId } = chance.pick(this.cars);
+    const isWhole = chance.is(300);
+    this.#questions += 1;
+    this.watchers[index]?.drainAsked(this.#questions, isWhole ? 'all' : vehicleId);
+    const command = { verb: 'drain', ...(isWhole ? {} : { vehicleId }) } as const;
+    this.stationOf(index).agent.operate(command, this.#questions);
+    agenda.after(chance.between(5_000, 60_000), () => this.#resume(index));
+  }
+
+  #resume(index: number): void {
+    this.watchers[index]?.resumeAsked();
+    const { agent } = this.stationOf(index);
+    agent.operate({ verb: 'resume' });
+    for (const { vehicleId } of this.cars) agent.operate({ verb: 'resume', vehicleId });
+  }
+
   #supply(station: Station, connector: Connector, supply: Supply): void {
     station.supply(connector, supply);
     for (const car of this.cars) car.supplyChanged(connector);
@@ -339,6 +375,7 @@ export class World {
       store.faults = NO_FAULTS.disk;
       store.isFull = false;
     }
+    for (const index of this.stations.keys()) this.#resume(index);
     for (const [index, car] of this.cars.entries()) car.calm(this.stationOf(index));
     for (const station of this.stations) {
       for (const connector of station.connectors) {

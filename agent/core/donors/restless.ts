@@ -26,7 +26,13 @@ export function notePlugged(state: State, donor: Donor, now: Now): void {
   const beyond = restless.shortStays - SHORT_STAYS_FREE;
   if (beyond <= 0) return;
   restless.quietUntilMonoMs = now.monoMs + Math.min(QUIET_MAX_MS, QUIET_MIN_MS * 2 ** (beyond - 1));
-  state.timers.set(`settled:${donor.vehicleId}`, restless.quietUntilMonoMs);
+  watchSettling(state, donor);
+}
+
+/** Wakes the agent when it may lend again; after a failed commit too, which drops every timer. */
+export function watchSettling(state: State, { vehicleId, restless }: Donor): void {
+  if (restless !== undefined && restless.quietUntilMonoMs > 0)
+    state.timers.set(`settled:${vehicleId}`, restless.quietUntilMonoMs);
 }
 
 export function noteLeft(donor: Donor, now: Now): void {
