@@ -13,7 +13,7 @@ export interface Mutation {
 }
 
 /** Many short runs of a whole station, until one of them breaks something. */
-const SIMULATION = ['test/simulation/main.ts', '--seeds', '400', '--bail'] as const;
+const SIMULATION = ['test/simulation/main.ts', '--seeds', '200', '--bail'] as const;
 
 export const MUTATIONS: readonly Mutation[] = [
   {

@@ -15,7 +15,7 @@ async function runSeeds(from: number, to: number, shape: Omit<Run, 'seed'> = {})
   return outcomes;
 }
 
-for (const from of [1, 41, 81, 121, 161, 201])
+for (const from of [1, 41, 81, 121, 161])
   test(`seeds ${from} to ${from + 39}: one pile, five vehicles, everything that goes wrong`, async () => {
     const outcomes = await runSeeds(from, from + 39);
     const sum = (of: (outcome: Outcome) => number) => outcomes.reduce((total, each) => total + of(each), 0);

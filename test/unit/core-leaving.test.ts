@@ -417,3 +417,16 @@ test('work that waits is given to a restless vehicle as soon as its peace is ove
   assert.deepEqual(bodiesOf(pile.say('asker.ask-1', request('r', 'long')), 'offer'), []);
   assert.equal(bodiesOf(pile.pass(11_000), 'offer').length, 1);
 });
+
+test('a failed commit prolongs nobody his peace: the vehicle lends when it would have', () => {
+  const pile = pileThatKeeps('car');
+  for (let round = 0; round < 3; round++) {
+    pile.unplug('car');
+    pile.plug('car');
+  }
+  pile.say('car.lend', capacityReport({}));
+  pile.say('asker.ask-1', request('r', 'long'));
+  pile.failedStep();
+  pile.step({ kind: 'tick' });
+  assert.equal(bodiesOf(pile.pass(11_000), 'offer').length, 1);
+});
