@@ -97,6 +97,8 @@ export interface LeaseRecord {
   readonly grantedWallMs: number;
   /** What was booked for its checkpoints; absent: nothing. */
   readonly booked?: BookedRecord;
+  /** What its last checkpoint says beyond that: booked when the lease ends without a result. */
+  readonly unbooked?: ClaimRecord;
 }
 
 /** What an attempt did, as far as it is believed. */

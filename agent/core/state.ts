@@ -24,6 +24,7 @@ import type {
   AlgorithmRecord,
   AttemptOutcome,
   BookedRecord,
+  ClaimRecord,
   CheckpointRecord,
   OwedRecord,
   PartResultRecord,
@@ -115,6 +116,8 @@ export interface Lease {
   readonly beganAtMncs: number;
   /** For its checkpoints, the last of them then. */
   booked?: BookedRecord;
+  /** What the last of them says beyond that. */
+  unbooked?: ClaimRecord | undefined;
   /** Stopped where it is, by its owner: since when, and for how long before that. */
   suspendedSinceMonoMs?: number;
   suspendedMs?: number;

@@ -126,6 +126,7 @@ function recordOf(instance: Instance): InstanceRecord {
       fencingToken: lease.fencingToken,
       grantedWallMs: lease.grantedWallMs,
       ...(lease.booked === undefined ? {} : { booked: lease.booked }),
+      ...(lease.unbooked === undefined ? {} : { unbooked: lease.unbooked }),
     },
   };
 }

@@ -4,7 +4,9 @@
  */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
+import type { LeaseId } from '@plugpool/proto';
 import type { Donor, Requester } from '@plugpool/vehicle-client';
+import type { BookingRecord, LedgerEntry } from '../../agent/core/records.ts';
 import { copiesStdin } from '../fixtures/wasm/modules.ts';
 import { addProgram } from '../integration/spine-scene.ts';
 import { CHECKPOINT_POINTS, type CheckpointPoint } from './crash/crash-points.ts';
@@ -80,7 +82,31 @@ test('in the end each segment of a run is credited once, and its payer is charge
   assert.ok(bookings.filter(({ kind }) => kind === 'checkpoint').length >= points.length);
   const unsettled = stored.ledger.balances.filter(({ account }) => account === 'unsettled');
   assert.ok(unsettled.length > 0 && unsettled.every(({ balance }) => balance === 0));
+  for (const [lease, cpuMs] of lastKept()) {
+    const earned = bookings.filter((one) => leaseName(one) === lease).flatMap(earnedIn);
+    const earnedMncs = earned.reduce((sum, amount) => sum + amount, 0);
+    assert.ok(earnedMncs >= cpuMs, `${lease} kept ${cpuMs} ms of work and earned ${earnedMncs}`);
+  }
 });
+
+/** What the last checkpoint that its donor was told of says it had done, by lease: one is under way at a time. */
+function lastKept(): Map<string, number> {
+  const said = new Map<string, number>();
+  const kept = new Map<string, number>();
+  for (const { body } of pile.history) {
+    if (body.kind === 'checkpoint') said.set(leaseName(body.lease), body.used.cpuMs);
+    if (body.kind === 'checkpointAck' && body.accepted)
+      kept.set(leaseName(body.lease), said.get(leaseName(body.lease)) ?? 0);
+  }
+  return kept;
+}
+
+/** The donor's and the operator's shares, on a donor whose core is the reference. */
+function earnedIn({ entries }: BookingRecord): number[] {
+  const isShare = ({ account, unit, amount }: LedgerEntry): boolean =>
+    unit === 'cpuMncs' && amount > 0 && account !== 'unsettled';
+  return entries.filter(isShare).map(({ amount }) => amount);
+}
 
 async function count(input: string): Promise<string> {
   const task = await requester.request({ algorithm: 'counts', input });
@@ -93,16 +119,13 @@ function lastKeptBy(client: string): boolean {
   );
 }
 
+function leaseName({ instanceId, fencingToken }: LeaseId): string {
+  return `${instanceId}/${fencingToken}`;
+}
+
 /** Whatever a donor was told is kept: it is booked under that lease. */
 function assertKeptIsCredited({ tasks }: Stored): void {
-  const booked = new Set(
-    tasks.flatMap(({ bookings }) =>
-      bookings.map(({ instanceId, fencingToken }) => `${instanceId}/${fencingToken}`),
-    ),
-  );
-  for (const { body } of pile.history)
-    if (body.kind === 'checkpointAck' && body.accepted) {
-      const { instanceId, fencingToken } = body.lease;
-      assert.ok(booked.has(`${instanceId}/${fencingToken}`), `a checkpoint of ${instanceId} is not booked`);
-    }
+  const booked = new Set(tasks.flatMap(({ bookings }) => bookings.map(leaseName)));
+  for (const lease of lastKept().keys())
+    assert.ok(booked.has(lease), `a checkpoint of ${lease} is not booked`);
 }

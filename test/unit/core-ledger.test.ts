@@ -127,6 +127,25 @@ test('a second donor that goes on from a checkpoint is credited for its own part
   assert.equal(balanceOf(pile, 'unsettled'), 0);
 });
 
+test('a donor that is lost is credited up to its last checkpoint, though it came too soon after another to be booked at once', () => {
+  for (const restarts of [false, true]) {
+    const pile = pileOf(['donor']);
+    const lease = ask(pile);
+    pile.pass(10_000);
+    checkpoint(pile, 'donor', lease, 10_000);
+    pile.pass(1_000);
+    const [ack] = bodiesOf(checkpoint(pile, 'donor', lease, 11_000), 'checkpointAck');
+    assert.equal(ack?.accepted, true);
+    assert.equal(bookings(pile).length, 1);
+    if (restarts) pile.restart();
+    pile.pass(3_600_000);
+    assert.equal(balanceOf(pile, 'vehicle:donor'), 9_900);
+    // Its deadline has passed as well: what was kept of it is the operator's loss.
+    assert.equal(balanceOf(pile, 'unsettled'), 0);
+    assert.equal(balanceOf(pile, 'operator:failures'), -11_000);
+  }
+});
+
 test('what was owed for checkpoints is still owed after a restart', () => {
   const pile = pileOf(['donor']);
   const lease = ask(pile);

@@ -15,6 +15,7 @@ import type { Choice } from '../feasible/feasible.ts';
 import { learnFromGrant } from '../learned/learn.ts';
 import { offerFor } from './offer.ts';
 import { nextNumber } from '../numbers.ts';
+import { bookKept } from '../ledger/bookings.ts';
 import { owedMncs } from '../ledger/owed.ts';
 import { countLease } from '../pools/pools.ts';
 import type { Priority } from '../tasks/priority.ts';
@@ -157,6 +158,7 @@ export function closeLease(turn: Turn, instance: Instance, outcome: AttemptOutco
   const { state, now } = turn;
   const { lease } = instance;
   if (lease === undefined) throw new Error(`${instance.instanceId} has no lease to close`);
+  if (outcome !== 'completed') bookKept(turn, instance, lease);
   instance.lease = undefined;
   state.usage.stop(instance.task.payer, lease.demand, now);
   state.timers.clear(`lease:${instance.instanceId}`);

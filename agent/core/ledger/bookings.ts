@@ -66,19 +66,29 @@ export function bookCheckpoint(turn: Turn, instance: Instance, lease: Lease, use
   const claim = claimOf(turn, lease, used);
   const did = notBookedYet(lease, claim);
   if (did.cpuMncs === 0 && did.gpuMncs === 0) return;
-  if (!isDue(turn, lease)) return;
+  if (isDue(turn, lease)) bookSegment(turn, instance, lease, did);
+  else lease.unbooked = did;
+}
+
+/** Of a lease that ends without a result: its donor is credited up to its last checkpoint, booked till then or not. */
+export function bookKept(turn: Turn, instance: Instance, lease: Lease): void {
+  if (lease.unbooked !== undefined) bookSegment(turn, instance, lease, lease.unbooked);
+}
+
+function bookSegment(turn: Turn, instance: Instance, lease: Lease, did: ClaimRecord): void {
   const deed: Deed = { vehicleId: lease.vehicleId, from: UNSETTLED, did, owed: [] };
   const booking = book(turn, 'checkpoint', instance.task, idOf(instance, lease), deed);
   instance.owed = addOwed(instance.owed, takenFrom(booking, UNSETTLED));
   const { segments, ...before } = lease.booked ?? NOTHING_BOOKED;
   lease.bookedMonoMs = turn.now.monoMs;
   lease.booked = { segments: segments + 1, ...sumOf(before, did) };
+  lease.unbooked = undefined;
   turn.changedInstances.set(instance.instanceId, instance);
 }
 
 /**
  * Who keeps its state more often than it was told to is booked as often as it was told: a booking stays for ever. What is not booked
- * now is with the next one; the last one before it leaves always counts.
+ * now is with the next one, or with the end of the lease.
  */
 function isDue({ now }: Turn, { bookedMonoMs, booked, checkpointEveryMs = 0, phase }: Lease): boolean {
   if ((booked?.segments ?? 0) >= SEGMENTS_MAX) return false;
@@ -90,6 +100,7 @@ function isDue({ now }: Turn, { bookedMonoMs, booked, checkpointEveryMs = 0, pha
 export function settleTask(turn: Turn, task: Task, bearer: 'payer' | 'operator'): number {
   let chargedMncs = 0;
   for (const instance of task.instances) {
+    if (instance.lease !== undefined) bookKept(turn, instance, instance.lease);
     if (instance.owed.length === 0) continue;
     const account = bearer === 'payer' ? payerAccount(task) : FAILURES;
     const entries = instance.owed.flatMap((each) => settling(account, each));
