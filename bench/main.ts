@@ -27,6 +27,10 @@ const BENCHES: Readonly<Record<string, Bench>> = {
     about: 'idle power harvested and work lost on real sessions, beside the known schemes',
     load: () => import('./harvest/bench.ts'),
   },
+  soak: {
+    about: '500 vehicles for ten minutes, 20 reconnections a second: errors, latency, memory, file handles',
+    load: () => import('./soak.ts'),
+  },
   start: {
     about: 'from grant to the first instruction of a module, with a warm and a cold child',
     load: () => import('./start.ts'),
@@ -43,6 +47,10 @@ const BENCHES: Readonly<Record<string, Bench>> = {
   dwell: {
     about: 'how well departures are foretold, on a file of real stays or on made-up ones',
     load: () => import('./dwell.ts'),
+  },
+  year: {
+    about: 'the store after a year: its size, and how long a start, a check and a backup take',
+    load: () => import('./year.ts'),
   },
   codec: { about: 'encoding and decoding of each body', load: () => import('./codec.ts') },
 };
