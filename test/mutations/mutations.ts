@@ -141,8 +141,8 @@ export const MUTATIONS: readonly Mutation[] = [
     name: 'take no deadline seriously',
     promise: 'every accepted task ends, at its deadline at the latest',
     file: 'agent/core/tasks/requests.ts',
-    find: 'openTask(state, record, now.monoMs + deadlineMs)',
-    replace: 'openTask(state, record, now.monoMs + 1e4 * deadlineMs)',
+    find: 'openTask(state, record, now.monoMs + record.deadlineWallMs - record.acceptedWallMs)',
+    replace: 'openTask(state, record, now.monoMs + 1e12)',
     proof: SIMULATION,
   },
   {
