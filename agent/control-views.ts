@@ -39,6 +39,8 @@ export interface TaskDetails extends TaskView {
     readonly energyMwh: number | null;
   } | null;
   readonly chargedMncs: number;
+  /** What the next attempts go on from: their states together, and the work that need not be done again; null where there is none. */
+  readonly checkpoint: { readonly sizeBytes: number; readonly doneMncs: number } | null;
   readonly history: readonly Omit<AttemptRecord, 'taskId'>[];
   readonly bookings: readonly BookingView[];
 }
@@ -116,6 +118,7 @@ export function taskDetails(
     failure: end?.failure ?? null,
     used: end?.used === undefined ? null : { ...end.used, energyMwh: end.used.energyMwh ?? null },
     chargedMncs: end?.chargedMncs ?? 0,
+    checkpoint: checkpointOf(history),
     history: history.attempts.map(({ taskId: _, ...attempt }) => attempt),
     bookings: history.bookings.map(bookingView),
   };
@@ -128,6 +131,15 @@ function bookingView({ taskId: _, entries, ...booking }: BookingRecord): Booking
     tariff,
     overstay,
     entries: entries.map((entry) => ({ ...entry, amountMncs: entry.unit === CPU ? entry.amount : null })),
+  };
+}
+
+function checkpointOf({ instances }: TaskHistory): TaskDetails['checkpoint'] {
+  const kept = instances.flatMap(({ checkpoint }) => (checkpoint === undefined ? [] : [checkpoint]));
+  if (kept.length === 0) return null;
+  return {
+    sizeBytes: kept.reduce((sum, { state }) => sum + state.sizeBytes, 0),
+    doneMncs: kept.reduce((sum, { doneMncs }) => sum + doneMncs, 0),
   };
 }
 

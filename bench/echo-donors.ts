@@ -77,6 +77,7 @@ const donors = await Promise.all(
         temperatureMaxC: 85,
         hours: [],
         chargingOnly: false,
+        computingPowerW: 0,
         allowedAlgorithms: [],
       },
       signals: { adapter: 'static', values: {} },

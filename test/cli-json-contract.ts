@@ -187,6 +187,7 @@ const task = z.strictObject({
     })
     .nullable(),
   chargedMncs: z.int(),
+  checkpoint: z.strictObject({ sizeBytes: count, doneMncs: count }).nullable(),
   history: z.array(attempt),
   bookings: z.array(booking),
 });

@@ -87,6 +87,7 @@ const policySchema = z.strictObject({
   temperatureMaxC: z.number().min(0).max(120).default(85),
   hours: z.array(hourWindow).max(32).default([]),
   chargingOnly: z.boolean().default(false),
+  computingPowerW: z.number().min(0).max(10_000).default(150),
   allowedAlgorithms: z
     .array(z.string().regex(NAME_PATTERN, 'an algorithm id such as "route-plan"'))
     .max(256)

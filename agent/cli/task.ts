@@ -67,6 +67,13 @@ function factsOf(task: TaskDetails): [string, string][] {
     const { cpuMs, memoryPeakMib } = task.used;
     entries.push(['used', `${durationInWords(cpuMs)} of processor time, ${memoryPeakMib} MiB`]);
   }
+  if (task.checkpoint !== null) {
+    const { sizeBytes, doneMncs } = task.checkpoint;
+    entries.push([
+      'kept',
+      `${bytesInWords(sizeBytes)} of state: ${coreSecondsInWords(doneMncs)} core-seconds need not be done again`,
+    ]);
+  }
   if (task.chargedMncs > 0) entries.push(['charged', `${coreSecondsInWords(task.chargedMncs)} core-seconds`]);
   return entries;
 }

@@ -163,6 +163,7 @@ export function donorOptions(agent: string, dataDir: string, over: Partial<Donor
       temperatureMaxC: 90,
       hours: [],
       chargingOnly: false,
+      computingPowerW: 100,
       allowedAlgorithms: [],
     },
     signals: { adapter: 'static', values: {} },

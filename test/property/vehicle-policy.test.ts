@@ -40,6 +40,7 @@ const policy: fc.Arbitrary<OwnerPolicy> = fc.record({
     { maxLength: 3 },
   ),
   chargingOnly: fc.boolean(),
+  computingPowerW: fc.integer({ min: 0, max: 1_000 }),
   allowedAlgorithms: fc.constant([]),
 });
 
@@ -96,7 +97,7 @@ const input: fc.Arbitrary<PolicyInput> = fc.record({
   signals,
   wallMs: fc.integer({ min: 0, max: 10 * 3_600_000 }),
   local,
-  latches: fc.record({ tooHot: fc.boolean(), batteryLow: fc.boolean() }),
+  latches: fc.record({ tooHot: fc.boolean(), batteryLow: fc.boolean(), behind: fc.constant(false) }),
 });
 
 test('what is lent is never more than the share, nor than what others leave idle', () => {
@@ -210,6 +211,41 @@ test('the ready-by target goes before lending', () => {
   assert.equal(lends(109), true);
 });
 
+test('law 9: the battery has its target when the driver leaves, whatever is computed meanwhile, and lending turns seldom', () => {
+  const drive = fc.record({
+    chargingW: fc.integer({ min: 1_400, max: 22_000 }),
+    missingPercent: fc.integer({ min: 1, max: 70 }),
+    batteryKwh: fc.integer({ min: 10, max: 100 }),
+    computingPowerW: fc.integer({ min: 0, max: 2_000 }),
+    /** Beyond what the charge alone takes, in thousandths of it. */
+    slackMillis: fc.integer({ min: 150, max: 2_000 }),
+  });
+  fc.assert(
+    fc.property(drive, ({ chargingW, missingPercent, batteryKwh, computingPowerW, slackMillis }) => {
+      const missingWh = (missingPercent / 100) * batteryKwh * 1000;
+      const aloneMs = (missingWh / chargingW) * 3_600_000;
+      const readyByWallMs = aloneMs * (1 + slackMillis / 1000);
+      const stepMs = aloneMs / 500;
+      let [leftWh, latches, isLent, turns] = [missingWh, NO_LATCHES, true, 0];
+      for (let wallMs = 0; wallMs + stepMs <= readyByWallMs && leftWh > 0; wallMs += stepMs) {
+        const netW = chargingW - (isLent ? computingPowerW : 0);
+        const socPercent = 90 - leftWh / batteryKwh / 10;
+        const signals = { socPercent, socTargetPercent: 90, readyByWallMs, batteryKwh, chargingPowerW: netW };
+        const policy = { ...PLAIN, computingPowerW };
+        const local = { weekday: 'mon', minuteOfDay: 0 } as const;
+        const asked = { policy, owner: { paused: false }, sample: MACHINE, signals, wallMs, local, latches };
+        const decision = decideLending(asked);
+        latches = decision.latches;
+        if (decision.lending !== isLent && wallMs > 0) turns += 1;
+        isLent = decision.lending;
+        leftWh -= ((chargingW - (isLent ? computingPowerW : 0)) * stepMs) / 3_600_000;
+      }
+      assert.ok(leftWh <= missingWh / 50, `${leftWh} Wh of ${missingWh} are missing`);
+      assert.ok(turns <= 4, `lending turned ${turns} times`);
+    }),
+  );
+});
+
 const PLAIN: OwnerPolicy = {
   cpuPercent: 50,
   memoryPercent: 50,
@@ -218,6 +254,7 @@ const PLAIN: OwnerPolicy = {
   temperatureMaxC: 85,
   hours: [],
   chargingOnly: false,
+  computingPowerW: 0,
   allowedAlgorithms: [],
 };
 

@@ -2,7 +2,7 @@
 import type { Agenda } from './agenda.ts';
 
 /** What one program that computes draws, with its share of the machine: much, so that it shows within minutes. */
-const COMPUTING_W = 500;
+export const COMPUTING_W = 500;
 
 export class Battery {
   readonly kwh: number;

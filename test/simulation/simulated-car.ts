@@ -4,7 +4,7 @@
  */
 import type { HardwareProfile, UpBody, VehicleId } from '@plugpool/proto';
 import type { OwnerPolicy, ProbeSample, VehicleSignals } from '../../vehicle-client/core/policy.ts';
-import { Battery } from './battery.ts';
+import { Battery, COMPUTING_W } from './battery.ts';
 import type { Chance } from './chance.ts';
 import { MachineClock } from './machine-clock.ts';
 import { SimulatedDonor, type DonorDisk } from './simulated-donor.ts';
@@ -68,6 +68,7 @@ export class SimulatedCar {
       hours: [],
       chargingOnly: parts.chance.is(300),
       allowedAlgorithms: [],
+      computingPowerW: COMPUTING_W,
     };
   }
 

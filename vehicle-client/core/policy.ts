@@ -26,6 +26,8 @@ export interface OwnerPolicy {
   readonly hours: readonly HourWindow[];
   /** False: also while the battery is full and the vehicle still plugged. */
   readonly chargingOnly: boolean;
+  /** What the machine draws more at most while all that is lent computes; what the battery so does not get. */
+  readonly computingPowerW: number;
   /** Empty: every algorithm. */
   readonly allowedAlgorithms: readonly string[];
   /** A CEL expression over `request`, evaluated by the pile; absent: any request. */
@@ -92,9 +94,11 @@ export type NotLendingCause =
 export interface PolicyLatches {
   readonly tooHot: boolean;
   readonly batteryLow: boolean;
+  /** Charge still to come needs all the time that is left. */
+  readonly behind: boolean;
 }
 
-export const NO_LATCHES: PolicyLatches = { tooHot: false, batteryLow: false };
+export const NO_LATCHES: PolicyLatches = { tooHot: false, batteryLow: false, behind: false };
 
 export interface PolicyInput {
   readonly policy: OwnerPolicy;
@@ -119,8 +123,10 @@ export const TEMPERATURE_HYSTERESIS_C = 5;
 export const SOC_HYSTERESIS_PERCENT = 2;
 /** A car that draws less than this is not charging. */
 export const CHARGING_POWER_MIN_W = 100;
-/** Spare time that the ready-by target must keep. */
+/** Time to spare before the ready-by target, in thousandths of what is needed: where it is less, nothing is lent … */
 export const READY_BY_MARGIN_MILLIS = 1_100;
+/** … until it is this again. */
+export const READY_BY_CLEAR_MILLIS = 1_250;
 /** Nothing is lent in the last minute before the driver leaves. */
 export const LEAVING_MARGIN_MS = 60_000;
 
@@ -150,7 +156,7 @@ function dayBefore(day: Weekday): Weekday {
   return WEEKDAYS[(WEEKDAYS.indexOf(day) + 6) % 7] as Weekday;
 }
 
-function nextLatches({ policy, sample, signals, latches }: PolicyInput): PolicyLatches {
+function nextLatches({ policy, sample, signals, latches, wallMs }: PolicyInput): PolicyLatches {
   return {
     tooHot: isLatched(latches.tooHot, sample?.temperatureC, {
       setAtOrAbove: policy.temperatureMaxC,
@@ -161,6 +167,7 @@ function nextLatches({ policy, sample, signals, latches }: PolicyInput): PolicyL
       setAtOrAbove: -policy.socFloorPercent + Number.EPSILON,
       clearBelow: -(policy.socFloorPercent + SOC_HYSTERESIS_PERCENT) + Number.EPSILON,
     }),
+    behind: isBehind(policy, signals, wallMs, latches.behind),
   };
 }
 
@@ -190,7 +197,7 @@ function whyNot(
   if (policy.chargingOnly && (signals.chargingPowerW ?? Infinity) < CHARGING_POWER_MIN_W) {
     return { cause: 'not_charging', reason: 'not charging, and the owner lends only while charging' };
   }
-  if (missesReadyBy(signals, wallMs)) {
+  if (latches.behind) {
     return {
       cause: 'ready_by',
       reason: 'lending might keep the battery from its target at the ready-by time',
@@ -200,16 +207,27 @@ function whyNot(
   return undefined;
 }
 
-/** True where charge still to come needs all the time that is left; false where the car does not tell enough to know. */
-function missesReadyBy(signals: VehicleSignals, wallMs: number): boolean {
+/**
+ * Whether charge still to come needs all the time that is left if everything that is lent computes meanwhile; false where the
+ * car does not tell enough to know. Some cars tell the power before the computing has taken its part, and some after: it is
+ * taken off what is told, and to begin again what would be told then must suffice, or lending would turn with itself.
+ */
+function isBehind(
+  { computingPowerW }: OwnerPolicy,
+  signals: VehicleSignals,
+  wallMs: number,
+  wasBehind: boolean,
+): boolean {
   const { socPercent, socTargetPercent, readyByWallMs, chargingPowerW, batteryKwh } = signals;
   if (socPercent === undefined || socTargetPercent === undefined || readyByWallMs === undefined) return false;
   if (batteryKwh === undefined || chargingPowerW === undefined) return false;
   const missingWh = ((socTargetPercent - socPercent) / 100) * batteryKwh * 1000;
   if (missingWh <= 0 || readyByWallMs <= wallMs) return false;
-  if (chargingPowerW <= 0) return true;
-  const neededMs = (missingWh / chargingPowerW) * 3_600_000;
-  return wallMs + (neededMs * READY_BY_MARGIN_MILLIS) / 1000 > readyByWallMs;
+  const leftW = chargingPowerW - computingPowerW * (wasBehind ? 2 : 1);
+  if (leftW <= 0) return true;
+  const neededMs = (missingWh / leftW) * 3_600_000;
+  const marginMillis = wasBehind ? READY_BY_CLEAR_MILLIS : READY_BY_MARGIN_MILLIS;
+  return wallMs + (neededMs * marginMillis) / 1000 > readyByWallMs;
 }
 
 /** Of each resource the owner's share of the whole, and never more than his own programs leave idle. */
