@@ -17,6 +17,7 @@ const WARM_UP_TASKS_MAX = 4_000;
 /** Of the tasks of our side: so that a turn of each takes about as long. */
 const RIVAL_TASKS_SHARE = 0.25;
 const SYNC_DELAY_MS_MAX = 1_000;
+const EXIT_STOPPED = 1;
 
 type SceneRun = Awaited<ReturnType<EchoScene['ask']>> | Awaited<ReturnType<BullmqScene['ask']>>;
 
@@ -44,12 +45,18 @@ export async function run(args: readonly string[], json: boolean): Promise<void>
   const wish = wishOf(args);
   const disk = wish.syncDelayMs > 0 ? slowDisk(wish.syncDelayMs) : undefined;
   const contenders = contendersFor(wish, disk?.env ?? {});
+  const clearAway = async (): Promise<void> => {
+    for (const { scene } of contenders) await scene.stop();
+    disk?.remove();
+  };
+  // Agents and servers that nobody asks any more would outlive a bench that is told to end.
+  for (const signal of ['SIGTERM', 'SIGINT'] as const)
+    process.once(signal, () => void clearAway().finally(() => process.exit(EXIT_STOPPED)));
   try {
     const runs = await runInTurn(contenders, wish, json);
     if (json) process.stdout.write(`${JSON.stringify({ syncDelayMs: wish.syncDelayMs, runs })}\n`);
   } finally {
-    for (const { scene } of contenders) await scene.stop();
-    disk?.remove();
+    await clearAway();
   }
 }
 

@@ -121,12 +121,15 @@ export async function runRequester<Figures extends TaskFigures>(
 ): Promise<Figures> {
   const child = spawn(process.execPath, [program, ...args], { stdio: ['pipe', 'pipe', 'inherit'] });
   const closed = once(child, 'close') as Promise<[number | null]>;
+  const end = (): void => void child.kill();
+  process.once('exit', end);
   const lines = createInterface(child.stdout)[Symbol.asyncIterator]();
   await lines.next();
   await onWarm();
   goOn(child.stdin);
   const { value: output } = (await lines.next()) as { readonly value?: string };
   const [code] = await closed;
+  process.off('exit', end);
   if (code !== 0 || output === undefined) throw new Error(`${path.basename(program)} ended with ${code}`);
   return JSON.parse(output) as Figures;
 }
