@@ -83,6 +83,13 @@ test('commits go on while a backup is made, and it holds one moment of them', as
   const { file, sizeBytes } = await backup;
   assert.ok(tasks > 3_001, 'commits went on');
   assert.ok(progress.length > 3 && progress.at(-1)!.pagesTotal > 100);
+  const done = progress.map(({ pagesDone }) => pagesDone);
+  assert.deepEqual(
+    done,
+    done.toSorted((a, b) => a - b),
+    'no commit made it begin anew',
+  );
+  assert.equal(new Set(progress.map(({ pagesTotal }) => pagesTotal)).size, 1, 'of one moment');
   assert.deepEqual([file, sizeBytes], [place.backup, statSync(place.backup).size]);
   assert.deepEqual(readdirSync(join(place.backup, '..')), ['monday.db'], 'one file, nothing beside it');
   assert.equal(statSync(place.backup).mode & 0o077, 0, 'for its user alone');
