@@ -13,6 +13,8 @@ import type {
   Refused,
   RequestId,
   StatusEntry,
+  EarningsQuery,
+  EarningsReport,
   StatusQuery,
   StatusReport,
   TaskId,
@@ -64,7 +66,7 @@ interface PendingRequest {
 }
 
 interface PendingQuery {
-  readonly answer: PromiseWithResolvers<StatusReport>;
+  readonly answer: PromiseWithResolvers<StatusReport | EarningsReport>;
   readonly cancelTimeout: () => void;
 }
 
@@ -164,6 +166,12 @@ export class Requester {
   async tasks(): Promise<{ readonly tasks: readonly StatusEntry[]; readonly truncated: boolean }> {
     const { tasks, truncated } = await this.#query({ deliver: false });
     return { tasks, truncated };
+  }
+
+  /** What this vehicle earned by lending, and on what terms it would lend now. */
+  async earnings(): Promise<Omit<EarningsReport, 'kind'>> {
+    const { kind: _, ...report } = (await this.#ask({ kind: 'earningsQuery' })) as EarningsReport;
+    return report;
   }
 
   /** What the pile knows of one task; undefined where it knows none of that id. */
@@ -302,6 +310,7 @@ export class Requester {
         return this.#tasks.get(body.taskId)?.updated(body);
       case 'refused':
         return this.#refused(body, correlationId);
+      case 'earningsReport':
       case 'statusReport':
         return this.#reported(body, correlationId);
       case 'blobPull':
@@ -315,6 +324,7 @@ export class Requester {
       case 'revoke':
       case 'renewed':
       case 'resultAck':
+      case 'checkpointAck':
         this.#parts.log.warn({ kind: body.kind }, 'the pile sent a requester what only donors hear');
     }
   }
@@ -446,16 +456,21 @@ export class Requester {
     this.#conversation.post({ kind: 'deliveryAck', taskId });
   }
 
-  #query(asked: Omit<StatusQuery, 'kind'>): Promise<StatusReport> {
+  async #query(asked: Omit<StatusQuery, 'kind'>): Promise<StatusReport> {
+    return (await this.#ask({ kind: 'statusQuery', ...asked })) as StatusReport;
+  }
+
+  /** Answered by the report of that question, under its correlation id. */
+  #ask(question: StatusQuery | EarningsQuery): Promise<StatusReport | EarningsReport> {
     this.#assertOpen();
     const correlationId = this.#conversation.nextCorrelationId();
-    const answer = Promise.withResolvers<StatusReport>();
+    const answer = Promise.withResolvers<StatusReport | EarningsReport>();
     const cancelTimeout = this.#parts.clock.setTimer(QUERY_TIMEOUT_MS, () => {
       this.#queries.delete(correlationId);
       answer.reject(connectError(this.#lastDown, QUERY_TIMEOUT_MS));
     });
     this.#queries.set(correlationId, { answer, cancelTimeout });
-    this.#conversation.post({ kind: 'statusQuery', ...asked }, correlationId);
+    this.#conversation.post(question, correlationId);
     return answer.promise;
   }
 
@@ -478,7 +493,7 @@ export class Requester {
     this.#reported({ kind: 'statusReport', tasks: [entry], truncated: false }, correlationId);
   }
 
-  #reported(report: StatusReport, correlationId: number): void {
+  #reported(report: StatusReport | EarningsReport, correlationId: number): void {
     const query = this.#queries.get(correlationId);
     if (query === undefined) return;
     this.#settleQuery(correlationId, query);

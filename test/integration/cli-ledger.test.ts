@@ -2,10 +2,13 @@
 import assert from 'node:assert/strict';
 import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { Writable } from 'node:stream';
 import test, { type TestContext } from 'node:test';
 import Database from 'better-sqlite3';
 import type { FencingToken, InstanceId, TaskId } from '@plugpool/proto';
 import type { Account, BookingRecord, StoreChange, Unit } from '../../agent/core/records.ts';
+import { processContext } from '../../vehicle-client/cli/context.ts';
+import { main } from '../../vehicle-client/cli/main.ts';
 import { CLI_CONTRACT } from '../cli-json-contract.ts';
 import { newDirectory, plugpool, plugpoolJson, startPile, type Pile } from './cli-fixtures.ts';
 
@@ -155,3 +158,59 @@ test('what accrued becomes whole cents, the rest stays, and settling again settl
   assert.match(unknown.stderr, /nothing was ever booked on vehicle:nobody/);
   assert.equal((await plugpool(pile.dataDir, 'ledger', 'burn')).code, 2);
 });
+
+test('a driver sees what lending brought, what its energy cost, and what is left of an hour now, before he consents', async (t) => {
+  const night = { name: 'night', currency: 'EUR', cpuHour: 0.03, operatorSharePercent: 20, energyKwh: 0.5 };
+  const pile = await startPile(t, { tariffs: [night], ledger: { overstayAfter: '2h', coreDrawsW: 10 } });
+  const cost: BookingRecord = {
+    ...bookingOf(2, 0),
+    entries: [
+      { account: 'energy-cost:donor' as Account, unit: MICROS, amount: -7 },
+      { account: 'charging-bill' as Account, unit: MICROS, amount: 7 },
+    ],
+  };
+  await pile.agent.parts.store.commit([
+    { change: 'book', booking: bookingOf(1, 1_234_567) },
+    { change: 'book', booking: cost },
+  ]);
+  const who = ['--vehicle', 'donor', '--agent', pile.url, '--data-dir', newDirectory(t)];
+  assert.deepEqual(JSON.parse(await vehicle('earnings', ...who, '--json')), {
+    ok: true,
+    balances: [{ unit: 'EURe-6', credited: 1_234_567, debited: 0 }],
+    energyCosts: [{ unit: 'EURe-6', credited: 0, debited: 7 }],
+    terms: {
+      tariff: 'night',
+      currency: 'EUR',
+      cpuHourMicros: 2_400_000,
+      gpuHourMicros: 0,
+      energyKwhMicros: 50_000_000,
+      cpuHourMwh: 10_000,
+      overstayAfterMs: 7_200_000,
+      // 2.4 cents less a hundredth of a kWh at 50.
+      netCpuHourMicros: 1_900_000,
+    },
+  });
+  const page = await vehicle('earnings', ...who);
+  assert.match(page, /left of a core's hour +0\.0190 EUR/);
+  assert.match(page, /nothing is earned from 120 min after charging ended/);
+});
+
+test('where nothing is paid a driver is told so', async (t) => {
+  const pile = await startPile(t);
+  const who = ['--vehicle', 'donor', '--agent', pile.url, '--data-dir', newDirectory(t)];
+  assert.match(await vehicle('earnings', ...who), /nothing was booked here yet\n\nnothing is paid in money/);
+});
+
+/** `plugpool-vehicle …` in this process: what it prints. */
+async function vehicle(...argv: string[]): Promise<string> {
+  let said = '';
+  const stdout = new Writable({
+    write: (chunk: Buffer, _, done) => {
+      said += chunk.toString();
+      done();
+    },
+  });
+  const code = await main(argv, { ...processContext(), stdout, stderr: process.stderr });
+  assert.equal(code, 0, said);
+  return said;
+}

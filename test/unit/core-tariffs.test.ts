@@ -1,5 +1,7 @@
 /** Which tariff holds when, days of changed clocks among them; what work comes to in money; who overstays; what a meter bounds. */
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import test from 'node:test';
 import fc from 'fast-check';
 import type { LeaseId } from '@plugpool/proto';
@@ -11,7 +13,7 @@ import type { Settings } from '../../agent/core/settings.ts';
 import { mostMwhSince, withReading, type Meter } from '../../agent/core/sessions/meter.ts';
 import { step } from '../../agent/core/step.ts';
 import { checkLaws } from '../simulation/laws.ts';
-import { connectorOf, leaseIn, request, SimulatedPile } from '../simulation/simulated-pile.ts';
+import { connectorOf, digestOf, leaseIn, request, SimulatedPile } from '../simulation/simulated-pile.ts';
 
 const HOUR_MS = 3_600_000;
 
@@ -256,3 +258,52 @@ test('what a meter is believed to have seen only grows, by no more than any plug
     }),
   );
 });
+
+test('the example of docs/ledger.md is what is booked', () => {
+  const document = readFileSync(join(import.meta.dirname, '../../docs/ledger.md'), 'utf8');
+  const pile = new SimulatedPile({
+    tariffs: [tariff('day')],
+    checkpoints: true,
+    leaseMs: HOUR_MS,
+    capacityStaleMs: HOUR_MS,
+  });
+  pile.addAlgorithm('long', [{}], { checkpoints: true, workCoreS: 3_000 });
+  pile.plug('donor');
+  pile.lend('donor');
+  pile.ask('asker');
+  const lease = leaseIn(pile.say('asker.ask-1', request('r1', 'long')));
+  pile.pass(900_000);
+  const used = { cpuMs: 900_000, wallMs: 900_000, memoryPeakMib: 1, gpuMs: 0 };
+  pile.say('donor.lend', {
+    kind: 'checkpoint',
+    lease,
+    state: { digest: digestOf('kept'), sizeBytes: 1 },
+    used,
+  });
+  pile.pass(600_000);
+  finish(pile, lease, 1_500_000);
+  const units = ['cpuMncs', 'EURe-6', 'mWh'];
+  const booked = [...pile.disk.bookings.values()].flatMap((booking) => {
+    const accounts = [...new Set(booking.entries.map(({ account }) => account))];
+    const amounts = units.map((unit) => inUnit(booking, unit));
+    return accounts.map((account, n) => [
+      n === 0 ? `${booking.kind}, segment ${booking.segment}` : '',
+      account,
+      ...amounts.map((of) => String(of[account] ?? '')),
+    ]);
+  });
+  assert.deepEqual(rowsUnder(document, '| booking'), booked);
+});
+
+/** The rows of the table whose heading begins so; digits are grouped by spaces for who reads them. */
+function rowsUnder(document: string, heading: string): string[][] {
+  const lines = document.split('\n');
+  const from = lines.findIndex((line) => line.startsWith(heading)) + 2;
+  const rows = lines.slice(from, lines.indexOf('', from));
+  return rows.map((row) =>
+    row
+      .split('|')
+      .slice(1, -1)
+      .map((text) => text.trim().replaceAll(/(?<=\d) (?=\d)/g, '')),
+  );
+}

@@ -6,6 +6,7 @@ import { addCancel } from './cancel.ts';
 import { EXIT_DONE, EXIT_USAGE, processContext, sayError, sayJson, type CliContext } from './context.ts';
 import { addControl } from './control.ts';
 import { addDonate } from './donate.ts';
+import { addEarnings } from './earnings.ts';
 import { addExplain } from './explain.ts';
 import { addResult } from './result.ts';
 import { addRun } from './run.ts';
@@ -44,7 +45,7 @@ function newProgram(context: CliContext, finish: Finish): Command {
     })
     .showHelpAfterError('  what to do: add --help to see what the command takes')
     .enablePositionalOptions();
-  for (const add of [addDonate, addControl, addRun, addTasks, addExplain, addResult, addCancel])
+  for (const add of [addDonate, addControl, addRun, addTasks, addExplain, addEarnings, addResult, addCancel])
     add(program, context, finish);
   return program;
 }
