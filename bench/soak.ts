@@ -21,8 +21,8 @@ const SAMPLE_EVERY_MS = 2_000;
 const CONNECT_MS_MAX = 120_000;
 const TEN_MINUTES_MS = 600_000;
 const MINUTE_MS = 60_000;
-/** As many closed tasks are remembered: until then memory grows, and then it must not. */
-const WARM_TASKS = 110_000;
+/** Twice as many as closed ones are remembered: until their maps have their size memory grows, and then it must not. */
+const WARM_TASKS = 220_000;
 
 interface Stretch {
   readonly tasks: number;

@@ -26,7 +26,7 @@ export class KnownRequests {
    * In the order in which they closed, from `#oldest` on; some were forgotten since. A map alone would do but for its cost: one
    * that loses its first entry again and again walks over the holes of all that it lost.
    */
-  #closed: ClosedRequest[] = [];
+  #closed: (ClosedRequest | undefined)[] = [];
   #oldest = 0;
   #closedCount = 0;
   /** So that a question for a task that was never there costs no reading. */
@@ -66,7 +66,7 @@ export class KnownRequests {
 
   /** What housekeeping forgot stands in the order of closing until it is too much of it. */
   #dropForgotten(): void {
-    this.#closed = this.#closed.filter((request) => this.#isKnown(request));
+    this.#closed = this.#closed.filter((request) => request !== undefined && this.#isKnown(request));
     this.#oldest = 0;
   }
 
@@ -83,12 +83,15 @@ export class KnownRequests {
   /** Forgets the one that closed first, and returns it. */
   forgetOldestClosed(): ClosedRequest | undefined {
     while (this.#oldest < this.#closed.length) {
-      const request = this.#closed[this.#oldest++]!;
+      const request = this.#closed[this.#oldest];
+      // Its place is cut off with many others; what stood there goes now, or memory would rise and fall by all that is remembered.
+      this.#closed[this.#oldest] = undefined;
+      this.#oldest += 1;
       if (this.#oldest > this.#closed.length / 2) {
         this.#closed = this.#closed.slice(this.#oldest);
         this.#oldest = 0;
       }
-      if (!this.#isKnown(request)) continue;
+      if (request === undefined || !this.#isKnown(request)) continue;
       this.forget(request);
       return request;
     }
