@@ -87,6 +87,12 @@ export function pass(point: CrashPoint): void {
   if (isDue(point)) crash(point);
 }
 
+/** Where this process is to be killed; undefined where nowhere. */
+export function armedPoint(): CrashPoint | undefined {
+  const text = read('armed');
+  return text === undefined ? undefined : (JSON.parse(text) as Armed).point;
+}
+
 /** Counts a passage. True: the caller must `crash` as soon as what belongs before the point has left. */
 export function isDue(point: CrashPoint): boolean {
   const text = read('armed');
