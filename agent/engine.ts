@@ -47,6 +47,7 @@ export class Engine {
   #cancelLazy: (() => void) | undefined;
   #onRoom: (() => void)[] = [];
   #onIdle: (() => void)[] = [];
+  #failedInARow = 0;
   readonly metrics = {
     steps: 0,
     events: 0,
@@ -155,10 +156,12 @@ export class Engine {
     } catch (error) {
       if (!(error instanceof StoreError)) throw error;
       this.metrics.failedCommits += 1;
+      this.#failedInARow += 1;
       this.#around.refused(events, error);
       await this.#startOver();
       return false;
     }
+    this.#failedInARow = 0;
     this.metrics.commits += 1;
     this.metrics.changes += changes.length;
     this.metrics.commitMs += clock.now().monoMs - startMs;
@@ -168,6 +171,9 @@ export class Engine {
   /** The state says what is not on disk: it is dropped and loaded again, however long that takes. */
   async #startOver(): Promise<void> {
     const { store, settings, clock } = this.#around;
+    // What is due on a full disk is due again at once: it is not tried as fast as the store can be read.
+    if (this.#failedInARow > 1)
+      await new Promise<void>((resolve) => clock.setTimer(RELOAD_DELAY_MS, resolve));
     for (;;) {
       try {
         this.#state = loadState(await store.reload(), settings, clock.now(), this.state);

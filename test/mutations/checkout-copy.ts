@@ -30,9 +30,12 @@ export interface ProofResult {
 
 export class CheckoutCopy {
   readonly root: string;
+  readonly #abort = new AbortController();
 
   constructor() {
     this.root = mkdtempSync(join(tmpdir(), 'plugpool-mutation-'));
+    // Whoever stops the run leaves nothing behind.
+    process.once('exit', () => this.remove());
     for (const name of COPIED)
       cpSync(join(ROOT, name), join(this.root, name), {
         recursive: true,
@@ -70,6 +73,7 @@ export class CheckoutCopy {
       cwd: this.root,
       stdio: ['ignore', 'pipe', 'pipe'],
       timeout: timeoutMs,
+      signal: this.#abort.signal,
     });
     let said = '';
     const hear = (chunk: Buffer): void => {
@@ -77,11 +81,13 @@ export class CheckoutCopy {
     };
     child.stdout.on('data', hear);
     child.stderr.on('data', hear);
+    child.on('error', () => undefined);
     const [code] = (await once(child, 'close')) as [number | null];
     return { passed: code === 0, tookMs: performance.now() - startedMs, tail: said };
   }
 
   remove(): void {
+    this.#abort.abort();
     rmSync(this.root, { recursive: true, force: true });
   }
 }

@@ -1,6 +1,7 @@
 /** What results, failures and leases teach the agent, and what of it outlives a restart and a commit that failed. */
 import assert from 'node:assert/strict';
 import test from 'node:test';
+import type { TimerName } from '../../agent/core/state.ts';
 import type { FailureCode, LeaseId, UpBody, VehicleId } from '@plugpool/proto';
 import {
   capacityReport,
@@ -113,3 +114,10 @@ test('a departure says nothing about health', () => {
 function taskOf({ instanceId }: LeaseId): never {
   return instanceId.slice(0, instanceId.lastIndexOf('_')) as never;
 }
+
+test('a donor that rests is looked at when its rest is over, after a failed commit too', () => {
+  const pile = pileWith('donor');
+  pile.state.health.learn('donor' as VehicleId, 'cpu', { kind: 'outvoted' }, pile.now());
+  pile.failedStep();
+  assert.ok(pile.state.timers.has('rested:donor/cpu' as TimerName));
+});

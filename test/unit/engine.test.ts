@@ -248,3 +248,21 @@ test('a full disk does not keep an engine from stopping', async () => {
   (await here.store.next()).fail(full);
   await stopped;
 });
+
+test('a disk that goes on refusing is tried once a second, and not as fast as it can be read', async () => {
+  const { store, clock, engine, say } = await scene();
+  const full = new StoreError('full', 'no space', { hint: 'free some', retryable: true });
+  say('asker.ask-1', request('r1', 'echo'));
+  (await store.next()).fail(full);
+  await engine.idle();
+  say('asker.ask-1', request('r2', 'echo'));
+  (await store.next()).fail(full);
+  say('asker.ask-1', request('r3', 'echo'));
+  for (let turn = 0; turn < 20; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+  assert.equal(store.commits.length, 0);
+  clock.pass(1_000);
+  (await store.next()).succeed();
+  await engine.idle();
+  assert.equal(engine.state.tasks.size, 1);
+  await engine.stop();
+});

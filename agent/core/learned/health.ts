@@ -103,6 +103,16 @@ export class Health {
     return untilMonoMs > now.monoMs ? { state: 'resting', untilMonoMs } : { state: 'spotCheck' };
   }
 
+  /** Those who rest, or are checked, and until when. */
+  *resting(now: Now): Generator<{ vehicleId: VehicleId; of: AlgorithmClass; untilMonoMs: number }> {
+    for (const algorithmClass of ['cpu', 'gpu', 'memory'] as const)
+      for (const vehicleId of this.#records[algorithmClass].keys()) {
+        const verdict = this.verdict(vehicleId, algorithmClass, now);
+        if (verdict.state === 'resting')
+          yield { vehicleId, of: algorithmClass, untilMonoMs: verdict.untilMonoMs };
+      }
+  }
+
   /** By what factor its runs take longer than expected; 1 where it is as fast as it says, or nothing is known. */
   slowness(vehicleId: VehicleId, of: AlgorithmClass): number {
     const record = this.#records[of].get(vehicleId);

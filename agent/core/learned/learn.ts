@@ -33,6 +33,9 @@ export function keepLearned(state: State, before: State, now: Now): void {
   state.dwell = before.dwell;
   state.runTimes = before.runTimes;
   state.health = before.health;
+  // Timers are dropped with the state.
+  for (const { vehicleId, of, untilMonoMs } of state.health.resting(now))
+    state.timers.set(`rested:${vehicleId}/${of}`, untilMonoMs);
   // What is disputed is found again in what is on disk.
   state.trust = before.trust;
   state.trust.forgetDisputes();

@@ -2,6 +2,7 @@
  * The grants of one step while they are still only planned: capacity is taken at once, so that each placement sees those before
  * it; one may be moved to another donor to make room. Nothing has left the pile until the plan is carried out.
  */
+import { wakeWhenRested } from '../learned/learn.ts';
 import { freeOf } from '../donors/capacity.ts';
 import type { Choice } from '../feasible/feasible.ts';
 import { startGang } from './gang.ts';
@@ -61,6 +62,8 @@ export class Plan {
     this.#setFree(donor, freeOf(donor.free, [choice.placement]));
     this.#countInPool(choice, 1);
     this.#turn.state.health.granted(donor.vehicleId, choice.way.class, this.#turn.now);
+    // Where nothing comes of the one that was tried, another may be.
+    wakeWhenRested(this.#turn, donor.vehicleId, choice.way.class);
     this.#turn.state.waiting.remove(instance);
     if (this.#turn.newcomers.delete(instance)) this.#arrived.add(instance);
   }
