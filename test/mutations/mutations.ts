@@ -181,8 +181,8 @@ export const MUTATIONS: readonly Mutation[] = [
     name: 'ignore when the car should be ready',
     promise: 'the target at the ready-by time is reached with computing where it is reached without',
     file: 'vehicle-client/core/policy.ts',
-    find: 'return wallMs + (neededMs * READY_BY_MARGIN_MILLIS) / 1000 > readyByWallMs;',
-    replace: 'return neededMs === READY_BY_MARGIN_MILLIS;',
+    find: 'return wallMs + (neededMs * marginMillis) / 1000 > readyByWallMs;',
+    replace: 'return neededMs === marginMillis;',
     proof: SIMULATION,
   },
 ];
