@@ -138,7 +138,7 @@ export class Lending {
     this.#decision = kept.decision;
     this.#options.press(kept.decision.lending ? undefined : kept.decision.cause);
     if (wasLending !== this.#decision.lending) this.#turned();
-    this.#reportIfNews();
+    this.tellChange();
   }
 
   #turned(): void {
@@ -157,9 +157,12 @@ export class Lending {
   #reportIfNews(): 'told' | 'owed' {
     const cachedImages = this.#options.cachedImages().slice(-CACHED_IMAGES_MAX);
     const leavingAtWallMs = this.#leavingAtWallMs();
+    const lent = this.#lentNow();
+    // What is held while nothing more is lent is news by itself, however little less than before it is.
+    const held = this.#decision.lending ? '' : ` held ${lent.lendable.cpuMillicores}`;
     const reported: Reported = {
-      ...this.#lentNow(),
-      rest: `${leavingAtWallMs ?? ''} ${[...cachedImages].sort().join(' ')}`,
+      ...lent,
+      rest: `${leavingAtWallMs ?? ''} ${[...cachedImages].sort().join(' ')}${held}`,
     };
     const decision = decideReport(this.#reportState, reported, this.#options.clock.monoMs());
     this.#reportState = decision.state;

@@ -87,7 +87,7 @@ export function ownGraces(cause: NotLendingCause): Graces {
     case 'battery_low':
       return { finishMs: 0, suspendMs: 10_000, ...climbing };
     case 'paused':
-      return { finishMs: 0, suspendMs: 1_000, ...climbing };
+      return { finishMs: 0, suspendMs: 3_000, ...climbing };
     case 'leaving':
       return { finishMs: 10_000, suspendMs: 0, ...climbing };
     // Nobody needs the processor back this minute: what runs may end.
