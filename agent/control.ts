@@ -27,6 +27,7 @@ import type { VehicleTokens } from './adapters/vehicle-tokens.ts';
 import type { OperatorAnswer, OperatorCommand } from './core/events.ts';
 import { drainingView } from './core/donors/draining.ts';
 import { explain, explainEnded } from './core/explain/explain.ts';
+import { KNOWN_ANSWER_BYTES_MAX } from './core/limits.ts';
 import { ALGORITHM_CLASSES } from './core/algorithms/feature.ts';
 import { poolsView } from './core/pools/view.ts';
 import { trustView } from './core/replicas/trust-view.ts';
@@ -140,6 +141,17 @@ const imagePartArgs = z.strictObject({
   dataBase64: z.base64().max(Math.ceil(IMAGE_PART_BYTES_MAX / 3) * 4),
 });
 
+const checkBytes = z
+  .base64()
+  .max(Math.ceil(KNOWN_ANSWER_BYTES_MAX / 3) * 4, `is above ${KNOWN_ANSWER_BYTES_MAX} bytes`);
+const checkArgs = z.strictObject({
+  id: algorithmId,
+  version: version.optional(),
+  args: z.array(z.string().max(4096)).max(ARGS_MAX),
+  inputBase64: checkBytes,
+  outputBase64: checkBytes,
+});
+
 const stepArgs = z.strictObject({
   step: z.enum(['plug', 'charge', 'suspend', 'finish', 'unplug']),
   connector: z.string().min(1).max(160),
@@ -187,6 +199,15 @@ const VERBS: Readonly<Record<string, Verb>> = {
     operate(controlled, { verb: 'setPool', algorithmClass, shareMillis: defined(shareMillis) }),
   ),
   planPools: verb(nothing, (controlled) => operate(controlled, { verb: 'planPools' })),
+  addCheck: verb(checkArgs, (controlled, { inputBase64, outputBase64, args, ...rest }) =>
+    operate(controlled, {
+      verb: 'addCheck',
+      ...named(rest),
+      args,
+      input: Buffer.from(inputBase64, 'base64'),
+      output: Buffer.from(outputBase64, 'base64'),
+    }),
+  ),
   trust: verb(nothing, ({ agent, clock }) => trustView(agent.state, clock.now())),
   resetTrust: verb(z.strictObject({ vehicleId }), (controlled, args) =>
     operate(controlled, { verb: 'resetTrust', vehicleId: args.vehicleId as VehicleId }),

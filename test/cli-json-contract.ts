@@ -431,6 +431,7 @@ export const CLI_CONTRACT: Readonly<Record<string, z.ZodType>> = {
     connectorId: id,
     step: z.enum(['plug', 'charge', 'suspend', 'finish', 'unplug']),
   }),
+  'algorithms check add': z.strictObject({ ok: z.literal(true), algorithm: id, checks: count }),
   trust: z.strictObject({
     ok: z.literal(true),
     vehicles: z.array(

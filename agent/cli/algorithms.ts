@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import type { AlgorithmView } from '../core/views.ts';
 import { CliError, type Paint } from './context.ts';
 import { addAlgorithmAdd } from './algorithm-add.ts';
+import { addAlgorithmCheck } from './algorithm-check.ts';
 import { algorithmName, algorithmVersion } from './options.ts';
 import { facts, table, type Column } from './table.ts';
 import {
@@ -31,6 +32,7 @@ export function addAlgorithms(program: Command, cli: CliProgram): void {
   showUsageOnError(all).action((flags: CommonFlags) => list(cli, flags));
   addShow(group, cli);
   addAlgorithmAdd(group, cli);
+  addAlgorithmCheck(group, cli);
   addEnding(group, cli, { verb: 'retire', ask: 'retireAlgorithm', did: 'retired' });
   addEnding(group, cli, { verb: 'remove', ask: 'removeAlgorithm', did: 'removed' });
 }

@@ -170,6 +170,7 @@ function toSettings({
     trustAfter: policy.trust.after,
     trustHalfLifeMs: ms(policy.trust.halfLife),
     auditFloorMillis: millis(policy.trust.checkedMin),
+    spotCheckMillis: millis(policy.trust.spotChecks),
     confirmWithinMs: ms(policy.trust.confirmWithin),
     healthHalfLifeMs: ms(policy.health.halfLife),
     healthFaultsMax: policy.health.faultsMax,

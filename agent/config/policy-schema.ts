@@ -76,6 +76,9 @@ const trustSchema = z.strictObject({
   checkedMin: share(DEFAULT_SETTINGS.auditFloorMillis, 0, 1000).describe(
     'Of the runs of a vehicle that is believed, at least this part is run twice all the same.',
   ),
+  spotChecks: share(DEFAULT_SETTINGS.spotCheckMillis, 0, 1000).describe(
+    'Of the runs of a vehicle that is believed, this part is followed by a question whose answer the pile knows.',
+  ),
   confirmWithin: duration(DEFAULT_SETTINGS.confirmWithinMs, 0, 86_400_000).describe(
     'A result that the pile wants confirmed waits this long for a vehicle of another owner, and is taken as it is then.',
   ),

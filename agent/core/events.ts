@@ -71,6 +71,14 @@ export interface BlobFailure {
 /** What an operator may change. Questions are answered from the state without an event (views.ts). */
 export type OperatorCommand =
   | { readonly verb: 'cancel'; readonly taskId: TaskId }
+  | {
+      readonly verb: 'addCheck';
+      readonly id: AlgorithmId;
+      readonly version?: string;
+      readonly args: readonly string[];
+      readonly input: Uint8Array;
+      readonly output: Uint8Array;
+    }
   | { readonly verb: 'resetTrust'; readonly vehicleId: VehicleId }
   /** As it lies on disk, its input with it: memory has neither once it ended. */
   | { readonly verb: 'retry'; readonly ended: EndedTask }

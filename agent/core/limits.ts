@@ -117,3 +117,9 @@ export const TRUST_VEHICLES_MAX = 10_000;
 export const TRUST_ALGORITHMS_MAX = 64;
 /** Results that are JSON are read whole to be compared; what is larger compares by its bytes. */
 export const JSON_COMPARED_BYTES_MAX = 4 * 1024 * 1024;
+/** Known answers of one algorithm that results left, and that the operator gave; and the bytes of one. */
+export const KNOWN_ANSWERS_KEPT_MAX = 8;
+export const KNOWN_ANSWERS_GIVEN_MAX = 32;
+export const KNOWN_ANSWER_BYTES_MAX = 32 * 1024;
+/** A donor is asked within this after it was drawn. */
+export const CHECK_WITHIN_MS = 60_000;

@@ -2,6 +2,7 @@
 import type { TaskId } from '@plugpool/proto';
 import { addAlgorithm, removeAlgorithm, retireAlgorithm } from './algorithms/operate.ts';
 import { drain, resume } from './donors/drain.ts';
+import { addCheck } from './checks/given-answers.ts';
 import { assertNever } from './assert-never.ts';
 import type { OperatorAnswer, OperatorCommand } from './events.ts';
 import { settle } from './ledger/settle.ts';
@@ -25,6 +26,8 @@ function carryOut(turn: Turn, command: OperatorCommand): OperatorAnswer {
   switch (command.verb) {
     case 'cancel':
       return cancelTask(turn, command.taskId);
+    case 'addCheck':
+      return addCheck(turn, command);
     case 'resetTrust':
       return { ok: true, value: { wasKnown: resetTrust(turn, command.vehicleId) } };
     case 'retry':

@@ -130,6 +130,8 @@ export interface Settings {
   readonly trustHalfLifeMs: number;
   /** Of the runs of those who are believed, at least so many are run twice all the same, in thousandths. */
   readonly auditFloorMillis: number;
+  /** Of the grants to those who are believed, so many are followed by a question whose answer is known, in thousandths. */
+  readonly spotCheckMillis: number;
   /** A result that the pile wants confirmed waits this long for a vehicle of another owner. */
   readonly confirmWithinMs: number;
   /** Make and fleet of vehicles, as the operator knows them. */
@@ -210,6 +212,7 @@ export const DEFAULT_SETTINGS: Omit<Settings, 'wire'> = {
   trustAfter: 10,
   trustHalfLifeMs: 90 * 24 * 3_600_000,
   auditFloorMillis: 50,
+  spotCheckMillis: 20,
   confirmWithinMs: 60_000,
   vehicles: { byId: new Map(), byPrefix: [] },
   zones: [],

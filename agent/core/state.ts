@@ -51,6 +51,7 @@ import type { Meter } from './sessions/meter.ts';
 import { RunTimes } from './learned/run-time.ts';
 import { seededRandom, type Random } from './random.ts';
 import { TrustBook } from './replicas/trust-book.ts';
+import { KnownAnswers, type KnownAnswer } from './checks/known-answers.ts';
 import type { Session } from './sessions/session.ts';
 import type { Settings } from './settings.ts';
 import { Usage } from './waiting/usage.ts';
@@ -197,6 +198,8 @@ export interface Task {
   endedMonoMs: number | undefined;
   /** Of owners' constraints on it, by their text. */
   ownerVerdicts: Map<string, Map<Way, boolean>> | undefined;
+  /** Of a question that the pile asks and knows the answer of. */
+  check: KnownAnswer | undefined;
 }
 
 /** Messages that wait until the bytes they speak of are on the pile's disk. */
@@ -225,6 +228,7 @@ export type TimerName =
   | `rested:${VehicleId}/${AlgorithmClass}`
   | `pool:${AlgorithmClass}`
   | `replica:${InstanceId}`
+  | `check:${VehicleId}`
   | 'deploy:pending';
 
 export interface State {
@@ -281,6 +285,10 @@ export interface State {
   readonly usage: Usage;
   /** Whose results are believed. */
   trust: TrustBook;
+  /** Questions whose answers are known. */
+  answers: KnownAnswers;
+  /** Donors that are about to be asked one, and of which algorithm. */
+  readonly checksDue: Map<VehicleId, string>;
   /** What is drawn comes from here alone: nobody outside knows the seed. */
   random: Random;
   /** Pairs of results whose bytes the daemon compares, or has compared; each by `pairName`. */
@@ -361,5 +369,7 @@ export function emptyState(settings: Settings, generation: number): State {
     trust: new TrustBook(settings),
     random: seededRandom(settings.seed ^ generation),
     comparisons: new Map(),
+    answers: new KnownAnswers(),
+    checksDue: new Map(),
   };
 }

@@ -10,6 +10,8 @@
 import type { Now } from '@plugpool/proto';
 import { assertNever } from './assert-never.ts';
 import { onConnected, onDisconnected, onHello } from './clients/connections.ts';
+import { issueChecks } from './checks/issue-check.ts';
+import { dropChecks } from './checks/judge-check.ts';
 import { refreshDonor } from './donors/donor.ts';
 import { onCapacity } from './donors/report.ts';
 import type { Effects } from './effects.ts';
@@ -44,6 +46,7 @@ export function step(state: State, events: readonly Event[], now: Now): Effects 
   for (const event of events) apply(turn, event);
   if (state.fresh) lookAtAll(turn);
   match(turn);
+  issueChecks(turn);
   countWhole(turn);
   watchPools(turn);
   deployImages(turn);
@@ -62,6 +65,7 @@ function lookAtAll(turn: Turn): void {
     log(turn, 'warn', 'what was learned is damaged and forgotten', { name });
   alignPools(turn);
   decideAll(turn);
+  dropChecks(turn);
   for (const donor of turn.state.donors.values()) refreshDonor(turn, donor);
 }
 

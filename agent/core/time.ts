@@ -1,6 +1,7 @@
 /** What happens when a timer falls due; the names of the timers say what each is for. */
 import type { ConnectorId, Digest, InstanceId, VehicleId } from '@plugpool/proto';
 import { assertNever } from './assert-never.ts';
+import { onCheckDue } from './checks/issue-check.ts';
 import { refuseAwaited } from './payloads/blobs.ts';
 import { onUnverifiedTooLong, refreshDonor } from './donors/donor.ts';
 import { loseLease, wakeAfterRest } from './leases/lost-lease.ts';
@@ -48,6 +49,8 @@ export function onTimer(turn: Turn, name: TimerName): void {
       return;
     case 'pool':
       return onPoolTimer(turn, id as AlgorithmClass);
+    case 'check':
+      return onCheckDue(turn, id as VehicleId);
     case 'replica': {
       const first = instanceOf(turn.state, id as InstanceId);
       if (first !== undefined) onPatienceOver(turn, first);

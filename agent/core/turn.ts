@@ -21,6 +21,8 @@ export interface Turn {
   readonly newcomers: Set<Instance>;
   /** Replicas of what this step has granted: they look for a donor when all grants are made. */
   readonly newReplicas: Instance[];
+  /** Donors that are asked a question with a known answer when all grants are made. */
+  readonly checks: VehicleId[];
   /** Instances whose record differs from what is on disk. */
   readonly changedInstances: Map<InstanceId, Instance>;
   /** Bodies heard in this step that cost as much as their client has tasks. */
@@ -39,6 +41,7 @@ export function beginTurn(state: State, now: Now): Turn {
     changedGroups: new Set(),
     newcomers: new Set(),
     newReplicas: [],
+    checks: [],
     changedInstances: new Map(),
     heavyBodies: new Map(),
     explanations: new Map(),

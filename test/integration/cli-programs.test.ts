@@ -153,7 +153,7 @@ test('wrong usage of a command is exit code 2, names what is wrong and shows the
     [['algorithms', 'add', 'f', '--id', 'A'], /argument 'A' is invalid/],
     [
       ['algorithms', 'ad'],
-      /unknown command 'ad'\nusage: plugpool algorithms list \| show \| add \| retire \| remove …/,
+      /unknown command 'ad'\nusage: plugpool algorithms list \| show \| add \| check \| retire \| remove …/,
     ],
     [['pools', 'shrink'], /unknown command 'shrink'\nusage: plugpool pools set \| plan …/],
     [['firmware', 'info'], /unknown command 'info'\nusage: plugpool firmware plug \| charge /],

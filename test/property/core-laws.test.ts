@@ -225,6 +225,7 @@ class Play {
     // So that some are believed within a play, and checked by lot.
     trustAfter: 2,
     auditFloorMillis: 300,
+    spotCheckMillis: 500,
     confirmWithinMs: 10_000,
   });
   readonly #offers: { clientId: string; lease: LeaseId }[] = [];

@@ -3,6 +3,7 @@ import type { AlgorithmId } from '@plugpool/proto';
 import { algorithmKey } from './algorithm-key.ts';
 import type { OperatorAnswer } from '../events.ts';
 import { forgetProfile } from '../learned/learn-use.ts';
+import { forgetAnswers } from '../checks/given-answers.ts';
 import { ALGORITHMS_MAX } from '../limits.ts';
 import { deployAnew } from '../pools/deploy.ts';
 import { alignPools } from '../pools/replan.ts';
@@ -86,6 +87,7 @@ export function removeAlgorithm(turn: Turn, id: AlgorithmId, version: string | u
   for (const { version: each } of found) {
     turn.state.algorithms.delete(algorithmKey(id, each));
     forgetProfile(turn, { id, version: each });
+    forgetAnswers(turn, algorithmKey(id, each));
     write(turn, { change: 'removeAlgorithm', id, version: each });
   }
   lookAgain(turn);

@@ -3,6 +3,7 @@ import type { Now, Used, VehicleId } from '@plugpool/proto';
 import { speedMillisOf, wallMsFor } from '../feasible/expected-run.ts';
 import { classOf, featureOf, type AlgorithmClass } from '../algorithms/feature.ts';
 import type { StoredState } from '../records.ts';
+import { loadAnswers } from '../checks/given-answers.ts';
 import { loadTrust } from '../replicas/keep-trust.ts';
 import { RunTimes } from './run-time.ts';
 import type { Settings } from '../settings.ts';
@@ -26,6 +27,7 @@ export function loadLearned(
   state.runTimes = RunTimes.fromJson(learned.get('run-times'));
   state.usage.readJson(learned.get('usage'), now);
   loadTrust(state, learned);
+  loadAnswers(state, learned);
 }
 
 /** In the same process nothing that was learned is lost; what was granted and not committed holds nothing. */
@@ -37,6 +39,7 @@ export function keepLearned(state: State, before: State, now: Now): void {
   for (const { vehicleId, of, untilMonoMs } of state.health.resting(now))
     state.timers.set(`rested:${vehicleId}/${of}`, untilMonoMs);
   // What is disputed is found again in what is on disk.
+  state.answers = before.answers;
   state.trust = before.trust;
   state.trust.forgetDisputes();
   state.usage.readJson(before.usage.toJson(now), now);

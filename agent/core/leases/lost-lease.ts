@@ -1,5 +1,6 @@
 /** What becomes of an instance whose attempt came to nothing: back into the line, or given up where a bound is reached. */
 import type { RevokeReason, VehicleId } from '@plugpool/proto';
+import { dropCheck } from '../checks/judge-check.ts';
 import { closeLease } from './lease.ts';
 import { AVOIDED_DONORS_MAX } from '../limits.ts';
 import type { AttemptOutcome } from '../records.ts';
@@ -25,6 +26,7 @@ export function loseLease(turn: Turn, instance: Instance, outcome: AttemptOutcom
   if (instance.lease === undefined) return;
   const lease = closeLease(turn, instance, outcome, reason);
   if (instance.task.end !== undefined) return;
+  if (instance.task.check !== undefined) return dropCheck(turn, instance);
   state.counters.savedMncs += Math.max(0, (instance.checkpoint?.doneMncs ?? 0) - lease.beganAtMncs);
   if (lease.revocation?.reason === 'preempted') instance.preempted = true;
   // The operator's doing, and no donor's.

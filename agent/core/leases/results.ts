@@ -2,6 +2,7 @@
 import type { Decline, FailureCode, LeaseId, Renewal, Result, VehicleId } from '@plugpool/proto';
 import { awaitBlob, TOO_MANY_UPLOADS } from '../payloads/blobs.ts';
 import { bookResult } from '../ledger/bookings.ts';
+import { judgeCheck } from '../checks/judge-check.ts';
 import { closeLease, renew } from './lease.ts';
 import { learnFromCrash, learnFromResult, runMsOf } from '../learned/learn.ts';
 import { loseLease } from './lost-lease.ts';
@@ -144,6 +145,8 @@ function answer(turn: Turn, client: Client, lease: LeaseId, correlationId: numbe
 function finish(turn: Turn, holding: Holding, result: Result): void {
   const { instance, lease } = holding;
   const { outcome, used } = result;
+  const { check } = instance.task;
+  if (check !== undefined) return judgeCheck(turn, holding, check, result);
   if (!outcome.ok && lease.beganAtMncs > 0) return failAfterCheckpoint(turn, instance, outcome.failure.code);
   if (isReplicated(instance)) return takeReplicaResult(turn, holding, result);
   if (!outcome.ok) {

@@ -1,5 +1,6 @@
 /** Who is credited and debited: the names of all accounts. */
 import type { VehicleId } from '@plugpool/proto';
+import { CHECKER } from '../checks/checker.ts';
 import type { Account } from '../records.ts';
 import type { Task } from '../state.ts';
 
@@ -9,6 +10,8 @@ export const OPERATOR = 'operator' as Account;
 export const UNSETTLED = 'unsettled' as Account;
 /** What the operator pays for replicas beyond the first: nobody asked for them. */
 export const REPLICATION = 'operator:replication' as Account;
+/** What the operator pays for questions whose answers it knows. */
+export const CHECKS = 'operator:checks' as Account;
 /** What the operator pays for checkpoints of tasks that came to nothing. */
 export const FAILURES = 'operator:failures' as Account;
 
@@ -37,5 +40,6 @@ export function stationAccount(stationId: string): Account {
 
 /** Of the vehicle that asked, or of the fleet that it said pays. */
 export function payerAccount({ payer, record: { vehicleId } }: Task): Account {
+  if (vehicleId === CHECKER) return CHECKS;
   return payer === vehicleId ? vehicleAccount(vehicleId) : fleetAccount(payer);
 }

@@ -1,4 +1,5 @@
 /** At the first grant of a part: whether the donor's result will do alone, or others must agree with it. */
+import { drawCheck } from '../checks/issue-check.ts';
 import { nextUint32 } from '../random.ts';
 import type { Donor, Instance } from '../state.ts';
 import { newInstance } from '../tasks/open-task.ts';
@@ -9,8 +10,10 @@ import { firstOf, replicasOf } from './replicas-of.ts';
 /** How many results must agree. What was decided stays, whoever runs it after that. */
 export function quorumAtGrant(turn: Turn, instance: Instance, donor: Donor, way: Way): number {
   const { quorum, task } = firstOf(instance);
-  if (quorum > 1 || way.algorithm.compare === undefined) return quorum;
-  return Math.max(task.record.wants?.quorum ?? 1, isChecked(turn, donor, way) ? 2 : 1);
+  if (quorum > 1 || way.algorithm.compare === undefined || task.check !== undefined) return quorum;
+  if (!isChecked(turn, donor, way)) drawCheck(turn, donor, way);
+  else return Math.max(task.record.wants?.quorum ?? 1, 2);
+  return task.record.wants?.quorum ?? 1;
 }
 
 /** Who is believed is checked by lot: neither it nor anybody else can tell when. */

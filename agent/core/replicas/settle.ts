@@ -1,4 +1,5 @@
 /** A part is decided: one of its results is accepted, who agreed is credited and believed the more, who was outvoted is not. */
+import { keepAnswer } from '../checks/keep-answer.ts';
 import { learnFromResult } from '../learned/learn.ts';
 import { learnFromRun } from '../learned/learn-use.ts';
 import { bookAgreement, type AgreeingClaim } from '../ledger/bookings.ts';
@@ -31,6 +32,7 @@ export function settlePart(
   learn(turn, best, how);
   const chargedMncs = bookAgreement(turn, first, best.flatMap(claimIn));
   for (const { instance } of results) if (instance !== accepted.instance) instance.result = undefined;
+  if (how === 'agreed') keepAnswer(turn.state, first.task, first.program ?? '', best);
   const program = programIn(accepted.result);
   acceptPart(turn, accepted.instance, { ...accepted.result, chargedMncs, agreeing }, program);
 }

@@ -4,25 +4,35 @@ import type { TaskRecord } from '../records.ts';
 import type { Instance, State, Task } from '../state.ts';
 
 export function openTask(state: State, record: TaskRecord, deadlineMonoMs: number): Task {
-  const payer = record.wants?.payer ?? record.vehicleId;
-  const task: Task = {
+  const task = newTask(record, deadlineMonoMs);
+  registerTask(state, task);
+  return task;
+}
+
+/** Nobody knows of it yet. */
+export function newTask(record: TaskRecord, deadlineMonoMs: number): Task {
+  return {
     record,
     instances: [],
     parts: record.wants?.instances ?? 1,
     deadlineMonoMs,
-    payer,
+    payer: record.wants?.payer ?? record.vehicleId,
     hasStarted: false,
     end: undefined,
     endedMonoMs: undefined,
     ownerVerdicts: undefined,
+    check: undefined,
   };
+}
+
+export function registerTask(state: State, task: Task): void {
+  const { record } = task;
   state.tasks.set(record.taskId, task);
   state.requests.open(task);
   let ofVehicle = state.openTasksOf.get(record.vehicleId);
   if (ofVehicle === undefined) state.openTasksOf.set(record.vehicleId, (ofVehicle = new Set()));
   ofVehicle.add(record.taskId);
   state.deadlines.add(task);
-  return task;
 }
 
 /** Its number within its task is in its id; of a part it is its index. */

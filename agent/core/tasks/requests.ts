@@ -1,6 +1,7 @@
 /** A request becomes a task: known already, refused with every reason, waiting for its input, or accepted. */
-import type { Accepted, ClientId, ClientName, TaskId, TaskRequest } from '@plugpool/proto';
+import type { Accepted, ClientId, ClientName, TaskRequest } from '@plugpool/proto';
 import type { KnownRequest } from './known-requests.ts';
+import { nextTaskId } from './next-task-id.ts';
 import { newInstance, openTask } from './open-task.ts';
 import { isPassing, whyRefused } from './refusals.ts';
 import { deliverAgain } from './task-end.ts';
@@ -10,7 +11,7 @@ import { awaitBlob, TOO_MANY_UPLOADS } from '../payloads/blobs.ts';
 import { countInline } from '../payloads/inline-bytes.ts';
 import { foresee } from '../pools/foresee.ts';
 import type { TaskRecord } from '../records.ts';
-import type { Client, State, Task } from '../state.ts';
+import type { Client, Task } from '../state.ts';
 import { log, queue, refuse, send, write, type Turn } from '../turn.ts';
 import { countAsking } from '../waiting/asked.ts';
 
@@ -108,10 +109,4 @@ export function admit(turn: Turn, record: TaskRecord): Task {
   log(turn, 'debug', 'accepted', { taskId: record.taskId, vehicleId: record.vehicleId });
   for (const instance of task.instances) queue(turn, instance);
   return task;
-}
-
-/** Short enough to type, unique over restarts. */
-function nextTaskId(state: State): TaskId {
-  state.taskCounter += 1;
-  return `t${state.generation.toString(36)}-${state.taskCounter.toString(36)}` as TaskId;
 }

@@ -3,6 +3,7 @@
  * old one may have been told already, and what was told of a task never changes.
  */
 import type { RequestId, TaskId, TaskRequest } from '@plugpool/proto';
+import { CHECKER } from '../checks/checker.ts';
 import type { OperatorAnswer } from '../events.ts';
 import type { TaskEndRecord, TaskRecord } from '../records.ts';
 import { log, type Turn } from '../turn.ts';
@@ -22,6 +23,8 @@ export function retryTask(turn: Turn, { task, end }: EndedTask): OperatorAnswer 
   const { taskId, vehicleId } = task;
   if (end === undefined)
     return refusal('task_running', `task ${taskId} has not ended`, 'wait for its end, or cancel it first');
+  if (vehicleId === CHECKER)
+    return refusal('task_ended', `task ${taskId} was a spot check`, 'others follow by themselves');
   if (!WITHOUT_RESULT.has(end.state))
     return refusal(
       'task_ended',

@@ -1,5 +1,6 @@
 /** How a task ends, and how its requester gets to know: sent until it is acknowledged. */
 import type { ClientId, Delivery } from '@plugpool/proto';
+import { CHECKER } from '../checks/checker.ts';
 import { countAsking } from '../waiting/asked.ts';
 import { forgetPayloads } from '../payloads/inline-bytes.ts';
 import { CLOSED_TASKS_MAX } from '../limits.ts';
@@ -47,6 +48,8 @@ export function endTask(turn: Turn, task: Task, ending: Ending): void {
   if (client !== undefined) send(turn, client.name.clientId, deliveryOf(task.record, task.end));
   countAsking(state, task.record, -1);
   forgetPayloads(state, task);
+  // Nobody acknowledges what the pile asked itself.
+  if (task.record.vehicleId === CHECKER) closeTask(turn, task);
 }
 
 /** A task that waits for a program which is no more would wait for ever: its requester is told. */

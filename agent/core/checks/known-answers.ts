@@ -1,0 +1,67 @@
+/**
+ * Questions whose answers the pile knows: from results that owners agreed on, a few of each algorithm and in memory alone, and from
+ * the operator, on disk. A donor must not know them by having answered them.
+ */
+import type { TaskId } from '@plugpool/proto';
+import {
+  KNOWN_ANSWER_BYTES_MAX,
+  KNOWN_ANSWERS_GIVEN_MAX,
+  KNOWN_ANSWERS_KEPT_MAX,
+  RUN_TIMES_MAX,
+} from '../limits.ts';
+import { nextUint32, type Random } from '../random.ts';
+
+export interface KnownAnswer {
+  readonly args: readonly string[];
+  readonly input: Uint8Array;
+  readonly output: Uint8Array;
+  /** Whose seed it was run with; absent: with that of no task. */
+  readonly seedOf?: TaskId;
+  /** Who gave it. */
+  readonly owners: readonly string[];
+}
+
+export class KnownAnswers {
+  /** By `id@version`. */
+  readonly #kept = new Map<string, KnownAnswer[]>();
+  readonly #given = new Map<string, KnownAnswer[]>();
+
+  /** The oldest makes way; what is large is not kept. */
+  keep(algorithmKey: string, answer: KnownAnswer): void {
+    if (sizeOf(answer) > KNOWN_ANSWER_BYTES_MAX) return;
+    const kept = this.#kept.get(algorithmKey) ?? [];
+    if (kept.length === 0 && this.#kept.size >= RUN_TIMES_MAX) return;
+    kept.push(answer);
+    if (kept.length > KNOWN_ANSWERS_KEPT_MAX) kept.shift();
+    this.#kept.set(algorithmKey, kept);
+  }
+
+  /** Of the operator. False: there are too many of that algorithm. */
+  give(algorithmKey: string, answer: KnownAnswer): boolean {
+    const given = this.#given.get(algorithmKey) ?? [];
+    if (given.length >= KNOWN_ANSWERS_GIVEN_MAX) return false;
+    this.#given.set(algorithmKey, [...given, answer]);
+    return true;
+  }
+
+  given(algorithmKey: string): readonly KnownAnswer[] {
+    return this.#given.get(algorithmKey) ?? [];
+  }
+
+  /** The algorithm is removed. */
+  forget(algorithmKey: string): void {
+    this.#kept.delete(algorithmKey);
+    this.#given.delete(algorithmKey);
+  }
+
+  /** One that this owner did not give. */
+  pick(algorithmKey: string, owner: string, random: Random): KnownAnswer | undefined {
+    const known = [...this.given(algorithmKey), ...(this.#kept.get(algorithmKey) ?? [])];
+    const foreign = known.filter(({ owners }) => !owners.includes(owner));
+    return foreign[nextUint32(random) % Math.max(1, foreign.length)];
+  }
+}
+
+export function sizeOf({ args, input, output }: Pick<KnownAnswer, 'args' | 'input' | 'output'>): number {
+  return args.reduce((sum, arg) => sum + arg.length, input.length + output.length);
+}

@@ -1,0 +1,168 @@
+/** Donors that are believed are asked questions whose answers the pile knows; whoever answers wrongly lied. */
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { parseClientId, type LeaseId, type UpBody, type VehicleId } from '@plugpool/proto';
+import { CHECKER } from '../../agent/core/checks/checker.ts';
+import type { Settings } from '../../agent/core/settings.ts';
+import { capacityReport, request, SimulatedPile, type SentBody } from '../simulation/simulated-pile.ts';
+
+const KEY = 'sum@1';
+const RIGHT = Uint8Array.of(1);
+
+interface Offered {
+  readonly donor: string;
+  readonly taskId: string;
+  readonly lease: LeaseId;
+  readonly input: Uint8Array;
+}
+
+function offersIn(sent: readonly SentBody[]): Offered[] {
+  return sent.flatMap(({ clientId, body }) =>
+    body.kind === 'offer'
+      ? [
+          {
+            donor: clientId.replace('.lend', ''),
+            taskId: body.taskId,
+            lease: body.lease,
+            input: body.input.where === 'inline' ? body.input.bytes : new Uint8Array(0),
+          },
+        ]
+      : [],
+  );
+}
+
+function answer({ lease }: Offered, bytes: Uint8Array): UpBody {
+  const used = { cpuMs: 100, wallMs: 100, memoryPeakMib: 1, gpuMs: 0 };
+  return { kind: 'result', lease, used, outcome: { ok: true, output: { where: 'inline', bytes } } };
+}
+
+/** Everybody is believed after one result that agreed, and every grant is followed by a check. */
+function pileWith(settings: Partial<Settings> = {}): SimulatedPile {
+  const pile = new SimulatedPile({ trustAfter: 1, auditFloorMillis: 1, spotCheckMillis: 1000, ...settings });
+  pile.addAlgorithm('sum', [{}], { compare: { by: 'bytes' } });
+  for (const donor of ['a', 'b', 'c', 'd']) {
+    pile.plug(donor);
+    pile.lend(donor);
+  }
+  pile.ask('asker');
+  return pile;
+}
+
+/** Of the pile that the operator gave a question with its answer. */
+function pileThatKnows(): SimulatedPile {
+  const pile = pileWith();
+  const command = {
+    verb: 'addCheck',
+    id: 'sum' as never,
+    args: [],
+    input: Uint8Array.of(7),
+    output: RIGHT,
+  } as const;
+  pile.step({ kind: 'operator', question: 1, command });
+  return pile;
+}
+
+function isCheck(pile: SimulatedPile, { taskId }: Offered): boolean {
+  return pile.disk.tasks.get(taskId as never)?.task.vehicleId === CHECKER;
+}
+
+/** Asks and answers, with the time that checks take to come; those that came. */
+function play(pile: SimulatedPile, rounds: number, answers: (offer: Offered) => Uint8Array): Offered[] {
+  const checks: Offered[] = [];
+  for (let round = 0; round < rounds; round += 1) {
+    const open = offersIn(pile.say('asker.ask-1', request(`r${pile.nowMs}`, 'sum')));
+    for (const donor of ['a', 'b', 'c', 'd']) pile.say(`${donor}.lend`, capacityReport({}));
+    open.push(...offersIn(pile.pass(15_000)));
+    for (let offer = open.shift(); offer !== undefined; offer = open.shift()) {
+      if (isCheck(pile, offer)) checks.push(offer);
+      open.push(...offersIn(pile.say(`${offer.donor}.lend`, answer(offer, answers(offer)))));
+    }
+  }
+  return checks;
+}
+
+test('the pile asks in a name that no vehicle can have', () => {
+  assert.equal(parseClientId(`${CHECKER}.ask-1`), undefined);
+});
+
+test('a check is an offer like any other, of a question that its donor never saw, at the cost of the operator', () => {
+  const pile = pileThatKnows();
+  const checks = play(pile, 60, () => RIGHT);
+  assert.ok(checks.length > 3, `${checks.length} checks`);
+  const [check] = checks as [Offered];
+  assert.deepEqual([...check.input], [7]);
+  const booked = [...pile.disk.bookings.values()].filter(({ taskId }) => taskId === check.taskId);
+  const accounts = booked[0]?.entries.map(({ account }) => String(account)) ?? [];
+  assert.ok(
+    accounts.includes('operator:checks') && accounts.includes(`vehicle:${check.donor}`),
+    accounts.join(),
+  );
+  assert.equal(pile.disk.tasks.get(check.taskId as never)?.delivered, true, 'nobody has to acknowledge it');
+});
+
+test('who answers a check wrongly loses all trust and rests', () => {
+  const pile = pileThatKnows();
+  play(pile, 20, () => RIGHT);
+  const liars = new Set<string>();
+  play(pile, 60, (offer) => {
+    if (!isCheck(pile, offer)) return RIGHT;
+    liars.add(offer.donor);
+    return Uint8Array.of(9);
+  });
+  assert.ok(liars.size > 0);
+  for (const liar of liars) {
+    assert.ok(pile.state.trust.outvoted(liar as VehicleId, pile.now()) > 0, liar);
+    assert.match(pile.disk.learned.get(`trust/${liar}`) ?? '', /"outvoted":[1-9.]/);
+  }
+});
+
+test('what owners agreed on is asked of others, unless its requester showed it to some donors alone', () => {
+  for (const [wants, isKept] of [
+    [{}, true],
+    [{ constraint: 'donor.cores > 0' }, false],
+  ] as const) {
+    const pile = pileWith();
+    for (const offer of offersIn(pile.say('asker.ask-1', request('r1', 'sum', { wants }))))
+      pile.say(`${offer.donor}.lend`, answer(offer, RIGHT));
+    const { answers, random } = pile.state;
+    assert.equal(answers.pick(KEY, 'vehicle:somebody-else', random) !== undefined, isKept);
+    for (const donor of ['a', 'b', 'c', 'd'])
+      if (pile.state.trust.agreed(donor as VehicleId, KEY, pile.now()) > 0)
+        assert.equal(answers.pick(KEY, `vehicle:${donor}`, random), undefined, 'who gave it knows it');
+  }
+});
+
+test('without known answers, or without spot checks, nobody is asked', () => {
+  assert.equal(play(pileWith({ spotCheckMillis: 0 }), 30, () => RIGHT).length, 0);
+  // Answers that one sees alone are shown to nobody else: what is asked of a fleet is not kept.
+  const pile = pileWith();
+  assert.equal(pile.state.answers.pick(KEY, 'vehicle:a', pile.state.random), undefined);
+});
+
+test('the operator gives questions with their answers, and they are kept over a restart', () => {
+  const pile = pileWith();
+  const bytes = { input: Uint8Array.of(7), output: Uint8Array.of(8) };
+  const command = { verb: 'addCheck', id: 'sum' as never, args: ['x'], ...bytes } as const;
+  pile.step({ kind: 'operator', question: 1, command });
+  pile.restart();
+  const [given] = pile.state.answers.given(KEY);
+  assert.deepEqual([given?.args, given?.input, given?.output], [['x'], bytes.input, bytes.output]);
+});
+
+test('a check that is under way at a restart comes to nothing, and is nobody’s fault', () => {
+  const pile = pileThatKnows();
+  play(pile, 20, () => RIGHT);
+  let under: Offered | undefined;
+  for (let i = 0; under === undefined && i < 60; i += 1) {
+    const open = offersIn(pile.say('asker.ask-1', request(`s${i}`, 'sum')));
+    for (const donor of ['a', 'b', 'c', 'd']) pile.say(`${donor}.lend`, capacityReport({}));
+    open.push(...offersIn(pile.pass(14_000)));
+    under = open.find((offer) => isCheck(pile, offer));
+    for (const offer of open) if (offer !== under) pile.say(`${offer.donor}.lend`, answer(offer, RIGHT));
+  }
+  assert.ok(under);
+  pile.restart();
+  pile.step({ kind: 'tick' });
+  assert.equal(pile.disk.tasks.get(under.taskId as never)?.end?.state, 'cancelled');
+  assert.equal(pile.state.trust.outvoted(under.donor as VehicleId, pile.now()), 0);
+});
