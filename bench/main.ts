@@ -19,6 +19,10 @@ const BENCHES: Readonly<Record<string, Bench>> = {
     about: 'memory of the agent with 50 vehicles, memory and idle load of a vehicle client',
     load: () => import('./footprint.ts'),
   },
+  liars: {
+    about: 'runs a task, and wrong results accepted, with donors that lie in several ways',
+    load: () => import('./liars.ts'),
+  },
   match: {
     about: 'decisions of the matcher: rate, time, memory; with --oracle, beside the exact optimum',
     load: () => import('./match.ts'),

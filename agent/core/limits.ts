@@ -123,3 +123,5 @@ export const KNOWN_ANSWERS_GIVEN_MAX = 32;
 export const KNOWN_ANSWER_BYTES_MAX = 32 * 1024;
 /** A donor is asked within this after it was drawn. */
 export const CHECK_WITHIN_MS = 60_000;
+/** … and so many times again while it has no room. */
+export const CHECK_TRIES_MAX = 8;

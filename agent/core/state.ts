@@ -288,11 +288,17 @@ export interface State {
   /** Questions whose answers are known. */
   answers: KnownAnswers;
   /** Donors that are about to be asked one, and of which algorithm. */
-  readonly checksDue: Map<VehicleId, string>;
+  readonly checksDue: Map<VehicleId, CheckDue>;
   /** What is drawn comes from here alone: nobody outside knows the seed. */
   random: Random;
   /** Pairs of results whose bytes the daemon compares, or has compared; each by `pairName`. */
   readonly comparisons: Map<string, 'asked' | 'same' | 'different'>;
+}
+
+/** A donor was drawn to be asked a question whose answer is known. */
+export interface CheckDue {
+  readonly algorithmKey: string;
+  readonly triesLeft: number;
 }
 
 export interface Counters {

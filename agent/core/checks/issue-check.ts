@@ -5,14 +5,14 @@
  */
 import type { RequestId, Slot, TaskId, VehicleId } from '@plugpool/proto';
 import { choose } from '../feasible/feasible.ts';
-import { CHECK_WITHIN_MS } from '../limits.ts';
+import { CHECK_TRIES_MAX, CHECK_WITHIN_MS } from '../limits.ts';
 import { isPossible } from '../matching/donor-search.ts';
 import { Plan } from '../matching/plan.ts';
 import { countInline } from '../payloads/inline-bytes.ts';
 import { nextUint32 } from '../random.ts';
 import type { AlgorithmRecord, TaskRecord } from '../records.ts';
 import { ownerOf } from '../replicas/owner.ts';
-import type { Donor, Task } from '../state.ts';
+import type { CheckDue, Donor, Task } from '../state.ts';
 import { nextTaskId } from '../tasks/next-task-id.ts';
 import { newInstance, newTask, registerTask } from '../tasks/open-task.ts';
 import { log, write, type Turn } from '../turn.ts';
@@ -23,11 +23,16 @@ import { CHECKER } from './checker.ts';
 import type { KnownAnswer } from './known-answers.ts';
 
 /** At a grant to one whose results are believed. */
-export function drawCheck({ state, now }: Turn, { vehicleId }: Donor, { key }: Way): void {
+export function drawCheck(turn: Turn, { vehicleId }: Donor, { key }: Way): void {
+  const { state } = turn;
   const { spotCheckMillis, trustAfter } = state.settings;
   if (spotCheckMillis === 0 || trustAfter === 0 || state.checksDue.has(vehicleId)) return;
   if (share(nextUint32(state.random)) * 1000 >= spotCheckMillis) return;
-  state.checksDue.set(vehicleId, key);
+  askLater(turn, vehicleId, { algorithmKey: key, triesLeft: CHECK_TRIES_MAX });
+}
+
+function askLater({ state, now }: Turn, vehicleId: VehicleId, due: CheckDue): void {
+  state.checksDue.set(vehicleId, due);
   const delayMs = share(nextUint32(state.random)) * CHECK_WITHIN_MS;
   state.timers.set(`check:${vehicleId}`, now.monoMs + delayMs);
 }
@@ -36,23 +41,26 @@ function share(uint32: number): number {
   return uint32 / 2 ** 32;
 }
 
-/** When everything else of the step is granted. A check that finds no room is dropped: another will be drawn. */
+/** When everything else of the step is granted. A donor that has no room is asked later, and not for ever. */
 export function issueChecks(turn: Turn): void {
   const { state, checks } = turn;
   for (const vehicleId of checks) {
-    const algorithm = state.algorithms.get(state.checksDue.get(vehicleId) ?? '');
+    const due = state.checksDue.get(vehicleId);
     state.checksDue.delete(vehicleId);
+    const algorithm = state.algorithms.get(due?.algorithmKey ?? '');
     const donor = state.donors.get(vehicleId);
-    if (state.stopping || donor === undefined || !state.index.has(donor)) continue;
-    if (algorithm?.state === 'active') issue(turn, donor, algorithm);
+    if (state.stopping || due === undefined || donor === undefined || algorithm?.state !== 'active') continue;
+    const isAsked = state.index.has(donor) && issue(turn, donor, algorithm);
+    if (!isAsked && due.triesLeft > 0) askLater(turn, vehicleId, { ...due, triesLeft: due.triesLeft - 1 });
   }
 }
 
-function issue(turn: Turn, donor: Donor, algorithm: AlgorithmRecord): void {
+/** False: it is not possible now. */
+function issue(turn: Turn, donor: Donor, algorithm: AlgorithmRecord): boolean {
   const { state, now } = turn;
   const owner = ownerOf(state.settings, donor.vehicleId);
   const answer = state.answers.pick(`${algorithm.id}@${algorithm.version}`, owner, state.random);
-  if (answer === undefined) return;
+  if (answer === undefined) return false;
   const { deadlineMs, record } = checkRecord(turn, algorithm, answer);
   const task = newTask(record, now.monoMs + deadlineMs);
   task.check = answer;
@@ -60,11 +68,12 @@ function issue(turn: Turn, donor: Donor, algorithm: AlgorithmRecord): void {
   task.instances = [instance];
   const need = neededBy(state, instance);
   const choice = choose(state, need, donor, now);
-  if (choice === undefined || !isPossible(turn, instance, donor, choice)) return;
+  if (choice === undefined || !isPossible(turn, instance, donor, choice)) return false;
   accept(turn, task);
   const plan = new Plan(turn);
   plan.place({ instance, need, donor, choice });
   plan.carryOut();
+  return true;
 }
 
 function accept(turn: Turn, task: Task): void {

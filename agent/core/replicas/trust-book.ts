@@ -1,6 +1,6 @@
 /**
  * Whose results of which algorithm are believed without a second one, after D. P. Anderson, "BOINC: A Platform for Volunteer
- * Computing", Journal of Grid Computing 18, 2020, §4.1 (adaptive replication): who agreed with others often enough is believed,
+ * Computing", Journal of Grid Computing 18, 2020 (adaptive replication): who agreed with others often enough is believed,
  * and checked the rarer the longer that lasts; one result that was outvoted takes all of it back.
  *
  *   unknown ──► agreed `trustAfter` times ──► believed ──► suspended, while a result of its is disputed
