@@ -2,6 +2,7 @@
  * Holds what every client said and heard against what the store says in the end: a list of what went over the wire and the tasks
  * on disk, in; every promise that was broken, out. Whoever recorded it, a simulation or real processes, it is plain data.
  */
+import { CHECKER } from '../../agent/core/checks/checker.ts';
 import { isDeepStrictEqual } from 'node:util';
 import type { Delivery, DownBody, TaskId, UpBody } from '@plugpool/proto';
 import type { AttemptRecord, TaskHistory } from '../../agent/core/records.ts';
@@ -184,6 +185,8 @@ function noNewsAfterTheEnd(history: readonly HistoryEntry[], found: Found): void
 
 function deliveredWasHeard({ store }: HistoryQuestion, told: ReadonlyMap<TaskId, Told>, found: Found): void {
   for (const { task, delivered } of store.tasks) {
+    // Nobody is told of what the pile asked itself.
+    if (task.vehicleId === CHECKER) continue;
     const { acknowledged = false, deliveries = [] } = told.get(task.taskId) ?? {};
     if (delivered && (!acknowledged || deliveries.length === 0))
       found.push({

@@ -1,5 +1,6 @@
 /** The laws of the design, checked after a step of a simulated pile. Each throws an AssertionError that names its law. */
 import assert from 'node:assert/strict';
+import { CHECKER } from '../../agent/core/checks/checker.ts';
 import { freeOf, isWithin } from '../../agent/core/donors/capacity.ts';
 import { explain, explainToRequester, obstaclesOf } from '../../agent/core/explain/explain.ts';
 import { expectedProgressMs } from '../../agent/core/dwell/stay.ts';
@@ -320,6 +321,8 @@ function whoSaidItPaysItsBudget(pile: Observed): void {
 }
 
 function payerOf({ vehicleId, wants }: TaskRecord): string {
+  // What the pile asks itself to see whether somebody lies.
+  if (vehicleId === CHECKER) return CHECKER;
   const { payer = vehicleId } = wants ?? {};
   return payer === vehicleId ? `vehicle:${payer}` : `fleet:${payer}`;
 }
