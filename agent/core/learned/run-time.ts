@@ -73,6 +73,9 @@ interface Learned {
 /** A donor with more runs than these speaks no louder. */
 const DONOR_WEIGHT_MAX = 4;
 const DOUBTED_WEIGHT = 0.25;
+/** So many runs each count at once; after them, so many together. */
+const RUNS_EACH = 64;
+const RUNS_BETWEEN = 16;
 /** Median distance from the median, as a standard deviation of what is spread normally. */
 const DEVIATION_PER_MEDIAN = 1.4826;
 
@@ -189,7 +192,10 @@ function withRun(before: Learned, vehicleId: VehicleId, log: number, weight: num
     ownWithRun(faded(own, ownKept), log, weight),
   ];
   if (donors.length > RUN_TIME_DONORS_MAX) donors.splice(lightestOf(donors), 1);
-  return withRatios({ donors, prior: before.prior * ownKept, runs: before.runs + 1 });
+  const learned = { donors, prior: before.prior * ownKept, runs: before.runs + 1 };
+  // Of many runs the next one moves little: to put the donors in order for each would cost more than it tells.
+  const isDue = learned.runs <= RUNS_EACH || learned.runs % RUNS_BETWEEN === 0;
+  return isDue ? withRatios(learned) : { ...learned, ratios: before.ratios };
 }
 
 function faded(donor: DonorRuns, kept: number): DonorRuns {
