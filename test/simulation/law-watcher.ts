@@ -19,6 +19,8 @@ const CLOCK_SLACK_MILLIS = 25;
 /** An offer that was longer on its way than this part of its lease begins too late for the donor's own count to help. */
 const LATE_OFFER_MILLIS = 100;
 const SPEED_MILLIS_MAX = 2_000;
+/** The agent was away, or its disk refused what it had decided. */
+const LATE_MAX_MS = 60_000;
 
 interface Computing {
   readonly vehicleId: string;
@@ -101,6 +103,7 @@ export class LawWatcher implements AgentWatcher {
     for (const change of effects.changes) {
       if (change.change === 'book') this.#wasEarned(change);
       if (change.change === 'putInstance') this.#wasHandedIn(change);
+      if (change.change === 'endTask') this.#endsInTime(agent, change);
     }
     const sent = sentBy(effects);
     this.#sent += sent.length;
@@ -125,6 +128,14 @@ export class LawWatcher implements AgentWatcher {
     const name = `${lease.vehicleId} ${instanceId}/${fencingToken}`;
     const handedIn = kind === 'result' ? this.#results : this.#checkpoints;
     assert.ok(handedIn.has(name), `law 4: ${name} is booked and nobody handed it in`);
+  }
+
+  /** Law 8: at its deadline at the latest, as far as the pile's clocks were left alone and it was not away. */
+  #endsInTime(agent: SimulatedAgent, { taskId, end }: Extract<StoreChange, { change: 'endTask' }>): void {
+    const { task } = this.disk.tasks.get(taskId) ?? {};
+    if (task === undefined || agent.wall.jumpedMs > 0) return;
+    const lateMs = end.endedWallMs - task.deadlineWallMs;
+    assert.ok(lateMs <= LATE_MAX_MS, `law 8: ${taskId} ends ${lateMs} ms after its deadline`);
   }
 
   /** Law 4, of a result that others must confirm before it is booked. */
