@@ -34,6 +34,8 @@ export interface TaskResult {
   readonly used: Used | undefined;
   /** What the requester was charged, in milli-normalised-core-seconds. */
   readonly chargedMncs: number;
+  /** How many vehicles of different owners gave this result; of several instances the least. */
+  readonly agreeing: number;
   readonly algorithmId: string;
   readonly algorithmVersion: string;
   /** Tells the pile that the result is safe here; it keeps it until then. Done already, unless `autoAck` is false. */
@@ -114,7 +116,7 @@ export class RequestedTask implements AsyncIterable<TaskEvent> {
 
   /** For the requester alone: all outputs are here and verified. */
   completed(delivery: Delivery, outputs: readonly Uint8Array[]): void {
-    const { taskId, attempts, donor, used, chargedMncs, algorithmId, algorithmVersion } = delivery;
+    const { taskId, attempts, donor, used, chargedMncs, agreeing, algorithmId, algorithmVersion } = delivery;
     this.#end('completed');
     this.#settle.resolve({
       taskId,
@@ -125,6 +127,7 @@ export class RequestedTask implements AsyncIterable<TaskEvent> {
       donor,
       used,
       chargedMncs,
+      agreeing,
       algorithmId,
       algorithmVersion,
       acknowledge: () => this.#hooks.acknowledge(taskId),

@@ -11,6 +11,7 @@ import {
   LONGITUDE_E7_MAX,
   MEMORY_MIB_MAX,
   PERMILLE_MAX,
+  QUORUM_MAX,
   TEXT_BYTES_MAX,
   TRUSTED_MAKES_MAX,
 } from '@plugpool/proto';
@@ -36,6 +37,8 @@ export interface WantOptions {
   readonly payer?: string | undefined;
   /** Whose vehicles may see the data: your own fleet's, or those of some makes; left out, anybody's. */
   readonly trust?: 'fleet' | { readonly makes: readonly string[] } | undefined;
+  /** So many vehicles of different owners must return the same, 1 to 5; left out, the pile decides whose word it takes. */
+  readonly quorum?: number | undefined;
   /** A CEL expression over `donor`; only a donor for which it is `true` is a match. */
   readonly constraint?: string | undefined;
 }
@@ -68,6 +71,7 @@ export function toWants(options: WantOptions): Wants | undefined {
     payer: label('the payer', options.payer),
     trust: trustOf(options.trust),
     constraint: constraintOf(options.constraint),
+    quorum: wholeNumber('the number of owners that must agree', options.quorum, 1, QUORUM_MAX),
   });
   return isEmpty(wants) ? undefined : wants;
 }

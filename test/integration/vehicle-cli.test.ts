@@ -88,6 +88,7 @@ test('wrong usage ends with 2, says what is wrong and what to do, and prints not
     [['run', 'x', ...WHO, '--trust', 'everybody'], /fleet, or make: and one or more names/],
     [['run', 'x', ...WHO, '--cpu', '1.5'], /a whole number above 0/],
     [['run', 'x', ...WHO, '--budget', '-1'], /a number above 0/],
+    [['run', 'x', ...WHO, '--quorum', '6'], /owners that must agree cannot be 6.*\n.*from 1 to 5/],
     [['run', 'x', ...WHO, '--constraint', ''], /the constraint is empty/],
     [['donate', '--vehicle', 'a b', '--agent', 'mqtt://127.0.0.1:1'], /--vehicle: /],
     [['leaving', '--vehicle', 'v', '--at', 'yesterday'], /"yesterday" is no time/],
@@ -180,7 +181,7 @@ test('run with --json gives one document with the output in it, or the file that
     pile.send(
       request.clientId,
       accepted(request),
-      delivery(request, { output: { where: 'inline', bytes: Buffer.from('out') } }),
+      delivery(request, { agreeing: 2, output: { where: 'inline', bytes: Buffer.from('out') } }),
     );
     await pile.next('deliveryAck');
     const { code, stdout } = await ended;
@@ -188,11 +189,13 @@ test('run with --json gives one document with the output in it, or the file that
     const document = JSON.parse(stdout) as {
       ok: boolean;
       donor: string;
+      agreeing: number;
       outputBase64?: string;
       outputFile?: string;
     };
     assert.equal(document.ok, true);
     assert.equal(document.donor, 'lender');
+    assert.equal(document.agreeing, 2);
     if (more.length === 0) assert.equal(Buffer.from(document.outputBase64 ?? '', 'base64').toString(), 'out');
     else assert.equal(readFileSync(document.outputFile ?? '', 'utf8'), 'out');
   }
@@ -203,7 +206,7 @@ test('run says what the request wants, and stores one file for each instance', a
   const file = join(temporaryDirectory(t), 'OUT');
   const flags =
     '--at -31.9523,115.8613 --latency 0.2s --instances 2 --all-at-once --cpu 500 --memory 64 --gpu 250 --vram 1024 ' +
-    '--threads 2 --work 1.5 --budget 30 --payer couriers --trust make:Volta,Ohm';
+    '--threads 2 --work 1.5 --budget 30 --payer couriers --trust make:Volta,Ohm --quorum 2';
   const models = ['--gpu-model', 'RTX 2080', '--constraint', 'donor.make != "Ampere"'];
   const who = ['--agent', pile.url, '--vehicle', 'v', '--json', '--output', file];
   const { ended } = start(t, ['run', 'echo', ...who, ...flags.split(' '), ...models]);
@@ -224,6 +227,7 @@ test('run says what the request wants, and stores one file for each instance', a
     payer: 'couriers',
     trust: { whom: 'makes', makes: ['Volta', 'Ohm'] },
     constraint: 'donor.make != "Ampere"',
+    quorum: 2,
   });
   const outputs = ['part 0', 'part 1'].map(
     (text) => ({ where: 'inline', bytes: Buffer.from(text) }) as const,

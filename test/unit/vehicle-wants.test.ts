@@ -43,6 +43,7 @@ test('all that can be stated arrives in the units of the wire', () => {
     payer: 'couriers',
     trust: { makes: ['a make', 'another'] },
     constraint: 'donor.cpuMillicores > 2000',
+    quorum: 3,
   });
   assert.deepEqual(wants, {
     place: { by: 'point', latitudeE7: -319_523_000, longitudeE7: 1_158_613_000 },
@@ -60,6 +61,7 @@ test('all that can be stated arrives in the units of the wire', () => {
     payer: 'couriers',
     trust: { whom: 'makes', makes: ['a make', 'another'] },
     constraint: 'donor.cpuMillicores > 2000',
+    quorum: 3,
   });
   assert.deepEqual(toWants({ zone: 'harbour', trust: 'fleet' }), {
     place: { by: 'zone', zone: 'harbour' },
@@ -85,6 +87,7 @@ test('what no pile could take is refused with what would be right', () => {
     [{ trust: { makes: [''] } }, /a trusted make cannot be ""/],
     [{ zone: 'Zürich' }, /the zone cannot be/],
     [{ demand: { gpuModel: '' } }, /model of the GPU is empty/],
+    [{ quorum: 6 }, /number of owners that must agree cannot be 6/],
     [{ constraint: '' }, /constraint is empty/],
     [{ constraint: `"${'é'.repeat(1024)}"` }, /has 2050 bytes, more than 2048/],
   ];
@@ -98,6 +101,7 @@ test('the same options give the same body, so that a repeated request is the sam
       zone: fc.constantFrom('a', 'b'),
       latencyMs: positive,
       instances: positive,
+      quorum: fc.integer({ min: 1, max: 5 }),
       allAtOnce: fc.boolean(),
       demand: fc.record({ threads: positive, workCoreS: positive }, { requiredKeys: [] }),
       constraint: fc.constant('true'),

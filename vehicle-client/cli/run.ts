@@ -126,11 +126,12 @@ export async function store(
   if (flags.json === true || context.stderr.isTTY !== true) return;
   const took = ms === undefined ? '' : `in ${describeDuration(ms)}, `;
   const bytes = result.outputs.map((output) => output.length).join(' + ');
-  context.stderr.write(`${result.taskId} done ${took}by ${result.donor}, ${bytes} bytes\n`);
+  const alike = result.agreeing > 1 ? `, ${result.agreeing} owners' vehicles agree` : '';
+  context.stderr.write(`${result.taskId} done ${took}by ${result.donor}, ${bytes} bytes${alike}\n`);
 }
 
 function resultJson(result: TaskResult, output: string, ms: number | undefined): object {
-  const { outputs, taskId, donor, attempts, algorithmId, algorithmVersion, used, chargedMncs } = result;
+  const { outputs, taskId, donor, attempts, algorithmId, algorithmVersion, used } = result;
   const told = outputs.map((bytes, index) =>
     outputJson(bytes, output === '-' ? undefined : outputPath(output, index, outputs.length)),
   );
@@ -144,7 +145,8 @@ function resultJson(result: TaskResult, output: string, ms: number | undefined):
     attempts,
     ...(ms === undefined ? {} : { ms: Math.round(ms) }),
     used: used ?? null,
-    chargedMncs,
+    chargedMncs: result.chargedMncs,
+    agreeing: result.agreeing,
     ...told[0],
     outputs: told.length > 1 ? told : null,
   };

@@ -18,6 +18,7 @@ export interface WantFlags {
   readonly budget?: number;
   readonly payer?: string;
   readonly trust?: NonNullable<WantOptions['trust']>;
+  readonly quorum?: number;
   readonly constraint?: string;
 }
 
@@ -42,12 +43,13 @@ export function withWants(command: Command): Command {
     .option('--budget <core-seconds>', 'the most that may be charged for all instances', parseAboveZero)
     .option('--payer <name>', 'the fleet that pays (default: this vehicle)')
     .option('--trust <whom>', 'whose vehicles may see the data: fleet, or make:NAME[,NAME…]', parseTrust)
+    .option('--quorum <n>', 'only a result that so many vehicles of different owners gave alike', parseWhole)
     .option('--constraint <cel>', 'only donors for which this is true, such as "donor.speed > 1.0"');
 }
 
 /** Throws a `PlugpoolError` for what no pile could take, before any is asked. */
 export function wantsOf(flags: WantFlags): WantOptions {
-  const { zone, at, instances, allAtOnce, payer, trust, constraint } = flags;
+  const { zone, at, instances, allAtOnce, payer, trust, quorum, constraint } = flags;
   const wanted: WantOptions = {
     zone,
     at,
@@ -58,6 +60,7 @@ export function wantsOf(flags: WantFlags): WantOptions {
     budgetCoreS: flags.budget,
     payer,
     trust,
+    quorum,
     constraint,
   };
   toWants(wanted);
