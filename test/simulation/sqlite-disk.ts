@@ -87,6 +87,7 @@ function historyInOrder(history: TaskHistory): unknown {
     left.fencingToken - right.fencingToken || (left.segment ?? 0) - (right.segment ?? 0);
   return plain({
     ...history,
+    instances: history.instances.toSorted((left, right) => (left.instanceId < right.instanceId ? -1 : 1)),
     attempts: history.attempts.toSorted(byToken),
     bookings: history.bookings.toSorted(byToken),
   });
