@@ -11,26 +11,23 @@ import {
   type Digest,
   type DownBody,
   type Envelope,
-  type TaskId,
   type TopicKind,
-  type VehicleId,
 } from '@plugpool/proto';
 import { checkFirmwareEvent, type FirmwareAdapter, type FirmwareEvent } from '@plugpool/firmware-bridge';
 import { limitLog, type LimitedLog } from './adapters/broker-aedes/limited-log.ts';
 import { BlobExchange } from './blob-exchange.ts';
-import { comparePayloads } from './compare-payloads.ts';
+import { Comparisons } from './comparisons.ts';
 import type { Effects } from './core/effects.ts';
 import type { ConnectionNumber, Event, OperatorAnswer, OperatorCommand } from './core/events.ts';
 import { digestsOfOpenTasks } from './core/payloads/gone-bytes.ts';
 import { mayPull } from './core/payloads/may-pull.ts';
 import type { Settings } from './core/settings.ts';
 import type { State } from './core/state.ts';
-import { deliveryOf } from './core/tasks/task-end.ts';
 import { Earnings } from './earnings.ts';
 import { Engine } from './engine.ts';
 import { unpackFrame, type Unpacked } from './inbox.ts';
 import type { BlobStore, Broker, BrokerHandlers, Clock, Store } from './ports.ts';
-import { Recalls, type Reading, type Recall } from './recalls.ts';
+import { RecalledDeliveries } from './recalled-deliveries.ts';
 import type { StoreError } from './store-error.ts';
 
 export interface AgentParts {
@@ -48,23 +45,20 @@ export interface AgentParts {
 
 /** Bytes that no task references are kept this long, for whoever asks for the same again. */
 const UNREFERENCED_BLOB_MS = 3600 * 1000;
-/** Deliveries read from disk again: their bytes may be pulled until so many later ones were. */
-const RECALLED_BLOBS_MAX = 256;
 
 export class Agent {
   readonly parts: AgentParts;
   readonly #engine: Engine;
   readonly #exchange: BlobExchange;
-  readonly #recalls: Recalls;
+  readonly #recalled: RecalledDeliveries;
   readonly #earnings: Earnings;
+  readonly #comparisons: Comparisons;
   /** For what vehicles can cause. */
   readonly #limitedLog: LimitedLog;
   readonly #connections = new Map<ClientId, ConnectionNumber>();
   readonly #answers = new Map<number, (answer: OperatorAnswer) => void>();
-  readonly #recalledBlobs = new Set<string>();
   readonly #stopFirmware = new AbortController();
   #prepared: { readonly clientId: ClientId; readonly payloads: readonly Uint8Array[] }[] = [];
-  #comparing: Promise<void> = Promise.resolve();
   #connectionCounter = 0;
   #questionCounter = 0;
   #address: { readonly host: string; readonly port: number } | undefined;
@@ -82,14 +76,20 @@ export class Agent {
       refused: (events, error) => this.#refused(events, error),
       fatal: (error) => parts.fatal(error),
     });
-    this.#recalls = new Recalls({
-      answer: (reading) => this.#recall(reading),
-      refuse: (recall) => this.#refuseRecall(recall),
+    this.#recalled = new RecalledDeliveries({
+      store: parts.store,
+      send: (clientId, envelopes) => this.#send(clientId, 'frame', envelopes),
+      failed: (taskId, error) => parts.log.error({ err: error, taskId }, 'could not read a task'),
     });
     this.#earnings = new Earnings({
       store: parts.store,
       send: (clientId, correlationId, body) => this.#send(clientId, 'frame', [{ correlationId, body }]),
       failed: (error) => parts.log.error({ err: error }, 'could not read balances'),
+    });
+    this.#comparisons = new Comparisons({
+      blobs: parts.blobs,
+      compared: (pair, isSame) => this.#engine.push({ kind: 'compared', pair, isSame }),
+      failed: (pair, error) => parts.log.error({ err: error, ...pair }, 'could not compare two results'),
     });
     this.#exchange = new BlobExchange({
       blobs: parts.blobs,
@@ -192,7 +192,7 @@ export class Agent {
     if (connection === undefined) return;
     this.#connections.delete(name.clientId);
     this.#exchange.onDisconnected(name.clientId);
-    this.#recalls.forget(name.clientId);
+    this.#recalled.forget(name.clientId);
     this.#earnings.forget(name.clientId);
     this.#engine.push({ kind: 'disconnected', client: name, connection });
   }
@@ -238,10 +238,8 @@ export class Agent {
   }
 
   #mayPull(client: ClientName, digest: Digest): boolean {
-    return (
-      mayPull(this.state, client.vehicleId, digest) ||
-      this.#recalledBlobs.has(`${client.vehicleId}/${digest}`)
-    );
+    const { vehicleId } = client;
+    return mayPull(this.state, vehicleId, digest) || this.#recalled.mayPull(vehicleId, digest);
   }
 
   /** What one step owes to one client leaves as one message; encoded while the commit is under way. */
@@ -265,25 +263,10 @@ export class Agent {
     for (const { question, answer } of effects.answers) this.#answer(question, answer);
     for (const { digest, keep } of effects.abandons) void this.#exchange.giveUp(digest, keep);
     for (const { clientId, blob } of effects.fetches) void this.#exchange.fetch(clientId, blob);
-    for (const asked of effects.compares) void this.#compare(asked);
-    for (const recall of effects.recalls) this.#recalls.push(recall);
+    for (const asked of effects.compares) this.#comparisons.push(asked);
+    for (const recall of effects.recalls) this.#recalled.push(recall);
     for (const question of effects.earnings) this.#earnings.push(question);
     for (const line of effects.logs) this.#write(line);
-  }
-
-  /** One after the other: each may read 128 MiB. What cannot be read is not the same as anything. */
-  async #compare({ pair, payloads, compare }: Effects['compares'][number]): Promise<void> {
-    const before = this.#comparing;
-    const done = before.then(() => comparePayloads(this.parts.blobs, payloads, compare));
-    this.#comparing = done.then(
-      () => undefined,
-      () => undefined,
-    );
-    const isSame = await done.catch((error: unknown) => {
-      this.parts.log.error({ err: error, ...pair }, 'could not compare two results');
-      return false;
-    });
-    this.#engine.push({ kind: 'compared', pair, isSame });
   }
 
   /** What the operator did, and what is broken, is written whatever else is. */
@@ -296,51 +279,6 @@ export class Agent {
   #answer(question: number, answer: OperatorAnswer): void {
     this.#answers.get(question)?.(answer);
     this.#answers.delete(question);
-  }
-
-  /** The end of a task that left memory, for the vehicle that asked for it. */
-  async #recall({ clientId, correlationIds, taskId }: Reading): Promise<void> {
-    const body = await this.#deliveryFor(clientId, taskId);
-    const envelopes = correlationIds.map((correlationId) => ({ correlationId, body }));
-    this.#send(clientId, 'frame', envelopes);
-  }
-
-  async #deliveryFor(clientId: ClientId, taskId: TaskId): Promise<DownBody> {
-    const vehicleId = clientId.slice(0, clientId.indexOf('.')) as VehicleId;
-    try {
-      const history = await this.parts.store.readTask(taskId);
-      if (history?.end === undefined || history.task.vehicleId !== vehicleId) return unknownTask(taskId);
-      for (const output of [history.end.output, ...(history.end.outputs ?? [])])
-        if (output?.where === 'blob') this.#allowPull(`${vehicleId}/${output.blob.digest}`);
-      return deliveryOf(history.task, history.end);
-    } catch (error) {
-      this.parts.log.error({ err: error, taskId }, 'could not read a task');
-      const detail = 'the store did not answer';
-      const reason = { code: 'storage_unavailable', detail, hint: 'ask again' } as const;
-      return { kind: 'refused', reasons: [reason], retryable: true };
-    }
-  }
-
-  #refuseRecall({ clientId, correlationId }: Recall): void {
-    // What nobody asked for is said again at the next hello.
-    if (correlationId === 0) return;
-    const reason = {
-      code: 'rate_limited',
-      detail: 'too many questions of this connection wait for the disk',
-      hint: 'ask again when these are answered',
-    } as const;
-    this.#send(clientId, 'frame', [
-      { correlationId, body: { kind: 'refused', reasons: [reason], retryable: true } },
-    ]);
-  }
-
-  #allowPull(key: string): void {
-    this.#recalledBlobs.delete(key);
-    this.#recalledBlobs.add(key);
-    for (const oldest of this.#recalledBlobs) {
-      if (this.#recalledBlobs.size <= RECALLED_BLOBS_MAX) return;
-      this.#recalledBlobs.delete(oldest);
-    }
   }
 
   /** Tells the senders, and closes their connections: what they must say again, they say at their next hello. */
@@ -373,16 +311,6 @@ export class Agent {
   #send(clientId: ClientId, kind: TopicKind, envelopes: readonly Envelope<DownBody>[]): void {
     for (const payload of encodeFrames(envelopes)) this.parts.broker.send(clientId, kind, payload);
   }
-}
-
-/** Forgotten between the question and the reading. */
-function unknownTask(taskId: TaskId): DownBody {
-  const reason = {
-    code: 'task_unknown',
-    detail: `no task ${taskId} of this vehicle is known here`,
-    hint: 'list the tasks; ended ones are forgotten after the retention of the pile',
-  } as const;
-  return { kind: 'refused', reasons: [reason], retryable: false };
 }
 
 function isBlobEnvelope(envelope: Envelope<{ readonly kind: string }>): envelope is Envelope<BlobBody> {

@@ -16,16 +16,16 @@ import { createAedesBroker } from './adapters/broker-aedes/aedes-broker.ts';
 import { systemClock } from './adapters/clock-system.ts';
 import { ControlServer } from './adapters/control-socket/control-server.ts';
 import type { ControlAnswer } from './adapters/control-socket/protocol.ts';
-import { createCronSchedule } from './adapters/schedule-cron.ts';
 import { createSqliteStore } from './adapters/store-sqlite/store.ts';
 import { createVehicleTokens } from './adapters/vehicle-tokens.ts';
 import type { Config, ReplayConfig } from './config/config.ts';
 import { controlSocketPath } from './config/data-dir.ts';
 import { answerVerb, type Controlled } from './control.ts';
 import { Agent } from './daemon.ts';
-import { makeDirectory } from './make-directory.ts';
 import { LedgerCare } from './ledger-care.ts';
-import type { OperatorAnswer } from './core/events.ts';
+import { makeDirectory } from './make-directory.ts';
+import { RegularWork } from './regular-work.ts';
+import type { BlobStore, Broker } from './ports.ts';
 import { StoreCare } from './store-care.ts';
 import { storeErrorOfFile } from './store-error.ts';
 import { AGENT_VERSION } from './version.ts';
@@ -71,30 +71,15 @@ export async function startAgent(config: Config, around: AgentSurroundings = {})
   const { dataDir } = config;
   makeDataDir(dataDir);
   const store = createSqliteStore({ dataDir, log });
-  const blobs = createBlobFiles({
-    dataDir,
-    totalBytesMax: config.blobsBytesMax,
-    ignored: (path) => log.warn({ path }, 'a file among the blobs is none of ours'),
-  });
-  const broker = createAedesBroker({
-    listen: config.listen,
-    connectionsMax: config.connectionsMax,
-    connectionsPerVehicleMax: config.connectionsPerVehicleMax,
-    messagesPerSecondMax: config.messagesPerSecondMax,
-    messageBytesMax: MESSAGE_BYTES_MAX,
-    log,
-  });
+  const blobs = createBlobs(config, log);
   const tokens = createVehicleTokens({ store, mode: config.tokens, log });
   const { adapters, manual } = createFirmware(config, log);
   const agent = new Agent({
     // What is checked by lot must be foreseen by nobody.
     settings: { ...config.settings, seed: randomInt(2 ** 32) },
-    store,
-    blobs,
-    broker,
+    ...{ store, blobs, log, broker: createBroker(config, log) },
     firmware: [...adapters, ...(around.firmware ?? [])],
     clock: systemClock,
-    log,
     authenticate: (name, token) => tokens.authenticate(name, token),
     fatal: around.fatal ?? throwUncaught,
   });
@@ -115,38 +100,15 @@ export async function startAgent(config: Config, around: AgentSurroundings = {})
     path: controlSocketPath(dataDir),
     answer: (verb, args) => answerVerb(controlled, verb, args),
   });
-  const housekeeping = createCronSchedule({
-    name: 'housekeeping',
-    expression: config.housekeepingCron,
-    work: () => agent.keepHouse(),
-    log,
-  });
-
-  const checking = createCronSchedule({
-    name: 'store check',
-    expression: config.storeCheckCron,
-    work: async () => {
-      await care.check();
-      return care.view().check;
-    },
-    log,
-  });
-
-  const settling = createCronSchedule({
-    name: 'settlement',
-    expression: config.settleCron,
-    work: async () => settledBy(await ledger.settle()),
-    log,
-  });
-  const schedules = [housekeeping, checking, settling];
+  const regular = new RegularWork({ config, agent, care, ledger, log });
 
   await startOrUndo(agent, control, care);
-  for (const schedule of schedules) schedule.start();
+  regular.start();
   let stopped: Promise<void> | undefined;
   const stop = async (): Promise<void> => {
     await control.stop();
     await care.stop();
-    for (const schedule of schedules) await schedule.stop();
+    await regular.stop();
     await agent.stop();
   };
   const { address } = agent;
@@ -156,12 +118,6 @@ export async function startAgent(config: Config, around: AgentSurroundings = {})
     control: (verb, args = {}) => answerVerb(controlled, verb, args),
     stop: () => (stopped ??= stop()),
   };
-}
-
-/** A refusal is an error of regular work: it is logged, and the next time comes. */
-function settledBy(answer: OperatorAnswer): object {
-  if (answer.ok) return answer.value as object;
-  throw new Error(answer.detail);
 }
 
 async function startOrUndo(agent: Agent, control: ControlServer, care: StoreCare): Promise<void> {
@@ -192,6 +148,17 @@ function makeDataDir(dataDir: string): void {
   } catch (error) {
     throw storeErrorOfFile(error, `make the data directory ${dataDir}`);
   }
+}
+
+function createBlobs({ dataDir, blobsBytesMax }: Config, log: Logger): BlobStore {
+  const ignored = (path: string): void => log.warn({ path }, 'a file among the blobs is none of ours');
+  return createBlobFiles({ dataDir, totalBytesMax: blobsBytesMax, ignored });
+}
+
+function createBroker(config: Config, log: Logger): Broker {
+  const { listen, connectionsMax, connectionsPerVehicleMax, messagesPerSecondMax } = config;
+  const limits = { connectionsMax, connectionsPerVehicleMax, messagesPerSecondMax };
+  return createAedesBroker({ listen, ...limits, messageBytesMax: MESSAGE_BYTES_MAX, log });
 }
 
 function createFirmware(config: Config, log: Logger) {

@@ -165,7 +165,7 @@ function toSettings({
     poolHalfLifeMs: ms(pools.halfLife),
     deployImagesMax: pools.imagesPerVehicle,
     usageHalfLifeMs: ms(policy.usageHalfLife),
-    // Drawn anew at each start (main.ts).
+    // Drawn anew at each start (agent/index.ts).
     seed: DEFAULT_SETTINGS.seed,
     trustAfter: policy.trust.after,
     trustHalfLifeMs: ms(policy.trust.halfLife),

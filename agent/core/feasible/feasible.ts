@@ -11,7 +11,7 @@ import type { Donor, Instance, State } from '../state.ts';
 import { expectedProgressMs, probabilityToFinish } from '../dwell/stay.ts';
 import { keepsState } from '../replicas/keeps-state.ts';
 import { ownerHasReplica } from '../replicas/owner.ts';
-import { isTrusted } from './trust.ts';
+import { isTrustedWithData } from './data-trust.ts';
 
 /** A way to run an instance on a donor. */
 export interface Choice {
@@ -203,7 +203,7 @@ function whyStranger(state: State, need: Need, donor: Donor): Obstacle | undefin
 }
 
 export function trustObstacle({ settings }: State, need: Need, donor: Donor): Obstacle | undefined {
-  if (need.trust === undefined || isTrusted(settings, need, donor)) return undefined;
+  if (need.trust === undefined || isTrustedWithData(settings, need, donor)) return undefined;
   return { test: 'not_trusted' };
 }
 
