@@ -93,6 +93,8 @@ module.exports = {
           '^agent/restore-store\\.ts$',
           // And `plugpool ledger verify --store`.
           '^agent/verify-store\\.ts$',
+          // What an exported head looks like.
+          '^agent/signed-head\\.ts$',
         ],
         dependencyTypesNot: TYPES_ONLY,
       },

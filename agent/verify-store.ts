@@ -1,17 +1,18 @@
 /** What `plugpool ledger verify --store FILE` does where no agent runs: proves the chain of a backup. */
 import Database from 'better-sqlite3';
+import { statSync } from 'node:fs';
 import { ownershipProblem } from './adapters/store-sqlite/ownership.ts';
 import { ROWS_A_SLICE, verifyChain, verifyRows } from './adapters/store-sqlite/booking-verify.ts';
 import { prepareLedger } from './adapters/store-sqlite/ledger.ts';
-import { storeErrorOf } from './adapters/store-sqlite/sqlite-errors.ts';
+import { isSqliteError, storeErrorOf } from './adapters/store-sqlite/sqlite-errors.ts';
+import { BackupError } from './backup-error.ts';
 import { signatureFindings } from './ledger-care.ts';
 import type { LedgerVerdict } from './ports.ts';
-import { signedHeadSchema, type SignedHead } from './signed-head.ts';
-import { StoreError } from './store-error.ts';
+import type { SignedHead } from './signed-head.ts';
 
-/** Rejects with a `StoreError`. */
-export async function verifyStoreFile(file: string, head?: unknown): Promise<LedgerVerdict> {
-  const known = head === undefined ? undefined : headIn(head);
+/** Rejects with a `BackupError` where the file cannot be it, with a `StoreError` where the disk fails. */
+export async function verifyStoreFile(file: string, known?: SignedHead): Promise<LedgerVerdict> {
+  if (statSync(file, { throwIfNoEntry: false })?.isFile() !== true) throw unusable(file, 'it is not there');
   let db: Database.Database | undefined;
   try {
     db = new Database(file, { readonly: true, fileMustExist: true });
@@ -30,28 +31,26 @@ export async function verifyStoreFile(file: string, head?: unknown): Promise<Led
     const wrong = known === undefined ? [] : signatureFindings(known);
     return { ...verdict, findings: [...wrong, ...verdict.findings] };
   } catch (error) {
-    throw error instanceof StoreError ? error : storeErrorOf(error, `read ${file}`);
+    const isDamaged = isSqliteError(error, 'SQLITE_NOTADB') || isSqliteError(error, 'SQLITE_CORRUPT');
+    if (isDamaged) throw unusable(file, 'it is no database, or damaged', error);
+    throw error instanceof BackupError ? error : storeErrorOf(error, `read ${file}`);
   } finally {
     db?.close();
   }
 }
 
-function headIn(head: unknown): SignedHead {
-  const parsed = signedHeadSchema.safeParse(head);
-  if (parsed.success) return parsed.data;
-  throw new StoreError('unavailable', 'the head is no head of a ledger', {
-    hint: 'Give what "plugpool ledger head --out" wrote.',
-    retryable: false,
-  });
-}
-
 function refuseOther(db: Database.Database, file: string): void {
   const problem = ownershipProblem(db);
+  if (problem !== undefined) throw unusable(file, problem.why, undefined, problem.hint);
   const isChained = db.prepare("SELECT 1 FROM sqlite_schema WHERE name = 'balance'").get() !== undefined;
-  if (problem === undefined && isChained) return;
-  const what = problem ?? 'it is of a version that kept no chain';
-  throw new StoreError('unavailable', `${file} cannot be looked at: ${what}`, {
-    hint: 'Give a file that "plugpool backup" of this version made.',
-    retryable: false,
-  });
+  if (!isChained) throw unusable(file, 'it is of a version that kept no chain');
+}
+
+function unusable(
+  file: string,
+  why: string,
+  cause?: unknown,
+  hint = 'Name a file that "plugpool backup" of this version made.',
+): BackupError {
+  return new BackupError('backup_unusable', `${file} cannot be looked at: ${why}`, hint, cause);
 }

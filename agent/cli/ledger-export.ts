@@ -6,7 +6,7 @@ import { InvalidArgumentError, Option } from 'commander';
 import type { BookingPage } from '../ports.ts';
 import { ControlClient } from '../adapters/control-socket/control-client.ts';
 import { controlSocketPath, defaultDataDir } from '../config/data-dir.ts';
-import { sayJson, type CliContext } from './context.ts';
+import { CliError, sayJson, type CliContext } from './context.ts';
 import { makeNewFile } from './new-file.ts';
 import { showUsageOnError, withCommon, type CliProgram, type CommonFlags } from './verb.ts';
 import { counted } from './words.ts';
@@ -38,6 +38,7 @@ export function addLedgerExport(group: Command, cli: CliProgram): void {
     )
     .option('--out <file>', 'write to a new file; without, to standard output');
   showUsageOnError(command).action(async (flags: ExportFlags) => {
+    refuseNoTime(flags);
     await exportBookings(cli.context, flags);
     cli.finish(0);
   });
@@ -51,6 +52,17 @@ function time(text: string): number {
   if (Number.isFinite(wallMs) && (text.length > 10 || new Date(wallMs).toISOString().startsWith(text)))
     return wallMs;
   throw new InvalidArgumentError('It must be a day such as 2026-11-01, or a time such as 2026-11-01T12:00Z.');
+}
+
+/** Of no time there is nothing: an empty file would pass for a month without bookings. */
+function refuseNoTime({ from = 0, to = FAR_WALL_MS }: ExportFlags): void {
+  if (from < to) return;
+  const [begin, end] = [from, to].map((wallMs) => new Date(wallMs).toISOString());
+  throw new CliError(
+    'invalid_argument',
+    `nothing lies between --from ${begin} and --to ${end}`,
+    'give a --to after --from; --to itself is not in it: 2026-11-01 to 2026-12-01 is all of November',
+  );
 }
 
 async function exportBookings(context: CliContext, flags: ExportFlags): Promise<void> {

@@ -3,9 +3,11 @@ import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import type { LedgerVerdict } from '../ports.ts';
+import { signedHeadSchema, type SignedHead } from '../signed-head.ts';
 import { CliError, type Paint } from './context.ts';
 import { ControlClient } from '../adapters/control-socket/control-client.ts';
 import { controlSocketPath, defaultDataDir } from '../config/data-dir.ts';
+import { fileRefusalOf } from './file-refusal.ts';
 import { sayFound, showUsageOnError, withCommon, type CliProgram, type CommonFlags } from './verb.ts';
 import { counted } from './words.ts';
 
@@ -35,7 +37,7 @@ export function addLedgerVerify(group: Command, cli: CliProgram): void {
   });
 }
 
-async function ask({ context }: CliProgram, flags: VerifyFlags, head: unknown): Promise<LedgerVerdict> {
+async function ask({ context }: CliProgram, flags: VerifyFlags, head?: SignedHead): Promise<LedgerVerdict> {
   const agent = new ControlClient(
     controlSocketPath(flags.dataDir ?? defaultDataDir(context.env)),
     VERIFY_MS_MAX,
@@ -47,32 +49,40 @@ async function ask({ context }: CliProgram, flags: VerifyFlags, head: unknown): 
   }
 }
 
-async function look(store: string, head: unknown): Promise<LedgerVerdict> {
+async function look(store: string, head?: SignedHead): Promise<LedgerVerdict> {
   // Only here: every other command starts faster without a database.
   const { verifyStoreFile } = await import('../verify-store.ts');
   try {
     return await verifyStoreFile(resolve(store), head);
   } catch (error) {
-    if (!(error instanceof Error) || !('hint' in error) || !('code' in error)) throw error;
-    const code = error.name === 'StoreError' ? `storage_${String(error.code)}` : String(error.code);
-    throw new CliError(code, error.message, String(error.hint), error);
+    throw fileRefusalOf(error);
   }
 }
 
-/** Any JSON: whether it is a head is for who verifies it. */
-function readHead(file: string): unknown {
+/** Of the right form; whether it is signed, and by whom, is for who verifies it. */
+function readHead(file: string): SignedHead {
+  let text: string;
   try {
-    const text = readFileSync(file, 'utf8');
-    if (Buffer.byteLength(text) > HEAD_BYTES_MAX) throw new Error('it is larger than any head');
-    return JSON.parse(text) as unknown;
+    text = readFileSync(file, 'utf8');
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
-    throw new CliError(
-      'file_unreadable',
-      `${file} is no head of a ledger: ${why}`,
-      'give what "plugpool ledger head --out" wrote',
-      error,
-    );
+    throw new CliError('file_unreadable', `${file} cannot be read: ${why}`, HINT_HEAD, error);
+  }
+  const parsed = signedHeadSchema.safeParse(jsonIn(text));
+  if (parsed.success) return parsed.data;
+  const [{ path, message } = { path: [], message: '' }] = parsed.error.issues;
+  const why = [...path, message].join(': ');
+  throw new CliError('invalid_argument', `${file} is no head of a ledger: ${why}`, HINT_HEAD, parsed.error);
+}
+
+const HINT_HEAD = 'give what "plugpool ledger head --out" wrote';
+
+/** Undefined, which is no head either, of what is no JSON or larger than any head. */
+function jsonIn(text: string): unknown {
+  try {
+    return text.length > HEAD_BYTES_MAX ? undefined : (JSON.parse(text) as unknown);
+  } catch {
+    return undefined;
   }
 }
 

@@ -3,7 +3,8 @@ import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { defaultDataDir } from '../config/data-dir.ts';
 import type { Restored } from '../restore-store.ts';
-import { CliError, type CliContext } from './context.ts';
+import type { CliContext } from './context.ts';
+import { fileRefusalOf } from './file-refusal.ts';
 import { facts } from './table.ts';
 import {
   sayFound,
@@ -32,15 +33,8 @@ async function restore({ env }: CliContext, file: string, flags: CommonFlags): P
     const restored = restoreAgentStore(dataDir, file);
     return { document: { dataDir, ...restored }, page: (paint) => facts(factsOf(dataDir, restored), paint) };
   } catch (error) {
-    throw refusalOf(error);
+    throw fileRefusalOf(error);
   }
-}
-
-/** An error that says what to do is an answer; any other is a fault of the program. */
-function refusalOf(error: unknown): unknown {
-  if (!(error instanceof Error) || !('hint' in error) || !('code' in error)) return error;
-  const code = error.name === 'StoreError' ? `storage_${String(error.code)}` : String(error.code);
-  return new CliError(code, error.message, String(error.hint), error);
 }
 
 function factsOf(dataDir: string, restored: Restored): [string, string][] {
@@ -50,7 +44,11 @@ function factsOf(dataDir: string, restored: Restored): [string, string][] {
     ['restored', `${dataDir}/agent.db, ${counted(openTasks, 'open task')}, ${closedTasks} closed`],
     ['was there', replaced ?? 'no store'],
   ];
-  if (missingBlobs.length > 0) entries.push(['missing', `${counted(missingBlobs.length, 'file')} of blobs/`]);
+  if (missingBlobs.length > 0)
+    entries.push([
+      'missing',
+      `${counted(missingBlobs.length, 'file')} of ${dataDir}/blobs: copy what you have of it there before the start`,
+    ]);
   if (tasksWithoutInput.length > 0)
     entries.push(['will end', `${tasksWithoutInput.join(' ')}: their input is not here`]);
   if (algorithmsWithoutImage.length > 0)

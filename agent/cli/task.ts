@@ -61,7 +61,7 @@ function factsOf(task: TaskDetails): [string, string][] {
   if (task.endedWallMs !== null)
     entries.push(['took', durationInWords(Math.max(0, task.endedWallMs - task.acceptedWallMs))]);
   if (task.state === 'queued') entries.push(['waits', `"plugpool explain ${task.taskId}" says why`]);
-  if (task.failure !== null) entries.push(['why', `${task.failure.code}: ${task.failure.detail}`]);
+  if (task.failure !== null) entries.push(['why', whyInWords(task.failure)]);
   else if (task.reason !== null) entries.push(['last try', task.reason]);
   if (task.used !== null) {
     const { cpuMs, memoryPeakMib } = task.used;
@@ -76,6 +76,11 @@ function factsOf(task: TaskDetails): [string, string][] {
   }
   if (task.chargedMncs > 0) entries.push(['charged', `${coreSecondsInWords(task.chargedMncs)} core-seconds`]);
   return entries;
+}
+
+/** Some codes say all. */
+function whyInWords({ code, detail }: NonNullable<TaskDetails['failure']>): string {
+  return detail === '' ? code : `${code}: ${detail}`;
 }
 
 function stateInWords(task: TaskDetails): string {

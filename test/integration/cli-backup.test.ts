@@ -1,9 +1,10 @@
 /** `plugpool backup` and `plugpool restore`: what an operator types, against a whole agent, and what each refuses. */
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
-import { existsSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
+import Database from 'better-sqlite3';
 import { configOf, startAgent, type RunningAgent } from '@plugpool/agent';
 import type { LeaseId } from '@plugpool/proto';
 import { CLI_CONTRACT } from '../cli-json-contract.ts';
@@ -139,6 +140,26 @@ test('after a restore without its files an open task ends with the reason, and w
   assert.equal(other.state, 'queued', 'it waits for its image');
 });
 
+/** What became of a backup, and what an operator is told: in a line, however much is damaged. */
+const SPOILT: readonly (readonly [RegExp, (file: string) => void])[] = [
+  [/is no database, or damaged \(Tree/, breakPages],
+  [/is no database, or damaged/, (file) => truncateSync(file, 20_000)],
+  [/a newer version of Plugpool made it \(schema 99;[^]*the version that made it/, makeNewer],
+];
+
+/** The list of free space of several tables' pages, so that there are several findings. */
+function breakPages(file: string): void {
+  const whole = readFileSync(file);
+  for (let page = 4; page < 12; page++) whole.writeUInt16BE(0x0f00, page * 4_096 + 1);
+  writeFileSync(file, whole);
+}
+
+function makeNewer(file: string): void {
+  const db = new Database(file);
+  db.pragma('user_version = 99');
+  db.close();
+}
+
 test('what cannot be backed up or restored is refused with what to do', async (t) => {
   const scene = openScene(t);
   assert.equal(await refused(scene.dataDir, 'backup', scene.backup), 'agent_not_running');
@@ -147,11 +168,23 @@ test('what cannot be backed up or restored is refused with what to do', async (t
   assert.equal(await refused(scene.dataDir, 'backup', scene.backup), 'target_exists');
   assert.equal(await refused(scene.dataDir, 'backup', join(scene.dataDir, 'here.db')), 'target_unusable');
   assert.equal(await refused(scene.dataDir, 'restore', scene.backup), 'storage_held');
+  const held = await plugpool(scene.dataDir, 'restore', scene.backup);
+  assert.match(held.stderr, /what to do: stop that agent first/);
   await running.stop();
   assert.equal(await refused(scene.dataDir, 'restore', join(scene.dataDir, 'none')), 'backup_unusable');
   const text = join(newDirectory(t), 'text');
   writeFileSync(text, 'no database'.repeat(1_000));
   assert.equal(await refused(scene.dataDir, 'restore', text), 'backup_unusable');
+  for (const [why, spoil] of SPOILT) {
+    const spoilt = join(newDirectory(t), 'spoilt.db');
+    copyFileSync(scene.backup, spoilt);
+    spoil(spoilt);
+    const { code, stderr } = await plugpool(scene.dataDir, 'restore', spoilt);
+    assert.equal(code, 1);
+    assert.match(stderr, why);
+    assert.match(stderr, /Nothing was changed/);
+    assert.equal(stderr.trimEnd().split('\n').length, 2, stderr);
+  }
   rmSync(scene.dataDir, { recursive: true });
   writeFileSync(scene.dataDir, 'a file');
   assert.match(await refused(scene.dataDir, 'restore', scene.backup), /^storage_/);

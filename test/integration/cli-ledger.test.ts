@@ -100,9 +100,19 @@ test('a backup is proven without an agent, and a row that was edited in it is na
   const edited = await plugpool(nowhere, 'ledger', 'verify', '--store', backup);
   assert.equal(edited.code, 1);
   assert.match(edited.stdout, /booking 2 is not what was booked/);
-  const none = await plugpool(nowhere, 'ledger', 'verify', '--store', head);
-  assert.equal(none.code, 1);
-  assert.match(none.stderr, /what to do/);
+  for (const [file, why] of [
+    [head, /is no database, or damaged/],
+    [join(nowhere, 'none'), /is not there/],
+  ] as const) {
+    const none = await plugpool(nowhere, 'ledger', 'verify', '--store', file);
+    assert.deepEqual([none.code, why.test(none.stderr)], [1, true], none.stderr);
+    assert.match(none.stderr, /what to do: name a file that "plugpool backup" of this version made/);
+  }
+  const noHead = join(nowhere, 'no-head');
+  writeFileSync(noHead, '{"bookings":1}');
+  const noProof = await plugpool(nowhere, 'ledger', 'verify', '--head', noHead);
+  assert.equal(noProof.code, 2);
+  assert.match(noProof.stderr, /no-head is no head of a ledger: station: .*\n.*"plugpool ledger head --out"/);
 });
 
 test('an export is a line for each entry or booking of its time, and nothing in it computes in a spreadsheet', async (t) => {
@@ -130,6 +140,9 @@ test('an export is a line for each entry or booking of its time, and nothing in 
   assert.deepEqual([again.code, /is there already/.test(again.stderr)], [1, true]);
   for (const bad of ['2026-02-30', 'yesterday', '2026-11-01 12:00'])
     assert.equal((await plugpool(pile.dataDir, 'ledger', 'export', '--from', bad)).code, 2, bad);
+  const none = await plugpool(pile.dataDir, 'ledger', 'export', '--from', '2026-11-03', '--to', '2026-11-02');
+  assert.deepEqual([none.code, none.stdout], [2, '']);
+  assert.match(none.stderr, /nothing lies between --from 2026-11-03T.*\n.*give a --to after --from/);
 });
 
 test('what accrued becomes whole cents, the rest stays, and settling again settles nothing', async (t) => {

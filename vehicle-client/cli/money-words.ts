@@ -4,7 +4,8 @@
 export function amountInWords(amount: number, unit: string): string {
   if (unit === 'cpuMncs') return `${(amount / 1000).toFixed(1)} core-s`;
   if (unit === 'gpuMncs') return `${(amount / 1000).toFixed(1)} GPU-s`;
-  if (unit === 'mWh') return `${(amount / 1000).toFixed(1)} Wh`;
+  // A short run takes a few milliwatt-hours: with fewer digits it would seem to take nothing.
+  if (unit === 'mWh') return `${(amount / 1000).toFixed(3)} Wh`;
   const accrues = /^([A-Z]{3})e-6$/.exec(unit)?.[1];
   return accrues === undefined ? microsInWords(amount * 1e6, unit) : microsInWords(amount, accrues);
 }

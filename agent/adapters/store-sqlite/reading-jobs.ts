@@ -68,7 +68,7 @@ function makeOneFile(target: string): void {
   const copy = new Database(target);
   try {
     copy.pragma('journal_mode = DELETE');
-    const problem = ownershipProblem(copy) ?? quickProblem(copy);
+    const problem = ownershipProblem(copy)?.why ?? quickProblem(copy);
     if (problem !== undefined) throw new Error(`the copy is not what was copied: ${problem}`);
   } finally {
     copy.close();

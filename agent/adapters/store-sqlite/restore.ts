@@ -9,7 +9,7 @@ import { openForWriting, RESTORING } from './database.ts';
 import { makeDataDirectory, syncPath } from './directory.ts';
 import { jumpGeneration } from './generation-file.ts';
 import { lockDirectory } from './lock.ts';
-import { ownershipProblem } from './ownership.ts';
+import { ownershipProblem, type FileProblem } from './ownership.ts';
 import { quickProblem } from './reading-jobs.ts';
 import { moveAside } from './set-aside.ts';
 import { isSqliteError, storeErrorOf } from './sqlite-errors.ts';
@@ -59,15 +59,23 @@ export function restoreStore(dataDir: string, file: string): RestoredStore {
 
 function refuseSource(file: string, path: string): void {
   const found = statSync(file, { throwIfNoEntry: false });
-  if (found === undefined) throw unusable(file, 'it is not there');
-  if (!found.isFile()) throw unusable(file, 'it is not a file');
+  const hint = 'Name a file that "plugpool backup" made.';
+  if (found === undefined) throw unusable(file, { why: 'it is not there', hint });
+  if (!found.isFile()) throw unusable(file, { why: 'it is not a file', hint });
   if (existsSync(path) && realpathSync(file) === realpathSync(path))
-    throw unusable(file, 'it is the store itself');
+    throw unusable(file, { why: 'it is the store itself', hint });
 }
 
-function unusable(file: string, why: string, cause?: unknown): BackupError {
-  const hint = 'Name a file that "plugpool backup" made. Nothing was changed.';
-  return new BackupError('backup_unusable', `${file} cannot be restored: ${why}`, hint, cause);
+function unusable(file: string, { why, hint }: FileProblem, cause?: unknown): BackupError {
+  const message = `${file} cannot be restored: ${why}`;
+  return new BackupError('backup_unusable', message, `${hint} Nothing was changed.`, cause);
+}
+
+/** The first line of what SQLite found: a damaged file has hundreds, and no operator mends pages by hand. */
+function damageOf(findings: string | undefined): FileProblem {
+  const [first = ''] = (findings ?? '').split('\n').filter((line) => line !== '' && !line.startsWith('***'));
+  const why = `it is no database, or damaged${first === '' ? '' : ` (${first})`}`;
+  return { why, hint: 'Name another file that "plugpool backup" made.' };
 }
 
 /** All work is done on a copy: the backup stays as it is, on whatever disk it lies. */
@@ -94,11 +102,13 @@ function checkCopy(copy: string, file: string): void {
   let db: Database.Database | undefined;
   try {
     db = new Database(copy);
-    const problem = ownershipProblem(db) ?? quickProblem(db);
+    const problem = ownershipProblem(db);
     if (problem !== undefined) throw unusable(file, problem);
+    const findings = quickProblem(db);
+    if (findings !== undefined) throw unusable(file, damageOf(findings));
   } catch (error) {
     const isDamaged = isSqliteError(error, 'SQLITE_NOTADB') || isSqliteError(error, 'SQLITE_CORRUPT');
-    throw isDamaged ? unusable(file, 'it is no database, or damaged', error) : error;
+    throw isDamaged ? unusable(file, damageOf(undefined), error) : error;
   } finally {
     db?.close();
   }
