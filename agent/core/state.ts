@@ -158,6 +158,8 @@ export interface Instance {
   /** It was pre-empted once, and never is again. */
   preempted: boolean;
   checkpoint: CheckpointRecord | undefined;
+  /** Who left it; not known any more after a restart. */
+  keptBy?: VehicleId | undefined;
   /** Credited for checkpoints of all its attempts, and charged to nobody yet; empty at first. */
   owed: readonly OwedRecord[];
   /** Of one part of several, whose result was accepted. */

@@ -6,6 +6,7 @@ import { workDoneMncs } from '../ledger/claim.ts';
 import { CHECKPOINT_BYTES_MAX } from '../limits.ts';
 import { askedMncs } from '../waiting/need.ts';
 import type { Heard } from '../events.ts';
+import { isReplicated } from '../replicas/replicas-of.ts';
 import { holdingOf } from './results.ts';
 import type { Client, Instance, Lease } from '../state.ts';
 import { log, refuse, send, type Turn } from '../turn.ts';
@@ -53,9 +54,12 @@ function answer(
     log(turn, 'warn', 'checkpoint refused', { clientId: to.clientId, ...lease, reason: why });
 }
 
+/** A replica's is acknowledged like any other, and is nothing: each begins where the others did, and is paid when they agree. */
 function keep(turn: Turn, instance: Instance, lease: Lease, { state: blob, used }: Checkpoint): void {
+  if (isReplicated(instance)) return;
   const didMncs = workDoneMncs(turn, lease, used);
   instance.checkpoint = { state: blob, doneMncs: doneMncs(instance, lease, didMncs) };
+  instance.keptBy = lease.vehicleId;
   turn.state.counters.checkpoints += 1;
   turn.changedInstances.set(instance.instanceId, instance);
   bookCheckpoint(turn, instance, lease, used);

@@ -23,6 +23,7 @@ import { classOfAlgorithm } from '../algorithms/profile.ts';
 import type { AttemptOutcome } from '../records.ts';
 import { quorumAtGrant, replicate } from '../replicas/at-grant.ts';
 import { keepsState } from '../replicas/keeps-state.ts';
+import { isAskedFor, isReplicated } from '../replicas/replicas-of.ts';
 import type { Donor, Instance, Lease, State, Task } from '../state.ts';
 import { log, send, write, type Turn } from '../turn.ts';
 
@@ -43,8 +44,7 @@ export function grant(
   if (connectorId === undefined || clientId === undefined)
     throw new Error(`grant to ${donor.vehicleId}, which is not plugged in and connected`);
   const quorum = quorumAtGrant(turn, instance, donor, choice.way);
-  const keeps = quorum === 1 && keepsState(state, choice.way, donor, now);
-  const everyMs = keeps ? checkpointEveryMs(state.settings, choice.way, donor, now.monoMs) : undefined;
+  const everyMs = everyMsOf(turn, instance, donor, choice.way);
   const { meter } = state.sessions.get(connectorId) ?? {};
   const lease: Lease = {
     vehicleId: donor.vehicleId,
@@ -77,6 +77,22 @@ export function grant(
     attempt: instance.attempts,
     algorithm: choice.way.algorithm.id,
   });
+}
+
+/** A replica that the pile alone wants is told to keep its state like any other run: else its donor would know that it is checked. */
+function everyMsOf(
+  { state, now }: Turn,
+  instance: Instance,
+  donor: Donor,
+  granted: Granted['way'],
+): number | undefined {
+  const { checkpoints } = granted.algorithm;
+  const isSecret = isReplicated(instance) && !isAskedFor(instance);
+  const way = isSecret
+    ? { ...granted, checkpoints: state.settings.checkpoints && checkpoints === true }
+    : granted;
+  if (isAskedFor(instance) || !keepsState(state, way, donor, now)) return undefined;
+  return checkpointEveryMs(state.settings, way, donor, now.monoMs);
 }
 
 function termsOf(state: State, instance: Instance, { way, placement }: Granted): Terms {

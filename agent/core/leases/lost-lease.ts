@@ -8,6 +8,7 @@ import type { Instance, Lease, State } from '../state.ts';
 import { endOrphan, endTask } from '../tasks/task-end.ts';
 import { tellRequester } from '../tasks/task-news.ts';
 import { takeUnconfirmed, wakeSiblings } from '../replicas/patience.ts';
+import { firstOf, replicasOf } from '../replicas/replicas-of.ts';
 import { queue, type Turn } from '../turn.ts';
 import { programsOf } from '../waiting/need.ts';
 
@@ -38,7 +39,7 @@ export function loseLease(turn: Turn, instance: Instance, outcome: AttemptOutcom
   }
   if (outcome === 'crashed') instance.crashes += 1;
   const bound = exhausted(turn, instance);
-  if (bound !== undefined) {
+  if (bound !== undefined && !anotherRuns(instance)) {
     if (takeUnconfirmed(turn, instance)) return;
     const failure = { code: bound, detail: `last: ${reason}`, stderrTail: '' };
     return endTask(turn, instance.task, { state: 'dead', failure, donor: lease.vehicleId });
@@ -62,13 +63,18 @@ function shouldRest(instance: Instance, { revocation }: Lease, outcome: AttemptO
   return !wasSession && instance.departures > 1;
 }
 
+/** Its part may still come to something: who breaks one replica again and again must not end what others run. */
+function anotherRuns(instance: Instance): boolean {
+  return replicasOf(firstOf(instance)).some((other) => other !== instance && other.lease !== undefined);
+}
+
 function exhausted(turn: Turn, instance: Instance): 'donors_left' | 'donors_crashed' | undefined {
   if (instance.departures >= turn.state.settings.departuresMax) return 'donors_left';
   if (instance.crashes >= turn.state.settings.crashesMax) return 'donors_crashed';
   return undefined;
 }
 
-function avoid(turn: Turn, instance: Instance, vehicleId: VehicleId): void {
+export function avoid(turn: Turn, instance: Instance, vehicleId: VehicleId): void {
   const { state, now } = turn;
   const avoided = (instance.avoided ??= new Map<VehicleId, number>());
   if (avoided.size >= AVOIDED_DONORS_MAX) avoided.clear();

@@ -5,7 +5,7 @@ import { bookResult } from '../ledger/bookings.ts';
 import { judgeCheck } from '../checks/judge-check.ts';
 import { closeLease, renew } from './lease.ts';
 import { learnFromCrash, learnFromResult, runMsOf } from '../learned/learn.ts';
-import { loseLease } from './lost-lease.ts';
+import { avoid, loseLease } from './lost-lease.ts';
 import { noteSuspension } from './suspension.ts';
 import { shouldKeepState } from './checkpoint-interval.ts';
 import { heldMsMax } from './offer.ts';
@@ -112,9 +112,15 @@ export function onResult(turn: Turn, client: Client, heard: Heard<Result>): void
   answer(turn, client, body.lease, correlationId);
 }
 
-/** What it should go on from may be no checkpoint: whoever left it is not asked again, and the next attempt starts anew. */
+/** What it should go on from may be no checkpoint. */
 function crash(turn: Turn, holding: Holding, reason: string): void {
-  if (reason.startsWith('checkpoint_invalid')) holding.instance.checkpoint = undefined;
+  if (reason.startsWith('checkpoint_invalid')) {
+    const { keptBy } = holding.instance;
+    // Who of the two is at fault nobody can tell: it is held against both, and adds up with the one who does it again.
+    if (keptBy !== undefined && keptBy !== holding.lease.vehicleId)
+      learnFromCrash(turn, { ...holding.lease, vehicleId: keptBy });
+    dropCheckpoint(turn, holding);
+  }
   endAttempt(turn, holding, 'crashed', reason);
 }
 
@@ -147,7 +153,7 @@ function finish(turn: Turn, holding: Holding, result: Result): void {
   const { outcome, used } = result;
   const { check } = instance.task;
   if (check !== undefined) return judgeCheck(turn, holding, check, result);
-  if (!outcome.ok && lease.beganAtMncs > 0) return failAfterCheckpoint(turn, instance, outcome.failure.code);
+  if (!outcome.ok && lease.beganAtMncs > 0) return failAfterCheckpoint(turn, holding, outcome.failure.code);
   if (isReplicated(instance)) return takeReplicaResult(turn, holding, result);
   if (!outcome.ok) {
     closeLease(turn, instance, 'failed', outcome.failure.code);
@@ -167,7 +173,16 @@ function finish(turn: Turn, holding: Holding, result: Result): void {
 }
 
 /** The state that another donor left may be the reason, by its fault or by its doing: only what fails from its start has failed. */
-function failAfterCheckpoint(turn: Turn, instance: Instance, code: FailureCode): void {
+function failAfterCheckpoint(turn: Turn, holding: Holding, code: FailureCode): void {
+  dropCheckpoint(turn, holding);
+  const reason = `${code} after it went on from a checkpoint: it starts anew`;
+  loseLease(turn, holding.instance, 'crashed', reason);
+}
+
+/** The next attempt starts anew, and whoever left it is not asked for that one. */
+function dropCheckpoint(turn: Turn, { instance, lease }: Holding): void {
+  const { keptBy } = instance;
   instance.checkpoint = undefined;
-  loseLease(turn, instance, 'crashed', `${code} after it went on from a checkpoint: it starts anew`);
+  instance.keptBy = undefined;
+  if (keptBy !== undefined && keptBy !== lease.vehicleId) avoid(turn, instance, keptBy);
 }

@@ -90,9 +90,9 @@ function bookSegment(turn: Turn, instance: Instance, lease: Lease, did: ClaimRec
  * Who keeps its state more often than it was told to is booked as often as it was told: a booking stays for ever. What is not booked
  * now is with the next one, or with the end of the lease.
  */
-function isDue({ now }: Turn, { bookedMonoMs, booked, checkpointEveryMs = 0, phase }: Lease): boolean {
+function isDue({ now }: Turn, { bookedMonoMs, booked, checkpointEveryMs = 0 }: Lease): boolean {
   if ((booked?.segments ?? 0) >= SEGMENTS_MAX) return false;
-  if (phase === 'revoking' || bookedMonoMs === undefined) return true;
+  if (bookedMonoMs === undefined) return true;
   return now.monoMs - bookedMonoMs >= checkpointEveryMs / 2;
 }
 

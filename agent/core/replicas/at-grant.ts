@@ -42,6 +42,7 @@ export function addReplicas(turn: Turn, first: Instance, count: number): Instanc
     const place = { index: first.index, number: task.instances.length, replica };
     const instance = newInstance(turn.state, task, place, first.queuedMonoMs);
     instance.checkpoint = first.checkpoint;
+    instance.keptBy = first.keptBy;
     task.instances = [...task.instances, instance];
     added.push(instance);
     queue(turn, instance);
