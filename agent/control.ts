@@ -1,34 +1,12 @@
 /** The operator's verbs, answered by an agent: questions from its state and its store, changes as commands to its core. */
-import { isAbsolute } from 'node:path';
 import { z } from 'zod';
-import {
-  ARGS_MAX,
-  BLOB_BYTES_MAX,
-  CPU_MILLICORES_MAX,
-  DURATION_MS_MAX,
-  ID_PATTERN,
-  MEMORY_MIB_MAX,
-  NAME_PATTERN,
-  parseDigest,
-  VERSION_PATTERN,
-  type AlgorithmId,
-  type Demand,
-  type Digest,
-  type TaskId,
-  type VehicleId,
-} from '@plugpool/proto';
+import type { AlgorithmId, Demand, Digest, TaskId, VehicleId } from '@plugpool/proto';
 import { FirmwareError, type ManualFirmware } from '@plugpool/firmware-bridge';
-import {
-  IMAGE_PART_BYTES_MAX,
-  type ControlAnswer,
-  type ControlError,
-} from './adapters/control-socket/protocol.ts';
+import type { ControlAnswer } from './adapters/control-socket/protocol.ts';
 import type { VehicleTokens } from './adapters/vehicle-tokens.ts';
 import type { OperatorAnswer, OperatorCommand } from './core/events.ts';
 import { drainingView } from './core/donors/draining.ts';
 import { explain, explainEnded } from './core/explain/explain.ts';
-import { KNOWN_ANSWER_BYTES_MAX } from './core/limits.ts';
-import { ALGORITHM_CLASSES } from './core/algorithms/feature.ts';
 import { poolsView } from './core/pools/view.ts';
 import { trustView } from './core/replicas/trust-view.ts';
 import type { State } from './core/state.ts';
@@ -36,6 +14,21 @@ import { algorithmsView, connectorsView, openTasksView, statusView, vehiclesView
 import type { Engine } from './engine.ts';
 import type { BlobStore, Clock, Store } from './ports.ts';
 import { BackupError } from './backup-error.ts';
+import {
+  absolutePath,
+  algorithmArgs,
+  algorithmId,
+  checkArgs,
+  imagePartArgs,
+  nothing,
+  poolArgs,
+  stepArgs,
+  taskId,
+  vehicleId,
+  version,
+} from './control-args.ts';
+import { checkImage, takeImagePart } from './control-images.ts';
+import { Refusal } from './control-refusal.ts';
 import type { LedgerCare } from './ledger-care.ts';
 import { signedHeadSchema } from './signed-head.ts';
 import type { StoreCare } from './store-care.ts';
@@ -65,16 +58,6 @@ export interface Controlled {
 
 export const TASKS_LIMIT_MAX = 1_000;
 
-/** Thrown by a verb, answered as its error. */
-class Refusal extends Error {
-  readonly answer: ControlError;
-
-  constructor(code: string, detail: string, hint: string) {
-    super(detail);
-    this.answer = { code, detail, hint };
-  }
-}
-
 interface Verb {
   readonly args: z.ZodType;
   carryOut(controlled: Controlled, args: never): unknown;
@@ -86,91 +69,6 @@ function verb<Args extends z.ZodType>(
 ): Verb {
   return { args, carryOut };
 }
-
-const nothing = z.strictObject({});
-const taskId = z.string().regex(ID_PATTERN, 'is no task id');
-const algorithmId = z.string().regex(NAME_PATTERN, 'must be lower-case letters, digits, . _ - (64 at most)');
-const version = z.string().regex(VERSION_PATTERN, 'must be up to 32 letters, digits, . + _ -');
-const digest = z.string().refine((text) => parseDigest(text) !== undefined, 'is no sha256');
-const vehicleId = z.string().regex(ID_PATTERN, 'must be 1 to 64 letters, digits, _ and -');
-const imageBytes = z.int().min(1, 'is empty').max(BLOB_BYTES_MAX, `is above ${BLOB_BYTES_MAX} bytes`);
-
-const absolutePath = z
-  .string()
-  .max(4096)
-  .refine((path) => isAbsolute(path) && !path.includes('\0'), 'is no absolute path');
-
-const demandArgs = z.strictObject({
-  cpuMillicores: z.int().min(1).max(CPU_MILLICORES_MAX),
-  memoryMib: z.int().min(1).max(MEMORY_MIB_MAX),
-  threads: z.int().min(1).max(1024),
-  gpu: z
-    .strictObject({
-      shareMillis: z.int().min(1).max(1000),
-      vramMib: z.int().min(0).max(MEMORY_MIB_MAX),
-      model: z.string().min(1).max(256).optional(),
-    })
-    .optional(),
-});
-
-const algorithmArgs = z.strictObject({
-  id: algorithmId,
-  version,
-  type: algorithmId,
-  runtime: z.enum(['wasm', 'onnx', 'echo']),
-  image: z.strictObject({ digest, sizeBytes: imageBytes }),
-  demands: z.array(demandArgs).min(1).max(ARGS_MAX),
-  workCoreS: z.number().positive().max(DURATION_MS_MAX),
-  checkpoints: z.boolean().optional(),
-  compare: z
-    .discriminatedUnion('by', [
-      z.strictObject({ by: z.literal('bytes') }),
-      z.strictObject({
-        by: z.literal('numbers'),
-        format: z.enum(['float32', 'float64', 'json']),
-        tolerance: z.number().min(0).max(1),
-      }),
-    ])
-    .optional(),
-});
-
-const imagePartArgs = z.strictObject({
-  digest,
-  sizeBytes: imageBytes,
-  offset: z.int().min(0).max(BLOB_BYTES_MAX),
-  dataBase64: z.base64().max(Math.ceil(IMAGE_PART_BYTES_MAX / 3) * 4),
-});
-
-const checkBytes = z
-  .base64()
-  .max(Math.ceil(KNOWN_ANSWER_BYTES_MAX / 3) * 4, `is above ${KNOWN_ANSWER_BYTES_MAX} bytes`);
-const checkArgs = z.strictObject({
-  id: algorithmId,
-  version: version.optional(),
-  args: z.array(z.string().max(4096)).max(ARGS_MAX),
-  inputBase64: checkBytes,
-  outputBase64: checkBytes,
-});
-
-const stepArgs = z.strictObject({
-  step: z.enum(['plug', 'charge', 'suspend', 'finish', 'unplug']),
-  connector: z.string().min(1).max(160),
-  vehicleId: vehicleId.optional(),
-  socPermille: z.int().min(0).max(1000).optional(),
-  by: z.enum(['EV', 'EVSE']).optional(),
-  departureInMs: z.int().positive().max(DURATION_MS_MAX).optional(),
-});
-
-const shareMillis = z.int().min(0).max(1000).optional();
-const poolArgs = z.strictObject({
-  algorithmClass: z.enum(ALGORITHM_CLASSES),
-  shareMillis: z.strictObject({
-    cpuMillicores: shareMillis,
-    memoryMib: shareMillis,
-    gpuMillis: shareMillis,
-    vramMib: shareMillis,
-  }),
-});
 
 const VERBS: Readonly<Record<string, Verb>> = {
   status: verb(nothing, status),
@@ -184,7 +82,7 @@ const VERBS: Readonly<Record<string, Verb>> = {
   explain: verb(z.strictObject({ taskId }), explainTask),
   ledger: verb(nothing, async ({ store }) => ledgerView(await store.ledger())),
   algorithms: verb(nothing, ({ agent }) => algorithmsView(agent.state)),
-  imagePart: verb(imagePartArgs, takeImagePart),
+  imagePart: verb(imagePartArgs, ({ blobs }, part) => takeImagePart(blobs, part)),
   addAlgorithm: verb(algorithmArgs, addAlgorithm),
   retireAlgorithm: verb(
     z.strictObject({ id: algorithmId, version: version.optional() }),
@@ -375,35 +273,6 @@ function unknownTask(id: string): Refusal {
   );
 }
 
-/** The same upload goes on with each part: the blob store gives back the one that is under way. */
-async function takeImagePart({ blobs }: Controlled, part: z.output<typeof imagePartArgs>) {
-  const upload = await blobs.upload({ digest: part.digest as Digest, sizeBytes: part.sizeBytes });
-  if (upload.nextOffset >= part.sizeBytes || part.offset !== upload.nextOffset)
-    return { nextOffset: upload.nextOffset };
-  const bytes = Buffer.from(part.dataBase64, 'base64');
-  if (bytes.length === 0 || part.offset + bytes.length > part.sizeBytes)
-    throw new Refusal(
-      'invalid_argument',
-      'the part does not fit the size of the image',
-      'add the image again',
-    );
-  await upload.write(part.offset, bytes);
-  const nextOffset = part.offset + bytes.length;
-  if (nextOffset === part.sizeBytes) await finishImage(upload, part.digest);
-  return { nextOffset };
-}
-
-async function finishImage(upload: { finish(): Promise<void> }, expected: string): Promise<void> {
-  await upload.finish().catch((error: unknown) => {
-    if (error instanceof StoreError) throw error;
-    throw new Refusal(
-      'digest_mismatch',
-      `the bytes that arrived are not those of sha256 ${expected}`,
-      'was the file changed meanwhile? add it again',
-    );
-  });
-}
-
 async function addAlgorithm(controlled: Controlled, args: z.output<typeof algorithmArgs>): Promise<unknown> {
   const { image, demands, checkpoints = false, compare, ...rest } = args;
   const blob = { digest: image.digest as Digest, sizeBytes: image.sizeBytes };
@@ -417,35 +286,6 @@ async function addAlgorithm(controlled: Controlled, args: z.output<typeof algori
     ...(compare === undefined ? {} : { compare }),
   };
   return operate(controlled, { verb: 'addAlgorithm', algorithm });
-}
-
-const WASM_MAGIC = Buffer.from([0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00]);
-
-async function checkImage(
-  blobs: BlobStore,
-  runtime: string,
-  { digest, sizeBytes }: { readonly digest: Digest; readonly sizeBytes: number },
-): Promise<void> {
-  if (blobs.sizeOf(digest) !== sizeBytes)
-    throw new Refusal(
-      'image_missing',
-      `the agent does not hold an image ${digest}`,
-      'send its parts first (plugpool algorithms add does)',
-    );
-  const head = Buffer.from(await blobs.read(digest, 0, WASM_MAGIC.length));
-  const isWasm = head.equals(WASM_MAGIC);
-  if (runtime === 'wasm' && !isWasm)
-    throw new Refusal(
-      'image_invalid',
-      'the file is no WebAssembly module: it does not begin with \\0asm, version 1',
-      'give the .wasm file; a .wat text or a component must be compiled to a core module first',
-    );
-  if (runtime === 'onnx' && isWasm)
-    throw new Refusal(
-      'image_invalid',
-      'the file is a WebAssembly module, not an ONNX model',
-      'say --runtime wasm',
-    );
 }
 
 async function takeStep({ manual }: Controlled, args: z.output<typeof stepArgs>) {

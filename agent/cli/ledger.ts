@@ -14,7 +14,8 @@ import {
   type CliProgram,
   type CommonFlags,
 } from './verb.ts';
-import { amountInWords, counted } from './words.ts';
+import { amountInWords } from './money-words.ts';
+import { counted } from './words.ts';
 
 type Balance = LedgerView['balances'][number];
 

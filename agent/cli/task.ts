@@ -3,10 +3,10 @@ import type { Command } from 'commander';
 import type { TaskDetails } from '../control-views.ts';
 import { printable, type Paint } from './context.ts';
 import { taskId } from './options.ts';
+import { amountInWords } from './money-words.ts';
 import { facts, table, type Column } from './table.ts';
 import { answerFrom, showUsageOnError, withCommon, type CliProgram, type CommonFlags } from './verb.ts';
 import {
-  amountInWords,
   bytesInWords,
   coreSecondsInWords,
   counted,

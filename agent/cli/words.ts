@@ -31,33 +31,6 @@ export function coreSecondsInWords(mncs: number): string {
   return (mncs / 1000).toFixed(3);
 }
 
-/** With its unit, as a person counts: core-seconds, GPU-seconds, Wh, money. */
-export function amountInWords(amount: number, unit: string): string {
-  if (unit === 'cpuMncs') return `${coreSecondsInWords(amount)} core-s`;
-  if (unit === 'gpuMncs') return `${coreSecondsInWords(amount)} GPU-s`;
-  if (unit === 'mWh') return `${(amount / 1000).toFixed(3)} Wh`;
-  return moneyInWords(amount, unit);
-}
-
-/** Of minor units, or millionths of them, in the currency's major unit. */
-function moneyInWords(amount: number, unit: string): string {
-  const [currency = unit, accrued] = unit.split('e-6') as [string, string | undefined];
-  const digits = minorDigits(currency);
-  return accrued === undefined
-    ? `${(amount / 10 ** digits).toFixed(digits)} ${currency}`
-    : `${(amount / 10 ** (digits + 6)).toFixed(digits + 6)} ${currency}`;
-}
-
-function minorDigits(currency: string): number {
-  try {
-    const format = new Intl.NumberFormat('en', { style: 'currency', currency });
-    return format.resolvedOptions().maximumFractionDigits ?? 2;
-  } catch {
-    // A unit of a later version.
-    return 0;
-  }
-}
-
 export function bytesInWords(bytes: number): string {
   if (bytes < 1024) return `${bytes} B`;
   const kib = bytes / 1024;

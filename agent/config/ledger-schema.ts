@@ -5,6 +5,7 @@ import { TARIFFS_MAX } from '../core/limits.ts';
 import { DEFAULT_SETTINGS } from '../core/settings.ts';
 import { parseDurationMs } from './duration.ts';
 import { duration } from './fields.ts';
+import { minorDigits } from './minor-digits.ts';
 
 const MINUTE_MS = 60_000;
 const DAY_MS = 86_400_000;
@@ -118,10 +119,4 @@ export function toTariff(tariff: z.output<typeof tariffSchema>, timeZone: string
     operatorShareMillis: Math.round(tariff.operatorSharePercent * 10),
     energyKwhMicros: micros(tariff.energyKwh),
   };
-}
-
-/** 2 of EUR, 0 of JPY, 3 of KWD. */
-function minorDigits(currency: string): number {
-  const format = new Intl.NumberFormat('en', { style: 'currency', currency });
-  return format.resolvedOptions().maximumFractionDigits ?? 2;
 }
