@@ -7,6 +7,7 @@ import { onUnverifiedTooLong, refreshDonor } from './donors/donor.ts';
 import { loseLease, wakeAfterRest } from './leases/lost-lease.ts';
 import type { AlgorithmClass } from './algorithms/feature.ts';
 import { onPatienceOver } from './replicas/patience.ts';
+import { shortOfQuorum } from './replicas/short-of-quorum.ts';
 import { onPoolTimer } from './pools/watch.ts';
 import { instanceOf } from './tasks/open-task.ts';
 import type { Task, TimerName } from './state.ts';
@@ -15,7 +16,8 @@ import { log, queue, type Turn } from './turn.ts';
 
 /** The result did not come in time. */
 export function onDeadline(turn: Turn, task: Task): void {
-  const detail = task.instances.find(({ lastReason }) => lastReason !== '')?.lastReason ?? '';
+  const lastReason = task.instances.find((instance) => instance.lastReason !== '')?.lastReason ?? '';
+  const detail = shortOfQuorum(task) || lastReason;
   endTask(turn, task, { state: 'expired', failure: { code: 'deadline_passed', detail, stderrTail: '' } });
 }
 

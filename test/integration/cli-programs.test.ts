@@ -1,6 +1,7 @@
 /** The programs as an operator starts them: exit codes, what goes where, and how an agent stops. */
 import assert from 'node:assert/strict';
-import { mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { closeSync, mkdirSync, openSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -37,6 +38,19 @@ test('an agent says in one line where it listens, keeps its files to itself, and
   const logged = lines.filter((one) => one.startsWith('{')).map((one) => JSON.parse(one) as { msg: string });
   assert.equal(logged.at(-1)?.msg, 'stopped', 'the log is flushed');
   assert.equal(readdirSync(dataDir).includes('agent.sock'), false);
+});
+
+test('a command whose output finds no space says so, and fails', (t) => {
+  const full = openSync('/dev/full', 'w');
+  t.after(() => closeSync(full));
+  const program = join(import.meta.dirname, '../../agent/bin/plugpool.js');
+  const { status, stderr } = spawnSync(process.execPath, [program, '--help'], {
+    stdio: ['ignore', full, 'pipe'],
+    encoding: 'utf8',
+    timeout: 60_000,
+  });
+  assert.equal(status, 1);
+  assert.match(stderr, /^plugpool: standard output cannot be written to: ENOSPC.*\n {2}what to do: \S.*\n$/);
 });
 
 test('SIGINT stops it as well', async (t) => {

@@ -255,6 +255,8 @@ describe('a quorum that is asked for', () => {
     assert.equal(runAll(pile, pile.say('asker.ask-1', asked), honest), undefined);
     const late = pile.pass(600_001);
     assert.equal(deliveryIn(late)?.state, 'expired');
+    const told = '2 results are here, and 3 vehicles of different owners must give the same';
+    assert.equal(deliveryIn(late)?.failure?.detail, told);
   });
 
   test('of an algorithm whose outputs do not compare is refused, with what to do', () => {

@@ -75,8 +75,15 @@ function refuseExisting(file: string): void {
 
 /** For its user only, before anything is in it. */
 function makePrivate(path: string): void {
-  rmSync(path, { force: true });
-  closeSync(openSync(path, 'wx', 0o600));
+  try {
+    rmSync(path, { force: true });
+    closeSync(openSync(path, 'wx', 0o600));
+  } catch (error) {
+    const { code = '', message } = error as NodeJS.ErrnoException;
+    if (code === 'ENOSPC' || code === 'EDQUOT') throw error;
+    const hint = 'choose a place where the user of the agent may write';
+    throw new BackupError('target_unusable', `nothing can be written there: ${message}`, hint, error);
+  }
 }
 
 /** A link fails where the name was taken meanwhile; a file system without links leaves a moment in which it is not seen. */

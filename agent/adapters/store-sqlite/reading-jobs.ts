@@ -79,5 +79,15 @@ function makeOneFile(target: string): void {
 export function quickProblem(db: Database.Database): string | undefined {
   const found = db.pragma(`quick_check(${FINDINGS_MAX})`) as { quick_check: string }[];
   const findings = found.map((row) => row.quick_check).filter((finding) => finding !== 'ok');
-  return findings.length === 0 ? undefined : findings.join('; ');
+  return inALine(findings);
+}
+
+/** The first of what SQLite found, and how much more there is: nobody mends pages by hand. Undefined of nothing. */
+export function inALine(findings: readonly string[]): string | undefined {
+  const lines = findings
+    .flatMap((finding) => finding.split('\n'))
+    .filter((line) => !/^(\*\*\*.*)?$/.test(line));
+  const [first, ...more] = lines;
+  if (first === undefined) return findings.length === 0 ? undefined : findings.join(' ');
+  return more.length === 0 ? first : `${first}, and ${more.length} more`;
 }

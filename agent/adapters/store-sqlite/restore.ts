@@ -71,10 +71,8 @@ function unusable(file: string, { why, hint }: FileProblem, cause?: unknown): Ba
   return new BackupError('backup_unusable', message, `${hint} Nothing was changed.`, cause);
 }
 
-/** The first line of what SQLite found: a damaged file has hundreds, and no operator mends pages by hand. */
-function damageOf(findings: string | undefined): FileProblem {
-  const [first = ''] = (findings ?? '').split('\n').filter((line) => line !== '' && !line.startsWith('***'));
-  const why = `it is no database, or damaged${first === '' ? '' : ` (${first})`}`;
+function damageOf(finding?: string): FileProblem {
+  const why = `it is no database, or damaged${finding === undefined ? '' : ` (${finding})`}`;
   return { why, hint: 'Name another file that "plugpool backup" made.' };
 }
 
@@ -104,11 +102,11 @@ function checkCopy(copy: string, file: string): void {
     db = new Database(copy);
     const problem = ownershipProblem(db);
     if (problem !== undefined) throw unusable(file, problem);
-    const findings = quickProblem(db);
-    if (findings !== undefined) throw unusable(file, damageOf(findings));
+    const finding = quickProblem(db);
+    if (finding !== undefined) throw unusable(file, damageOf(finding));
   } catch (error) {
     const isDamaged = isSqliteError(error, 'SQLITE_NOTADB') || isSqliteError(error, 'SQLITE_CORRUPT');
-    throw isDamaged ? unusable(file, damageOf(undefined), error) : error;
+    throw isDamaged ? unusable(file, damageOf(), error) : error;
   } finally {
     db?.close();
   }

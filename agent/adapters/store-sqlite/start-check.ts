@@ -2,7 +2,7 @@
 import type { Database } from 'better-sqlite3';
 import { statSync } from 'node:fs';
 import { readCheckRecord } from './check-record.ts';
-import { quickProblem } from './reading-jobs.ts';
+import { inALine, quickProblem } from './reading-jobs.ts';
 
 /** A quick check reads 350 MB in a second: this takes a fifth of one. */
 const WHOLE_BYTES_MAX = 64 * 1024 * 1024;
@@ -43,7 +43,7 @@ function tablesOf(db: Database): string[] {
 function tableProblem(db: Database, table: string): string | undefined {
   const found = db.pragma(`quick_check('${table}')`) as { quick_check: string }[];
   const bad = found.map((row) => row.quick_check).filter((finding) => finding !== 'ok');
-  return bad.length === 0 ? undefined : bad.join('; ');
+  return inALine(bad);
 }
 
 /** Where the next rows go: reading them is the check. */
