@@ -108,7 +108,7 @@ export interface BookingHead {
 }
 
 /** Its key is how many there are, since keys have no gaps. */
-interface NewestBooking extends BookingHead {
+export interface NewestBooking extends BookingHead {
   readonly wallMs: number;
 }
 
