@@ -51,20 +51,9 @@ async function refused(dataDir: string, ...argv: string[]): Promise<string> {
   return (JSON.parse(stdout) as { error: { code: string } }).error.code;
 }
 
-/** A donor of hand-written bytes that takes whatever it is offered and says nothing of it yet. */
 async function silentDonor(running: RunningAgent): Promise<RawVehicle> {
   await ask(running, 'firmware', { step: 'charge', connector: '1', vehicleId: 'lender' });
-  const donor = await RawVehicle.welcomed(running.url, 'lender.lend');
-  donor.say({
-    kind: 'capacity',
-    lendable: { cpuMillicores: 4_000, memoryMib: 4_096, gpus: [] },
-    lending: true,
-    reason: '',
-    cachedImages: [],
-    allowedAlgorithms: [],
-    chargingOnly: false,
-  });
-  return donor;
+  return RawVehicle.lending(running.url, 'lender');
 }
 
 function resultFor(lease: LeaseId, text: string): Parameters<RawVehicle['say']>[0] {

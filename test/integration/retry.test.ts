@@ -25,17 +25,7 @@ async function openScene(t: TestContext): Promise<Scene> {
 
 async function donorIn({ pile, ask }: Scene): Promise<RawVehicle> {
   await ask('firmware', { step: 'charge', connector: '1', vehicleId: 'lender' });
-  const donor = await RawVehicle.welcomed(pile.url, 'lender.lend');
-  donor.say({
-    kind: 'capacity',
-    lendable: { cpuMillicores: 4_000, memoryMib: 4_096, gpus: [] },
-    lending: true,
-    reason: '',
-    cachedImages: [],
-    allowedAlgorithms: [],
-    chargingOnly: false,
-  });
-  return donor;
+  return RawVehicle.lending(pile.url, 'lender');
 }
 
 const used = { cpuMs: 1, wallMs: 1, memoryPeakMib: 1, gpuMs: 0 };

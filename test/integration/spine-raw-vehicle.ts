@@ -39,6 +39,21 @@ export class RawVehicle {
     return vehicle;
   }
 
+  /** A donor that takes whatever it is offered, and says nothing of it yet. */
+  static async lending(url: string, vehicleId: string): Promise<RawVehicle> {
+    const donor = await RawVehicle.welcomed(url, `${vehicleId}.lend`);
+    donor.say({
+      kind: 'capacity',
+      lendable: { cpuMillicores: 4_000, memoryMib: 4_096, gpus: [] },
+      lending: true,
+      reason: '',
+      cachedImages: [],
+      allowedAlgorithms: [],
+      chargingOnly: false,
+    });
+    return donor;
+  }
+
   sayHello(): number {
     const hardware = this.name.slot === 'lend' ? { hardware: HARDWARE } : {};
     return this.say({
