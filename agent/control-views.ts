@@ -39,6 +39,10 @@ export interface TaskDetails extends TaskView {
     readonly energyMwh: number | null;
   } | null;
   readonly chargedMncs: number;
+  /** So many vehicles of different owners had to give the same, as its requester asked; null where it did not ask. */
+  readonly quorum: number | null;
+  /** So many gave its result; 0 where it has none. */
+  readonly agreeing: number;
   /** What the next attempts go on from: their states together, and the work that need not be done again; null where there is none. */
   readonly checkpoint: { readonly sizeBytes: number; readonly doneMncs: number } | null;
   readonly history: readonly Omit<AttemptRecord, 'taskId'>[];
@@ -118,6 +122,8 @@ export function taskDetails(
     failure: end?.failure ?? null,
     used: end?.used === undefined ? null : { ...end.used, energyMwh: end.used.energyMwh ?? null },
     chargedMncs: end?.chargedMncs ?? 0,
+    quorum: task.wants?.quorum ?? null,
+    agreeing: end?.agreeing ?? (end?.state === 'completed' ? 1 : 0),
     checkpoint: checkpointOf(history),
     history: history.attempts.map(({ taskId: _, ...attempt }) => attempt),
     bookings: history.bookings.map(bookingView),

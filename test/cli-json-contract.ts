@@ -187,6 +187,8 @@ const task = z.strictObject({
     })
     .nullable(),
   chargedMncs: z.int(),
+  quorum: count.nullable(),
+  agreeing: count,
   checkpoint: z.strictObject({ sizeBytes: count, doneMncs: count }).nullable(),
   history: z.array(attempt),
   bookings: z.array(booking),

@@ -63,6 +63,7 @@ function factsOf(task: TaskDetails): [string, string][] {
   if (task.state === 'queued') entries.push(['waits', `"plugpool explain ${task.taskId}" says why`]);
   if (task.failure !== null) entries.push(['why', whyInWords(task.failure)]);
   else if (task.reason !== null) entries.push(['last try', task.reason]);
+  entries.push(...agreementOf(task));
   if (task.used !== null) {
     const { cpuMs, memoryPeakMib } = task.used;
     entries.push(['used', `${durationInWords(cpuMs)} of processor time, ${memoryPeakMib} MiB`]);
@@ -76,6 +77,13 @@ function factsOf(task: TaskDetails): [string, string][] {
   }
   if (task.chargedMncs > 0) entries.push(['charged', `${coreSecondsInWords(task.chargedMncs)} core-seconds`]);
   return entries;
+}
+
+/** Only where more than one owner's word was asked for, or taken. */
+function agreementOf({ quorum, agreeing }: TaskDetails): [string, string][] {
+  if (quorum === null && agreeing < 2) return [];
+  const gave = agreeing === 0 ? 'no result' : `${counted(agreeing, 'owner')} gave the same result`;
+  return [['agreement', quorum === null ? gave : `${gave}, ${quorum} asked for`]];
 }
 
 /** Some codes say all. */

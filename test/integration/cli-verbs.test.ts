@@ -138,6 +138,7 @@ test('every verb tells of a pile at work what the contract promises', async (t) 
   await waits.result;
 
   const done = await promised('task', pile, 'task', waits.taskId);
+  assert.deepEqual([done['quorum'], done['agreeing']], [null, 1]);
   assert.deepEqual(
     [done['state'], done['donor'], done['attempts'], done['outputBytes'], done['algorithmVersion']],
     ['completed', 'lender', 1, 4, '1.0'],
