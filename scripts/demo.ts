@@ -146,15 +146,20 @@ async function connectRequesters(stage: Stage): Promise<ReadonlyMap<Asker, Reque
   return requesters;
 }
 
+/** How a try ends whose donor went away. */
+const LOST: ReadonlySet<string> = new Set(['departed', 'expired']);
+
 async function summarise(stage: Stage, workload: Workload): Promise<Summary> {
   const ledger = (await stage.operator(['ledger'])) as Ledger;
   const donors = ((await stage.ask('vehicles')) as Summary['donors'][number][]).filter(({ vehicleId }) =>
     DONORS.includes(vehicleId as (typeof DONORS)[number]),
   );
   let moved = 0;
+  let confirmed = 0;
   for (const { id } of workload.rows) {
-    const { history } = (await stage.ask('task', { taskId: id })) as { history: { vehicleId: string }[] };
-    if (new Set(history.map((attempt) => attempt.vehicleId)).size > 1) moved += 1;
+    const { history } = (await stage.ask('task', { taskId: id })) as { history: { outcome: string }[] };
+    if (history.some(({ outcome }) => LOST.has(outcome))) moved += 1;
+    if (history.filter(({ outcome }) => outcome === 'completed').length > 1) confirmed += 1;
   }
   const ok = workload.rows.every((row) => row.outputMatches) && ledger.balanced;
   return {
@@ -163,6 +168,7 @@ async function summarise(stage: Stage, workload: Workload): Promise<Summary> {
     donors,
     ledger,
     moved,
+    confirmed,
   };
 }
 

@@ -7,8 +7,10 @@ export interface Summary {
   readonly tasks: readonly TaskRow[];
   readonly donors: readonly { readonly vehicleId: string; readonly cpuModel: string | null }[];
   readonly ledger: Ledger;
-  /** Tasks that changed donor. */
+  /** Tasks that lost a donor and went on elsewhere. */
   readonly moved: number;
+  /** Tasks whose result both vehicles returned: nobody had reason yet to believe one alone. */
+  readonly confirmed: number;
 }
 
 export interface Ledger {
@@ -48,7 +50,8 @@ export function printSummary(summary: Summary, out: NodeJS.WriteStream): void {
   const { balanced, bookings } = summary.ledger;
   out.write(`${bookings} bookings, ${balanced ? green('debits equal credits') : red('OUT OF BALANCE')}\n`);
   out.write(
-    `${summary.moved} of ${summary.tasks.length} tasks finished on another donor than they began on\n`,
+    `${summary.moved} of ${summary.tasks.length} tasks lost their donor and finished all the same; ` +
+      `${summary.confirmed} were run on both vehicles, which returned the same\n`,
   );
   out.write(
     summary.ok ? `${green('All outputs are the expected ones.')}\n` : `${red('Something is wrong.')}\n`,

@@ -29,6 +29,7 @@ const summary = z.looseObject({
   donors: z.array(z.looseObject({ vehicleId: z.string(), cpuModel: z.string().min(1) })),
   ledger: z.looseObject({ balanced: z.literal(true), bookings: z.int() }),
   moved: z.int(),
+  confirmed: z.int(),
 });
 
 test(
@@ -52,7 +53,7 @@ test(
     assert.equal(code, 0, `${stdout}\n${stderr}`);
     const lines = stdout.split('\n');
     assert.deepEqual([lines.length, lines[1]], [2, ''], 'one document, on one line');
-    const { tasks, donors, ledger, moved } = summary.parse(JSON.parse(stdout));
+    const { tasks, donors, ledger, moved, confirmed } = summary.parse(JSON.parse(stdout));
     assert(tasks.length >= 12);
     assert.equal(new Set(tasks.map(({ id }) => id)).size, tasks.length);
     assert.deepEqual(
@@ -62,7 +63,7 @@ test(
       [],
     );
     assert.deepEqual(donors.map(({ vehicleId }) => vehicleId).toSorted(), ['demo-car-1', 'demo-car-2']);
-    assert.equal(ledger.bookings, tasks.length);
+    assert.equal(ledger.bookings, tasks.length + confirmed, 'each run that agreed is booked');
     assert(moved >= 1, 'the donor that was unplugged lost one');
     assert(tasks.some(({ attempts }) => attempts > 1));
   },
