@@ -76,7 +76,7 @@ export async function startAgent(config: Config, around: AgentSurroundings = {})
   const { adapters, manual } = createFirmware(config, log);
   const agent = new Agent({
     // What is checked by lot must be foreseen by nobody.
-    settings: { ...config.settings, seed: randomInt(2 ** 32) },
+    settings: { ...config.settings, seed: randomInt(2 ** 48 - 1) },
     ...{ store, blobs, log, broker: createBroker(config, log) },
     firmware: [...adapters, ...(around.firmware ?? [])],
     clock: systemClock,

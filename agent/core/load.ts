@@ -20,6 +20,7 @@ import { donorOf } from './turn.ts';
 import { freeOf } from './donors/capacity.ts';
 import { watchSettling } from './donors/restless.ts';
 import { watchSession } from './sessions/firmware.ts';
+import { loadSeedKey } from './leases/seed.ts';
 import { everyMsAfterRestart } from './leases/checkpoint-interval.ts';
 import { budgetOf, leasesOf } from './leases/lease.ts';
 import { owedMncs } from './ledger/owed.ts';
@@ -30,6 +31,7 @@ export function loadState(stored: StoredState, settings: Settings, now: Now, bef
   for (const algorithm of stored.algorithms)
     state.algorithms.set(algorithmKey(algorithm.id, algorithm.version), algorithm);
   loadPools(state, stored.learned, now);
+  loadSeedKey(state, stored.learned);
   if (!loadDraining(state, stored.learned.get(DRAINING_NAME))) state.damaged.push(DRAINING_NAME);
   for (const closed of stored.closedTasks) {
     const { vehicleId, requestId, taskId, bodyHash } = closed;

@@ -1,4 +1,4 @@
-/** A seeded generator (sfc32, Chris Doty-Humphrey's small fast counter): the same seed gives the same bytes everywhere. */
+/** A seeded generator (sfc32, Chris Doty-Humphrey's small fast counter): the same seed gives the same numbers everywhere. */
 
 export interface Random {
   a: number;
@@ -21,13 +21,4 @@ export function nextUint32(random: Random): number {
   random.b = (random.c + (random.c << 3)) | 0;
   random.c = (((random.c << 21) | (random.c >>> 11)) + result) | 0;
   return result >>> 0;
-}
-
-export function randomBytes(random: Random, length: number): Uint8Array {
-  const bytes = new Uint8Array(length);
-  for (let i = 0; i < length; i += 4) {
-    const word = nextUint32(random);
-    for (let j = 0; j < 4 && i + j < length; j++) bytes[i + j] = (word >>> (8 * j)) & 0xff;
-  }
-  return bytes;
 }

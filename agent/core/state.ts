@@ -291,6 +291,8 @@ export interface State {
   answers: KnownAnswers;
   /** Donors that are about to be asked one, and of which algorithm. */
   readonly checksDue: Map<VehicleId, CheckDue>;
+  /** What the seeds of tasks come from; undefined before the first offer. */
+  seedKey?: readonly number[];
   /** What is drawn comes from here alone: nobody outside knows the seed. */
   random: Random;
   /** Pairs of results whose bytes the daemon compares, or has compared; each by `pairName`. */
@@ -375,7 +377,7 @@ export function emptyState(settings: Settings, generation: number): State {
     health: new Health(settings),
     usage: new Usage(settings, pools.whole, vectorOf(settings.largestDonor)),
     trust: new TrustBook(settings),
-    random: seededRandom(settings.seed ^ generation),
+    random: seededRandom(settings.seed + generation),
     comparisons: new Map(),
     answers: new KnownAnswers(),
     checksDue: new Map(),

@@ -37,9 +37,9 @@ function answer({ lease }: Offered, bytes: Uint8Array): UpBody {
 }
 
 /** Everybody is believed after one result that agreed, and every grant is followed by a check. */
-function pileWith(settings: Partial<Settings> = {}): SimulatedPile {
+function pileWith(settings: Partial<Settings> = {}, workCoreS = 1): SimulatedPile {
   const pile = new SimulatedPile({ trustAfter: 1, auditFloorMillis: 1, spotCheckMillis: 1000, ...settings });
-  pile.addAlgorithm('sum', [{}], { compare: { by: 'bytes' } });
+  pile.addAlgorithm('sum', [{}], { compare: { by: 'bytes' }, workCoreS });
   for (const donor of ['a', 'b', 'c', 'd']) {
     pile.plug(donor);
     pile.lend(donor);
@@ -49,8 +49,8 @@ function pileWith(settings: Partial<Settings> = {}): SimulatedPile {
 }
 
 /** Of the pile that the operator gave a question with its answer. */
-function pileThatKnows(): SimulatedPile {
-  const pile = pileWith();
+function pileThatKnows(workCoreS = 1): SimulatedPile {
+  const pile = pileWith({}, workCoreS);
   const command = {
     verb: 'addCheck',
     id: 'sum' as never,
@@ -165,4 +165,74 @@ test('a check that is under way at a restart comes to nothing, and is nobody’s
   pile.step({ kind: 'tick' });
   assert.equal(pile.disk.tasks.get(under.taskId as never)?.end?.state, 'cancelled');
   assert.equal(pile.state.trust.outvoted(under.donor as VehicleId, pile.now()), 0);
+});
+
+test('neither the seed nor the limits of an offer tell that it is a check', () => {
+  const pile = pileThatKnows(100);
+  const seen = new Map<boolean, Set<string>>([
+    [true, new Set()],
+    [false, new Set()],
+  ]);
+  pile.afterStep = (sent) => {
+    for (const { body } of sent) {
+      if (body.kind !== 'offer') continue;
+      const isOfPile = pile.disk.tasks.get(body.taskId)?.task.vehicleId === CHECKER;
+      seen.get(isOfPile)?.add(JSON.stringify(body.limits));
+      seen.get(isOfPile)?.add(`seed ${Buffer.from(body.seed).toString('hex')}`);
+    }
+  };
+  play(pile, 60, () => RIGHT);
+  const [checks, others] = [[...(seen.get(true) ?? [])], [...(seen.get(false) ?? [])]];
+  const limitsIn = (of: string[]): string[] => of.filter((each) => !each.startsWith('seed'));
+  assert.deepEqual(limitsIn(checks), limitsIn(others));
+  assert.ok(checks.length > 3, 'each check has a seed of its own');
+});
+
+test('the seed of a task is the same over a restart, and another on another pile', () => {
+  const seedsOf = (settings: Partial<Settings>): string[] => {
+    const pile = new SimulatedPile(settings);
+    pile.addAlgorithm('sum');
+    pile.ask('asker');
+    pile.say('asker.ask-1', request('r1', 'sum'));
+    const seeds: string[] = [];
+    pile.afterStep = (sent) => {
+      for (const { body } of sent)
+        if (body.kind === 'offer') seeds.push(Buffer.from(body.seed).toString('hex'));
+    };
+    for (const donor of ['a', 'b']) {
+      pile.plug(donor);
+      pile.lend(donor);
+      pile.unplug(donor);
+      pile.pass(60_000);
+      pile.restart();
+    }
+    return seeds;
+  };
+  const [mine, others] = [seedsOf({ seed: 1 }), seedsOf({ seed: 2 })];
+  assert.deepEqual(mine, [mine[0], mine[0]]);
+  assert.notEqual(mine[0], others[0]);
+});
+
+test('an answer that a donor contradicts is asked of nobody else: two who lied together harm one with it, not everybody', () => {
+  const pile = pileWith();
+  const lied = offersIn(pile.say('asker.ask-1', request('lie', 'sum')));
+  for (const offer of lied) pile.say(`${offer.donor}.lend`, answer(offer, Uint8Array.of(9)));
+  const honest = ['a', 'b', 'c', 'd'].filter((donor) => !lied.some((offer) => offer.donor === donor));
+  const lie = pile.state.answers.pick(KEY, `vehicle:${honest[0]}`, pile.state.random);
+  assert.ok(lie);
+  const asked = (): unknown => pile.state.answers.pick(KEY, `vehicle:${honest[0]}`, pile.state.random);
+  for (const { donor } of lied) pile.say(`${donor}.lend`, capacityReport({}, { lending: false }));
+  let isContradicted = false;
+  for (let round = 0; round < 40 && !isContradicted; round += 1) {
+    const open = offersIn(pile.say('asker.ask-1', request(`r${round}`, 'sum', { args: ['another'] })));
+    for (const donor of honest) pile.say(`${donor}.lend`, capacityReport({}));
+    open.push(...offersIn(pile.pass(15_000)));
+    for (const offer of open) {
+      isContradicted ||= isCheck(pile, offer);
+      pile.say(`${offer.donor}.lend`, answer(offer, RIGHT));
+    }
+  }
+  assert.ok(isContradicted, 'nobody was asked');
+  for (let i = 0; i < 20; i += 1)
+    assert.notEqual((asked() as { output?: Uint8Array } | undefined)?.output?.[0], 9);
 });

@@ -93,7 +93,8 @@ function checkRecord(
 ): { readonly record: TaskRecord; readonly deadlineMs: number } {
   const { state, now } = turn;
   const taskId: TaskId = nextTaskId(state);
-  const deadlineMs = CHECK_WITHIN_MS + 2 * state.settings.runTimeFloorMs + algorithm.workCoreS * 4_000;
+  // As of a request that states none: by a shorter one the limits of the offer would tell what it is.
+  const deadlineMs = state.settings.deadlineDefaultMs;
   const record: TaskRecord = {
     taskId,
     vehicleId: CHECKER,

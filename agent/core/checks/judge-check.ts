@@ -32,6 +32,7 @@ export function judgeCheck(
     log(turn, 'warn', 'wrong answer to a spot check', { vehicleId, taskId: instance.task.record.taskId });
     learnOutvoted(turn, vehicleId);
     restOutvoted(turn, vehicleId, lease.demand);
+    turn.state.answers.doubt(`${algorithm.id}@${algorithm.version}`, answer);
   }
   if (!outcome.ok)
     return endTask(turn, instance.task, { ...ranBy(lease, used), state: 'failed', failure: outcome.failure });

@@ -15,7 +15,7 @@ export interface KnownAnswer {
   readonly args: readonly string[];
   readonly input: Uint8Array;
   readonly output: Uint8Array;
-  /** Whose seed it was run with; absent: with that of no task. */
+  /** Whose seed it was run with; absent: whatever the seed, it is the answer. */
   readonly seedOf?: TaskId;
   /** Who gave it. */
   readonly owners: readonly string[];
@@ -34,6 +34,12 @@ export class KnownAnswers {
     kept.push(answer);
     if (kept.length > KNOWN_ANSWERS_KEPT_MAX) kept.shift();
     this.#kept.set(algorithmKey, kept);
+  }
+
+  /** Of what owners agreed on, one that another contradicts: which of them lied is not sure enough to ask it once more. */
+  doubt(algorithmKey: string, answer: KnownAnswer): void {
+    const kept = this.#kept.get(algorithmKey)?.filter((each) => each !== answer);
+    if (kept !== undefined) this.#kept.set(algorithmKey, kept);
   }
 
   /** Of the operator. False: there are too many of that algorithm. */

@@ -1,9 +1,9 @@
 /** What a donor is handed with a grant: program, input, bounds of the run, seed. */
 import type { Offer, RunLimits } from '@plugpool/proto';
 import { cpuMsFor, speedMillisOf } from '../feasible/expected-run.ts';
-import { randomBytes, seededRandom } from '../random.ts';
 import type { Settings } from '../settings.ts';
 import type { Instance, Lease } from '../state.ts';
+import { seedOf } from './seed.ts';
 import { suspendedMsOf } from './suspension.ts';
 import type { Turn } from '../turn.ts';
 
@@ -23,7 +23,7 @@ export function offerFor(turn: Turn, instance: Instance, lease: Lease): Offer {
     input: record.input,
     demand: lease.demand,
     limits: limitsOf(turn, instance, lease),
-    seed: seedOf(instance),
+    seed: seedOf(turn, instance.task),
     ...partOf(instance),
     ...(instance.checkpoint === undefined ? {} : { checkpoint: instance.checkpoint.state }),
     ...(lease.checkpointEveryMs === undefined ? {} : { checkpointEveryMs: lease.checkpointEveryMs }),
@@ -77,13 +77,4 @@ export function cpuLimitMs(
   const patienceMs = Math.max(settings.runTimeFloorMs, estimateMs * settings.runTimeFactor);
   const paidMs = budgetMncs === undefined ? Infinity : cpuMsFor(budgetMncs, speedMillis);
   return Math.max(1, Math.floor(Math.min(patienceMs, paidMs)));
-}
-
-/** The same for every attempt of an instance's task, so that replicas agree. */
-function seedOf(instance: Instance): Uint8Array {
-  let hash = 0x811c9dc5;
-  const { check, record } = instance.task;
-  for (const char of check === undefined ? record.taskId : (check.seedOf ?? ''))
-    hash = Math.imul(hash ^ char.charCodeAt(0), 0x01000193) >>> 0;
-  return randomBytes(seededRandom(hash), 16);
 }
