@@ -65,7 +65,14 @@ export class BlobExchange {
       this.#opening.set(blob.digest, clientId);
       return;
     }
-    if (this.#around.blobs.has(blob.digest)) return this.#around.arrived(blob.digest);
+    const heldBytes = this.#around.blobs.sizeOf(blob.digest);
+    if (heldBytes !== undefined)
+      return heldBytes === blob.sizeBytes
+        ? this.#around.arrived(blob.digest)
+        : this.#around.failed(blob.digest, {
+            code: 'digest_mismatch',
+            detail: `the pile has it, with ${heldBytes} bytes and not ${blob.sizeBytes}`,
+          });
     this.#opening.set(blob.digest, clientId);
     try {
       const upload = await this.#around.blobs.upload(blob);

@@ -14,7 +14,7 @@ export function unpackFrame(
   name: ClientName,
   connection: ConnectionNumber,
   payload: Uint8Array,
-  blobs: Pick<BlobStore, 'has'>,
+  blobs: Pick<BlobStore, 'sizeOf'>,
 ): Unpacked {
   const frame = decodeUpFrame(payload);
   if (!frame.ok) {
@@ -36,8 +36,8 @@ export function unpackFrame(
   return { events, refusals: frame.rejected };
 }
 
-function isHeld(payload: TaskRequest['input'], blobs: Pick<BlobStore, 'has'>): boolean {
-  return payload.where === 'inline' || blobs.has(payload.blob.digest);
+function isHeld(payload: TaskRequest['input'], blobs: Pick<BlobStore, 'sizeOf'>): boolean {
+  return payload.where === 'inline' || blobs.sizeOf(payload.blob.digest) === payload.blob.sizeBytes;
 }
 
 /** sha256 of what a request means: two requests with the same hash ask for the same. */

@@ -4,6 +4,7 @@
  */
 import {
   encodeFrames,
+  type BlobRef,
   type ClientId,
   type DownBody,
   type Digest,
@@ -73,7 +74,7 @@ const UPLOAD_MS = [20, 3_000] as const;
 export class SimulatedAgent implements Listener {
   readonly parts: SimulatedAgentParts;
   /** Bytes on its disk, by their digest. */
-  readonly held = new Set<Digest>();
+  readonly held = new Map<Digest, number>();
   readonly wall: MachineClock;
   deaths = 0;
   #life: Life | undefined;
@@ -249,7 +250,9 @@ export class SimulatedAgent implements Listener {
     const client = clientName(connection.clientId);
     if (this.parts.asBytes)
       for (const payload of encodeFrames(frame))
-        for (const event of unpackFrame(client, number, payload, this.held).events)
+        for (const event of unpackFrame(client, number, payload, {
+          sizeOf: (digest) => this.held.get(digest),
+        }).events)
           this.#push(life, event, isGhost);
     else
       for (const envelope of frame)
@@ -286,7 +289,7 @@ export class SimulatedAgent implements Listener {
     for (const [clientId, frame] of frames)
       if (!this.#letOut(() => this.#send(life, clientId, frame))) return;
     for (const { clientId, blob } of effects.fetches)
-      if (!this.#letOut(() => this.#fetch(life, clientId, blob.digest))) return;
+      if (!this.#letOut(() => this.#fetch(life, clientId, blob))) return;
     for (const { pair, payloads } of effects.compares)
       if (!this.#letOut(() => this.#compare(life, pair, payloads))) return;
     for (const recall of effects.recalls) if (!this.#letOut(() => life.recalls.push(recall))) return;
@@ -317,13 +320,13 @@ export class SimulatedAgent implements Listener {
     });
   }
 
-  #fetch(life: Life, clientId: ClientId, digest: Digest): void {
+  #fetch(life: Life, clientId: ClientId, { digest, sizeBytes }: BlobRef): void {
     const { agenda, chance } = this.parts;
     const connection = life.connections.get(clientId);
     agenda.after(chance.between(...UPLOAD_MS), () => {
       if (!life.isAlive) return;
       if (connection?.isOpenAtPile === true) {
-        this.held.add(digest);
+        this.held.set(digest, sizeBytes);
         this.#push(life, { kind: 'blobArrived', digest });
       } else {
         const why = { code: 'input_unavailable', detail: 'the sender is gone' } as const;

@@ -145,3 +145,21 @@ test('chunks of a client that was not asked change nothing', async (t) => {
   });
   assert.equal(blobs.has(digest), false);
 });
+
+test('a blob that is there is not there with another size: nobody is handed bytes that he must refuse', async (t) => {
+  const bytes = randomBytes(1_000);
+  const { blobs, pulls, answer, ended, digest } = await scene(t, bytes);
+  for (const pull of pulls()) await answer(pull);
+  assert.equal(await ended, 'arrived');
+  const told: string[] = [];
+  const exchange = new BlobExchange({
+    blobs,
+    clock: new HandClock(),
+    mayPull: () => true,
+    send: () => undefined,
+    arrived: () => told.push('arrived'),
+    failed: (_digest, { code }) => told.push(code),
+  });
+  for (const sizeBytes of [1_000, 10]) await exchange.fetch(client.clientId, { digest, sizeBytes });
+  assert.deepEqual(told, ['arrived', 'digest_mismatch']);
+});
