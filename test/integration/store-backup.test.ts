@@ -215,7 +215,10 @@ test('a file that is no backup is refused, and the store stays as it was', async
     [join(folder, 'text'), /no database/],
     [damaged, /./],
     [foreign, /another program/],
-    [changed('newer', (db) => db.pragma(`user_version = ${SCHEMA_VERSION + 1}`)), /a newer version of Plugpool made it \(schema/],
+    [
+      changed('newer', (db) => db.pragma(`user_version = ${SCHEMA_VERSION + 1}`)),
+      /a newer version of Plugpool made it \(schema/,
+    ],
   ];
   for (const [file, why] of cases)
     assert.throws(

@@ -203,7 +203,9 @@ test('a balance that was changed is found, and so is a booking that does not bal
   const changed = ledgerOf([one]);
   changed.exec(`UPDATE balance SET credited = 6 WHERE account = 'vehicle:a'`);
   assert.deepEqual(await found(changed), [['other_balance', null]]);
-  changed.exec(`UPDATE balance SET credited = 5 WHERE account = 'vehicle:a'; INSERT INTO balance VALUES ('vehicle:thief', 'EUR', 1, 0)`);
+  changed.exec(
+    `UPDATE balance SET credited = 5 WHERE account = 'vehicle:a'; INSERT INTO balance VALUES ('vehicle:thief', 'EUR', 1, 0)`,
+  );
   assert.deepEqual(await found(changed), [['other_balance', null]]);
   const lopsided = ledgerOf([one]);
   lopsided.exec(`UPDATE booking SET entries = '[["operator","EUR",-5],["vehicle:a","EUR",6]]'`);
