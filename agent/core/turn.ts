@@ -91,6 +91,14 @@ export function queue(turn: Turn, instance: Instance): void {
   turn.changedInstances.set(instance.instanceId, instance);
 }
 
+/** It waits for no donor any more, whatever it waited for. */
+export function leaveLine({ state, newcomers }: Turn, instance: Instance): void {
+  state.waiting.remove(instance);
+  newcomers.delete(instance);
+  state.roomMadeFor.delete(instance);
+  state.timers.clear(`rest:${instance.instanceId}`);
+}
+
 /** Writes each instance that changed in this step once, as it stands at the end of the step. */
 export function writeInstances(turn: Turn): void {
   for (const instance of turn.changedInstances.values())

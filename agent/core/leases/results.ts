@@ -1,5 +1,5 @@
 /** What donors say of their attempts: renewals, declines, results. Only the holder of the live fencing token is heard. */
-import type { Decline, FailureCode, LeaseId, Renewal, Result, VehicleId } from '@plugpool/proto';
+import type { Decline, Failure, FailureCode, LeaseId, Renewal, Result, VehicleId } from '@plugpool/proto';
 import { awaitBlob, TOO_MANY_UPLOADS } from '../payloads/blobs.ts';
 import { bookResult } from '../ledger/bookings.ts';
 import { judgeCheck } from '../checks/judge-check.ts';
@@ -100,8 +100,7 @@ export function onResult(turn: Turn, client: Client, heard: Heard<Result>): void
   const { outcome } = body;
   if (!outcome.ok && outcome.failure.code === 'revoked')
     endAttempt(turn, holding, 'departed', outcome.failure.detail);
-  else if (!outcome.ok && DONORS_OWN.has(outcome.failure.code))
-    crash(turn, holding, `${outcome.failure.code}: ${outcome.failure.detail}`);
+  else if (!outcome.ok && DONORS_OWN.has(outcome.failure.code)) crash(turn, holding, outcome.failure);
   else if (outcome.ok && outcome.output.where === 'blob' && !heard.blobHeld) {
     // The lease goes on while the bytes are pulled: the donor renews it until the result is acknowledged.
     const { envelope, bodyHash } = heard;
@@ -113,15 +112,15 @@ export function onResult(turn: Turn, client: Client, heard: Heard<Result>): void
 }
 
 /** What it should go on from may be no checkpoint. */
-function crash(turn: Turn, holding: Holding, reason: string): void {
-  if (reason.startsWith('checkpoint_invalid')) {
+function crash(turn: Turn, holding: Holding, { code, detail }: Failure): void {
+  if (code === 'checkpoint_invalid') {
     const { keptBy } = holding.instance;
     // Who of the two is at fault nobody can tell: it is held against both, and adds up with the one who does it again.
     if (keptBy !== undefined && keptBy !== holding.lease.vehicleId)
       learnFromCrash(turn, { ...holding.lease, vehicleId: keptBy });
     dropCheckpoint(turn, holding);
   }
-  endAttempt(turn, holding, 'crashed', reason);
+  endAttempt(turn, holding, 'crashed', `${code}: ${detail}`);
 }
 
 /** A revocation that is under way says how the attempt ends; otherwise what the donor said does. */

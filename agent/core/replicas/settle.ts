@@ -8,7 +8,7 @@ import { alignPools } from '../pools/replan.ts';
 import type { PartResultRecord } from '../records.ts';
 import type { Instance } from '../state.ts';
 import { acceptPart, failTask, type Program } from '../tasks/parts.ts';
-import { log, type Turn } from '../turn.ts';
+import { leaveLine, log, type Turn } from '../turn.ts';
 import type { Returned, Verdict } from './agreement.ts';
 import { endDispute } from './end-disputes.ts';
 import { learnAgreed, learnOutvoted } from './keep-trust.ts';
@@ -76,12 +76,8 @@ function learn(turn: Turn, best: readonly Returned[], how: 'agreed' | 'unconfirm
 
 /** Whoever still runs it is told to stop: its result could change nothing any more. */
 function stop(turn: Turn, instance: Instance): void {
-  const { state } = turn;
   instance.settled = true;
-  state.waiting.remove(instance);
-  turn.newcomers.delete(instance);
-  state.roomMadeFor.delete(instance);
-  state.timers.clear(`rest:${instance.instanceId}`);
+  leaveLine(turn, instance);
   revokeAtOnce(turn, instance, 'superseded', 'cancelled');
   turn.changedInstances.set(instance.instanceId, instance);
 }

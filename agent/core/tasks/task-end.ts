@@ -11,7 +11,7 @@ import type { State, Task } from '../state.ts';
 import { endDisputes } from '../replicas/end-disputes.ts';
 import { hasReplicas } from '../replicas/replicas-of.ts';
 import { acceptedOf } from '../replicas/accepted.ts';
-import { askingClient, send, write, writeLazily, type Turn } from '../turn.ts';
+import { askingClient, leaveLine, send, write, writeLazily, type Turn } from '../turn.ts';
 
 type Ending = Pick<TaskEndRecord, 'state'> &
   Partial<Omit<TaskEndRecord, 'state' | 'endedWallMs' | 'attempts'>>;
@@ -27,10 +27,7 @@ export function endTask(turn: Turn, task: Task, ending: Ending): void {
   task.end = { chargedMncs, ...ending, endedWallMs: now.wallMs, attempts };
   if (hasReplicas(task)) endDisputes(turn, task);
   for (const instance of task.instances) {
-    state.waiting.remove(instance);
-    turn.newcomers.delete(instance);
-    state.roomMadeFor.delete(instance);
-    state.timers.clear(`rest:${instance.instanceId}`);
+    leaveLine(turn, instance);
     instance.result = undefined;
     instance.checkpoint = undefined;
     if (ending.state === 'cancelled') revokeAtOnce(turn, instance, 'cancelled', 'cancelled');
