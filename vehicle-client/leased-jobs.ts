@@ -52,7 +52,7 @@ import type { JobOutcome, KeptRun, RunningJob, Runtime } from './runtimes/port.t
 import { ShippedCheckpoints } from './shipped-checkpoints.ts';
 import type { UnackedResults } from './unacked-results.ts';
 
-const TICKS_PER_LEASE = 15;
+export const TICKS_PER_LEASE = 15;
 const TICK_MIN_MS = 10;
 const TICK_MAX_MS = 1_000;
 

@@ -52,18 +52,14 @@ import {
 } from '../../vehicle-client/core/policy.ts';
 import { UNDISTURBED, keepQuiet } from '../../vehicle-client/core/quiet-time.ts';
 import { GrantedCapacity, type Grant } from '../../vehicle-client/granted-capacity.ts';
+import { TICKS_PER_LEASE } from '../../vehicle-client/leased-jobs.ts';
+import { KEEP_AFTER_MS, RETRY_AFTER_MS } from '../../vehicle-client/unacked-results.ts';
 import type { Agenda } from './agenda.ts';
 import type { Chance } from './chance.ts';
 import { Conversation, type ConversationParts } from './conversation.ts';
 import type { MachineClock } from './machine-clock.ts';
 import { doneIn, FAILS, outputOf, stateAt, workMncsOf } from './programs.ts';
 
-/** Unacknowledged for so long, a result is on disk. */
-const KEEP_AFTER_MS = 100;
-/** A result that the pile could not take is sent again after this. */
-const RETRY_AFTER_MS = 2_000;
-/** The production client looks at its leases so many times in each. */
-const TICKS_PER_LEASE = 15;
 const NOTHING: Capacity = { cpuMillicores: 0, memoryMib: 0, gpus: [] };
 /** An image that is not here takes so long. */
 const FETCH_MS = [50, 4_000] as const;
