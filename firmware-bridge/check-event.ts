@@ -1,7 +1,14 @@
 /** The last look at an event before the decisions see it: what is absurd in it is left out, and said. */
 import { DURATION_MS_MAX, TEXT_BYTES_MAX } from '@plugpool/proto';
 import { isConnectorId } from './connector-id.ts';
-import type { FirmwareEvent, FirmwareEventKind, IdentityAssurance, SampleTime } from './port.ts';
+import type {
+  Credential,
+  CredentialKind,
+  FirmwareEvent,
+  FirmwareEventKind,
+  IdentityAssurance,
+  SampleTime,
+} from './port.ts';
 import { isVehicleId } from './vehicle-id.ts';
 
 /** `event` is what may go on, absent where nothing of it can; each problem names the field and its value. */
@@ -20,6 +27,7 @@ const KINDS: Readonly<Record<FirmwareEventKind, true>> = {
   unplugged: true,
   meter: true,
   evInfo: true,
+  credential: true,
   identity: true,
   faulted: true,
   linkLost: true,
@@ -28,11 +36,22 @@ const KINDS: Readonly<Record<FirmwareEventKind, true>> = {
 
 const ASSURANCES: Readonly<Record<IdentityAssurance, true>> = {
   claimed: true,
+  presence: true,
+  mac: true,
+  vin: true,
+  code: true,
   token: true,
   operator: true,
-  mac: true,
   certificate: true,
 };
+
+const CREDENTIALS: Readonly<Record<CredentialKind, true>> = {
+  idToken: true,
+  evccid: true,
+  vin: true,
+  emaid: true,
+};
+const PSEUDONYM_PATTERN = /^[0-9a-f]{32}$/;
 
 const BY: ReadonlySet<string> = new Set(['EV', 'EVSE']);
 
@@ -100,6 +119,12 @@ function checkDetails(event: FirmwareEvent, problems: string[]): FirmwareEvent |
         `identity ${shown(event.vehicleId)} by ${shown(event.assurance)} is not a vehicle id with an assurance`,
       );
       return undefined;
+    case 'credential':
+      if (isCredential(event.credential)) return event;
+      problems.push(
+        `credential ${shown((event.credential as Credential | undefined)?.kind)} is not a kind with a pseudonym`,
+      );
+      return undefined;
     case 'transactionStarted':
     case 'transactionEnded':
       if (isTransactionId(event.transactionId)) return event;
@@ -135,6 +160,17 @@ function within<Name extends string>(
 
 function isWallMs(value: unknown): value is number {
   return typeof value === 'number' && Number.isFinite(value) && value >= 0;
+}
+
+/** A pseudonym, and nothing that could be the value itself: a VIN has 17 characters, a MAC address 12 digits. */
+function isCredential(value: unknown): value is Credential {
+  const { kind, pseudonym } = (value ?? {}) as Partial<Credential>;
+  return (
+    typeof kind === 'string' &&
+    Object.hasOwn(CREDENTIALS, kind) &&
+    typeof pseudonym === 'string' &&
+    PSEUDONYM_PATTERN.test(pseudonym)
+  );
 }
 
 function isTransactionId(value: unknown): value is string {

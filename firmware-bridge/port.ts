@@ -17,18 +17,43 @@ export type SessionState =
   | 'unplugged'
   | 'faulted';
 
-/** How sure the firmware is of who is plugged in, weakest first. */
+/** How sure it is who is plugged in, weakest first. */
 export type IdentityAssurance =
   /** The vehicle said so itself. */
   | 'claimed'
-  /** A card or app that the operator mapped to the vehicle. */
+  /** It felt the connector's cap change: it is the plugged vehicle or works with it; that says nothing of who it is. */
+  | 'presence'
+  /** The vehicle's MAC address (EVCCID, Autocharge): hearsay, some makes randomise it. */
+  | 'mac'
+  /** The vehicle identification number that the car told the charger. */
+  | 'vin'
+  /** It repeated the code on the pile's display. */
+  | 'code'
+  /** A card or app that was bound to the vehicle. */
   | 'token'
   /** A person at the pile, or a file that an operator provided. */
   | 'operator'
-  /** The vehicle's MAC address (Autocharge). */
-  | 'mac'
   /** ISO 15118 Plug & Charge. */
   | 'certificate';
+
+/** What a vehicle or its driver showed to the station; who that is, is decided by whoever bound it to a vehicle. */
+export type CredentialKind =
+  /** OCPP `idTag` / `idToken`, EVerest's authorisation token. */
+  | 'idToken'
+  /** The MAC address of the vehicle's communication controller. */
+  | 'evccid'
+  | 'vin'
+  /** The contract of ISO 15118 Plug & Charge (eMAID), checked by the station against its certificate. */
+  | 'emaid';
+
+/** Never the value itself, which names a person or a car: `pseudonym` is what `Pseudonymize` made of it. */
+export interface Credential {
+  readonly kind: CredentialKind;
+  readonly pseudonym: string;
+}
+
+/** Keyed by a salt of the pile: the same value gives the same pseudonym here, and another one elsewhere. */
+export type Pseudonymize = (kind: CredentialKind, value: string) => string;
 
 /** Which of the optional facts an adapter can ever give; what is absent here is absent for ever. */
 export type FirmwareCapability =
@@ -39,7 +64,9 @@ export type FirmwareCapability =
   | 'estimatedFull'
   | 'statedDeparture'
   | 'transaction'
-  | 'supplyState';
+  | 'supplyState'
+  /** What a vehicle or driver showed; who that is, others know. */
+  | 'credential';
 
 /** When a fact was true, and when we heard of it. */
 export interface SampleTime {
@@ -52,6 +79,13 @@ export interface SampleTime {
 interface EventBase {
   readonly connectorId: ConnectorId;
   readonly at: SampleTime;
+}
+
+/** A reading that cannot be true beside the ones before it: it is told, and never believed. */
+export interface DoubtedReading {
+  readonly field: 'powerMw' | 'energyMwh' | 'socPermille' | 'estimatedFullInMs' | 'departureInMs';
+  readonly value: number;
+  readonly why: 'outOfRange' | 'ranBackwards' | 'jumped' | 'exceedsPower' | 'beforeSession';
 }
 
 /**
@@ -73,6 +107,9 @@ export type FirmwareEvent =
       readonly powerMw?: number;
       /** Register reading of the session or of the meter's life; only differences count. */
       readonly energyMwh?: number;
+      /** As the meter signed it: passed on, never touched. */
+      readonly signed?: { readonly format: 'OCMF'; readonly data: string };
+      readonly doubted?: readonly DoubtedReading[];
     })
   | (EventBase & {
       readonly kind: 'evInfo';
@@ -80,7 +117,9 @@ export type FirmwareEvent =
       readonly estimatedFullInMs?: number;
       /** 0 or "now" is unknown and is left out by the adapter. */
       readonly departureInMs?: number;
+      readonly doubted?: readonly DoubtedReading[];
     })
+  | (EventBase & { readonly kind: 'credential'; readonly credential: Credential })
   | (EventBase & {
       readonly kind: 'identity';
       readonly vehicleId: VehicleId;
@@ -98,6 +137,7 @@ export type FirmwareEventKind = FirmwareEvent['kind'];
  * Contract: `start` begins calling `emit`, in the order in which things happened at each connector; nothing is emitted
  * before `start` was called or after `stop` resolved. An adapter first says `plugged` for a vehicle that it finds plugged in
  * at start, then the rest of the state it knows. Between `linkLost` and `linkUp` nothing is emitted for that connector.
+ * `credential` comes while a vehicle is plugged; shown before (a card at a free connector), it is kept and said after `plugged`.
  * After `linkUp` the adapter states the connector anew (`plugged` … or `unplugged`): what happened meanwhile is not assumed.
  */
 export interface FirmwareAdapter {
@@ -105,6 +145,46 @@ export interface FirmwareAdapter {
   readonly capabilities: ReadonlySet<FirmwareCapability>;
   /** A connector of which nothing was heard for longer is *unverified*; 0: the source is silent between events by nature. */
   readonly staleAfterMs: number;
+  /** Absent where the adapter only listens, which is the default of every one. */
+  readonly control?: FirmwareControl;
   start(emit: (event: FirmwareEvent) => void, signal: AbortSignal): Promise<void>;
   stop(): Promise<void>;
 }
+
+/** What an adapter does at the station, each switched on by the operator; none of it ever starts or ends charging. */
+export interface FirmwareControl {
+  readonly abilities: ReadonlySet<FirmwareAbility>;
+  /** At most this much for the connector, until it expires by itself; said again, it is renewed. Never raises what others set. */
+  setCap(connectorId: ConnectorId, cap: PowerCap): Promise<ControlOutcome>;
+  clearCap(connectorId: ConnectorId): Promise<ControlOutcome>;
+  /** On the pile's display. Replaces what we showed before for this connector. */
+  showText(connectorId: ConnectorId, text: string, forMs: number): Promise<ControlOutcome>;
+  /** To the operator's back office. Sent again with the same id, it counts once. */
+  sendCredit(connectorId: ConnectorId, record: SignedRecord): Promise<ControlOutcome>;
+}
+
+export type FirmwareAbility = 'cap' | 'text' | 'credit';
+
+export interface PowerCap {
+  readonly powerMw: number;
+  /** The station forgets the cap after this long without a renewal. */
+  readonly forMs: number;
+}
+
+/** A record as it was signed: the bytes are passed on unchanged. */
+export interface SignedRecord {
+  readonly id: string;
+  /** UTF-8 JSON text. */
+  readonly body: string;
+  /** Ed25519 over `body`, base64. */
+  readonly signature: string;
+}
+
+export type ControlOutcome =
+  | { readonly ok: true }
+  | {
+      readonly ok: false;
+      readonly code:
+        'not_enabled' | 'unsupported' | 'refused' | 'no_answer' | 'link_lost' | 'unknown_connector';
+      readonly message: string;
+    };

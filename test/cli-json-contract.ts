@@ -116,7 +116,9 @@ const connector = z.strictObject({
   link: z.enum(['up', 'lost']),
   sinceWallMs: wallMs,
   vehicleId: id.nullable(),
-  assurance: z.enum(['claimed', 'token', 'operator', 'mac', 'certificate']).nullable(),
+  assurance: z
+    .enum(['claimed', 'presence', 'mac', 'vin', 'code', 'token', 'operator', 'certificate'])
+    .nullable(),
   socPermille: count.nullable(),
   powerMw: z.number().nullable(),
   energyMwh: z.number().nullable(),

@@ -98,6 +98,8 @@ function told(session: Session, event: Exclude<FirmwareEvent, { kind: 'linkLost'
           : { estimatedFullMonoMs: now.monoMs + event.estimatedFullInMs }),
         ...(event.departureInMs === undefined ? {} : { departureMonoMs: now.monoMs + event.departureInMs }),
       };
+    case 'credential':
+      return heard;
     case 'identity':
       return identified(heard, event.vehicleId, event.assurance);
     default:
@@ -121,7 +123,16 @@ function asClaim(session: Session): Session {
   return { ...session, identity: { ...session.identity, assurance: 'claimed' } };
 }
 
-const ASSURANCE_ORDER: readonly IdentityAssurance[] = ['claimed', 'token', 'operator', 'mac', 'certificate'];
+const ASSURANCE_ORDER: readonly IdentityAssurance[] = [
+  'claimed',
+  'presence',
+  'mac',
+  'vin',
+  'code',
+  'token',
+  'operator',
+  'certificate',
+];
 
 /** Within one session a weaker statement of who is there never replaces a stronger one. */
 function identified(session: Session, vehicleId: VehicleId, assurance: IdentityAssurance): Session {
