@@ -1,15 +1,7 @@
 /** The public entry of the agent: `startAgent` puts one together from a configuration, in the caller's process. */
 import { randomInt } from 'node:crypto';
-import { join } from 'node:path';
 import { pino, type Logger } from 'pino';
-import {
-  createManualFirmware,
-  createReplayFirmware,
-  SAMPLE_SESSIONS_FILE,
-  type FirmwareAdapter,
-  type ManualFirmware,
-  type ReportIssue,
-} from '@plugpool/firmware-bridge';
+import type { FirmwareAdapter, ManualFirmware } from '@plugpool/firmware-bridge';
 import { MESSAGE_BYTES_MAX } from '@plugpool/proto';
 import { createBlobFiles } from './adapters/blob-files/blob-files.ts';
 import { createAedesBroker } from './adapters/broker-aedes/aedes-broker.ts';
@@ -18,20 +10,23 @@ import { ControlServer } from './adapters/control-socket/control-server.ts';
 import type { ControlAnswer } from './adapters/control-socket/protocol.ts';
 import { createSqliteStore } from './adapters/store-sqlite/store.ts';
 import { createVehicleTokens } from './adapters/vehicle-tokens.ts';
-import type { Config, ReplayConfig } from './config/config.ts';
+import type { Config } from './config/config.ts';
 import { controlSocketPath } from './config/data-dir.ts';
 import { answerVerb, type Controlled } from './control.ts';
 import { Agent } from './daemon.ts';
+import { createFirmware } from './firmware-adapters.ts';
 import { LedgerCare } from './ledger-care.ts';
 import { makeDirectory } from './make-directory.ts';
 import { RegularWork } from './regular-work.ts';
 import type { BlobStore, Broker } from './ports.ts';
+import { createPilePseudonymizer } from './pseudonym-salt.ts';
 import { StoreCare } from './store-care.ts';
 import { storeErrorOfFile } from './store-error.ts';
 import { AGENT_VERSION } from './version.ts';
 
 export { Agent } from './daemon.ts';
-export { configOf, type Config, type FirmwareConfig } from './config/config.ts';
+export { configOf, type Config } from './config/config.ts';
+export type { FirmwareConfig } from './config/firmware/firmware-schema.ts';
 export { ConfigError } from './config/problems.ts';
 export type { ConfigInput } from './config/schema.ts';
 export { controlSocketPath } from './config/data-dir.ts';
@@ -73,7 +68,8 @@ export async function startAgent(config: Config, around: AgentSurroundings = {})
   const store = createSqliteStore({ dataDir, log });
   const blobs = createBlobs(config, log);
   const tokens = createVehicleTokens({ store, mode: config.tokens, log });
-  const { adapters, manual } = createFirmware(config, log);
+  const pseudonymize = createPilePseudonymizer(dataDir);
+  const { adapters, manual } = createFirmware({ config, log, pseudonymize });
   const agent = new Agent({
     // What is checked by lot must be foreseen by nobody.
     settings: { ...config.settings, seed: randomInt(2 ** 48 - 1) },
@@ -159,23 +155,6 @@ function createBroker(config: Config, log: Logger): Broker {
   const { listen, connectionsMax, connectionsPerVehicleMax, messagesPerSecondMax } = config;
   const limits = { connectionsMax, connectionsPerVehicleMax, messagesPerSecondMax };
   return createAedesBroker({ listen, ...limits, messageBytesMax: MESSAGE_BYTES_MAX, log });
-}
-
-function createFirmware(config: Config, log: Logger) {
-  const station = config.settings.stationId;
-  const report: ReportIssue = ({ code, message, hint }) => log.warn({ code, hint }, message);
-  let manual: ManualFirmware | undefined;
-  const adapters = config.firmware.map((one): FirmwareAdapter => {
-    if (one.kind === 'replay') return createReplayFirmware({ ...replayOptions(one), station, report });
-    const stateFile = join(config.dataDir, 'manual-firmware.json');
-    manual = createManualFirmware({ station, stateFile, report });
-    return manual;
-  });
-  return { adapters, manual };
-}
-
-function replayOptions({ kind: _, file, ...rest }: ReplayConfig) {
-  return { ...rest, file: file ?? SAMPLE_SESSIONS_FILE };
 }
 
 function urlOf({ host, port }: { readonly host: string; readonly port: number }): string {

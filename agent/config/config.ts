@@ -12,29 +12,12 @@ import { systemTimeZone, toTariff } from './ledger-schema.ts';
 import { knownVehicles } from '../core/donors/known-vehicles.ts';
 import { DEFAULT_SETTINGS, type Settings } from '../core/settings.ts';
 import { defaultDataDir } from './data-dir.ts';
-import { parseDurationMs } from './duration.ts';
+import { ms } from './fields.ts';
+import { toFirmware, type FirmwareConfig } from './firmware/firmware-schema.ts';
 import { ConfigError, problemsOf } from './problems.ts';
 import { toZone } from './site-schema.ts';
 import { configSchema, type LogLevel, type ConfigFile, type ConfigInput } from './schema.ts';
 import { keysAt } from './schema-keys.ts';
-
-export interface ReplayConfig {
-  readonly kind: 'replay';
-  /** Absent: the one that is shipped. */
-  readonly file?: string | undefined;
-  readonly speed: number;
-  readonly startAt?: string | undefined;
-  readonly sites?: readonly string[] | undefined;
-  readonly connectors?: readonly string[] | undefined;
-  readonly vehicles: Readonly<Record<string, string>>;
-  readonly chargingPowerW?: number | undefined;
-  readonly meterEveryMs?: number | undefined;
-  readonly limit?: number | undefined;
-  readonly loop: boolean;
-  readonly strict: boolean;
-}
-
-export type FirmwareConfig = { readonly kind: 'manual' } | ReplayConfig;
 
 export interface Config {
   /** Absolute. */
@@ -182,20 +165,7 @@ function toSettings({
   };
 }
 
-function toFirmware(firmware: ConfigFile['firmware'][number]): FirmwareConfig {
-  if (firmware.kind === 'manual') return firmware;
-  const { meterEvery, ...rest } = firmware;
-  return meterEvery === undefined ? rest : { ...rest, meterEveryMs: ms(meterEvery) };
-}
-
 /** Of a part of 1. */
 function millis(part: number): number {
   return Math.round(part * 1000);
-}
-
-/** Of a text that the schema has passed. */
-function ms(text: string): number {
-  const parsed = parseDurationMs(text);
-  if (parsed === undefined) throw new Error(`the schema let ${text} pass as a duration`);
-  return parsed;
 }

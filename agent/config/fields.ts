@@ -1,4 +1,4 @@
-/** The kinds of values that settings have: durations, counts, percentages, shares; each with its default and its bounds. */
+/** The kinds of values that settings have: durations, counts, percentages, shares, paths; each with its default and its bounds. */
 import { DURATION_MS_MAX } from '@plugpool/proto';
 import { z } from 'zod';
 import { formatDuration, parseDurationMs } from './duration.ts';
@@ -18,6 +18,15 @@ export function duration(defaultMs: number, minMs: number, maxMs = DURATION_MS_M
         );
     })
     .default(formatDuration(defaultMs));
+}
+
+export const path = z.string().min(1).max(4096);
+
+/** Of a text that the schema has passed. */
+export function ms(text: string): number {
+  const parsed = parseDurationMs(text);
+  if (parsed === undefined) throw new Error(`the schema let ${text} pass as a duration`);
+  return parsed;
 }
 
 export function count(defaultCount: number, min: number, max: number) {

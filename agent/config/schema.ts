@@ -5,19 +5,18 @@
 import { validateDetailed } from 'node-cron';
 import { z } from 'zod';
 import { parseConnectorId } from '@plugpool/firmware-bridge';
-import { DEPLOYED_IMAGES_MAX, ID_PATTERN } from '@plugpool/proto';
+import { DEPLOYED_IMAGES_MAX } from '@plugpool/proto';
 import { mayListen } from '../adapters/vehicle-tokens.ts';
 import { DEFAULT_SETTINGS } from '../core/settings.ts';
 import { parseDurationMs } from './duration.ts';
-import { count, duration, percent } from './fields.ts';
+import { count, duration, path, percent } from './fields.ts';
+import { firmwareSchema } from './firmware/firmware-schema.ts';
 import { ledgerSchema, tariffsSchema } from './ledger-schema.ts';
 import { policySchema } from './policy-schema.ts';
 import { vehiclesSchema, zonesSchema } from './site-schema.ts';
 
 export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'silent'] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
-
-const path = z.string().min(1).max(4096);
 
 /** Checked by the very code that will read it later. */
 function checkedBy(check: (text: string) => void) {
@@ -116,50 +115,6 @@ const poolsSchema = z.strictObject({
   ),
 });
 
-const manualSchema = z.strictObject({
-  kind: z
-    .literal('manual')
-    .describe('The operator says what happens at each connector (`plugpool firmware …`).'),
-});
-
-const replaySchema = z.strictObject({
-  kind: z.literal('replay').describe('Sessions that happened are lived again from a file.'),
-  file: path.optional().describe('A sessions CSV (docs/firmware.md); absent: the small one that is shipped.'),
-  speed: z
-    .number()
-    .positive()
-    .max(1_000_000)
-    .default(1)
-    .describe('Seconds of the file a second of the clock.'),
-  startAt: z
-    .string()
-    .min(1)
-    .max(64)
-    .optional()
-    .describe('Local time of the file at which the replay begins; absent: when its first vehicle plugs in.'),
-  sites: z.array(z.string().min(1)).min(1).optional().describe('Only these sites of the file.'),
-  connectors: z.array(z.string().min(1)).min(1).optional().describe('Only these connectors of the file.'),
-  vehicles: z
-    .record(z.string(), z.string().regex(ID_PATTERN, 'must be 1 to 64 letters, digits, _ and -'))
-    .default({})
-    .describe('Which vehicle stands where: a mapping of connectors to vehicle ids.'),
-  chargingPowerW: z
-    .number()
-    .positive()
-    .max(10_000_000)
-    .optional()
-    .describe('To estimate when charging ends, in W.'),
-  meterEvery: duration(60_000, 1_000, 86_400_000)
-    .optional()
-    .describe('One meter reading each so much of the file’s time.'),
-  limit: z.int().positive().optional().describe('At most so many sessions.'),
-  loop: z.boolean().default(false).describe('Begin again after the last vehicle left.'),
-  strict: z
-    .boolean()
-    .default(false)
-    .describe('Refuse a file with a row that cannot be true, instead of skipping it.'),
-});
-
 /** What several keys must be together is looked at even where other keys are wrong: all problems are told at once. */
 function always(): boolean {
   return true;
@@ -209,16 +164,7 @@ export const configSchema = z
     tariffs: tariffsSchema,
     vehicles: vehiclesSchema,
     zones: zonesSchema,
-    firmware: z
-      .array(z.discriminatedUnion('kind', [manualSchema, replaySchema]))
-      .min(1)
-      .max(16)
-      .default([{ kind: 'manual' }])
-      .refine(
-        (list) => list.filter(({ kind }) => kind === 'manual').length <= 1,
-        'has more than one manual firmware; keep one',
-      )
-      .describe('Who says what happens at the connectors: a list.'),
+    firmware: firmwareSchema,
     housekeeping: z
       .strictObject({
         cron: cron('17 * * * *').describe(

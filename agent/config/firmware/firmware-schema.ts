@@ -1,0 +1,32 @@
+/** Which kinds of firmware there are: one line in the list and one case for each; `agent/firmware-adapters.ts` puts them together. */
+import { z } from 'zod';
+import { assertNever } from '../../core/assert-never.ts';
+import { manualSchema, type ManualConfig } from './manual-schema.ts';
+import { replaySchema, toReplay, type ReplayConfig } from './replay-schema.ts';
+
+const KINDS = [manualSchema, replaySchema] as const;
+
+export type FirmwareConfig = ManualConfig | ReplayConfig;
+
+export const firmwareSchema = z
+  .array(z.discriminatedUnion('kind', KINDS))
+  .min(1)
+  .max(16)
+  .default([{ kind: 'manual' }])
+  .refine(
+    (list) => list.filter(({ kind }) => kind === 'manual').length <= 1,
+    'has more than one manual firmware; keep one',
+  )
+  .describe('Who says what happens at the connectors: a list.');
+
+/** As those who construct the adapter take it: durations in ms. */
+export function toFirmware(one: z.output<typeof firmwareSchema>[number]): FirmwareConfig {
+  switch (one.kind) {
+    case 'manual':
+      return one;
+    case 'replay':
+      return toReplay(one);
+    default:
+      return assertNever(one);
+  }
+}

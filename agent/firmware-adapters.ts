@@ -1,0 +1,62 @@
+/** Puts the firmware adapters together that the configuration names: one case a kind. */
+import { join } from 'node:path';
+import type { Logger } from 'pino';
+import {
+  createManualFirmware,
+  createReplayFirmware,
+  SAMPLE_SESSIONS_FILE,
+  type FirmwareAdapter,
+  type ManualFirmware,
+  type Pseudonymize,
+  type ReportIssue,
+} from '@plugpool/firmware-bridge';
+import type { Config } from './config/config.ts';
+import type { FirmwareConfig } from './config/firmware/firmware-schema.ts';
+import type { ReplayConfig } from './config/firmware/replay-schema.ts';
+import { assertNever } from './core/assert-never.ts';
+
+/** What every adapter may need beside its own keys. */
+export interface FirmwareSurroundings {
+  readonly config: Config;
+  readonly log: Logger;
+  /** With the pile's own salt. */
+  readonly pseudonymize: Pseudonymize;
+}
+
+export interface Firmware {
+  /** In the order of the configuration. */
+  readonly adapters: readonly FirmwareAdapter[];
+  /** Absent where the configuration names no manual firmware. */
+  readonly manual: ManualFirmware | undefined;
+}
+
+export function createFirmware(around: FirmwareSurroundings): Firmware {
+  const made = around.config.firmware.map((one) => createAdapter(one, around));
+  const adapters = made.map(({ adapter }) => adapter);
+  return { adapters, manual: made.find(({ manual }) => manual !== undefined)?.manual };
+}
+
+interface Made {
+  readonly adapter: FirmwareAdapter;
+  readonly manual?: ManualFirmware;
+}
+
+function createAdapter(one: FirmwareConfig, { config, log }: FirmwareSurroundings): Made {
+  const station = config.settings.stationId;
+  const report: ReportIssue = ({ code, message, hint }) => log.warn({ code, hint }, message);
+  switch (one.kind) {
+    case 'manual': {
+      const stateFile = join(config.dataDir, 'manual-firmware.json');
+      const manual = createManualFirmware({ station, stateFile, report });
+      return { adapter: manual, manual };
+    }
+    case 'replay':
+      return { adapter: createReplayFirmware({ ...replayOptions(one), station, report }) };
+    default:
+      return assertNever(one);
+  }
+}
+
+function replayOptions({ kind: _, file, ...rest }: ReplayConfig) {
+  return { ...rest, file: file ?? SAMPLE_SESSIONS_FILE };
+}
