@@ -10,7 +10,14 @@ export type OcppSubprotocol = 'ocpp1.6' | 'ocpp2.0.1' | 'ocpp2.1';
 /** `pile` is the identity at the end of the URL under which the pile's controller connected. */
 export type TapLine =
   /** First line of each connection; the state of every pile follows as `pile` lines and recalled frames. */
-  | { readonly t: 'hello'; readonly version: 1; readonly relayBootId: string }
+  | {
+      readonly t: 'hello';
+      readonly version: 1;
+      readonly relayBootId: string;
+      /** What the operator switched on in the relay; a call for anything else is answered `not_enabled`. */
+      readonly allow: readonly TapAbility[];
+    }
+  /** Said again whenever `link` or `upstream` changed; `link` is `down` before another connection of the same pile is `up`. */
   | {
       readonly t: 'pile';
       readonly pile: string;
@@ -34,6 +41,9 @@ export type TapLine =
   /** What was said so far is all that the relay remembers; what follows is live. */
   | { readonly t: 'recalledAll' }
   | { readonly t: 'answer'; readonly call: string; readonly outcome: TapOutcome };
+
+/** `cap`: charging profiles; `text`: display messages, of a 1.6 pile DataTransfer; `credit`: DataTransfer to the CSMS. */
+export type TapAbility = 'cap' | 'text' | 'credit';
 
 export type TapOutcome =
   | { readonly ok: true; readonly payload: unknown }
