@@ -14,6 +14,7 @@ export type { ManualDetails } from './manual/plugged-vehicle.ts';
 export { createPseudonymizer } from './pseudonym.ts';
 export { RecordingError } from './recording.ts';
 export type { ReadRecording, RecordingFormat, RecordingOptions } from './recording.ts';
+export { RECORDINGS } from './recordings.ts';
 export { planSessions } from './replay/plan-sessions.ts';
 export type { PlanOptions, TimedFirmwareEvent } from './replay/plan-sessions.ts';
 export { readSessions } from './replay/read-sessions.ts';

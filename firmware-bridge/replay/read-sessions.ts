@@ -4,6 +4,7 @@ import { stat } from 'node:fs/promises';
 import { CsvError, parse } from 'csv-parse';
 import { FirmwareError } from '../firmware-error.ts';
 import type { ReportIssue } from '../firmware-error.ts';
+import { RecordingError } from '../recording.ts';
 import { formatLocalTime } from './local-time.ts';
 import { SESSION_COLUMNS, byStart, parseSessionRow } from './session-row.ts';
 import type { ParsedRow, RowFault, SessionCells, SessionColumn, SessionRow } from './session-row.ts';
@@ -23,6 +24,8 @@ export interface ReadSessionsOptions {
   readonly station: string;
   /** True: the first row that cannot be true refuses the file. Default false: such rows are skipped and reported. */
   readonly strict?: boolean | undefined;
+  /** True: reading ends at the first line that cannot be read, and `brokenAt` says which. */
+  readonly endAtFault?: boolean | undefined;
   readonly report?: ReportIssue | undefined;
   /** Other cells for a row that cannot be true, or undefined where it is to be skipped; asked again of what it gave. */
   readonly repair?: RepairRow | undefined;
@@ -35,6 +38,8 @@ export interface Sessions {
   /** By time of plugging in, then connector. No two of one connector overlap. */
   readonly rows: readonly SessionRow[];
   readonly rowsSkipped: number;
+  /** Only with `endAtFault`; the rows are those of the lines before it. */
+  readonly brokenAt?: RecordingError;
 }
 
 interface CsvRecord {
@@ -46,22 +51,51 @@ interface CsvRecord {
 export async function readSessions(file: string, options: ReadSessionsOptions): Promise<Sessions> {
   await checkFile(file);
   const faults = new FaultLog(file, options);
+  const read = await readRows(file, faults, options);
+  const kept = options.endAtFault === true ? untilOverlap(read, faults) : read;
+  const rows = withoutOverlaps(kept.rows, faults);
+  faults.summarise(rows.length);
+  const { brokenAt } = kept;
+  return { rows, rowsSkipped: faults.rowsSkipped, ...(brokenAt === undefined ? {} : { brokenAt }) };
+}
+
+interface ReadRows {
+  readonly rows: SessionRow[];
+  readonly brokenAt?: RecordingError;
+}
+
+async function readRows(file: string, faults: FaultLog, options: ReadSessionsOptions): Promise<ReadRows> {
   const rows: SessionRow[] = [];
   let columns: Columns | undefined;
-  for await (const { record, info } of records(file, options.signal)) {
-    if (columns === undefined) {
-      columns = new Columns(file, record);
-      continue;
+  try {
+    for await (const { record, info } of records(file, options.signal)) {
+      if (columns === undefined) {
+        columns = new Columns(file, record);
+        continue;
+      }
+      if (faults.rowsSkipped + rows.length >= SESSION_ROWS_MAX) throw tooManyRows(file);
+      const parsed = parseRepaired(columns.cellsOf(record), info.lines, options);
+      if (parsed.ok) rows.push(parsed.row);
+      else faults.add(info.lines, parsed.fault);
     }
-    if (faults.rowsSkipped + rows.length >= SESSION_ROWS_MAX) throw tooManyRows(file);
-    const parsed = parseRepaired(columns.cellsOf(record), info.lines, options);
-    if (parsed.ok) rows.push(parsed.row);
-    else faults.add(info.lines, parsed.fault);
+  } catch (error) {
+    const fault = error instanceof CsvError ? notCsv(file, error, options) : error;
+    if (fault instanceof RecordingError) return { rows, brokenAt: fault };
+    throw fault;
   }
   if (columns === undefined) throw new FirmwareError('invalid_file', `${file} is empty`, HEADER_HINT);
-  const kept = withoutOverlaps(rows, faults);
-  faults.summarise(kept.length);
-  return { rows: kept, rowsSkipped: faults.rowsSkipped };
+  return { rows };
+}
+
+/** Each time around there are fewer rows. */
+function untilOverlap(read: ReadRows, faults: FaultLog): ReadRows {
+  try {
+    withoutOverlaps([...read.rows], faults);
+    return read;
+  } catch (error) {
+    if (!(error instanceof RecordingError)) throw error;
+    return untilOverlap({ rows: read.rows.filter(({ line }) => line < error.line), brokenAt: error }, faults);
+  }
 }
 
 function parseRepaired(cells: SessionCells, line: number, options: ReadSessionsOptions): ParsedRow {
@@ -111,7 +145,9 @@ class FaultLog {
   }
 
   add(line: number, fault: RowFault): void {
-    const message = `${this.#file}:${line}: ${fault.column} ${JSON.stringify(fault.value.slice(0, 80))} ${fault.problem}`;
+    const problem = `${fault.column} ${JSON.stringify(fault.value.slice(0, 80))} ${fault.problem}`;
+    if (this.#options.endAtFault === true) throw new RecordingError(line, problem, fault.hint);
+    const message = `${this.#file}:${line}: ${problem}`;
     if (this.#options.strict === true) throw new FirmwareError('invalid_file', message, fault.hint);
     this.rowsSkipped++;
     if (this.rowsSkipped > FAULTS_TOLD_MAX) return;
@@ -147,22 +183,18 @@ async function* records(file: string, signal: AbortSignal | undefined): AsyncGen
   try {
     // csv-parse types its records by the options only when they have no `info`.
     yield* parser as AsyncIterable<CsvRecord>;
-  } catch (error) {
-    if (error instanceof CsvError) throw notCsv(file, error);
-    throw error;
   } finally {
     source.destroy();
   }
 }
 
-function notCsv(file: string, error: CsvError): FirmwareError {
-  const line = typeof error['lines'] === 'number' ? `:${error['lines']}` : '';
-  return new FirmwareError(
-    'invalid_file',
-    `${file}${line}: this is not CSV: ${error.message.slice(0, 200)}`,
-    'Look for a quote that is not closed, or not doubled inside a quoted cell',
-    { cause: error },
-  );
+function notCsv(file: string, error: CsvError, { endAtFault }: ReadSessionsOptions): FirmwareError {
+  const line = typeof error['lines'] === 'number' ? error['lines'] : undefined;
+  const problem = `this is not CSV: ${error.message.slice(0, 200)}`;
+  const hint = 'Look for a quote that is not closed, or not doubled inside a quoted cell';
+  if (endAtFault === true) return new RecordingError(line ?? 1, problem, hint, { cause: error });
+  const where = line === undefined ? '' : `:${line}`;
+  return new FirmwareError('invalid_file', `${file}${where}: ${problem}`, hint, { cause: error });
 }
 
 async function checkFile(file: string): Promise<void> {

@@ -52,7 +52,7 @@ export interface ReplayFirmwareOptions {
 }
 
 export const CHARGING_POWER_W_DEFAULT = 7_200;
-const METER_EVERY_MS_DEFAULT = 60_000;
+export const METER_EVERY_MS_DEFAULT = 60_000;
 const METER_CLOCK_MS_MIN = 1_000;
 /** Events told in one turn; others get to run before the next ones, however fast the replay. */
 const EVENTS_PER_TURN_MAX = 256;

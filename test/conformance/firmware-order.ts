@@ -9,6 +9,8 @@ type Phase =
 interface Connector {
   phase: Phase;
   transactionId: string | undefined;
+  /** Open when the link was lost: what became of it is not assumed, and its end may still be told, whoever stands there. */
+  lostTransactionId: string | undefined;
   isFinished: boolean;
   receivedWallMs: number;
 }
@@ -47,6 +49,7 @@ export class FirmwareOrder {
     const connector: Connector = {
       phase: 'unheard',
       transactionId: undefined,
+      lostTransactionId: undefined,
       isFinished: false,
       receivedWallMs: 0,
     };
@@ -93,10 +96,13 @@ function step(connector: Connector, event: FirmwareEvent): string | undefined {
   switch (event.kind) {
     case 'linkLost':
       connector.phase = 'linkLost';
+      connector.lostTransactionId = connector.transactionId ?? connector.lostTransactionId;
+      connector.transactionId = undefined;
       return undefined;
     case 'linkUp':
       if (connector.phase !== 'linkLost') return 'without linkLost before it';
       connector.phase = 'unheard';
+      connector.isFinished = false;
       return undefined;
     case 'faulted':
       return undefined;
@@ -108,9 +114,18 @@ function step(connector: Connector, event: FirmwareEvent): string | undefined {
       if (connector.transactionId !== undefined) return 'the transaction has not ended';
       connector.phase = 'free';
       return undefined;
+    case 'transactionEnded':
+      return endOf(connector, event.transactionId);
     default:
       return connector.phase === 'occupied' ? duringStay(connector, event) : 'before plugged';
   }
+}
+
+function endOf(connector: Connector, transactionId: string): string | undefined {
+  if (connector.transactionId === transactionId) connector.transactionId = undefined;
+  else if (connector.lostTransactionId === transactionId) connector.lostTransactionId = undefined;
+  else return 'this transaction is not open';
+  return undefined;
 }
 
 function duringStay(connector: Connector, event: FirmwareEvent): string | undefined {
@@ -118,10 +133,6 @@ function duringStay(connector: Connector, event: FirmwareEvent): string | undefi
     case 'transactionStarted':
       if (connector.transactionId !== undefined) return 'another transaction is open';
       connector.transactionId = event.transactionId;
-      return undefined;
-    case 'transactionEnded':
-      if (connector.transactionId !== event.transactionId) return 'this transaction is not open';
-      connector.transactionId = undefined;
       return undefined;
     case 'chargingStopped':
       connector.isFinished = true;
