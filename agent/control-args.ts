@@ -102,3 +102,9 @@ export const poolArgs = z.strictObject({
     vramMib: shareMillis,
   }),
 });
+
+export const connectorArgs = z.strictObject({ connector: z.string().min(1).max(160) });
+export const capArgs = connectorArgs.extend({
+  powerMw: z.int().min(1).max(1e13),
+  forMs: z.int().min(1_000, 'is less than a second').max(DURATION_MS_MAX),
+});

@@ -1,7 +1,7 @@
 /** The operator's verbs, answered by an agent: questions from its state and its store, changes as commands to its core. */
 import { z } from 'zod';
-import type { AlgorithmId, Demand, Digest, TaskId, VehicleId } from '@plugpool/proto';
-import { FirmwareError, type ManualFirmware } from '@plugpool/firmware-bridge';
+import type { AlgorithmId, ConnectorId, Demand, Digest, TaskId, VehicleId } from '@plugpool/proto';
+import { FirmwareError, parseConnectorId, type ManualFirmware } from '@plugpool/firmware-bridge';
 import type { ControlAnswer } from './adapters/control-socket/protocol.ts';
 import type { VehicleTokens } from './adapters/vehicle-tokens.ts';
 import type { OperatorAnswer, OperatorCommand } from './core/events.ts';
@@ -18,7 +18,9 @@ import {
   absolutePath,
   algorithmArgs,
   algorithmId,
+  capArgs,
   checkArgs,
+  connectorArgs,
   imagePartArgs,
   nothing,
   poolArgs,
@@ -120,6 +122,12 @@ const VERBS: Readonly<Record<string, Verb>> = {
     drainingView(agent.state, ofVehicle(args).vehicleId),
   ),
   firmware: verb(stepArgs, takeStep),
+  setCap: verb(capArgs, (controlled, { connector, ...cap }) =>
+    operate(controlled, { verb: 'setCap', connectorId: connectorOf(controlled, connector), ...cap }),
+  ),
+  clearCap: verb(connectorArgs, (controlled, { connector }) =>
+    operate(controlled, { verb: 'clearCap', connectorId: connectorOf(controlled, connector) }),
+  ),
   unbindToken: verb(z.strictObject({ vehicleId }), unbindToken),
   ledgerHead: verb(nothing, ({ ledger }) => ledger.head()),
   verifyLedger: verb(z.strictObject({ head: signedHeadSchema.optional() }), ({ ledger }, { head }) =>
@@ -190,6 +198,11 @@ function defined<Value>(fields: Readonly<Record<string, Value | undefined>>): Re
 
 function ofVehicle({ vehicleId }: { readonly vehicleId?: string | undefined }) {
   return vehicleId === undefined ? {} : { vehicleId: vehicleId as VehicleId };
+}
+
+/** A `FirmwareError` where it is none. */
+function connectorOf({ agent }: Controlled, text: string): ConnectorId {
+  return parseConnectorId(text, agent.state.settings.stationId);
 }
 
 function named(args: { readonly id: string; readonly version?: string | undefined }) {

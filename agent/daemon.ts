@@ -25,6 +25,7 @@ import type { Settings } from './core/settings.ts';
 import type { State } from './core/state.ts';
 import { Earnings } from './earnings.ts';
 import { Engine } from './engine.ts';
+import { FirmwareControls } from './firmware-control.ts';
 import { unpackFrame, type Unpacked } from './inbox.ts';
 import type { BlobStore, Broker, BrokerHandlers, Clock, Store } from './ports.ts';
 import { RecalledDeliveries } from './recalled-deliveries.ts';
@@ -53,6 +54,7 @@ export class Agent {
   readonly #recalled: RecalledDeliveries;
   readonly #earnings: Earnings;
   readonly #comparisons: Comparisons;
+  readonly #controls: FirmwareControls;
   /** For what vehicles can cause. */
   readonly #limitedLog: LimitedLog;
   readonly #connections = new Map<ClientId, ConnectionNumber>();
@@ -90,6 +92,10 @@ export class Agent {
       blobs: parts.blobs,
       compared: (pair, isSame) => this.#engine.push({ kind: 'compared', pair, isSame }),
       failed: (pair, error) => parts.log.error({ err: error, ...pair }, 'could not compare two results'),
+    });
+    this.#controls = new FirmwareControls({
+      clock: parts.clock,
+      done: (control, outcome) => this.#engine.push({ kind: 'controlled', control, outcome }),
     });
     this.#exchange = new BlobExchange({
       blobs: parts.blobs,
@@ -173,11 +179,14 @@ export class Agent {
   }
 
   /** What cannot be true in an event is left out of it before the decisions see it. */
-  #heard({ name, staleAfterMs }: FirmwareAdapter, said: FirmwareEvent): void {
+  #heard(adapter: FirmwareAdapter, said: FirmwareEvent): void {
+    const { name, staleAfterMs } = adapter;
     const { event, problems } = checkFirmwareEvent(said);
     if (problems.length > 0)
       this.#limitedLog.warn(`firmware:${name}`, { problems }, 'firmware said what cannot be true');
-    if (event !== undefined) this.#engine.push({ kind: 'firmware', event, staleAfterMs });
+    if (event === undefined) return;
+    this.#controls.spoke(adapter, event.connectorId);
+    this.#engine.push({ kind: 'firmware', event, staleAfterMs });
   }
 
   #onConnected(name: ClientName): void {
@@ -266,6 +275,7 @@ export class Agent {
     for (const asked of effects.compares) this.#comparisons.push(asked);
     for (const recall of effects.recalls) this.#recalled.push(recall);
     for (const question of effects.earnings) this.#earnings.push(question);
+    for (const control of effects.controls) this.#controls.push(control);
     for (const line of effects.logs) this.#write(line);
   }
 

@@ -109,6 +109,23 @@ const vehicle = z.strictObject({
   trust: z.strictObject({ believed: count, tried: count, outvoted: z.number().min(0) }),
 });
 
+const cap = z.strictObject({
+  powerMw: count,
+  wantedBy: z.array(z.enum(['operator', 'presence'])).min(1),
+  untilWallMs: wallMs,
+  answer: z.enum([
+    'asked',
+    'set',
+    'not_enabled',
+    'unsupported',
+    'refused',
+    'no_answer',
+    'link_lost',
+    'unknown_connector',
+  ]),
+  seen: z.enum(['works', 'ignored', 'unknown']),
+});
+
 const connector = z.strictObject({
   connectorId: id,
   state: sessionState,
@@ -123,6 +140,7 @@ const connector = z.strictObject({
   powerMw: z.number().nullable(),
   energyMwh: z.number().nullable(),
   faultReason: z.string().nullable(),
+  cap: cap.nullable(),
 });
 
 const taskFields = {
@@ -435,6 +453,7 @@ export const CLI_CONTRACT: Readonly<Record<string, z.ZodType>> = {
     connectorId: id,
     step: z.enum(['plug', 'charge', 'suspend', 'finish', 'unplug']),
   }),
+  cap: z.strictObject({ ok: z.boolean(), connectorId: id, cap: cap.nullable() }),
   'algorithms check add': z.strictObject({ ok: z.literal(true), algorithm: id, checks: count }),
   trust: z.strictObject({
     ok: z.literal(true),

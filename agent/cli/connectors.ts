@@ -3,7 +3,13 @@ import type { Command } from 'commander';
 import type { ConnectorView } from '../core/views.ts';
 import { table, type Cell, type Column } from './table.ts';
 import { answerFrom, showUsageOnError, withCommon, type CliProgram, type CommonFlags } from './verb.ts';
-import { durationInWords, percentInWords, sessionInWords } from './words.ts';
+import {
+  capAnswerInWords,
+  durationInWords,
+  kilowattsInWords,
+  percentInWords,
+  sessionInWords,
+} from './words.ts';
 
 export function addConnectors(program: Command, cli: CliProgram): void {
   const command = withCommon(program.command('connectors')).description(
@@ -37,19 +43,27 @@ const COLUMNS: readonly Column<ConnectorView>[] = [
   {
     heading: 'POWER',
     align: 'right',
-    cell: ({ powerMw }) => (powerMw === null ? '-' : `${(powerMw / 1e6).toFixed(1)} kW`),
+    cell: ({ powerMw }) => (powerMw === null ? '-' : kilowattsInWords(powerMw)),
   },
   {
     heading: 'ENERGY',
     align: 'right',
     cell: ({ energyMwh }) => (energyMwh === null ? '-' : `${(energyMwh / 1e6).toFixed(2)} kWh`),
   },
+  { heading: 'CAP', cell: capOf },
   { heading: 'FIRMWARE', cell: firmwareOf },
 ];
 
 function stateOf({ state, faultReason }: ConnectorView): Cell {
   const words = sessionInWords(state);
   return faultReason === null ? words : { ...words, text: `${words.text}: ${faultReason}` };
+}
+
+function capOf({ cap }: ConnectorView): Cell {
+  if (cap === null) return { text: '-' };
+  const words = kilowattsInWords(cap.powerMw);
+  if (cap.answer === 'set') return { text: words, colour: cap.seen === 'ignored' ? 'yellow' : 'green' };
+  return { text: `${words}: ${capAnswerInWords(cap.answer)}`, colour: 'yellow' };
 }
 
 function firmwareOf({ link, verified }: ConnectorView): Cell {

@@ -3,6 +3,7 @@ import { Command, CommanderError } from 'commander';
 import { AGENT_VERSION } from '../version.ts';
 import { addAlgorithms } from './algorithms.ts';
 import { addBackup } from './backup.ts';
+import { addCap } from './cap.ts';
 import { addCancel } from './cancel.ts';
 import { addConfig } from './config-check.ts';
 import { addConnectors } from './connectors.ts';
@@ -38,6 +39,7 @@ const VERBS: readonly ((program: Command, cli: CliProgram) => void)[] = [
   addDrain,
   addResume,
   addFirmware,
+  addCap,
   addTokens,
   addBackup,
   addRestore,

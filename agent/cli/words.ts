@@ -1,6 +1,7 @@
 /** Numbers and states as a person reads them. */
 import type { Demand } from '@plugpool/proto';
 import type { DonorPhase, Ineligible } from '../core/donors/donor.ts';
+import type { CapAnswer } from '../core/power/caps.ts';
 import type { Priority } from '../core/tasks/priority.ts';
 import type { Cell } from './table.ts';
 
@@ -47,6 +48,25 @@ export function demandInWords({ cpuMillicores, memoryMib, gpu }: Demand): string
       ? []
       : [`${percentInWords(gpu.shareMillis)} of ${gpu.model ?? 'a GPU'} with ${gpu.vramMib} MiB`];
   return [counted(coresInWords(cpuMillicores), 'core'), `${memoryMib} MiB`, ...device].join(', ');
+}
+
+export function kilowattsInWords(powerMw: number): string {
+  return `${(powerMw / 1e6).toFixed(1)} kW`;
+}
+
+const CAP_ANSWERS: Readonly<Record<CapAnswer, string>> = {
+  set: 'the station keeps to it',
+  asked: 'the station has not answered yet',
+  not_enabled: 'its adapter may not write',
+  unsupported: 'its station cannot',
+  refused: 'its station refuses',
+  no_answer: 'its station does not answer',
+  link_lost: 'its station is not reached',
+  unknown_connector: 'its firmware has not spoken yet',
+};
+
+export function capAnswerInWords(answer: CapAnswer): string {
+  return CAP_ANSWERS[answer];
 }
 
 export function timeInWords(wallMs: number): string {

@@ -14,6 +14,7 @@ import { DEFAULT_SETTINGS, type Settings } from '../core/settings.ts';
 import { defaultDataDir } from './data-dir.ts';
 import { ms } from './fields.ts';
 import { toFirmware, type FirmwareConfig } from './firmware/firmware-schema.ts';
+import { toPower } from './power-schema.ts';
 import { ConfigError, problemsOf } from './problems.ts';
 import { toZone } from './site-schema.ts';
 import { configSchema, type LogLevel, type ConfigFile, type ConfigInput } from './schema.ts';
@@ -73,6 +74,7 @@ function toSettings({
   dwell,
   ledger,
   tariffs,
+  power,
   vehicles,
   zones,
 }: ConfigFile): Settings {
@@ -160,6 +162,7 @@ function toSettings({
     healthSlowFactor: policy.health.slowFactor,
     healthRestMs: ms(policy.health.rest),
     healthRestMaxMs: ms(policy.health.restMax),
+    power: toPower(power),
     vehicles: knownVehicles(vehicles),
     zones: zones.map(toZone),
   };

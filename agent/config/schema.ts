@@ -12,6 +12,7 @@ import { parseDurationMs } from './duration.ts';
 import { count, duration, path, percent } from './fields.ts';
 import { firmwareSchema } from './firmware/firmware-schema.ts';
 import { ledgerSchema, tariffsSchema } from './ledger-schema.ts';
+import { powerSchema } from './power-schema.ts';
 import { policySchema } from './policy-schema.ts';
 import { vehiclesSchema, zonesSchema } from './site-schema.ts';
 
@@ -162,6 +163,9 @@ export const configSchema = z
       .prefault({})
       .describe('What computing is taken to draw, and when it earns nothing (docs/ledger.md).'),
     tariffs: tariffsSchema,
+    power: powerSchema
+      .prefault({})
+      .describe('What is done with the power of the connectors (docs/power.md); by default nothing.'),
     vehicles: vehiclesSchema,
     zones: zonesSchema,
     firmware: firmwareSchema,

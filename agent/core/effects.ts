@@ -4,6 +4,7 @@ import type { Account, Comparison, StoreChange } from './records.ts';
 import type {
   BlobRef,
   ClientId,
+  ConnectorId,
   Digest,
   DownBody,
   EarningTerms,
@@ -13,6 +14,23 @@ import type {
 } from '@plugpool/proto';
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
+
+/** None of it ever starts or ends charging. */
+export type Control =
+  /** The station forgets it after `forMs`, unless it is renewed. */
+  | {
+      readonly kind: 'setCap';
+      readonly connectorId: ConnectorId;
+      readonly powerMw: number;
+      readonly forMs: number;
+    }
+  | { readonly kind: 'clearCap'; readonly connectorId: ConnectorId }
+  | {
+      readonly kind: 'showText';
+      readonly connectorId: ConnectorId;
+      readonly text: string;
+      readonly forMs: number;
+    };
 
 export interface Effects {
   /** Written in one transaction, in this order. */
@@ -45,6 +63,8 @@ export interface Effects {
     readonly energyCosts: Account;
     readonly terms?: EarningTerms;
   }[];
+  /** What is done at connectors, by the adapter that can; each is answered by `controlled`. */
+  readonly controls: Control[];
   readonly answers: { readonly question: number; readonly answer: OperatorAnswer }[];
   readonly logs: {
     readonly level: LogLevel;
@@ -63,6 +83,7 @@ export function noEffects(): Effects {
     recalls: [],
     compares: [],
     earnings: [],
+    controls: [],
     answers: [],
     logs: [],
   };

@@ -2,6 +2,7 @@
 import type {
   AlgorithmId,
   ClientName,
+  ConnectorId,
   Digest,
   Envelope,
   InstanceId,
@@ -10,8 +11,10 @@ import type {
   UpBody,
   VehicleId,
 } from '@plugpool/proto';
-import type { FirmwareEvent } from '@plugpool/firmware-bridge';
+import type { ControlOutcome, FirmwareEvent } from '@plugpool/firmware-bridge';
 import type { AlgorithmClass } from './algorithms/feature.ts';
+import type { Control } from './effects.ts';
+import type { WantedCap } from './power/operate.ts';
 import type { Vector } from './pools/vector.ts';
 import type { EndedTask } from './tasks/retry.ts';
 import type { AlgorithmRecord, BalanceRecord } from './records.ts';
@@ -38,6 +41,8 @@ export type Event =
   | { readonly kind: 'blobsGone'; readonly digests: ReadonlySet<Digest> }
   | { readonly kind: 'compared'; readonly pair: ComparedPair; readonly isSame: boolean }
   | { readonly kind: 'firmware'; readonly event: FirmwareEvent; readonly staleAfterMs: number }
+  /** What became of an effect at a connector. */
+  | { readonly kind: 'controlled'; readonly control: Control; readonly outcome: ControlOutcome }
   | { readonly kind: 'operator'; readonly question: number; readonly command: OperatorCommand }
   /** A timer of `nextDueMs` fell due. */
   | { readonly kind: 'tick' }
@@ -94,6 +99,8 @@ export type OperatorCommand =
   | { readonly verb: 'planPools' }
   /** Without a vehicle: the whole pile. */
   | { readonly verb: 'drain' | 'resume'; readonly vehicleId?: VehicleId }
+  | ({ readonly verb: 'setCap' } & WantedCap)
+  | { readonly verb: 'clearCap'; readonly connectorId: ConnectorId }
   /** Of the whole ledger, as the store has them. */
   | { readonly verb: 'settle'; readonly balances: readonly BalanceRecord[] };
 

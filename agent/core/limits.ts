@@ -125,3 +125,13 @@ export const KNOWN_ANSWER_BYTES_MAX = 32 * 1024;
 export const CHECK_WITHIN_MS = 60_000;
 /** … and so many times again while it has no room. */
 export const CHECK_TRIES_MAX = 8;
+/** Connectors that are capped at once. */
+export const CAPPED_CONNECTORS_MAX = 1_000;
+/** No operator means a cap for longer; it is said anew then. */
+export const CAP_WANTED_MS_MAX = 7 * 24 * 3_600_000;
+/** A cap that a station refuses is asked for again, no more seldom than this. */
+export const CAP_RETRY_MS_MAX = 10 * 60_000;
+/** Things to be done at one connector, and at all, that wait for what is under way; and how long one may take. */
+export const CONTROLS_PER_CONNECTOR_MAX = 8;
+export const CONTROLS_MAX = 2_000;
+export const CONTROL_WITHIN_MS = 60_000;

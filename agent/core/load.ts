@@ -9,6 +9,7 @@ import { joinLine } from './waiting/line.ts';
 import { watchGang } from './matching/gang.ts';
 import { loadPools } from './pools/load-pools.ts';
 import { countLease } from './pools/pools.ts';
+import { CAPS_NAME, carryCaps, loadCaps } from './power/caps.ts';
 import { priorityOf } from './tasks/priority.ts';
 import { classOfAlgorithm } from './algorithms/profile.ts';
 import { newInstance, numberOf, openTask } from './tasks/open-task.ts';
@@ -33,6 +34,7 @@ export function loadState(stored: StoredState, settings: Settings, now: Now, bef
   loadPools(state, stored.learned, now);
   loadSeedKey(state, stored.learned);
   if (!loadDraining(state, stored.learned.get(DRAINING_NAME))) state.damaged.push(DRAINING_NAME);
+  if (!loadCaps(state, stored.learned.get(CAPS_NAME), now)) state.damaged.push(CAPS_NAME);
   for (const closed of stored.closedTasks) {
     const { vehicleId, requestId, taskId, bodyHash } = closed;
     const endedMonoMs = now.monoMs - endedAgo(closed, now);
@@ -67,6 +69,7 @@ function carryOver(state: State, before: State, now: Now): void {
   state.stopping = before.stopping;
   state.taskCounter = before.taskCounter;
   state.grantCounter = before.grantCounter;
+  carryCaps(state, before, now);
   carryNumbers(state, before);
 }
 

@@ -6,6 +6,7 @@ import { addCheck } from './checks/given-answers.ts';
 import { assertNever } from './assert-never.ts';
 import type { OperatorAnswer, OperatorCommand } from './events.ts';
 import { settle } from './ledger/settle.ts';
+import { clearCap, setCap } from './power/operate.ts';
 import { planPoolsAnew, setPool } from './pools/operate.ts';
 import { resetTrust } from './replicas/keep-trust.ts';
 import { retryTask } from './tasks/retry.ts';
@@ -46,6 +47,10 @@ function carryOut(turn: Turn, command: OperatorCommand): OperatorAnswer {
       return drain(turn, command.vehicleId);
     case 'resume':
       return resume(turn, command.vehicleId);
+    case 'setCap':
+      return setCap(turn, command);
+    case 'clearCap':
+      return clearCap(turn, command.connectorId);
     case 'settle':
       return { ok: true, value: settle(turn, command.balances) };
     default:

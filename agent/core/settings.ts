@@ -5,6 +5,7 @@ import { DEFAULT_DWELL, type DwellSettings } from './dwell/dwell-model.ts';
 import type { ReferenceMachine } from './algorithms/feature.ts';
 import type { KnownVehicles } from './donors/known-vehicles.ts';
 import type { Tariff } from './ledger/tariffs.ts';
+import { DEFAULT_POWER, type PowerSettings } from './power/power-settings.ts';
 import type { Zone } from './tasks/zones.ts';
 
 /** What the wire allows; the core tells its clients, and its surroundings hold them to it. */
@@ -134,6 +135,8 @@ export interface Settings {
   readonly spotCheckMillis: number;
   /** A result that the pile wants confirmed waits this long for a vehicle of another owner. */
   readonly confirmWithinMs: number;
+  /** What is done with the power of the connectors. */
+  readonly power: PowerSettings;
   /** Make and fleet of vehicles, as the operator knows them. */
   readonly vehicles: KnownVehicles;
   /** None: one that is named after the station and holds everything. */
@@ -214,6 +217,7 @@ export const DEFAULT_SETTINGS: Omit<Settings, 'wire'> = {
   auditFloorMillis: 50,
   spotCheckMillis: 20,
   confirmWithinMs: 60_000,
+  power: DEFAULT_POWER,
   vehicles: { byId: new Map(), byPrefix: [] },
   zones: [],
 };

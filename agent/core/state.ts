@@ -44,6 +44,8 @@ import type { AlgorithmClass } from './algorithms/feature.ts';
 import { KnownRequests } from './tasks/known-requests.ts';
 import { keepsNothing, type Keeping } from './matching/keep.ts';
 import { emptyPools, type Pools } from './pools/pools.ts';
+import type { CapEvidence } from './power/cap-evidence.ts';
+import type { Cap } from './power/caps.ts';
 import { vectorOf } from './pools/vector.ts';
 import type { AlgorithmProfile } from './algorithms/profile.ts';
 import { Health } from './learned/health.ts';
@@ -231,6 +233,7 @@ export type TimerName =
   | `pool:${AlgorithmClass}`
   | `replica:${InstanceId}`
   | `check:${VehicleId}`
+  | `cap:${ConnectorId}`
   | 'deploy:pending';
 
 export interface State {
@@ -253,6 +256,9 @@ export interface State {
   /** By `id@version`; made when they are first looked at. */
   readonly profiles: Map<string, AlgorithmProfile>;
   readonly pools: Pools;
+  /** Connectors that are capped, or whose cap is being cleared. */
+  readonly caps: Map<ConnectorId, Cap>;
+  readonly capEvidence: Map<ConnectorId, CapEvidence>;
   readonly deployments: Deployments;
   readonly draining: Draining;
   /** Names of what was learned and could not be read; said in the first step. */
@@ -339,6 +345,8 @@ export function emptyState(settings: Settings, generation: number): State {
     algorithms: new Map(),
     profiles: new Map(),
     pools,
+    caps: new Map(),
+    capEvidence: new Map(),
     deployments: noDeployments(),
     draining: drainsNothing(),
     damaged: [],

@@ -29,6 +29,7 @@ import { deployImages } from './pools/deploy.ts';
 import { countDonor } from './pools/pools.ts';
 import { alignPools, keepPools } from './pools/replan.ts';
 import { watchPools } from './pools/watch.ts';
+import { onControlled } from './power/controlled.ts';
 import { decideAll, onCompared } from './replicas/decide.ts';
 import { onFirmware } from './sessions/firmware.ts';
 import type { Client, State } from './state.ts';
@@ -116,6 +117,8 @@ function apply(turn: Turn, event: Event): void {
       return onCompared(turn, event.pair, event.isSame);
     case 'firmware':
       return onFirmware(turn, event.event, event.staleAfterMs);
+    case 'controlled':
+      return onControlled(turn, event.control, event.outcome);
     case 'operator':
       return onOperator(turn, event.question, event.command);
     case 'tick':

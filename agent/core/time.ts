@@ -8,6 +8,7 @@ import { loseLease, wakeAfterRest } from './leases/lost-lease.ts';
 import type { AlgorithmClass } from './algorithms/feature.ts';
 import { onPatienceOver } from './replicas/patience.ts';
 import { shortOfQuorum } from './replicas/short-of-quorum.ts';
+import { onCapDue } from './power/caps.ts';
 import { onPoolTimer } from './pools/watch.ts';
 import { instanceOf } from './tasks/open-task.ts';
 import type { Task, TimerName } from './state.ts';
@@ -53,6 +54,8 @@ export function onTimer(turn: Turn, name: TimerName): void {
       return onPoolTimer(turn, id as AlgorithmClass);
     case 'check':
       return onCheckDue(turn, id as VehicleId);
+    case 'cap':
+      return onCapDue(turn, id as ConnectorId);
     case 'replica': {
       const first = instanceOf(turn.state, id as InstanceId);
       if (first !== undefined) onPatienceOver(turn, first);

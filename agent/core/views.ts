@@ -14,6 +14,7 @@ import type { AlgorithmClass, Feature } from './algorithms/feature.ts';
 import { profileOf } from './algorithms/profile.ts';
 import { isVerified } from './sessions/session.ts';
 import type { Counters, Donor, State, Task } from './state.ts';
+import { capView, type CapView } from './power/cap-view.ts';
 import { probabilityToFinish } from './dwell/stay.ts';
 import { STAY_MAX_MS } from './dwell/time-bins.ts';
 import { priorityOf, type Priority } from './tasks/priority.ts';
@@ -174,6 +175,7 @@ export interface ConnectorView {
   readonly powerMw: number | null;
   readonly energyMwh: number | null;
   readonly faultReason: string | null;
+  readonly cap: CapView | null;
 }
 
 export function connectorsView(state: State, now: Now): ConnectorView[] {
@@ -189,6 +191,7 @@ export function connectorsView(state: State, now: Now): ConnectorView[] {
     powerMw: session.powerMw ?? null,
     energyMwh: session.energyMwh ?? null,
     faultReason: session.faultReason ?? null,
+    cap: capView(state, session.connectorId, now),
   }));
 }
 

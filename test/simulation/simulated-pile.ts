@@ -1,6 +1,7 @@
 /** The production `step` under a clock that only moves when it is told to, with what it commits kept as a disk would. */
 import type { Event, ConnectionNumber } from '../../agent/core/events.ts';
-import type { Effects } from '../../agent/core/effects.ts';
+import type { ControlOutcome } from '@plugpool/firmware-bridge';
+import type { Control, Effects } from '../../agent/core/effects.ts';
 import { STAYS_MAX } from '../../agent/core/limits.ts';
 import { loadState } from '../../agent/core/load.ts';
 import type {
@@ -239,6 +240,9 @@ export class SimulatedPile {
   readonly sent: SentBody[] = [];
   /** Bytes that the core wants pulled. */
   readonly fetches: Digest[] = [];
+  /** What the core wanted done at connectors, oldest first; answered as `answerControl` says. */
+  readonly controls: Control[] = [];
+  answerControl: (control: Control) => ControlOutcome | undefined = () => undefined;
   /** When each fencing token was granted, by a clock that never jumps. */
   readonly grantedAtMs = new Map<number, number>();
   /** Instances that were pre-empted; laws.ts keeps it. */
@@ -283,7 +287,14 @@ export class SimulatedPile {
     const compared = effects.compares.map(({ pair, payloads: [a, b], compare }): Event => {
       return { kind: 'compared', pair, isSame: this.compareBlobs(a, b, compare) };
     });
-    return compared.length === 0 ? sent : [...sent, ...this.step(...compared)];
+    this.controls.push(...effects.controls);
+    const answers = [...compared, ...effects.controls.flatMap((control) => this.#controlled(control))];
+    return answers.length === 0 ? sent : [...sent, ...this.step(...answers)];
+  }
+
+  #controlled(control: Control): Event[] {
+    const outcome = this.answerControl(control);
+    return outcome === undefined ? [] : [{ kind: 'controlled', control, outcome }];
   }
 
   commit(effects: Effects): void {

@@ -6,6 +6,7 @@ import { departureOf } from '../donors/report.ts';
 import { refreshDonor } from '../donors/donor.ts';
 import { noteLeft, notePlugged } from '../donors/restless.ts';
 import { CONNECTORS_MAX } from '../limits.ts';
+import { noteCapReading } from '../power/cap-evidence.ts';
 import { stayThatEnded } from './session-stay.ts';
 import { isPlugged, newSession, transition, type Session } from './session.ts';
 import type { State } from '../state.ts';
@@ -24,6 +25,7 @@ export function onFirmware(turn: Turn, event: FirmwareEvent, staleAfterMs: numbe
   const after = transition(before ?? newSession(event.connectorId, staleAfterMs, now), event, now);
   state.sessions.set(event.connectorId, after);
   watchSession(state, after);
+  if (event.kind === 'meter' && event.powerMw !== undefined) noteCapReading(state, after, now);
   sayBrokenMeter(turn, before, after);
   if (before?.state !== after.state || event.kind === 'identity')
     log(turn, 'info', 'session', {
