@@ -9,6 +9,7 @@ import { openForWriting, RESTORING } from './database.ts';
 import { makeDataDirectory, syncPath } from './directory.ts';
 import { jumpGeneration } from './generation-file.ts';
 import { lockDirectory } from './lock.ts';
+import { forgetOpen } from './open-mark.ts';
 import { ownershipProblem, type FileProblem } from './ownership.ts';
 import { quickProblem } from './reading-jobs.ts';
 import { moveAside } from './set-aside.ts';
@@ -46,6 +47,8 @@ export function restoreStore(dataDir: string, file: string): RestoredStore {
     const hadStore = existsSync(path) || existsSync(`${path}-wal`);
     const replaced = hadStore ? moveAside(path, 'replaced') : undefined;
     const generation = jumpGeneration(join(directory, 'agent.generation'), newestKnown, Date.now()) + 1;
+    // A run that was killed left it, and its log went aside with its store.
+    forgetOpen(path);
     renameSync(path + RESTORING, path);
     syncPath(directory);
     return { ...copied, generation, ...(replaced !== undefined && { replaced }) };

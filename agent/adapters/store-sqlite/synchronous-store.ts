@@ -22,6 +22,7 @@ import { makeDataDirectory } from './directory.ts';
 import { jumpGeneration, nextGeneration, readGeneration, takeGeneration } from './generation-file.ts';
 import { lockDirectory, type DirectoryLock } from './lock.ts';
 import { SCHEMA_VERSION } from './migrations.ts';
+import { forgetOpen, isLogGone, markOpen } from './open-mark.ts';
 import type { StoreWrite } from './packed-changes.ts';
 import { storeErrorOf } from './sqlite-errors.ts';
 import { connect, type StoreConnection } from './store-connection.ts';
@@ -67,9 +68,11 @@ export class SynchronousStore {
 
   #openLocked(): StoredState {
     const startedMs = performance.now();
+    if (isLogGone(this.#path)) this.#sayLogGone();
     const { db, migratedFrom } = openDatabase(this.#path);
     this.#connection = connect(db);
     const state = this.#connection.load(this.#count(this.#connection));
+    markOpen(this.#path);
     this.#log.info(
       {
         path: this.#path,
@@ -83,6 +86,16 @@ export class SynchronousStore {
       'store opened',
     );
     return state;
+  }
+
+  #sayLogGone(): void {
+    this.#log.warn(
+      {
+        path: `${this.#path}-wal`,
+        hint: 'If you moved the file, stop the agent, put it back beside the store and start again; else look at the disk.',
+      },
+      "the store's log is gone: what the last run committed since it was last folded in is lost",
+    );
   }
 
   /**
@@ -224,6 +237,7 @@ export class SynchronousStore {
 
   /** The last connection to close folds the WAL into the file and removes it. */
   close(): void {
+    if (this.#connection !== undefined) forgetOpen(this.#path);
     this.#closeConnection();
     this.#lock?.release();
     this.#lock = undefined;
