@@ -124,6 +124,7 @@ function toSettings({
     coreDrawsMw: Math.round(ledger.coreDrawsW * 1000),
     gpuDrawsMw: Math.round(ledger.gpuDrawsW * 1000),
     computingPowerMaxMw: Math.round(ledger.computingPowerMaxW * 1000),
+    unprovenMncsPerDay: Math.round(ledger.unprovenCoreHoursPerDay * 3600 * 1000),
     tariffs: tariffs.map((tariff) => toTariff(tariff, ledger.timeZone ?? systemTimeZone())),
     ...(ledger.overstayAfter === undefined ? {} : { overstayAfterMs: ms(ledger.overstayAfter) }),
     largestDonor: {

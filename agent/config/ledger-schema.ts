@@ -50,6 +50,14 @@ export const ledgerSchema = z.strictObject({
   computingPowerMaxW: watts(DEFAULT_SETTINGS.computingPowerMaxMw, 100_000).describe(
     'What one run can draw at most, whatever its vehicle says.',
   ),
+  unprovenCoreHoursPerDay: z
+    .number()
+    .min(0)
+    .max(100_000)
+    .default(DEFAULT_SETTINGS.unprovenMncsPerDay / 3_600_000)
+    .describe(
+      'So many hours of the reference core a vehicle is credited a day for checkpoints before a result came of them; beyond it they earn with the result.',
+    ),
 });
 
 const price = z.number().min(0).max(PRICE_MAX);

@@ -22,6 +22,8 @@ export const MONEY_MICROS_MAX = 1e15;
 export const TARIFFS_MAX = 64;
 /** Checkpoints of one attempt that are booked each for itself; what comes after them is booked with the result. */
 export const SEGMENTS_MAX = 10_000;
+/** Vehicles of which it is remembered what was credited to them on trust. */
+export const UNPROVEN_VEHICLES_MAX = 10_000;
 /** Accounts in one booking of a settlement. */
 export const SETTLED_ACCOUNTS_MAX = 100;
 export const ALGORITHMS_MAX = 1_000;

@@ -80,6 +80,8 @@ export interface Settings {
   readonly gpuDrawsMw: number;
   /** No vehicle's computer draws more for one attempt, whatever it says. */
   readonly computingPowerMaxMw: number;
+  /** So much a vehicle is credited a day for checkpoints before anything came of them, in milli-normalised-core-seconds. */
+  readonly unprovenMncsPerDay: number;
   /** By which prices work is paid; empty: nothing is paid in money. */
   readonly tariffs: readonly Tariff[];
   /** So long after charging ended a vehicle overstays, and earns nothing by lending; absent: it never does. */
@@ -179,6 +181,8 @@ export const DEFAULT_SETTINGS: Omit<Settings, 'wire'> = {
   gpuDrawsMw: 250_000,
   // What the computers of automated driving take in all.
   computingPowerMaxMw: 2_000_000,
+  // Twelve cores for the whole of a night: an honest vehicle hardly meets it, and a dishonest one costs a few euros a day.
+  unprovenMncsPerDay: 100 * 3600 * 1000,
   tariffs: [],
   largestDonor: {
     cpuMillicores: 32_000,

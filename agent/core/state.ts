@@ -52,6 +52,7 @@ import { Health } from './learned/health.ts';
 import type { Meter } from './sessions/meter.ts';
 import { RunTimes } from './learned/run-time.ts';
 import { seededRandom, type Random } from './random.ts';
+import { Unproven } from './ledger/unproven.ts';
 import { TrustBook } from './replicas/trust-book.ts';
 import { KnownAnswers, type KnownAnswer } from './checks/known-answers.ts';
 import type { Session } from './sessions/session.ts';
@@ -293,6 +294,8 @@ export interface State {
   readonly usage: Usage;
   /** Whose results are believed. */
   trust: TrustBook;
+  /** What was credited for checkpoints of which nothing came yet. */
+  unproven: Unproven;
   /** Questions whose answers are known. */
   answers: KnownAnswers;
   /** Donors that are about to be asked one, and of which algorithm. */
@@ -385,6 +388,7 @@ export function emptyState(settings: Settings, generation: number): State {
     health: new Health(settings),
     usage: new Usage(settings, pools.whole, vectorOf(settings.largestDonor)),
     trust: new TrustBook(settings),
+    unproven: new Unproven(settings),
     random: seededRandom(settings.seed + generation),
     comparisons: new Map(),
     answers: new KnownAnswers(),

@@ -140,6 +140,42 @@ test('a donor that is told to stop, and sends what it keeps a hundred times befo
   assert.equal(earned(pile, 'greedy'), 1_800);
 });
 
+test('who spoils each task after he kept something is paid for a day of it, and no more until it has faded', () => {
+  const pile = pileWith(['spoiler'], {
+    settings: { unprovenMncsPerDay: 100_000, operatorShareMillis: 0, healthFaultsMax: 1_000, crashesMax: 1 },
+  });
+  const spoil = (id: string): void => {
+    const [offer] = offersIn(ask(pile, id));
+    assert.ok(offer, `${id} is not offered`);
+    pile.pass(40_000);
+    keep(pile, 'spoiler', offer.lease, 40_000);
+    fail(pile, 'spoiler', offer.lease, 'crashed');
+  };
+  for (let i = 0; i < 6; i += 1) spoil(`r${i}`);
+  assert.equal(earned(pile, 'spoiler'), 80_000);
+  pile.pass(24 * 3_600_000);
+  join(pile, 'spoiler');
+  spoil('next-day');
+  assert.equal(earned(pile, 'spoiler'), 120_000);
+});
+
+test('what came to a result counts against nobody, and beyond a day of trust it is credited with the result', () => {
+  const pile = pileWith(['honest'], { settings: { unprovenMncsPerDay: 50_000, operatorShareMillis: 0 } });
+  for (let i = 0; i < 5; i += 1) {
+    const [offer] = offersIn(ask(pile, `r${i}`));
+    assert.ok(offer);
+    pile.pass(40_000);
+    keep(pile, 'honest', offer.lease, 40_000);
+    assert.equal(earned(pile, 'honest'), i * 70_000 + 40_000, 'kept');
+    pile.pass(Math.max(20_000, offer.checkpointEveryMs ?? 0));
+    keep(pile, 'honest', offer.lease, 60_000);
+    assert.equal(earned(pile, 'honest'), i * 70_000 + 40_000, 'beyond what he is trusted with');
+    pile.pass(10_000);
+    finish(pile, 'honest', offer.lease, 70_000);
+    assert.equal(earned(pile, 'honest'), (i + 1) * 70_000);
+  }
+});
+
 test('who leaves a state that is none is not asked to go on after it, and it is held against him too', () => {
   const pile = pileWith(['poisoner'], { settings: { healthFaultsMax: 1 } });
   const [first] = offersIn(ask(pile, 'r0'));

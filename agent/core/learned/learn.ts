@@ -41,6 +41,7 @@ export function keepLearned(state: State, before: State, now: Now): void {
   // What is disputed is found again in what is on disk.
   state.answers = before.answers;
   state.trust = before.trust;
+  state.unproven = before.unproven;
   state.trust.forgetDisputes();
   state.usage.readJson(before.usage.toJson(now), now);
 }

@@ -58,6 +58,7 @@ export function bookResult(turn: Turn, instance: Instance, lease: Lease, used: U
   };
   book(turn, 'result', instance.task, idOf(instance, lease), deed);
   instance.owed = [];
+  turn.state.unproven.cleared(instance.instanceId, turn.now);
   return chargedMncs;
 }
 
@@ -66,19 +67,30 @@ export function bookCheckpoint(turn: Turn, instance: Instance, lease: Lease, use
   const claim = claimOf(turn, lease, used);
   const did = notBookedYet(lease, claim);
   if (did.cpuMncs === 0 && did.gpuMncs === 0) return;
-  if (isDue(turn, lease)) bookSegment(turn, instance, lease, did);
+  if (isDue(turn, lease) && isTrustedWith(turn, lease, did)) bookSegment(turn, instance, lease, did);
   else lease.unbooked = did;
 }
 
 /** Of a lease that ends without a result: its donor is credited up to its last checkpoint, booked till then or not. */
 export function bookKept(turn: Turn, instance: Instance, lease: Lease): void {
-  if (lease.unbooked !== undefined) bookSegment(turn, instance, lease, lease.unbooked);
+  if (lease.unbooked !== undefined && isTrustedWith(turn, lease, lease.unbooked))
+    bookSegment(turn, instance, lease, lease.unbooked);
+}
+
+/** Before anything came of it, the operator answers for what is credited. */
+function isTrustedWith(
+  { state, now }: Turn,
+  { vehicleId }: Lease,
+  { cpuMncs, gpuMncs }: ClaimRecord,
+): boolean {
+  return state.unproven.mayCredit(vehicleId, cpuMncs + gpuMncs, now);
 }
 
 function bookSegment(turn: Turn, instance: Instance, lease: Lease, did: ClaimRecord): void {
   const deed: Deed = { vehicleId: lease.vehicleId, from: UNSETTLED, did, owed: [] };
   const booking = book(turn, 'checkpoint', instance.task, idOf(instance, lease), deed);
   instance.owed = addOwed(instance.owed, takenFrom(booking, UNSETTLED));
+  turn.state.unproven.credited(instance.instanceId, lease.vehicleId, did.cpuMncs + did.gpuMncs, turn.now);
   const { segments, ...before } = lease.booked ?? NOTHING_BOOKED;
   lease.bookedMonoMs = turn.now.monoMs;
   lease.booked = { segments: segments + 1, ...sumOf(before, did) };
@@ -101,6 +113,8 @@ export function settleTask(turn: Turn, task: Task, bearer: 'payer' | 'operator')
   let chargedMncs = 0;
   for (const instance of task.instances) {
     if (instance.lease !== undefined) bookKept(turn, instance, instance.lease);
+    if (bearer === 'payer') turn.state.unproven.cleared(instance.instanceId, turn.now);
+    else turn.state.unproven.spoiled(instance.instanceId);
     if (instance.owed.length === 0) continue;
     const account = bearer === 'payer' ? payerAccount(task) : FAILURES;
     const entries = instance.owed.flatMap((each) => settling(account, each));
@@ -131,6 +145,7 @@ export function bookAgreement(turn: Turn, part: Instance, claims: readonly Agree
   }
   const chargedMncs = cpuMncs + owedMncs(part);
   part.owed = [];
+  turn.state.unproven.cleared(part.instanceId, turn.now);
   return chargedMncs;
 }
 
