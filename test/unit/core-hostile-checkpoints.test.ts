@@ -149,7 +149,7 @@ test('who spoils each task after he kept something is paid for a day of it, and 
     assert.ok(offer, `${id} is not offered`);
     pile.pass(40_000);
     keep(pile, 'spoiler', offer.lease, 40_000);
-    fail(pile, 'spoiler', offer.lease, 'crashed');
+    fail(pile, 'spoiler', offer.lease, 'trap');
   };
   for (let i = 0; i < 6; i += 1) spoil(`r${i}`);
   assert.equal(earned(pile, 'spoiler'), 80_000);
