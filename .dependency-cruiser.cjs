@@ -74,7 +74,7 @@ module.exports = {
       name: 'main-imported-by-nobody',
       severity: 'error',
       from: { path: `^${WORKSPACES}/`, pathNot: '^[^/]+/bin/' },
-      to: { path: '^(agent/main|(agent|vehicle-client)/cli/main)\\.ts$' },
+      to: { path: '^(agent/main|(agent|vehicle-client)/cli/main|firmware-bridge/ocpp/relay/main)\\.ts$' },
     },
     {
       name: 'cli-talks-to-the-socket',

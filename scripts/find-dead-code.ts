@@ -10,6 +10,7 @@ const USED_ELSEWHERE = [
   /^[^/]+\/index\.ts$/,
   /^agent\/main\.ts$/,
   /^[^/]+\/cli\/main\.ts$/,
+  /^firmware-bridge\/ocpp\/relay\/main\.ts$/,
   /\.d\.ts$/,
   /^proto\/generated\//,
 ];

@@ -25,6 +25,7 @@ const ROOT = join(import.meta.dirname, '..', '..');
 const LAUNCHERS = [
   { path: 'agent/bin/plugpool.js', program: 'plugpool' },
   { path: 'agent/bin/plugpool-agent.js', program: 'plugpool-agent' },
+  { path: 'firmware-bridge/bin/plugpool-ocpp-relay.js', program: 'plugpool-ocpp-relay' },
   { path: 'vehicle-client/bin/plugpool-vehicle.js', program: 'plugpool-vehicle' },
 ];
 
@@ -98,12 +99,12 @@ test('a packed manifest is put back byte for byte, and one of a killed packing a
   assert.equal(existsSync(join(workspaceDir, '.package.json.before-pack')), false);
 });
 
-test('both launch.js are the same', () => {
+test('the launch.js of every package are the same', () => {
   // The packages share nothing that could hold it, and it must not need anything installed.
-  const [agent, vehicle] = ['agent', 'vehicle-client'].map((name) =>
+  const [agent, ...others] = ['agent', 'vehicle-client', 'firmware-bridge'].map((name) =>
     readFileSync(join(ROOT, name, 'bin/launch.js'), 'utf8'),
   );
-  assert.equal(agent, vehicle);
+  for (const other of others) assert.equal(other, agent);
 });
 
 for (const { path, program } of LAUNCHERS) {

@@ -1,0 +1,69 @@
+/** What the relay knows of each pile: whether it is there, and the frames that make up its present state. */
+import type { TapLine } from '../tap.ts';
+import type { FrameHead } from './frame-head.ts';
+import { TAP_FRAME_CHARS_MAX } from './limits.ts';
+import { RecalledFrames } from './recalled-frames.ts';
+
+interface KnownPile {
+  line: PileLine;
+  readonly recalled: RecalledFrames;
+}
+
+export type PileLine = TapLine & { readonly t: 'pile' };
+type PileState = Pick<PileLine, 'link' | 'subprotocol' | 'upstream'>;
+
+export class PileBook {
+  readonly #tell: (line: TapLine) => void;
+  readonly #pilesMax: number;
+  /** Whoever changed last stands last. */
+  readonly #piles = new Map<string, KnownPile>();
+
+  constructor(pilesMax: number, tell: (line: TapLine) => void) {
+    this.#pilesMax = pilesMax;
+    this.#tell = tell;
+  }
+
+  has(pile: string): boolean {
+    return this.#piles.has(pile);
+  }
+
+  state(pile: string, state: PileState, atWallMs: number): void {
+    const line: PileLine = { t: 'pile', pile, atWallMs, ...state };
+    const known = this.#piles.get(pile) ?? { line, recalled: new RecalledFrames() };
+    known.line = line;
+    if (state.link === 'down') known.recalled.linkLost();
+    this.#piles.delete(pile);
+    this.#piles.set(pile, known);
+    this.#forgetOne();
+    this.#tell(line);
+  }
+
+  frame(
+    pile: string,
+    from: 'pile' | 'csms',
+    text: string,
+    head: FrameHead | undefined,
+    atWallMs: number,
+  ): void {
+    this.#piles.get(pile)?.recalled.note({ from, atWallMs, text }, head);
+    if (text.length <= TAP_FRAME_CHARS_MAX) this.#tell({ t: 'frame', pile, from, atWallMs, text });
+  }
+
+  /** For a reader that comes now. */
+  recalled(): readonly TapLine[] {
+    const lines = [...this.#piles.values()].flatMap(({ line, recalled }): TapLine[] => [
+      line,
+      ...recalled
+        .frames()
+        .map((frame): TapLine => ({ t: 'frame', pile: line.pile, ...frame, recalled: true })),
+    ]);
+    return [...lines, { t: 'recalledAll' }];
+  }
+
+  /** The one that is away for longest. Those that are there are bounded where they come in. */
+  #forgetOne(): void {
+    if (this.#piles.size <= this.#pilesMax) return;
+    for (const [pile, { line }] of this.#piles)
+      if (line.link === 'down') return void this.#piles.delete(pile);
+  }
+}

@@ -1,0 +1,175 @@
+/** The relay between piles and a CSMS of an independent library: it passes on what both say, and is not noticed. */
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import test from 'node:test';
+import { connectPile, pileOf, RawPile, refusedWith, startCsms, startRelay } from './ocpp-relay-scene.ts';
+
+for (const protocol of ['ocpp1.6', 'ocpp2.0.1', 'ocpp2.1']) {
+  test(`${protocol}: calls and answers pass in both directions, errors included`, async (t) => {
+    const csms = await startCsms(t, {
+      protocols: [protocol],
+      answer: (method, params) => {
+        if (method === 'Boom') throw new Error('boom');
+        return { echoed: params };
+      },
+    });
+    const { url } = await startRelay(t, csms);
+    const pile = await connectPile(t, url, 'P1', { protocols: [protocol] });
+    assert.equal(pile.protocol, protocol);
+    assert.deepEqual(await pile.call('Heartbeat', { a: 'ä€𝄞' }), { echoed: { a: 'ä€𝄞' } });
+    await assert.rejects(pile.call('Boom', {}), /boom/);
+    assert.deepEqual(await csms.peers[0]?.call('Reset', { type: 'Soft' }), { status: 'Accepted' });
+    assert.equal(csms.peers[0]?.identity, 'P1');
+  });
+}
+
+test('a frame arrives as it was sent, whatever it is, and in order', async (t) => {
+  const csms = await startCsms(t, { protocols: ['ocpp1.6'] });
+  const { url } = await startRelay(t, csms);
+  const pile = await new RawPile(t, url, 'P1').open();
+  const texts = [
+    '[2, "1" ,"Heartbeat",{ }]',
+    ' [2,"\\u0061-2","StatusNotification", {"connectorId":1,"status":"Charging","x":1.50,"x":2}]',
+    'no JSON at all',
+    '{"not":"an array"}',
+    '[]',
+    '[2,"3"]',
+    '[9,"4","Unknown",{}]',
+    '\ufeff[3,"nobody asked",{}]',
+    '[4,"5","GenericError","",{}]',
+    JSON.stringify([2, 'long', 'DataTransfer', { data: 'x'.repeat(300_000) }]),
+  ];
+  for (const text of texts) pile.send(text);
+  await csms.until('all of them', () => csms.heard.length === texts.length);
+  assert.deepEqual(csms.heard, texts);
+});
+
+test('the version that the CSMS chooses is the one that the pile gets', async (t) => {
+  const csms = await startCsms(t, { protocols: ['ocpp1.6'] });
+  const { url } = await startRelay(t, csms);
+  const pile = await connectPile(t, url, 'P1', { protocols: ['ocpp2.1', 'ocpp2.0.1', 'ocpp1.6'] });
+  assert.equal(pile.protocol, 'ocpp1.6');
+  assert.deepEqual([...(csms.handshakes[0]?.protocols ?? [])], ['ocpp2.1', 'ocpp2.0.1', 'ocpp1.6']);
+});
+
+test('identity and Basic credentials reach the CSMS as the pile wrote them', async (t) => {
+  const csms = await startCsms(t);
+  const { url } = await startRelay(t, csms);
+  await connectPile(t, url, 'DE*ABC*E 1', { password: 'p:w ö' });
+  assert.equal(csms.handshakes[0]?.identity, 'DE*ABC*E 1');
+  assert.equal(csms.handshakes[0].password?.toString(), 'p:w ö');
+});
+
+test('what the CSMS refuses is refused with the same status', async (t) => {
+  const statuses: Readonly<Record<string, number>> = { bad: 401, unknown: 404, later: 503 };
+  const csms = await startCsms(t, { refuse: ({ identity }) => statuses[identity] });
+  const { url } = await startRelay(t, csms);
+  for (const [identity, status] of Object.entries(statuses))
+    assert.equal((await refusedWith(url, identity)).status, status);
+});
+
+test('a pile whose versions the CSMS does not speak is told 400', async (t) => {
+  const csms = await startCsms(t, { protocols: ['ocpp1.6'] });
+  const { url } = await startRelay(t, csms);
+  assert.equal((await refusedWith(url, 'P1', { protocols: ['ocpp2.0.1'] })).status, 400);
+  assert.equal((await refusedWith(url, 'P1', { protocols: ['ocpp1.5'] })).status, 400);
+});
+
+test('a CSMS that cannot be reached is a 503 that says when to try again', async (t) => {
+  const { url } = await startRelay(t, { url: 'ws://127.0.0.1:9/ocpp' });
+  const { status, headers } = await refusedWith(url, 'P1');
+  assert.equal(status, 503);
+  assert.ok(Number(headers['retry-after']) > 0);
+});
+
+test('a URL without an identity is no pile', async (t) => {
+  const { url } = await startRelay(t, { url: 'ws://127.0.0.1:9/ocpp' });
+  for (const identity of ['', '%00', '..%2f', '%ff', 'x'.repeat(256)])
+    assert.equal((await refusedWith(url, identity)).status, 404, identity);
+});
+
+test('a close passes with its code, from either side', async (t) => {
+  const csms = await startCsms(t);
+  const { url } = await startRelay(t, csms);
+  const first = await new RawPile(t, url, 'P1').open();
+  await csms.peers[0]?.close({ code: 4003, reason: 'go away' });
+  await first.until('the close', () => first.closed !== undefined);
+  assert.deepEqual(first.closed, { code: 4003, reason: 'go away' });
+
+  const second = await new RawPile(t, url, 'P2').open();
+  const peer = csms.peers[1];
+  assert.ok(peer);
+  const closed = once(peer as never, 'close');
+  second.socket.close(1000, 'done');
+  assert.equal(((await closed) as [{ code: number }])[0].code, 1000);
+});
+
+test('a frame beyond the bound closes the connection with 1009, and one of binary with 1003', async (t) => {
+  const csms = await startCsms(t);
+  const { url } = await startRelay(t, csms, { frameKib: 64 });
+  const pile = await new RawPile(t, url, 'P1').open();
+  pile.send('x'.repeat(10 * 1024 * 1024));
+  await pile.until('the close', () => pile.closed !== undefined);
+  assert.equal(pile.closed?.code, 1009);
+
+  const binary = await new RawPile(t, url, 'P2').open();
+  binary.socket.send(Buffer.from([1, 2, 3]));
+  await binary.until('the close', () => binary.closed !== undefined);
+  assert.equal(binary.closed?.code, 1003);
+  assert.deepEqual(csms.heard, []);
+});
+
+test('a pile that connects again and again is told to wait, and the others are not', async (t) => {
+  const csms = await startCsms(t);
+  const { url } = await startRelay(t, csms);
+  const steady = await connectPile(t, url, 'P2');
+  const statuses: number[] = [];
+  for (let attempt = 0; attempt < 10; attempt += 1) {
+    const pile = new RawPile(t, url, 'P1');
+    const refused = once(pile.socket, 'unexpected-response').then(
+      ([, response]) => (response as { statusCode: number }).statusCode,
+    );
+    statuses.push(await Promise.race([once(pile.socket, 'open').then(() => 101), refused]));
+    pile.socket.terminate();
+  }
+  assert.deepEqual(statuses.slice(0, 5), Array(5).fill(101));
+  assert.deepEqual(statuses.slice(5), Array(5).fill(429));
+  assert.ok(Number((await refusedWith(url, 'P1')).headers['retry-after']) > 0);
+  assert.deepEqual(await steady.call('Heartbeat', {}), {});
+  await connectPile(t, url, 'P3');
+});
+
+test('of two connections with one identity the newer counts, once the CSMS took it', async (t) => {
+  let isRefusing = false;
+  const csms = await startCsms(t, { refuse: () => (isRefusing ? 401 : undefined) });
+  const { url } = await startRelay(t, csms);
+  const older = await new RawPile(t, url, 'P1').open();
+  isRefusing = true;
+  assert.equal((await refusedWith(url, 'P1')).status, 401);
+  assert.equal(older.heardClose(), undefined, 'a stranger with a wrong password drives nobody out');
+  isRefusing = false;
+  const newer = await new RawPile(t, url, 'P1').open();
+  await older.until('the older one to be closed', () => older.heardClose() !== undefined);
+  assert.deepEqual(older.heardClose(), { code: 1001, reason: 'a newer connection has this identity' });
+  newer.send('[2,"1","Heartbeat",{}]');
+  await newer.until('an answer', () => newer.heard.length === 1);
+});
+
+test('a stop closes both sides with 1001', async (t) => {
+  const csms = await startCsms(t);
+  const { url, relay } = await startRelay(t, csms);
+  const pile = await new RawPile(t, url, 'P1').open();
+  const closed = once(csms.peers[0] as never, 'close');
+  await relay.stop();
+  assert.equal(((await closed) as [{ code: number }])[0].code, 1001);
+  await pile.until('the close', () => pile.closed !== undefined);
+  assert.equal(pile.closed?.code, 1001);
+});
+
+test('a pile that is not listed is refused where only those listed may come', async (t) => {
+  const csms = await startCsms(t);
+  const { url } = await startRelay(t, csms, { unlistedPiles: 'refuse', piles: { P1: {} } });
+  assert.equal((await refusedWith(url, 'P2')).status, 404);
+  assert.ok(await connectPile(t, url, 'P1'));
+  await pileOf(t, url, 'P1').close();
+});
