@@ -1,10 +1,16 @@
 /** The operator's verbs, answered by an agent: questions from its state and its store, changes as commands to its core. */
 import { z } from 'zod';
 import type { AlgorithmId, ConnectorId, Demand, Digest, TaskId, VehicleId } from '@plugpool/proto';
-import { FirmwareError, parseConnectorId, type ManualFirmware } from '@plugpool/firmware-bridge';
+import {
+  FirmwareError,
+  parseConnectorId,
+  type ManualFirmware,
+  type Pseudonymize,
+} from '@plugpool/firmware-bridge';
 import type { ControlAnswer } from './adapters/control-socket/protocol.ts';
 import type { VehicleTokens } from './adapters/vehicle-tokens.ts';
 import type { OperatorAnswer, OperatorCommand } from './core/events.ts';
+import { bindingsView } from './core/binding/bindings.ts';
 import { drainingView } from './core/donors/draining.ts';
 import { explain, explainEnded } from './core/explain/explain.ts';
 import { poolsView } from './core/pools/view.ts';
@@ -29,6 +35,7 @@ import {
   vehicleId,
   version,
 } from './control-args.ts';
+import { bindArgs, bindCommand, unbindArgs, unbindCommand } from './control-bindings.ts';
 import { checkImage, takeImagePart } from './control-images.ts';
 import { Refusal } from './control-refusal.ts';
 import type { LedgerCare } from './ledger-care.ts';
@@ -51,6 +58,8 @@ export interface Controlled {
   readonly blobs: BlobStore;
   readonly clock: Clock;
   readonly tokens: VehicleTokens;
+  /** With the pile's own salt. */
+  readonly pseudonymize: Pseudonymize;
   /** Absent where the configuration names no manual firmware. */
   readonly manual: ManualFirmware | undefined;
   readonly about: { readonly version: string; readonly dataDir: string; readonly startedWallMs: number };
@@ -128,6 +137,12 @@ const VERBS: Readonly<Record<string, Verb>> = {
   clearCap: verb(connectorArgs, (controlled, { connector }) =>
     operate(controlled, { verb: 'clearCap', connectorId: connectorOf(controlled, connector) }),
   ),
+  bind: verb(bindArgs, (controlled, args) => {
+    const { pseudonymize, agent } = controlled;
+    return operate(controlled, bindCommand(args, pseudonymize, agent.state.settings.stationId));
+  }),
+  bindings: verb(nothing, ({ agent }) => bindingsView(agent.state.bindings)),
+  unbind: verb(unbindArgs, (controlled, args) => operate(controlled, unbindCommand(args))),
   unbindToken: verb(z.strictObject({ vehicleId }), unbindToken),
   ledgerHead: verb(nothing, ({ ledger }) => ledger.head()),
   verifyLedger: verb(z.strictObject({ head: signedHeadSchema.optional() }), ({ ledger }, { head }) =>

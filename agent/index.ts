@@ -89,7 +89,7 @@ export async function startAgent(config: Config, around: AgentSurroundings = {})
   });
   const about = { version: AGENT_VERSION, dataDir, startedWallMs: Date.now() };
   const controlled: Controlled = {
-    ...{ agent, store, care, ledger, blobs, tokens, manual, about, clock: systemClock },
+    ...{ agent, store, care, ledger, blobs, tokens, manual, about, pseudonymize, clock: systemClock },
     failed: (verb, error) => log.error({ verb, err: error }, 'a verb failed'),
   };
   const control = new ControlServer({

@@ -23,6 +23,8 @@ const ineligible = z.enum([
   'not_plugged',
   'session_unverified',
   'session_not_lending',
+  'identity_too_weak',
+  'identity_disputed',
   'policy_not_lending',
   'capacity_stale',
   'overdrawn',
@@ -31,6 +33,8 @@ const ineligible = z.enum([
   'draining',
   'agent_stopping',
 ]);
+
+const credentialKind = z.enum(['idToken', 'evccid', 'vin', 'emaid']);
 
 const findings = z.array(z.string());
 const copied = z.strictObject({ file: id, sizeBytes: count, wallMs });
@@ -136,6 +140,7 @@ const connector = z.strictObject({
   assurance: z
     .enum(['claimed', 'presence', 'mac', 'vin', 'code', 'token', 'operator', 'certificate'])
     .nullable(),
+  disputed: z.boolean(),
   socPermille: count.nullable(),
   powerMw: z.number().nullable(),
   energyMwh: z.number().nullable(),
@@ -474,6 +479,25 @@ export const CLI_CONTRACT: Readonly<Record<string, z.ZodType>> = {
     ),
   }),
   'trust reset': z.strictObject({ ok: z.literal(true), vehicleId: id, wasKnown: z.boolean() }),
+  bind: z.strictObject({
+    ok: z.literal(true),
+    vehicleId: id,
+    connectorId: id.nullable(),
+    kinds: z.array(credentialKind),
+  }),
+  bindings: z.strictObject({
+    ok: z.literal(true),
+    bindings: z.array(
+      z.strictObject({
+        vehicleId: id,
+        kind: credentialKind,
+        assurance: z.enum(['mac', 'vin', 'token', 'certificate']),
+        mark: z.string().regex(/^[0-9a-f]{8}$/),
+        boundWallMs: wallMs,
+      }),
+    ),
+  }),
+  unbind: z.strictObject({ ok: z.literal(true), vehicleId: id, removed: z.array(credentialKind) }),
   'tokens unbind': z.strictObject({ ok: z.literal(true), vehicleId: id, wasBound: z.boolean() }),
   backup: z.strictObject({ ok: z.literal(true), file: id, sizeBytes: count }),
   restore: z.strictObject({

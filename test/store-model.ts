@@ -13,11 +13,13 @@ import type {
   Wants,
 } from '@plugpool/proto';
 import fc from 'fast-check';
+import { bindingKey } from '../agent/core/binding/bindings.ts';
 import { STAYS_MAX } from '../agent/core/limits.ts';
 import type {
   Account,
   AlgorithmRecord,
   AttemptRecord,
+  BindingRecord,
   BookingRecord,
   CheckpointRecord,
   ClosedTaskRecord,
@@ -48,6 +50,7 @@ export class MemoryModel {
   readonly #algorithms = new Map<string, AlgorithmRecord>();
   readonly #bookings: BookingRecord[] = [];
   readonly #stays: StayRecord[] = [];
+  readonly #bindings = new Map<string, BindingRecord>();
   readonly #learned = new Map<string, unknown>();
 
   apply(changes: readonly StoreChange[]): void {
@@ -82,6 +85,12 @@ export class MemoryModel {
       case 'insertStay':
         this.#stays.push(change.stay);
         return;
+      case 'putBinding':
+        this.#bindings.set(bindingKey(change.binding.credential), change.binding);
+        return;
+      case 'removeBinding':
+        this.#bindings.delete(bindingKey(change.credential));
+        return;
       case 'putLearned':
         this.#learned.set(change.name, change.value);
         return;
@@ -115,6 +124,9 @@ export class MemoryModel {
         .filter(({ delivered }) => !delivered)
         .map(({ task, end, instances }) => ({ task, instances: byIndex(instances), ...(end && { end }) })),
       stays: this.#stays.slice(-STAYS_MAX),
+      bindings: [...this.#bindings]
+        .sort(([left], [right]) => (left < right ? -1 : 1))
+        .map(([, binding]) => binding),
       learned: this.#learned,
       closedTasks: tasks
         .filter(({ delivered }) => delivered)
@@ -299,6 +311,22 @@ const kept = record(
   },
   { requiredKeys: [] },
 );
+const binding: fc.Arbitrary<StoreChange> = fc
+  .tuple(
+    record({
+      kind: fc.constantFrom('idToken' as const, 'evccid' as const, 'vin' as const, 'emaid' as const),
+      pseudonym: fc.constantFrom('a'.repeat(32), 'b'.repeat(32)),
+    }),
+    branded<VehicleId>(text),
+    wallMs,
+    fc.boolean(),
+  )
+  .map(([credential, vehicleId, boundWallMs, isKept]): StoreChange =>
+    isKept
+      ? { change: 'putBinding', binding: { credential, vehicleId, boundWallMs } satisfies BindingRecord }
+      : { change: 'removeBinding', credential },
+  );
+
 const stay: fc.Arbitrary<StayRecord> = record(
   {
     connectorId: branded<ConnectorId>(text),
@@ -529,10 +557,11 @@ export const runOfCommits: fc.Arbitrary<StoreChange[][]> = record({
   lives: fc.array(life, { maxLength: 12 }),
   algorithms: fc.array(algorithm, { maxLength: 6 }),
   stays: fc.array(stay, { maxLength: 4 }),
+  bindings: fc.array(binding, { maxLength: 6 }),
   learned: fc.array(record({ name: fc.constantFrom('x', 'y'), value: json }), { maxLength: 4 }),
   removed: fc.array(fc.constantFrom('a', 'b', 'c'), { maxLength: 2 }),
   picks: fc.array(fc.nat(), { minLength: 1, maxLength: 40 }),
-}).map(({ lives, algorithms, stays, learned, removed, picks }) => {
+}).map(({ lives, algorithms, stays, bindings, learned, removed, picks }) => {
   const catalogue: StoreChange[] = [
     ...algorithms.map((found): StoreChange => ({ change: 'putAlgorithm', algorithm: found })),
     ...removed.map((name): StoreChange => ({
@@ -543,7 +572,9 @@ export const runOfCommits: fc.Arbitrary<StoreChange[][]> = record({
   ];
   const past = stays.map((found): StoreChange => ({ change: 'insertStay', stay: found }));
   const lessons = learned.map(({ name, value }): StoreChange => ({ change: 'putLearned', name, value }));
-  const queues = [catalogue, past, lessons, ...lives.map(changesOf)].filter((queue) => queue.length > 0);
+  const queues = [catalogue, past, bindings, lessons, ...lives.map(changesOf)].filter(
+    (queue) => queue.length > 0,
+  );
   return interleave(queues, picks);
 });
 

@@ -34,7 +34,7 @@ const COLUMNS: readonly Column<ConnectorView>[] = [
     cell: (connector) => durationInWords(Math.max(0, Date.now() - connector.sinceWallMs)),
   },
   { heading: 'VEHICLE', cell: (connector) => connector.vehicleId ?? '-' },
-  { heading: 'KNOWN BY', cell: (connector) => connector.assurance ?? '-' },
+  { heading: 'KNOWN BY', cell: knownBy },
   {
     heading: 'BATTERY',
     align: 'right',
@@ -53,6 +53,11 @@ const COLUMNS: readonly Column<ConnectorView>[] = [
   { heading: 'CAP', cell: capOf },
   { heading: 'FIRMWARE', cell: firmwareOf },
 ];
+
+function knownBy({ assurance, disputed }: ConnectorView): Cell {
+  if (disputed) return { text: 'disputed', colour: 'red' };
+  return { text: assurance ?? '-', colour: 'reset' };
+}
 
 function stateOf({ state, faultReason }: ConnectorView): Cell {
   const words = sessionInWords(state);

@@ -13,6 +13,8 @@ export type Paint = (colour: Colour, text: string) => string;
 export interface CliContext {
   readonly stdout: Writable;
   readonly stderr: Writable;
+  /** Absent where nothing is given. */
+  readonly stdin?: AsyncIterable<Buffer | string>;
   readonly env: NodeJS.ProcessEnv;
   /** Gives the text back as it is where nobody watches in colour. */
   readonly paint: Paint;
@@ -24,6 +26,7 @@ export function processContext(): CliContext {
   return {
     stdout: process.stdout,
     stderr: process.stderr,
+    stdin: process.stdin,
     env: process.env,
     // `styleText` asks the stream and NO_COLOR itself.
     onInterrupt: (callback) => {

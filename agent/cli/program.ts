@@ -4,6 +4,7 @@ import { AGENT_VERSION } from '../version.ts';
 import { addAlgorithms } from './algorithms.ts';
 import { addBackup } from './backup.ts';
 import { addCap } from './cap.ts';
+import { addBind, addBindings, addUnbind } from './bind.ts';
 import { addCancel } from './cancel.ts';
 import { addConfig } from './config-check.ts';
 import { addConnectors } from './connectors.ts';
@@ -27,6 +28,9 @@ const VERBS: readonly ((program: Command, cli: CliProgram) => void)[] = [
   addStatus,
   addVehicles,
   addConnectors,
+  addBind,
+  addBindings,
+  addUnbind,
   addTasks,
   addTask,
   addCancel,

@@ -94,6 +94,8 @@ const INELIGIBLE: Readonly<Record<Ineligible, string>> = {
   not_plugged: 'not plugged in',
   session_unverified: 'the firmware is not heard',
   session_not_lending: 'its charging does not allow it now',
+  identity_too_weak: 'not known surely enough',
+  identity_disputed: 'two vehicles named in one stay',
   policy_not_lending: 'its owner does not lend now',
   capacity_stale: 'its last report is too old',
   overdrawn: 'lends less than before',

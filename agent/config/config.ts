@@ -120,6 +120,7 @@ function toSettings({
     progressMinMs: ms(checkpoint.progressMin),
     blobWaitMs: ms(policy.blobWait),
     lendingStates: policy.lendingStates,
+    identityAssurance: policy.identityAssurance,
     operatorShareMillis: Math.round(policy.operatorSharePercent * 10),
     coreDrawsMw: Math.round(ledger.coreDrawsW * 1000),
     gpuDrawsMw: Math.round(ledger.gpuDrawsW * 1000),

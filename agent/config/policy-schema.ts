@@ -2,6 +2,7 @@
 import type { SessionState } from '@plugpool/firmware-bridge';
 import { CPU_MILLICORES_MAX, INSTANCES_MAX, MEMORY_MIB_MAX } from '@plugpool/proto';
 import { z } from 'zod';
+import { ASSURANCES } from '../core/binding/assurance.ts';
 import { DEFAULT_SETTINGS } from '../core/settings.ts';
 import { parseDurationMs } from './duration.ts';
 import { count, duration, share } from './fields.ts';
@@ -207,6 +208,12 @@ export const policySchema = z.strictObject({
     .min(1)
     .default(['charging', 'suspendedEV'])
     .describe('States of a charging session in which its vehicle may lend (docs/firmware.md).'),
+  identityAssurance: z
+    .enum(ASSURANCES)
+    .default(DEFAULT_SETTINGS.identityAssurance)
+    .describe(
+      'A vehicle lends where it is known at least so surely that it is the one that is plugged in (docs/binding.md).',
+    ),
   operatorSharePercent: z
     .number()
     .min(0)

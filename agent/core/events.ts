@@ -11,7 +11,7 @@ import type {
   UpBody,
   VehicleId,
 } from '@plugpool/proto';
-import type { ControlOutcome, FirmwareEvent } from '@plugpool/firmware-bridge';
+import type { ControlOutcome, Credential, CredentialKind, FirmwareEvent } from '@plugpool/firmware-bridge';
 import type { AlgorithmClass } from './algorithms/feature.ts';
 import type { Control } from './effects.ts';
 import type { WantedCap } from './power/operate.ts';
@@ -101,6 +101,21 @@ export type OperatorCommand =
   | { readonly verb: 'drain' | 'resume'; readonly vehicleId?: VehicleId }
   | ({ readonly verb: 'setCap' } & WantedCap)
   | { readonly verb: 'clearCap'; readonly connectorId: ConnectorId }
+  | {
+      readonly verb: 'bindCredential';
+      readonly vehicleId: VehicleId;
+      readonly credential: Credential;
+      readonly replace: boolean;
+    }
+  /** What was shown there in this stay, or of that kind alone. */
+  | {
+      readonly verb: 'bindConnector';
+      readonly vehicleId: VehicleId;
+      readonly connectorId: ConnectorId;
+      readonly kind?: CredentialKind;
+      readonly replace: boolean;
+    }
+  | { readonly verb: 'unbind'; readonly vehicleId: VehicleId; readonly kind?: CredentialKind }
   /** Of the whole ledger, as the store has them. */
   | { readonly verb: 'settle'; readonly balances: readonly BalanceRecord[] };
 

@@ -28,6 +28,8 @@ export const UNPROVEN_VEHICLES_MAX = 10_000;
 export const SETTLED_ACCOUNTS_MAX = 100;
 export const ALGORITHMS_MAX = 1_000;
 export const CONNECTORS_MAX = 10_000;
+/** Credentials that the operator bound to vehicles; each is a row of about 100 bytes. */
+export const BINDINGS_MAX = 50_000;
 /** Vehicles that the operator drains one by one. */
 export const DRAINED_VEHICLES_MAX = 1_000;
 /** Vehicles remembered beside those connected or holding leases. */

@@ -2,6 +2,7 @@
 import type { Now } from '@plugpool/proto';
 import type { AlgorithmRecord, InstanceRecord, LeaseRecord, StoredState } from './records.ts';
 import { DRAINING_NAME, loadDraining } from './donors/draining.ts';
+import { loadBindings } from './binding/bindings.ts';
 import { countAsking } from './waiting/asked.ts';
 import { keepLearned, loadLearned } from './learned/learn.ts';
 import { carryNumbers } from './numbers.ts';
@@ -33,6 +34,7 @@ export function loadState(stored: StoredState, settings: Settings, now: Now, bef
     state.algorithms.set(algorithmKey(algorithm.id, algorithm.version), algorithm);
   loadPools(state, stored.learned, now);
   loadSeedKey(state, stored.learned);
+  state.bindings = loadBindings(stored.bindings);
   if (!loadDraining(state, stored.learned.get(DRAINING_NAME))) state.damaged.push(DRAINING_NAME);
   if (!loadCaps(state, stored.learned.get(CAPS_NAME), now)) state.damaged.push(CAPS_NAME);
   for (const closed of stored.closedTasks) {

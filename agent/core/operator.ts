@@ -1,6 +1,7 @@
 /** What an operator may change: a task, the catalogue, the sub-pools, and who lends at all. */
 import type { TaskId } from '@plugpool/proto';
 import { addAlgorithm, removeAlgorithm, retireAlgorithm } from './algorithms/operate.ts';
+import { bindConnector, bindCredential, unbind } from './binding/operate.ts';
 import { drain, resume } from './donors/drain.ts';
 import { addCheck } from './checks/given-answers.ts';
 import { assertNever } from './assert-never.ts';
@@ -51,6 +52,12 @@ function carryOut(turn: Turn, command: OperatorCommand): OperatorAnswer {
       return setCap(turn, command);
     case 'clearCap':
       return clearCap(turn, command.connectorId);
+    case 'bindCredential':
+      return bindCredential(turn, command, command.credential);
+    case 'bindConnector':
+      return bindConnector(turn, command, command.connectorId, command.kind);
+    case 'unbind':
+      return unbind(turn, command.vehicleId, command.kind);
     case 'settle':
       return { ok: true, value: settle(turn, command.balances) };
     default:

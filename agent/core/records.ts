@@ -1,4 +1,5 @@
 /** What is on disk, as the core sees it: the records that a start loads and the changes that a commit writes; types only. */
+import type { Credential } from '@plugpool/firmware-bridge';
 import type {
   AlgorithmId,
   BlobRef,
@@ -193,6 +194,13 @@ export interface StayRecord {
   readonly statedDepartureWallMs?: number;
 }
 
+/** The operator said that whoever shows this credential is this vehicle. */
+export interface BindingRecord {
+  readonly credential: Credential;
+  readonly vehicleId: VehicleId;
+  readonly boundWallMs: number;
+}
+
 export type AttemptOutcome =
   'completed' | 'failed' | 'departed' | 'crashed' | 'declined' | 'cancelled' | 'expired';
 
@@ -254,6 +262,9 @@ export type StoreChange =
   | { readonly change: 'book'; readonly booking: BookingRecord }
   | { readonly change: 'putAlgorithm'; readonly algorithm: AlgorithmRecord }
   | { readonly change: 'insertStay'; readonly stay: StayRecord }
+  /** Replaces what was bound by this credential. */
+  | { readonly change: 'putBinding'; readonly binding: BindingRecord }
+  | { readonly change: 'removeBinding'; readonly credential: Credential }
   /** What was learned or set, as JSON by its name; replaces what had that name. */
   | { readonly change: 'putLearned'; readonly name: string; readonly value: unknown }
   | { readonly change: 'removeAlgorithm'; readonly id: AlgorithmId; readonly version: string }
@@ -278,6 +289,7 @@ export interface StoredState {
   }[];
   /** The newest stays that are over, oldest first; at most `STAYS_MAX`. */
   readonly stays: readonly StayRecord[];
+  readonly bindings: readonly BindingRecord[];
   readonly learned: ReadonlyMap<string, unknown>;
   /** Ended and delivered, oldest first: so that a request id is never run twice. */
   readonly closedTasks: readonly ClosedTaskRecord[];

@@ -1,6 +1,6 @@
 /** The numbers of policy that an operator may set; their defaults, and why each is what it is. */
 import type { Capacity } from '@plugpool/proto';
-import type { SessionState } from '@plugpool/firmware-bridge';
+import type { IdentityAssurance, SessionState } from '@plugpool/firmware-bridge';
 import { DEFAULT_DWELL, type DwellSettings } from './dwell/dwell-model.ts';
 import type { ReferenceMachine } from './algorithms/feature.ts';
 import type { KnownVehicles } from './donors/known-vehicles.ts';
@@ -73,6 +73,8 @@ export interface Settings {
   readonly blobWaitMs: number;
   /** Session states that lend: where there is supply. */
   readonly lendingStates: readonly SessionState[];
+  /** A vehicle lends where it is known at least so surely that it is the one that is plugged in. */
+  readonly identityAssurance: IdentityAssurance;
   /** The operator's share of what a requester is charged, in thousandths. */
   readonly operatorShareMillis: number;
   /** What the reference core and the reference GPU are taken to draw at work, where a vehicle does not measure it. */
@@ -175,6 +177,9 @@ export const DEFAULT_SETTINGS: Omit<Settings, 'wire'> = {
   preemptAfterMs: 60_000,
   blobWaitMs: 120_000,
   lendingStates: ['charging', 'suspendedEV'],
+  // Its token told the broker already who it is. What is still open is whether it stands here, and of that everything is a sign of
+  // the pile's own but the vehicle's claim.
+  identityAssurance: 'presence',
   operatorShareMillis: 100,
   // A core of a desktop processor under load, with its share of memory and power supply; the board power of an NVIDIA V100 PCIe.
   coreDrawsMw: 8_000,

@@ -32,6 +32,7 @@ import type {
   TaskRecord,
 } from './records.ts';
 import { Constraints } from './constraint/constraint.ts';
+import type { Bindings } from './binding/bindings.ts';
 import { Deadlines } from './tasks/deadlines.ts';
 import { DonorIndex } from './matching/donor-index.ts';
 import type { Priority } from './tasks/priority.ts';
@@ -250,6 +251,8 @@ export interface State {
   readonly sessions: Map<ConnectorId, Session>;
   /** The connector where the firmware says that a vehicle is. */
   readonly connectorOf: Map<VehicleId, ConnectorId>;
+  /** Who is who, as the operator says. */
+  bindings: Bindings;
   readonly clients: Map<ClientId, Client>;
   readonly donors: Map<VehicleId, Donor>;
   /** By `id@version`. */
@@ -343,6 +346,7 @@ export function emptyState(settings: Settings, generation: number): State {
     fresh: true,
     sessions: new Map(),
     connectorOf: new Map(),
+    bindings: new Map(),
     clients: new Map(),
     donors: new Map(),
     algorithms: new Map(),

@@ -171,6 +171,8 @@ export interface ConnectorView {
   readonly sinceWallMs: number;
   readonly vehicleId: VehicleId | null;
   readonly assurance: string | null;
+  /** In its stay another vehicle was named as well. */
+  readonly disputed: boolean;
   readonly socPermille: number | null;
   readonly powerMw: number | null;
   readonly energyMwh: number | null;
@@ -187,6 +189,7 @@ export function connectorsView(state: State, now: Now): ConnectorView[] {
     sinceWallMs: session.sinceWallMs,
     vehicleId: session.identity?.vehicleId ?? null,
     assurance: session.identity?.assurance ?? null,
+    disputed: session.disputed === true,
     socPermille: session.socPermille ?? null,
     powerMw: session.powerMw ?? null,
     energyMwh: session.energyMwh ?? null,

@@ -91,6 +91,7 @@ export class PilePolicy implements Policy {
       openTasks: [],
       closedTasks: [],
       stays,
+      bindings: [],
       learned: new Map(),
     };
     const state = loadState(stored, this.#settings, this.#now());

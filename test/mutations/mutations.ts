@@ -15,6 +15,9 @@ export interface Mutation {
 /** Many short runs of a whole station, until one of them breaks something. */
 const SIMULATION = ['test/simulation/main.ts', '--seeds', '200', '--bail'] as const;
 
+/** Random vehicles, firmware and disks against the laws. */
+const LAWS = ['--test', 'test/property/core-laws.test.ts'] as const;
+
 export const MUTATIONS: readonly Mutation[] = [
   {
     name: 'skip the fencing check',
@@ -112,6 +115,22 @@ export const MUTATIONS: readonly Mutation[] = [
     find: "  if (!isVerified(session, now)) return 'session_unverified';\n",
     replace: '',
     proof: SIMULATION,
+  },
+  {
+    name: 'lend whoever is said to be there',
+    promise: 'no lease is granted to a vehicle that is known by less than the operator wants',
+    file: 'agent/core/donors/donor.ts',
+    find: "  if (isTooWeak(state, session)) return 'identity_too_weak';\n",
+    replace: '',
+    proof: LAWS,
+  },
+  {
+    name: 'let a stay change its vehicle',
+    promise: 'an identity that changes in mid-session is refused',
+    file: 'agent/core/binding/identity.ts',
+    find: 'return isWeaker(said.assurance, held.assurance) ? session : disputed(session);',
+    replace: 'return isWeaker(said.assurance, held.assurance) ? session : { ...session, identity: said };',
+    proof: ['--test', 'test/unit/core-binding.test.ts'],
   },
   {
     name: 'number leases without the generation',

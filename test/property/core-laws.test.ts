@@ -12,6 +12,7 @@ import type {
   TaskId,
   Trust,
   UpBody,
+  VehicleId,
   Wants,
 } from '@plugpool/proto';
 import type { Event } from '../../agent/core/events.ts';
@@ -96,6 +97,7 @@ interface Answer {
 const HAPPENINGS = [
   ...(['plug', 'plug', 'unplug', 'moveAway', 'hangUp', 'comeBackUnheard', 'renew', 'renew'] as const),
   ...(['linkLost', 'linkUp', 'suspendEV', 'suspendEVSE', 'finish', 'fault', 'meter', 'leaveSoon'] as const),
+  ...(['hearsay', 'misnamed', 'unnamed'] as const),
 ] as const;
 
 const donor = fc.constantFrom(...DONORS);
@@ -332,6 +334,16 @@ class Play {
         return void pile.firmware({ kind: 'faulted', connectorId, reason: 'x' });
       case 'meter':
         return void pile.firmware({ kind: 'meter', connectorId, powerMw: 1, energyMwh: pile.nowMs });
+      case 'hearsay':
+      case 'misnamed': {
+        const other = DONORS.find((donor) => donor !== vehicleId) as VehicleId;
+        const assurance = what === 'hearsay' ? 'mac' : 'operator';
+        return void pile.firmware({ kind: 'identity', connectorId, vehicleId: other, assurance });
+      }
+      case 'unnamed':
+        for (const kind of ['linkUp', 'plugged', 'chargingStarted'] as const)
+          pile.firmware({ kind, connectorId });
+        return;
       case 'leaveSoon':
         return void pile.firmware({ kind: 'evInfo', connectorId, departureInMs: 10_000 });
     }

@@ -1,5 +1,6 @@
 /** The laws of the design, checked after a step of a simulated pile. Each throws an AssertionError that names its law. */
 import assert from 'node:assert/strict';
+import { isWeaker } from '../../agent/core/binding/assurance.ts';
 import { CHECKER } from '../../agent/core/checks/checker.ts';
 import { freeOf, isWithin } from '../../agent/core/donors/capacity.ts';
 import { explain, explainToRequester, obstaclesOf } from '../../agent/core/explain/explain.ts';
@@ -186,6 +187,9 @@ function grantsAreVerified(pile: Observed, sent: readonly SentBody[]): void {
       `law 3: a grant to ${clientId}, which is not there`,
     );
     assert.equal(session.link, 'up', `law 3: a grant to ${clientId}, whose connector is not heard`);
+    assert.notEqual(session.disputed, true, `law 3: a grant to ${clientId}, where another was named too`);
+    const isKnown = !isWeaker(session.identity.assurance, pile.settings.identityAssurance);
+    assert.ok(isKnown, `law 3: a grant to ${clientId}, known by ${session.identity.assurance} alone`);
     const { staleAfterMs, heardMonoMs, state } = session;
     const isFresh = staleAfterMs === 0 || pile.nowMs - heardMonoMs <= staleAfterMs;
     assert.ok(isFresh, `law 3: a grant to ${clientId}, whose last sample is old`);

@@ -1,10 +1,12 @@
 /** The production `step` under a clock that only moves when it is told to, with what it commits kept as a disk would. */
+import { bindingKey } from '../../agent/core/binding/bindings.ts';
 import type { Event, ConnectionNumber } from '../../agent/core/events.ts';
 import type { ControlOutcome } from '@plugpool/firmware-bridge';
 import type { Control, Effects } from '../../agent/core/effects.ts';
 import { STAYS_MAX } from '../../agent/core/limits.ts';
 import { loadState } from '../../agent/core/load.ts';
 import type {
+  BindingRecord,
   AlgorithmRecord,
   AttemptRecord,
   BookingRecord,
@@ -66,6 +68,7 @@ export class SimulatedDisk {
   readonly attempts = new Map<TaskId, AttemptRecord[]>();
   readonly bookings = new Map<string, BookingRecord>();
   readonly stays: StayRecord[] = [];
+  readonly bindings = new Map<string, BindingRecord>();
   /** JSON by its name. */
   readonly learned = new Map<string, string>();
   /** Of the tasks that are kept: one task a request. */
@@ -118,6 +121,12 @@ export class SimulatedDisk {
       case 'insertStay':
         this.stays.push(change.stay);
         if (this.stays.length > STAYS_MAX) this.stays.shift();
+        return;
+      case 'putBinding':
+        this.bindings.set(bindingKey(change.binding.credential), change.binding);
+        return;
+      case 'removeBinding':
+        this.bindings.delete(bindingKey(change.credential));
         return;
       case 'putLearned':
         this.#learn(change.name, change.value);
@@ -190,6 +199,7 @@ export class SimulatedDisk {
           ...(end === undefined ? {} : { end }),
         })),
       stays: [...this.stays],
+      bindings: [...this.bindings.values()],
       learned: new Map([...this.learned].map(([name, json]) => [name, JSON.parse(json) as unknown])),
       closedTasks: kept.flatMap(({ task, end, delivered }) =>
         end !== undefined && delivered

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { bindingKey } from '../../agent/core/binding/bindings.ts';
 import type { StoredState, TaskHistory } from '../../agent/core/records.ts';
 import { SynchronousStore } from '../../agent/adapters/store-sqlite/synchronous-store.ts';
 import type { KeepingDisk } from './flaky-store.ts';
@@ -65,7 +66,7 @@ function withoutAge(state: StoredState): StoredState {
 }
 
 /** The store has an order of its own, and counts a generation only where it is needed. */
-function inOrder({ openTasks, closedTasks, algorithms, stays, learned }: StoredState): unknown {
+function inOrder({ openTasks, closedTasks, algorithms, stays, bindings, learned }: StoredState): unknown {
   const byId = <Kept>(list: readonly Kept[], id: (kept: Kept) => string): Kept[] =>
     list.toSorted((left, right) => (id(left) < id(right) ? -1 : 1));
   return {
@@ -77,6 +78,7 @@ function inOrder({ openTasks, closedTasks, algorithms, stays, learned }: StoredS
     closedTasks: byId(closedTasks, ({ taskId }) => taskId),
     algorithms: byId(algorithms, ({ id, version }) => `${id}@${version}`),
     stays,
+    bindings: byId(bindings, ({ credential }) => bindingKey(credential)),
     learned: new Map(learned),
   };
 }

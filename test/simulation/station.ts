@@ -89,6 +89,13 @@ export class Station {
     this.#say(connector, { kind: 'unplugged', connectorId: connector.connectorId });
   }
 
+  /** Hearsay names another vehicle. */
+  misname(connector: Connector, vehicleId: VehicleId): void {
+    if (connector.seen === undefined) return;
+    const { connectorId } = connector;
+    this.#say(connector, { kind: 'identity', connectorId, vehicleId, assurance: 'mac' });
+  }
+
   supply(connector: Connector, supply: Supply): void {
     connector.supply = supply;
     if (connector.seen !== undefined) this.#supplied(connector);

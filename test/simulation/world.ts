@@ -301,7 +301,8 @@ export class World {
     const station = chance.pick(this.stations);
     const connector = chance.pick(station.connectors);
     const lastsMs = chance.between(1_000, 90_000);
-    if (chance.is(300)) {
+    if (chance.is(100)) station.misname(connector, chance.pick(this.cars).vehicleId);
+    else if (chance.is(300)) {
       connector.isSilent = true;
       agenda.after(lastsMs, () => (connector.isSilent = false));
     } else if (chance.is(500)) {

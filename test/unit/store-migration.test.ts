@@ -96,6 +96,7 @@ test('a store of version 1 is migrated once, and nothing of it is lost', async (
         },
       ],
       stays: [],
+      bindings: [],
       learned: new Map(),
       closedTasks: [],
     });

@@ -8,6 +8,7 @@ import { chainedLedger } from './migrations/005-a-chained-ledger.ts';
 import { age } from './migrations/006-age.ts';
 import { smallBytesWithTheirTask } from './migrations/007-small-bytes-with-their-task.ts';
 import { retries } from './migrations/008-retries.ts';
+import { bindings } from './migrations/009-bindings.ts';
 
 /** 'Plug', so that `file agent.db` and another program can tell whose file it is. */
 export const APPLICATION_ID = 0x506c7567;
@@ -25,6 +26,7 @@ const STEPS: readonly Step[] = [
   age,
   smallBytesWithTheirTask,
   retries,
+  bindings,
 ];
 
 export const SCHEMA_VERSION = STEPS.length;

@@ -5,6 +5,7 @@ import { statSync } from 'node:fs';
 import type { StoreChange, StoredState, TaskHistory } from '../../core/records.ts';
 import { prepareAge } from './age-row.ts';
 import { prepareAlgorithms } from './algorithms.ts';
+import { prepareBindings } from './bindings.ts';
 import { prepareInstances } from './instances.ts';
 import { prepareLearned } from './learned.ts';
 import { prepareLedger } from './ledger.ts';
@@ -23,6 +24,7 @@ export function connect(db: Database, readTime?: () => MachineTime) {
   const instances = prepareInstances(db);
   const ledger = prepareLedger(db);
   const algorithms = prepareAlgorithms(db);
+  const bindings = prepareBindings(db);
   const stays = prepareStays(db);
   const learned = prepareLearned(db);
   const tokens = prepareTokens(db);
@@ -50,6 +52,10 @@ export function connect(db: Database, readTime?: () => MachineTime) {
         return algorithms.putAlgorithm(change.algorithm);
       case 'insertStay':
         return stays.insertStay(change.stay);
+      case 'putBinding':
+        return bindings.putBinding(change.binding);
+      case 'removeBinding':
+        return bindings.removeBinding(change.credential);
       case 'putLearned':
         return learned.putLearned(change.name, change.value);
       case 'removeAlgorithm':
@@ -105,6 +111,7 @@ export function connect(db: Database, readTime?: () => MachineTime) {
       ...(endedAgoMs !== undefined && { endedAgoMs }),
     })),
     stays: stays.stays(),
+    bindings: bindings.bindings(),
     learned: learned.learned(),
     closedTasks: tasks.closedTasks(),
   });

@@ -8,6 +8,7 @@
  * `draining` it must not be granted more, and still holds leases; `gone` the firmware said that it was unplugged.
  * The phase is derived, never stored: `whyNotEligible` is what moves it.
  */
+import { isWeaker } from '../binding/assurance.ts';
 import type { Capacity, Now, RevokeReason, VehicleId } from '@plugpool/proto';
 import { freeOf, isWithin, NOTHING } from './capacity.ts';
 import { isDraining } from './draining.ts';
@@ -28,6 +29,10 @@ export type Ineligible =
   | 'not_plugged'
   | 'session_unverified'
   | 'session_not_lending'
+  /** Who is plugged in there is known by less than the operator wants, or is only claimed. */
+  | 'identity_too_weak'
+  /** In one stay two vehicles were named at its connector. */
+  | 'identity_disputed'
   | 'policy_not_lending'
   | 'capacity_stale'
   /** It lends less than its leases take; some are being revoked. */
@@ -75,7 +80,13 @@ export function whySessionForbids(state: State, { vehicleId }: Donor, now: Now):
   const session = sessionOf(state, vehicleId);
   if (session === undefined || !isPlugged(session.state)) return 'not_plugged';
   if (!isVerified(session, now)) return 'session_unverified';
+  if (session.disputed === true) return 'identity_disputed';
+  if (isTooWeak(state, session)) return 'identity_too_weak';
   return state.settings.lendingStates.includes(session.state) ? undefined : 'session_not_lending';
+}
+
+function isTooWeak({ settings }: State, { identity }: Session): boolean {
+  return identity === undefined || isWeaker(identity.assurance, settings.identityAssurance);
 }
 
 /** What speaks against it though firmware and owner allow it. */
@@ -155,7 +166,11 @@ function revokeForSession(turn: Turn, donor: Donor): void {
     state.timers.clear(unverified);
     return revokeAll(turn, donor, 'unplugged');
   }
-  if (session === undefined || isUndecided(session, now)) {
+  if (session?.disputed === true) {
+    state.timers.clear(unverified);
+    return revokeAll(turn, donor, 'session_unverified');
+  }
+  if (session === undefined || isUndecided(state, session, now)) {
     if (!state.timers.has(unverified))
       state.timers.set(unverified, now.monoMs + state.settings.unverifiedGraceMs);
     return;
@@ -186,16 +201,17 @@ function isAnother({ identity }: Session, vehicleId: VehicleId): boolean {
 
 /**
  * Not heard is not gone, and `plugged` comes before charging: after a restart or a lost link the firmware says it first of a
- * vehicle that charges. Leases go on for a grace, then the timer asks again (onUnverifiedTooLong).
+ * vehicle that charges; who it is may come later still. Leases go on for a grace, then the timer asks again (onUnverifiedTooLong).
  */
-function isUndecided(session: Session, now: Now): boolean {
-  return !isVerified(session, now) || session.state === 'plugged';
+function isUndecided(state: State, session: Session, now: Now): boolean {
+  return !isVerified(session, now) || session.state === 'plugged' || isTooWeak(state, session);
 }
 
 /** The firmware did not say for the whole grace that the vehicle may lend. */
 export function onUnverifiedTooLong(turn: Turn, donor: Donor): void {
   const session = sessionOf(turn.state, donor.vehicleId);
-  if (session === undefined || !isVerified(session, turn.now)) revokeAll(turn, donor, 'session_unverified');
+  if (session === undefined || !isVerified(session, turn.now) || isTooWeak(turn.state, session))
+    revokeAll(turn, donor, 'session_unverified');
   else if (session.state === 'plugged') revokeAll(turn, donor, 'session_not_lending');
 }
 

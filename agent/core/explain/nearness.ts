@@ -29,6 +29,8 @@ export function remotenessOf(obstacle: Obstacle, { lendable }: Donor): 0 | 1 | 2
     case 'ready_by':
     case 'not_connected':
     case 'not_plugged':
+    case 'identity_too_weak':
+    case 'identity_disputed':
     case 'session_not_lending':
     case 'policy_not_lending':
     case 'not_trusted':

@@ -21,6 +21,10 @@ function inWords(obstacle: Obstacle, donor: Donor, session: string): string {
       return 'the firmware of its connector is not heard';
     case 'session_not_lending':
       return `its charging session is ${session}, which does not lend`;
+    case 'identity_too_weak':
+      return 'it is not known surely enough that it is the vehicle that is plugged in';
+    case 'identity_disputed':
+      return 'another vehicle was named at its connector in the same stay';
     case 'policy_not_lending':
       return policyInWords(donor);
     case 'capacity_stale':

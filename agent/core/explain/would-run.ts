@@ -66,6 +66,14 @@ function remedyFor(obstacle: Obstacle, donor: Donor, audience: Audience): string
       return 'the firmware of its connector being heard';
     case 'session_not_lending':
       return 'a charging session that lends';
+    case 'identity_too_weak':
+      return audience === 'operator'
+        ? 'a surer sign that it is the vehicle that is plugged in (plugpool bind)'
+        : 'a surer sign that it is the vehicle that is plugged in';
+    case 'identity_disputed':
+      return audience === 'operator'
+        ? 'the operator naming the vehicle at its connector (plugpool bind), or its next stay'
+        : 'its next stay';
     case 'policy_not_lending':
       return 'its owner lending';
     case 'capacity_stale':

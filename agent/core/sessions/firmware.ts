@@ -1,6 +1,9 @@
 /** What the pile's firmware says moves the session of its connector, and so the donor that is plugged in there. */
 import type { FirmwareEvent } from '@plugpool/firmware-bridge';
-import type { VehicleId } from '@plugpool/proto';
+import type { ConnectorId, VehicleId } from '@plugpool/proto';
+import { isWeaker } from '../binding/assurance.ts';
+import { namedBy } from '../binding/bindings.ts';
+import { asClaim, identified, type Identity } from '../binding/identity.ts';
 import { forgetIdleDonors } from '../clients/connections.ts';
 import { departureOf } from '../donors/report.ts';
 import { refreshDonor } from '../donors/donor.ts';
@@ -8,7 +11,7 @@ import { noteLeft, notePlugged } from '../donors/restless.ts';
 import { CONNECTORS_MAX } from '../limits.ts';
 import { noteCapReading } from '../power/cap-evidence.ts';
 import { stayThatEnded } from './session-stay.ts';
-import { isPlugged, newSession, transition, type Session } from './session.ts';
+import { isPlugged, isVerified, newSession, transition, type Session } from './session.ts';
 import type { State } from '../state.ts';
 import { donorOf, log, writeLazily, type Turn } from '../turn.ts';
 
@@ -22,8 +25,11 @@ export function onFirmware(turn: Turn, event: FirmwareEvent, staleAfterMs: numbe
     });
     return;
   }
-  const after = transition(before ?? newSession(event.connectorId, staleAfterMs, now), event, now);
-  state.sessions.set(event.connectorId, after);
+  const said = whoIsNamed(state, event);
+  const known = asBelieved(state, before ?? newSession(event.connectorId, staleAfterMs, now), said);
+  const moved = transition(known, event, now);
+  const isShown = event.kind === 'credential' && said !== undefined && isPlugged(moved.state);
+  const after = isShown ? identified(moved, said) : moved;
   watchSession(state, after);
   if (event.kind === 'meter' && event.powerMw !== undefined) noteCapReading(state, after, now);
   sayBrokenMeter(turn, before, after);
@@ -34,8 +40,51 @@ export function onFirmware(turn: Turn, event: FirmwareEvent, staleAfterMs: numbe
       state: after.state,
       vehicleId: after.identity?.vehicleId,
     });
+  if (said !== undefined) sayRefused(turn, known, after, said);
   if (before !== undefined && !isPlugged(after.state)) learnStay(turn, before);
-  moveVehicle(turn, event, before, after);
+  changeSession(turn, before, after, said === undefined ? 'told' : 'named');
+}
+
+/** Whom the event names as the vehicle that is there. */
+function whoIsNamed(state: State, event: FirmwareEvent): Identity | undefined {
+  if (event.kind === 'identity') return event;
+  return event.kind === 'credential' ? namedBy(state.bindings, event.credential) : undefined;
+}
+
+/** Who is known to stand elsewhere left unseen: whoever is named now contradicts nobody. */
+function asBelieved(state: State, session: Session, said: Identity | undefined): Session {
+  const held = session.identity?.vehicleId;
+  if (said === undefined || held === undefined || held === said.vehicleId) return session;
+  return state.connectorOf.get(held) === session.connectorId ? session : asClaim(session);
+}
+
+/** `named`: somebody said who is there. */
+export function changeSession(
+  turn: Turn,
+  before: Session | undefined,
+  after: Session,
+  why: 'named' | 'told',
+): void {
+  turn.state.sessions.set(after.connectorId, after);
+  if (after.disputed === true && before?.disputed !== true)
+    log(turn, 'warn', 'who is plugged in is disputed', {
+      connectorId: after.connectorId,
+      vehicleId: after.identity?.vehicleId,
+      reason: 'another vehicle was named in the same stay; nobody lends there until it ends',
+    });
+  moveVehicle(turn, why, before, after);
+}
+
+function sayRefused(turn: Turn, before: Session, after: Session, said: Identity): void {
+  const { identity, connectorId } = after;
+  if (identity === undefined || identity.vehicleId === said.vehicleId || before.disputed === true) return;
+  log(turn, 'warn', 'an identity is refused', {
+    connectorId,
+    vehicleId: said.vehicleId,
+    assurance: said.assurance,
+    held: identity.vehicleId,
+    heldBy: identity.assurance,
+  });
 }
 
 /** Once a stay: a meter that cannot be believed says so with every reading. */
@@ -63,7 +112,7 @@ export function watchSession(state: State, { connectorId, heardMonoMs, staleAfte
 }
 
 /** The vehicle that left the connector, and the one that is there now. */
-function moveVehicle(turn: Turn, event: FirmwareEvent, before: Session | undefined, after: Session): void {
+function moveVehicle(turn: Turn, why: 'named' | 'told', before: Session | undefined, after: Session): void {
   const { state } = turn;
   const left = before?.identity?.vehicleId;
   const here = isPlugged(after.state) ? after.identity?.vehicleId : undefined;
@@ -77,10 +126,28 @@ function moveVehicle(turn: Turn, event: FirmwareEvent, before: Session | undefin
   // A vehicle is at one connector; whoever identified it last is believed. A sample of the connector where it stood before,
   // and whose unplugging was missed, does not take it back.
   const at = state.connectorOf.get(here);
-  if (at !== undefined && at !== after.connectorId && event.kind !== 'identity') return;
+  if (
+    at !== undefined &&
+    at !== after.connectorId &&
+    (why === 'told' || isKnownBetter(turn, here, at, after))
+  )
+    return;
   state.connectorOf.set(here, after.connectorId);
   if (at === undefined) notePlugged(state, donorOf(state, here), turn.now);
   lookAgain(turn, here, 'there');
+}
+
+/** A weaker statement does not take a vehicle away from where it is seen to stand. */
+function isKnownBetter(
+  { state, now }: Turn,
+  vehicleId: VehicleId,
+  at: ConnectorId,
+  { identity }: Session,
+): boolean {
+  const there = state.sessions.get(at);
+  if (there?.identity?.vehicleId !== vehicleId || identity === undefined) return false;
+  if (!isPlugged(there.state) || !isVerified(there, now)) return false;
+  return isWeaker(identity.assurance, there.identity.assurance);
 }
 
 function lookAgain(turn: Turn, vehicleId: VehicleId, plug: 'there' | 'left'): void {

@@ -10,9 +10,10 @@
  * "Transaction ended" is not "unplugged": it moves nothing. Beside the state a session is *verified* while the link is up
  * and the last sample is fresh; an unverified session lends nothing.
  */
-import type { FirmwareEvent, IdentityAssurance, SessionState } from '@plugpool/firmware-bridge';
-import type { ConnectorId, Now, VehicleId } from '@plugpool/proto';
+import type { CredentialKind, FirmwareEvent, SessionState } from '@plugpool/firmware-bridge';
+import type { ConnectorId, Now } from '@plugpool/proto';
 import { assertNever } from '../assert-never.ts';
+import { asClaim, identified, shown, type Identity } from '../binding/identity.ts';
 import { withReading, type Meter } from './meter.ts';
 import { withStay, type SessionStay } from './session-stay.ts';
 
@@ -24,7 +25,11 @@ export interface Session {
   readonly heardMonoMs: number;
   /** 0: the source is silent between events by nature. */
   readonly staleAfterMs: number;
-  readonly identity?: { readonly vehicleId: VehicleId; readonly assurance: IdentityAssurance };
+  readonly identity?: Identity;
+  /** What is known of who is there contradicts itself (binding/identity.ts): it lends nothing. */
+  readonly disputed?: true;
+  /** Pseudonyms of what was shown in this stay. */
+  readonly shown?: Readonly<Partial<Record<CredentialKind, string>>>;
   readonly transactionId?: string;
   readonly faultReason?: string;
   readonly socPermille?: number;
@@ -99,9 +104,9 @@ function told(session: Session, event: Exclude<FirmwareEvent, { kind: 'linkLost'
         ...(event.departureInMs === undefined ? {} : { departureMonoMs: now.monoMs + event.departureInMs }),
       };
     case 'credential':
-      return heard;
+      return isPlugged(heard.state) ? shown(heard, event.credential) : heard;
     case 'identity':
-      return identified(heard, event.vehicleId, event.assurance);
+      return identified(heard, { vehicleId: event.vehicleId, assurance: event.assurance });
     default:
       return assertNever(event);
   }
@@ -115,31 +120,6 @@ function replugged(before: Session, heard: Session, now: Now): Session {
   if (!isPlugged(before.state)) return moved(withoutVehicle(heard), 'plugged', now);
   const isAnew = before.link === 'lost' || before.state === 'faulted';
   return isAnew ? moved(asClaim(heard), 'plugged', now) : heard;
-}
-
-/** Who is known now may be another one: any later statement of who is there replaces it. */
-function asClaim(session: Session): Session {
-  if (session.identity === undefined) return session;
-  return { ...session, identity: { ...session.identity, assurance: 'claimed' } };
-}
-
-const ASSURANCE_ORDER: readonly IdentityAssurance[] = [
-  'claimed',
-  'presence',
-  'mac',
-  'vin',
-  'code',
-  'token',
-  'operator',
-  'certificate',
-];
-
-/** Within one session a weaker statement of who is there never replaces a stronger one. */
-function identified(session: Session, vehicleId: VehicleId, assurance: IdentityAssurance): Session {
-  const held = session.identity;
-  if (held !== undefined && ASSURANCE_ORDER.indexOf(assurance) < ASSURANCE_ORDER.indexOf(held.assurance))
-    return session;
-  return { ...session, identity: { vehicleId, assurance } };
 }
 
 /** The state that `session` is in, entered now where it is another than before. */
