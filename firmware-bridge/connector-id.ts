@@ -3,7 +3,7 @@ import type { ConnectorId } from '@plugpool/proto';
 import { FirmwareError } from './firmware-error.ts';
 
 /** The characters that OCPP 2.0.1 allows in an `identifierString`, of which station ids and EVSE ids are made. */
-const PART_PATTERN = /^[A-Za-z0-9*_=:+|@.-]{1,48}$/;
+export const PART_OF_CONNECTOR_PATTERN = /^[A-Za-z0-9*_=:+|@.-]{1,48}$/;
 const PARTS_MAX = 3;
 
 /**
@@ -12,7 +12,7 @@ const PARTS_MAX = 3;
  */
 export function parseConnectorId(text: string, defaultStation: string): ConnectorId {
   const parts = text.split('/', PARTS_MAX + 1);
-  if (parts.length > PARTS_MAX || !parts.every((part) => PART_PATTERN.test(part)) || parts.some(isNoCount)) {
+  if (parts.length > PARTS_MAX || !parts.every((part) => PART_OF_CONNECTOR_PATTERN.test(part)) || parts.some(isNoCount)) {
     throw new FirmwareError(
       'invalid_argument',
       `${quoted(text)} does not name a connector`,
@@ -32,7 +32,7 @@ function isNoCount(part: string): boolean {
 
 /** A station's id, checked. */
 export function parseStationId(text: string): string {
-  if (PART_PATTERN.test(text)) return text;
+  if (PART_OF_CONNECTOR_PATTERN.test(text)) return text;
   throw new FirmwareError(
     'invalid_argument',
     `${quoted(text)} is not a station id`,
@@ -43,7 +43,7 @@ export function parseStationId(text: string): string {
 /** Whether this is a whole, well-formed id. */
 export function isConnectorId(text: string): text is ConnectorId {
   const parts = text.split('/', PARTS_MAX + 1);
-  return parts.length === PARTS_MAX && parts.every((part) => PART_PATTERN.test(part));
+  return parts.length === PARTS_MAX && parts.every((part) => PART_OF_CONNECTOR_PATTERN.test(part));
 }
 
 /** Foreign text in a message: short, and with nothing that a terminal obeys. */

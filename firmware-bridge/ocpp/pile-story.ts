@@ -1,0 +1,331 @@
+/** What one pile's frames say: matches answers to calls, and moves what is known of its connectors. No I/O, no clock. */
+import { parseConnectorId } from '../connector-id.ts';
+import type { FirmwareEvent, Pseudonymize, SampleTime } from '../port.ts';
+import { ConnectorStory } from './connector-story.ts';
+import type { OcppFrame } from './frame.ts';
+import type {
+  MeterMessage,
+  NeedsMessage,
+  OcppDialect,
+  OcppPlace,
+  PileMessage,
+  ShownToken,
+  StatusMessage,
+  TransactionMessage,
+} from './pile-message.ts';
+import { SourceClock } from './source-clock.ts';
+
+export interface PileStoryOptions {
+  readonly station: string;
+  readonly dialect: OcppDialect;
+  readonly pseudonymize: Pseudonymize;
+  /** How long a pile may say nothing where no BootNotification was answered yet; see `silenceMsOf`. */
+  readonly heartbeatMs: number;
+  readonly emit: (event: FirmwareEvent) => void;
+}
+
+/** When something was heard: on our clocks, and when the relay had read it. */
+export interface Heard {
+  readonly monoMs: number;
+  readonly wallMs: number;
+  /** Earlier than `wallMs` for what is recalled. */
+  readonly readWallMs: number;
+}
+
+interface Waiting {
+  readonly message: PileMessage;
+  /** The stay that a transaction began in. */
+  readonly stay?: number | undefined;
+}
+
+/** OCPP allows one; piles that number badly or never get an answer must not fill the memory. */
+const WAITING_MAX = 32;
+const CONNECTORS_MAX = 64;
+const ENDED_MAX = 64;
+const ACCEPTED_MAX = 32;
+
+/** Until the CSMS said another: what most of them say is less. */
+export const HEARTBEAT_MS_DEFAULT = 300_000;
+
+/** A heartbeat may come late by half of its interval, and by a slow line. */
+export function silenceMsOf(heartbeatMs: number): number {
+  return heartbeatMs * 1.5 + 5_000;
+}
+
+export class PileStory {
+  readonly #options: PileStoryOptions;
+  readonly #connectors = new Map<string, ConnectorStory>();
+  readonly #waiting = new Map<string, Waiting>();
+  /** Transactions that are over: what still comes of them is history. */
+  readonly #ended = new Set<string>();
+  /** Pseudonyms of tokens that the CSMS accepted when they were shown. */
+  readonly #accepted = new Set<string>();
+  readonly #clock = new SourceClock();
+  #dialect: OcppDialect;
+  #heartbeatMs: number;
+  #link: 'up' | 'silent' | 'down' = 'down';
+  #heardMonoMs = 0;
+  #isRecalling = false;
+
+  constructor(options: PileStoryOptions) {
+    this.#options = options;
+    this.#dialect = options.dialect;
+    this.#heartbeatMs = options.heartbeatMs;
+  }
+
+  get connectors(): readonly ConnectorStory[] {
+    return [...this.#connectors.values()];
+  }
+
+  get link(): 'up' | 'silent' | 'down' {
+    return this.#link;
+  }
+
+  /** When its silence becomes a lost link; absent where it is lost already. */
+  get silentFromMonoMs(): number | undefined {
+    return this.#link === 'up' ? this.#heardMonoMs + silenceMsOf(this.#heartbeatMs) : undefined;
+  }
+
+  /** The pile's connection to the relay is there. What the pile does not say anew stays unverified. */
+  linkUp(dialect: OcppDialect, heard: Heard): void {
+    this.#dialect = dialect;
+    if (this.#link !== 'down') return;
+    this.#link = 'up';
+    this.#heardMonoMs = heard.monoMs;
+    if (this.#isRecalling) return;
+    // What happened before it is history, though it comes now.
+    for (const connector of this.connectors) connector.changedSourceMs = this.#clock.at(heard.readWallMs);
+  }
+
+  linkDown(reason: string, heard: Heard): void {
+    this.#link = 'down';
+    this.#waiting.clear();
+    for (const connector of this.connectors) {
+      connector.telling.lose(reason, receivedAt(heard));
+      connector.forget();
+    }
+  }
+
+  /** What follows is told when all of it was heard. */
+  beginRecall(): void {
+    this.#isRecalling = true;
+    for (const connector of this.connectors) connector.forgetTimes();
+  }
+
+  endRecall(heard: Heard): void {
+    this.#isRecalling = false;
+    if (this.#link === 'up') this.#tellAll(receivedAt(heard));
+  }
+
+  /** Time went by. */
+  advance(heard: Heard): void {
+    const silentFromMonoMs = this.silentFromMonoMs;
+    if (silentFromMonoMs === undefined || heard.monoMs < silentFromMonoMs || this.#isRecalling) return;
+    this.#link = 'silent';
+    const reason = `nothing was heard of the pile for ${Math.round(silenceMsOf(this.#heartbeatMs) / 1000)} s`;
+    for (const connector of this.connectors) connector.telling.lose(reason, receivedAt(heard));
+  }
+
+  take(from: 'pile' | 'csms', frame: OcppFrame, heard: Heard): void {
+    if (from === 'pile') this.#noteHeard(heard);
+    if (from === 'pile' && frame.type === 'call') this.#takeCall(frame, heard);
+    else if (from === 'csms' && frame.type !== 'call') this.#takeAnswer(frame, heard);
+  }
+
+  /** The connection was there all the while and messages keep their order, so that what is known was not overtaken. */
+  #noteHeard(heard: Heard): void {
+    this.#heardMonoMs = heard.monoMs;
+    if (this.#link !== 'silent') return;
+    this.#link = 'up';
+    this.#tellAll(receivedAt(heard));
+  }
+
+  #takeCall({ id, action, payload }: OcppFrame & { readonly type: 'call' }, heard: Heard): void {
+    const message = this.#dialect.readCall(action, payload);
+    if (message === undefined) return;
+    const waiting = { message, stay: this.#takeMessage(message, heard)?.known.stay };
+    if (message.what !== 'boot' && message.what !== 'shown' && message.what !== 'transaction') return;
+    keepNewest(this.#waiting, WAITING_MAX);
+    this.#waiting.set(id, waiting);
+  }
+
+  #takeMessage(message: PileMessage, heard: Heard): ConnectorStory | undefined {
+    switch (message.what) {
+      case 'boot':
+        return this.#reboot(heard);
+      case 'status':
+        return this.#takeStatus(message, heard);
+      case 'transaction':
+        return this.#takeTransaction(message, heard);
+      case 'meter':
+        return this.#takeMeter(message, heard);
+      case 'needs':
+        return this.#takeNeeds(message, heard);
+      case 'shown':
+        return undefined;
+    }
+  }
+
+  /** Its transactions may be forgotten and its clock another: the connectors are known when it speaks of them. */
+  #reboot(heard: Heard): undefined {
+    for (const connector of this.connectors) {
+      if (connector.known.place === 'occupied')
+        connector.telling.lose('the pile started anew', receivedAt(heard));
+      connector.forget();
+      connector.forgetTimes();
+    }
+  }
+
+  #takeStatus(message: StatusMessage, heard: Heard): ConnectorStory | undefined {
+    const connector = this.#connectorAt(message.place);
+    const sourceWallMs = this.#clock.read(message.sourceWallMs, heard.readWallMs);
+    if (connector === undefined) return undefined;
+    const held = [connector.known.transactionId, connector.before?.transactionId];
+    const isTaken = connector.status(message, sourceWallMs, this.#clock.at(heard.readWallMs));
+    if (!isTaken) return undefined;
+    // A vehicle that left without an end of its transaction took it along.
+    if (message.status === 'free') for (const transactionId of held) this.#noteEnded(transactionId);
+    this.#tell(connector, sampledAt(sourceWallMs, heard));
+    return connector;
+  }
+
+  #takeTransaction(message: TransactionMessage, heard: Heard): ConnectorStory | undefined {
+    const { transactionId } = message;
+    const connector = this.#connectorOf(message);
+    const sourceWallMs = this.#clock.read(message.sourceWallMs, heard.readWallMs);
+    if (connector === undefined) return undefined;
+    // 1.6 learns the id from the answer: one that is given again is another transaction.
+    if (transactionId !== undefined && this.#ended.has(transactionId)) return undefined;
+    const at = sampledAt(sourceWallMs, heard);
+    if (message.phase === 'ended') {
+      connector.readings(message.readings, transactionId, heard.readWallMs, at);
+      this.#noteEnded(transactionId);
+    }
+    connector.transaction(message, sourceWallMs);
+    this.#tell(connector, at);
+    if (message.phase !== 'ended') connector.readings(message.readings, transactionId, heard.readWallMs, at);
+    this.#tell(connector, at);
+    return connector;
+  }
+
+  #takeMeter(message: MeterMessage, heard: Heard): ConnectorStory | undefined {
+    const { transactionId } = message;
+    const connector = this.#connectorAt(message.place);
+    if (connector === undefined) return undefined;
+    const last = message.readings.at(-1);
+    const sourceWallMs = this.#clock.read(last?.sourceWallMs, heard.readWallMs);
+    const at = sampledAt(sourceWallMs, heard);
+    const isOver = transactionId !== undefined && this.#ended.has(transactionId);
+    if (!isOver && transactionId !== undefined) connector.adopt(transactionId, sourceWallMs);
+    this.#tell(connector, at);
+    // Some piles go on under the id of the transaction before.
+    const openId = connector.known.transactionId;
+    if (isOver ? openId !== undefined : (transactionId ?? openId) === openId)
+      connector.readings(message.readings, undefined, heard.readWallMs, at);
+    this.#tell(connector, at);
+    return connector;
+  }
+
+  #takeNeeds(message: NeedsMessage, heard: Heard): ConnectorStory | undefined {
+    const connector = this.#connectorAt(message.place);
+    const sourceWallMs = this.#clock.read(message.sourceWallMs, heard.readWallMs);
+    connector?.needs(message, this.#clock.at(heard.readWallMs), sampledAt(sourceWallMs, heard));
+    return connector;
+  }
+
+  #takeAnswer(frame: OcppFrame, heard: Heard): void {
+    const waiting = this.#waiting.get(frame.id);
+    this.#waiting.delete(frame.id);
+    if (waiting === undefined || frame.type !== 'result') return;
+    const { message, stay } = waiting;
+    const answer = this.#dialect.readAnswer(frame.payload);
+    if (message.what === 'boot') this.#heartbeatMs = answer.heartbeatMs ?? this.#heartbeatMs;
+    if (message.what === 'shown' && answer.isTokenAccepted === true) this.#noteAccepted(message.token);
+    if (message.what !== 'transaction' || message.phase === 'ended') return;
+    const transactionId = message.transactionId ?? answer.transactionId;
+    const connector =
+      message.place === undefined ? this.#holderOf(transactionId) : this.#connectorAt(message.place);
+    // Answered when the vehicle had left, or another had come.
+    if (connector === undefined || transactionId === undefined || connector.known.stay !== stay) return;
+    if (message.transactionId === undefined && connector.isNameless) this.#begin(connector, transactionId);
+    if (connector.known.transactionId !== transactionId) return;
+    this.#identify(connector, message.token, answer.isTokenAccepted);
+    this.#tell(connector, receivedAt(heard));
+  }
+
+  #begin(connector: ConnectorStory, transactionId: string): void {
+    this.#ended.delete(transactionId);
+    connector.name(transactionId);
+  }
+
+  #identify(connector: ConnectorStory, token: ShownToken | undefined, isAccepted: boolean | undefined): void {
+    if (token === undefined) return;
+    const pseudonym = this.#options.pseudonymize(token.kind, token.value);
+    // Where the answer says nothing of the token, what was said when it was shown holds.
+    if (isAccepted ?? this.#accepted.has(pseudonym)) connector.identify({ kind: token.kind, pseudonym });
+  }
+
+  #noteAccepted(token: ShownToken): void {
+    keepNewest(this.#accepted, ACCEPTED_MAX);
+    this.#accepted.add(this.#options.pseudonymize(token.kind, token.value));
+  }
+
+  #noteEnded(transactionId: string | undefined): void {
+    if (transactionId === undefined) return;
+    keepNewest(this.#ended, ENDED_MAX);
+    this.#ended.add(transactionId);
+  }
+
+  #connectorOf({ place, transactionId }: TransactionMessage): ConnectorStory | undefined {
+    return place === undefined ? this.#holderOf(transactionId) : this.#connectorAt(place);
+  }
+
+  #holderOf(transactionId: string | undefined): ConnectorStory | undefined {
+    if (transactionId === undefined) return undefined;
+    return this.connectors.find(({ known, before }) =>
+      [known.transactionId, before?.transactionId].includes(transactionId),
+    );
+  }
+
+  /** 2.0.1 may name the EVSE alone: then it is the connector that is in use, else the only one that is known, else its first. */
+  #connectorAt({ evse, connector }: OcppPlace): ConnectorStory | undefined {
+    if (connector !== undefined) return this.#connector(evse, connector);
+    const ofEvse = this.connectors.filter((one) => one.evse === evse);
+    const inUse = ofEvse.find(({ known }) => known.place === 'occupied' || known.transactionId !== undefined);
+    return inUse ?? ofEvse[0] ?? this.#connector(evse, 1);
+  }
+
+  #connector(evse: number, connector: number): ConnectorStory | undefined {
+    const name = `${evse}/${connector}`;
+    const known = this.#connectors.get(name);
+    if (known !== undefined || this.#connectors.size >= CONNECTORS_MAX) return known;
+    const { station, emit } = this.#options;
+    const made = new ConnectorStory(evse, parseConnectorId(name, station), emit);
+    this.#connectors.set(name, made);
+    return made;
+  }
+
+  #tell(connector: ConnectorStory, at: SampleTime): void {
+    if (this.#link === 'up' && !this.#isRecalling) connector.telling.tell(connector.known, at);
+  }
+
+  #tellAll(at: SampleTime): void {
+    for (const connector of this.connectors) connector.telling.tell(connector.known, at);
+  }
+}
+
+function receivedAt({ wallMs }: Heard): SampleTime {
+  return { receivedWallMs: wallMs };
+}
+
+function sampledAt(sourceWallMs: number | undefined, { wallMs }: Heard): SampleTime {
+  return sourceWallMs === undefined ? { receivedWallMs: wallMs } : { sourceWallMs, receivedWallMs: wallMs };
+}
+
+/** Makes room for one more: the oldest goes. */
+function keepNewest(kept: Map<string, unknown> | Set<string>, max: number): void {
+  for (const oldest of kept.keys()) {
+    if (kept.size < max) return;
+    kept.delete(oldest);
+  }
+}

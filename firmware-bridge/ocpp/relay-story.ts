@@ -1,0 +1,120 @@
+/** What all piles behind one relay say, line by line of its tap: the same for a live relay and for a recording. */
+import { PART_OF_CONNECTOR_PATTERN } from '../connector-id.ts';
+import type { FirmwareEvent, Pseudonymize } from '../port.ts';
+import { dialect16 } from './dialect-16.ts';
+import { dialect201 } from './dialect-201.ts';
+import { readFrame, type FrameFault } from './frame.ts';
+import type { OcppDialect } from './pile-message.ts';
+import { PileStory, type Heard } from './pile-story.ts';
+import type { OcppSubprotocol, TapLine } from './tap.ts';
+
+export interface RelayStoryOptions {
+  /** The station that a pile's identity stands for; absent here: the identity itself. */
+  readonly stations: Readonly<Record<string, string>>;
+  readonly pseudonymize: Pseudonymize;
+  /** Until a BootNotification was answered. */
+  readonly heartbeatMs: number;
+  readonly emit: (event: FirmwareEvent) => void;
+  /** What was left out; the caller limits how often it says so. */
+  readonly leftOut: (pile: string, why: FrameFault | 'too_many_piles' | 'bad_identity') => void;
+}
+
+export interface StoryNow {
+  readonly monoMs: number;
+  readonly wallMs: number;
+}
+
+const PILES_MAX = 512;
+
+export class RelayStory {
+  readonly #options: RelayStoryOptions;
+  readonly #piles = new Map<string, PileStory>();
+  #isRecalling = false;
+
+  constructor(options: RelayStoryOptions) {
+    this.#options = options;
+  }
+
+  /** Nothing of the relay is heard any more. */
+  lose(reason: string, now: StoryNow): void {
+    this.#isRecalling = false;
+    for (const pile of this.#piles.values()) pile.linkDown(reason, heardAt(now, now.wallMs));
+  }
+
+  take(line: TapLine, now: StoryNow): void {
+    switch (line.t) {
+      case 'hello':
+        this.#isRecalling = true;
+        return;
+      case 'recalledAll':
+        this.#isRecalling = false;
+        for (const pile of this.#piles.values()) pile.endRecall(heardAt(now, now.wallMs));
+        return;
+      case 'pile':
+        return this.#takeLink(line, now);
+      case 'frame':
+        return this.#takeFrame(line, now);
+      case 'answer':
+        return;
+    }
+  }
+
+  /** Time went by. */
+  advance(now: StoryNow): void {
+    for (const pile of this.#piles.values()) pile.advance(heardAt(now, now.wallMs));
+  }
+
+  /** When `advance` has something to do. */
+  get dueMonoMs(): number | undefined {
+    let dueMonoMs: number | undefined;
+    for (const { silentFromMonoMs } of this.#piles.values())
+      if (silentFromMonoMs !== undefined && !(silentFromMonoMs >= (dueMonoMs ?? Infinity)))
+        dueMonoMs = silentFromMonoMs;
+    return dueMonoMs;
+  }
+
+  #takeLink({ pile, link, subprotocol, atWallMs }: TapLine & { readonly t: 'pile' }, now: StoryNow): void {
+    const heard = heardAt(now, atWallMs);
+    const story = this.#pileOf(pile, subprotocol);
+    if (story === undefined) return;
+    if (link === 'up') story.linkUp(dialectOf(subprotocol), heard);
+    else story.linkDown('the pile is not connected', heard);
+  }
+
+  #takeFrame({ pile, from, text, atWallMs }: TapLine & { readonly t: 'frame' }, now: StoryNow): void {
+    const story = this.#piles.get(pile);
+    if (story === undefined) return;
+    const reading = readFrame(text);
+    if (reading.ok) story.take(from, reading.frame, heardAt(now, atWallMs));
+    else this.#options.leftOut(pile, reading.fault);
+  }
+
+  #pileOf(pile: string, subprotocol: OcppSubprotocol): PileStory | undefined {
+    const known = this.#piles.get(pile);
+    if (known !== undefined) return this.#recalled(known);
+    const { stations, leftOut, ...rest } = this.#options;
+    const station = Object.hasOwn(stations, pile) ? (stations[pile] ?? pile) : pile;
+    if (this.#piles.size >= PILES_MAX) leftOut(pile, 'too_many_piles');
+    else if (!PART_OF_CONNECTOR_PATTERN.test(station)) leftOut(pile, 'bad_identity');
+    else {
+      const made = new PileStory({ ...rest, station, dialect: dialectOf(subprotocol) });
+      this.#piles.set(pile, made);
+      return this.#recalled(made);
+    }
+    return undefined;
+  }
+
+  #recalled(pile: PileStory): PileStory {
+    if (this.#isRecalling) pile.beginRecall();
+    return pile;
+  }
+}
+
+/** 2.1 says what 2.0.1 says, and more. */
+function dialectOf(subprotocol: OcppSubprotocol): OcppDialect {
+  return subprotocol === 'ocpp1.6' ? dialect16 : dialect201;
+}
+
+function heardAt(now: StoryNow, readWallMs: number): Heard {
+  return { ...now, readWallMs };
+}

@@ -1,0 +1,121 @@
+/** A pile and its CSMS as a test writes them: each call makes the lines of the relay's tap. No sockets, no time of its own. */
+import type { FirmwareEvent } from '../firmware-bridge/index.ts';
+import { createPseudonymizer } from '../firmware-bridge/index.ts';
+import { RelayStory } from '../firmware-bridge/ocpp/relay-story.ts';
+import type { OcppSubprotocol, TapLine } from '../firmware-bridge/ocpp/tap.ts';
+import { FirmwareOrder } from './conformance/firmware-order.ts';
+
+export const OCPP_START_WALL_MS = Date.UTC(2026, 10, 21, 12, 0, 0);
+export const OCPP_TEST_PSEUDONYMS = createPseudonymizer(new Uint8Array(16).fill(7));
+
+/** What it tells, and what is wrong with that. */
+export class ToldOcpp {
+  readonly events: FirmwareEvent[] = [];
+  readonly problems: string[] = [];
+  readonly leftOut: string[] = [];
+  readonly story: RelayStory;
+  nowMs = 0;
+  readonly #order = new FirmwareOrder();
+  readonly #subprotocol: OcppSubprotocol;
+  readonly #pile: string;
+  #id = 0;
+
+  constructor(subprotocol: OcppSubprotocol, pile = 'pile') {
+    this.#subprotocol = subprotocol;
+    this.#pile = pile;
+    this.story = new RelayStory({
+      stations: {},
+      pseudonymize: OCPP_TEST_PSEUDONYMS,
+      heartbeatMs: 300_000,
+      emit: (event) => {
+        this.events.push(event);
+        this.problems.push(...this.#order.see(event));
+      },
+      leftOut: (_pile, why) => this.leftOut.push(why),
+    });
+  }
+
+  get wallMs(): number {
+    return OCPP_START_WALL_MS + this.nowMs;
+  }
+
+  /** By the pile's clock, `behindMs` before now. */
+  time(behindMs = 0): string {
+    return new Date(this.wallMs - behindMs).toISOString();
+  }
+
+  later(byMs: number): this {
+    this.nowMs += byMs;
+    this.story.advance(this.#now());
+    return this;
+  }
+
+  link(link: 'up' | 'down'): this {
+    return this.line({
+      t: 'pile',
+      pile: this.#pile,
+      atWallMs: this.wallMs,
+      link,
+      subprotocol: this.#subprotocol,
+    });
+  }
+
+  text(text: string, from: 'pile' | 'csms' = 'pile'): this {
+    return this.line({ t: 'frame', pile: this.#pile, from, atWallMs: this.wallMs, text });
+  }
+
+  /** A call of the pile, and the CSMS's answer to it. */
+  call(action: string, payload: unknown, answer?: unknown): this {
+    const id = `call-${++this.#id}`;
+    this.text(JSON.stringify([2, id, action, payload]));
+    return answer === undefined ? this : this.text(JSON.stringify([3, id, answer]), 'csms');
+  }
+
+  line(line: TapLine): this {
+    this.story.take(line, this.#now());
+    return this;
+  }
+
+  /** Forgets what was told, and gives it in one line: `plugged meter(1500) …`. */
+  take(): string {
+    return this.events.splice(0).map(shown).join(' ');
+  }
+
+  #now() {
+    return { monoMs: this.nowMs, wallMs: this.wallMs };
+  }
+}
+
+/** One event in short, its numbers in W, Wh and percent. */
+export function shown(event: FirmwareEvent): string {
+  switch (event.kind) {
+    case 'meter':
+    case 'evInfo':
+      return `${event.kind}(${numbersOf(event).join(' ')})`;
+    case 'transactionStarted':
+    case 'transactionEnded':
+      return `${event.kind}(${event.transactionId})`;
+    case 'suspended':
+      return `suspended(${event.by})`;
+    case 'credential':
+      return `credential(${event.credential.kind})`;
+    case 'faulted':
+      return `faulted(${event.reason})`;
+    default:
+      return event.kind;
+  }
+}
+
+function numbersOf(event: FirmwareEvent): readonly string[] {
+  const { energyMwh, powerMw, socPermille, departureInMs, signed, doubted } = event as Partial<
+    Record<string, number>
+  > & { signed?: unknown; doubted?: readonly { field: string; why: string }[] };
+  return [
+    ...(energyMwh === undefined ? [] : [`${energyMwh / 1000}Wh`]),
+    ...(powerMw === undefined ? [] : [`${powerMw / 1000}W`]),
+    ...(socPermille === undefined ? [] : [`${socPermille / 10}%`]),
+    ...(departureInMs === undefined ? [] : [`leaves ${departureInMs / 60_000}min`]),
+    ...(signed === undefined ? [] : ['OCMF']),
+    ...(doubted ?? []).map(({ field, why }) => `${field} ${why}`),
+  ];
+}
