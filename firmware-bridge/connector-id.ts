@@ -12,7 +12,11 @@ const PARTS_MAX = 3;
  */
 export function parseConnectorId(text: string, defaultStation: string): ConnectorId {
   const parts = text.split('/', PARTS_MAX + 1);
-  if (parts.length > PARTS_MAX || !parts.every((part) => PART_OF_CONNECTOR_PATTERN.test(part)) || parts.some(isNoCount)) {
+  if (
+    parts.length > PARTS_MAX ||
+    !parts.every((part) => PART_OF_CONNECTOR_PATTERN.test(part)) ||
+    parts.some(isNoCount)
+  ) {
     throw new FirmwareError(
       'invalid_argument',
       `${quoted(text)} does not name a connector`,

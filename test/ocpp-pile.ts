@@ -106,16 +106,20 @@ export function shown(event: FirmwareEvent): string {
   }
 }
 
-function numbersOf(event: FirmwareEvent): readonly string[] {
-  const { energyMwh, powerMw, socPermille, departureInMs, signed, doubted } = event as Partial<
-    Record<string, number>
-  > & { signed?: unknown; doubted?: readonly { field: string; why: string }[] };
+type Reading = Extract<FirmwareEvent, { readonly kind: 'meter' | 'evInfo' }>;
+
+function numbersOf(event: Reading): readonly string[] {
+  const doubted = (event.doubted ?? []).map(({ field, why }) => `${field} ${why}`);
+  if (event.kind === 'evInfo')
+    return [
+      ...(event.socPermille === undefined ? [] : [`${event.socPermille / 10}%`]),
+      ...(event.departureInMs === undefined ? [] : [`leaves in ${event.departureInMs / 60_000} min`]),
+      ...doubted,
+    ];
   return [
-    ...(energyMwh === undefined ? [] : [`${energyMwh / 1000}Wh`]),
-    ...(powerMw === undefined ? [] : [`${powerMw / 1000}W`]),
-    ...(socPermille === undefined ? [] : [`${socPermille / 10}%`]),
-    ...(departureInMs === undefined ? [] : [`leaves ${departureInMs / 60_000}min`]),
-    ...(signed === undefined ? [] : ['OCMF']),
-    ...(doubted ?? []).map(({ field, why }) => `${field} ${why}`),
+    ...(event.energyMwh === undefined ? [] : [`${event.energyMwh / 1000}Wh`]),
+    ...(event.powerMw === undefined ? [] : [`${event.powerMw / 1000}W`]),
+    ...(event.signed === undefined ? [] : [event.signed.format]),
+    ...doubted,
   ];
 }

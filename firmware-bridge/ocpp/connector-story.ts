@@ -53,6 +53,10 @@ export class ConnectorStory {
     return place === 'occupied' && activity !== 'finishing' && transactionId === undefined;
   }
 
+  holds(transactionId: string): boolean {
+    return this.known.transactionId === transactionId;
+  }
+
   forget(): void {
     if (this.known.place === 'occupied') this.before = this.known;
     this.known = unknownAgain(this.known);
@@ -144,8 +148,7 @@ export class ConnectorStory {
       if (vehicle === 'came') this.known = occupied(this.known);
       if (vehicle === 'left') this.known = afterSupply(this.known, 'noVehicle');
     }
-    if (sourceWallMs !== undefined)
-      this.changedSourceMs = Math.max(this.changedSourceMs ?? 0, sourceWallMs);
+    if (sourceWallMs !== undefined) this.changedSourceMs = Math.max(this.changedSourceMs ?? 0, sourceWallMs);
   }
 
   /** One that was never heard of ends what is under way here, unless that is known to be another. */

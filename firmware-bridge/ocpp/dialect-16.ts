@@ -1,6 +1,14 @@
 /** How OCPP 1.6J says what happens at a connector (OCPP 1.6 edition 2, sections 4 and 6). */
 import { readMeterValues, type MeterReading } from './meter-reading.ts';
-import { fieldsOf, integerOf, numberOf, textOf, transactionIdOf, wallMsOf, type Fields } from './payload-fields.ts';
+import {
+  fieldsOf,
+  integerOf,
+  numberOf,
+  textOf,
+  transactionIdOf,
+  wallMsOf,
+  type Fields,
+} from './payload-fields.ts';
 import type {
   ConnectorStatus,
   CsmsAnswer,
@@ -101,7 +109,10 @@ function readStop(fields: Fields): PileMessage | undefined {
     sourceWallMs,
     vehicle: fields['reason'] === 'EVDisconnected' ? 'left' : undefined,
     isOffline: false,
-    readings: [...readMeterValues(fields['transactionData']), ...registerOf(fields['meterStop'], sourceWallMs)],
+    readings: [
+      ...readMeterValues(fields['transactionData']),
+      ...registerOf(fields['meterStop'], sourceWallMs),
+    ],
   };
 }
 

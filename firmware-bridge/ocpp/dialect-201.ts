@@ -1,6 +1,14 @@
 /** How OCPP 2.0.1 says what happens at a connector (part 2, sections B, E, G, J, K), and what 2.1 adds to it. */
 import { readMeterValues } from './meter-reading.ts';
-import { fieldsOf, integerOf, numberOf, textOf, transactionIdOf, wallMsOf, type Fields } from './payload-fields.ts';
+import {
+  fieldsOf,
+  integerOf,
+  numberOf,
+  textOf,
+  transactionIdOf,
+  wallMsOf,
+  type Fields,
+} from './payload-fields.ts';
 import type {
   ConnectorStatus,
   CsmsAnswer,
@@ -85,7 +93,9 @@ export const dialect201: OcppDialect = {
     return {
       heartbeatMs: intervalS !== undefined && intervalS > 0 ? intervalS * 1000 : undefined,
       isTokenAccepted:
-        status === undefined ? undefined : status === 'Accepted' && (certificate ?? 'Accepted') === 'Accepted',
+        status === undefined
+          ? undefined
+          : status === 'Accepted' && (certificate ?? 'Accepted') === 'Accepted',
     };
   },
 };

@@ -10,14 +10,7 @@ export interface OcppPlace {
 
 /** `occupied` is all that 2.0.1 says where 1.6 tells `plugged` … `finishing` apart. */
 export type ConnectorStatus =
-  | 'free'
-  | 'occupied'
-  | 'plugged'
-  | 'charging'
-  | 'suspendedEV'
-  | 'suspendedEVSE'
-  | 'finishing'
-  | 'faulted';
+  'free' | 'occupied' | 'plugged' | 'charging' | 'suspendedEV' | 'suspendedEVSE' | 'finishing' | 'faulted';
 
 /** `chargingState` of 2.0.1. */
 export type SupplyState = 'noVehicle' | 'connected' | 'charging' | 'suspendedEV' | 'suspendedEVSE';

@@ -43,6 +43,8 @@ const WAITING_MAX = 32;
 const CONNECTORS_MAX = 64;
 const ENDED_MAX = 64;
 const ACCEPTED_MAX = 32;
+/** Between a card at the reader and the start lies a cable that is looked for. */
+const ACCEPTED_MS = 600_000;
 
 /** Until the CSMS said another: what most of them say is less. */
 export const HEARTBEAT_MS_DEFAULT = 300_000;
@@ -58,8 +60,8 @@ export class PileStory {
   readonly #waiting = new Map<string, Waiting>();
   /** Transactions that are over: what still comes of them is history. */
   readonly #ended = new Set<string>();
-  /** Pseudonyms of tokens that the CSMS accepted when they were shown. */
-  readonly #accepted = new Set<string>();
+  /** Pseudonyms of tokens that the CSMS accepted when they were shown, and when that was. */
+  readonly #accepted = new Map<string, number>();
   readonly #clock = new SourceClock();
   #dialect: OcppDialect;
   #heartbeatMs: number;
@@ -202,6 +204,8 @@ export class PileStory {
       this.#noteEnded(transactionId);
     }
     connector.transaction(message, sourceWallMs);
+    const isHere = transactionId === undefined ? connector.isNameless : connector.holds(transactionId);
+    if (message.phase === 'started' && isHere) this.#identify(connector, message.token, undefined, heard);
     this.#tell(connector, at);
     if (message.phase !== 'ended') connector.readings(message.readings, transactionId, heard.readWallMs, at);
     this.#tell(connector, at);
@@ -240,7 +244,7 @@ export class PileStory {
     const { message, stay } = waiting;
     const answer = this.#dialect.readAnswer(frame.payload);
     if (message.what === 'boot') this.#heartbeatMs = answer.heartbeatMs ?? this.#heartbeatMs;
-    if (message.what === 'shown' && answer.isTokenAccepted === true) this.#noteAccepted(message.token);
+    if (message.what === 'shown' && answer.isTokenAccepted === true) this.#noteAccepted(message.token, heard);
     if (message.what !== 'transaction' || message.phase === 'ended') return;
     const transactionId = message.transactionId ?? answer.transactionId;
     const connector =
@@ -248,8 +252,8 @@ export class PileStory {
     // Answered when the vehicle had left, or another had come.
     if (connector === undefined || transactionId === undefined || connector.known.stay !== stay) return;
     if (message.transactionId === undefined && connector.isNameless) this.#begin(connector, transactionId);
-    if (connector.known.transactionId !== transactionId) return;
-    this.#identify(connector, message.token, answer.isTokenAccepted);
+    if (!connector.holds(transactionId)) return;
+    this.#identify(connector, message.token, answer.isTokenAccepted, heard);
     this.#tell(connector, receivedAt(heard));
   }
 
@@ -258,16 +262,23 @@ export class PileStory {
     connector.name(transactionId);
   }
 
-  #identify(connector: ConnectorStory, token: ShownToken | undefined, isAccepted: boolean | undefined): void {
+  #identify(
+    connector: ConnectorStory,
+    token: ShownToken | undefined,
+    isAccepted: boolean | undefined,
+    { readWallMs }: Heard,
+  ): void {
     if (token === undefined) return;
     const pseudonym = this.#options.pseudonymize(token.kind, token.value);
+    const shownWallMs = this.#accepted.get(pseudonym) ?? -Infinity;
     // Where the answer says nothing of the token, what was said when it was shown holds.
-    if (isAccepted ?? this.#accepted.has(pseudonym)) connector.identify({ kind: token.kind, pseudonym });
+    if (isAccepted ?? readWallMs - shownWallMs <= ACCEPTED_MS)
+      connector.identify({ kind: token.kind, pseudonym });
   }
 
-  #noteAccepted(token: ShownToken): void {
+  #noteAccepted(token: ShownToken, { readWallMs }: Heard): void {
     keepNewest(this.#accepted, ACCEPTED_MAX);
-    this.#accepted.add(this.#options.pseudonymize(token.kind, token.value));
+    this.#accepted.set(this.#options.pseudonymize(token.kind, token.value), readWallMs);
   }
 
   #noteEnded(transactionId: string | undefined): void {

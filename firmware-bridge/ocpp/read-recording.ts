@@ -89,7 +89,7 @@ class Playing {
   }
 
   #linksUntil(atWallMs: number): void {
-    for (let link = this.#links[this.#nextLink]; link !== undefined && link.atWallMs <= atWallMs; ) {
+    for (let link = this.#links[this.#nextLink]; link !== undefined && link.atWallMs <= atWallMs;) {
       this.#link(link);
       link = this.#links[++this.#nextLink];
     }

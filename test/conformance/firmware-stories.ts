@@ -176,6 +176,8 @@ export interface FormLimits {
   readonly endsWith?: readonly string[];
   readonly energy?: false;
   readonly soc?: true;
+  /** After a lost link it says again who authorised the transaction that is still open. */
+  readonly restatesCredential?: true;
 }
 
 export function theStay(limits: FormLimits = {}): ToldStories {
@@ -183,7 +185,12 @@ export function theStay(limits: FormLimits = {}): ToldStories {
 }
 
 export function theStayWithLinkLost(limits: FormLimits = {}): ToldStories {
-  return { 'pile/1/1': within(STAY_LINK_LOST, limits) };
+  const anew = STAY_LINK_LOST.indexOf('linkUp') + 1;
+  const lines =
+    limits.restatesCredential === true
+      ? STAY_LINK_LOST.toSpliced(anew + 1, 0, 'credential idToken')
+      : STAY_LINK_LOST;
+  return { 'pile/1/1': within(lines, limits) };
 }
 
 function within(lines: readonly string[], limits: FormLimits): ToldStory {

@@ -5,10 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import type { FirmwareEvent } from '../../firmware-bridge/index.ts';
-import {
-  readOcpp16Recording,
-  readOcpp201Recording,
-} from '../../firmware-bridge/ocpp/read-recording.ts';
+import { readOcpp16Recording, readOcpp201Recording } from '../../firmware-bridge/ocpp/read-recording.ts';
 import { FirmwareOrder } from '../conformance/firmware-order.ts';
 import { OCPP_TEST_PSEUDONYMS, shown } from '../ocpp-pile.ts';
 import { sharedData } from '../shared-data.ts';
@@ -117,10 +114,7 @@ describe('recordings of OCPP', () => {
         '{"at":"2026-01-01T10:04:00Z","event":"open"}\n{"at":"2026-01-01T10:06:00Z","event":"close"}\n',
     );
     const events = await read(file);
-    assert.equal(
-      events.map(shown).join(' '),
-      'plugged linkLost linkUp plugged chargingStarted linkLost',
-    );
+    assert.equal(events.map(shown).join(' '), 'plugged linkLost linkUp plugged chargingStarted linkLost');
     assert.ok(events.every(({ connectorId }) => connectorId === 'pile/2/1'));
   });
 
@@ -130,7 +124,11 @@ describe('recordings of OCPP', () => {
     ['no time', '{"at":"yesterday","from":"pile","frame":[]}', /^line 2: "at"/],
     ['no sender', '{"at":"2026-01-01T10:00:01Z","from":"car","frame":[]}', /^line 2: "from"/],
     ['no frame', '{"at":"2026-01-01T10:00:01Z","from":"pile"}', /^line 2: "frame"/],
-    ['time that runs backwards', '{"at":"2025-01-01T10:00:01Z","from":"pile","frame":[]}', /^line 2: .*earlier/],
+    [
+      'time that runs backwards',
+      '{"at":"2025-01-01T10:00:01Z","from":"pile","frame":[]}',
+      /^line 2: .*earlier/,
+    ],
     ['3 MiB', `"${'x'.repeat(3 * 1024 * 1024)}"`, /^line 2: longer/],
   ];
   for (const [why, line, message] of BAD_LINES) {
@@ -142,13 +140,16 @@ describe('recordings of OCPP', () => {
         '{"at":"2026-01-01T10:00:00Z","from":"pile","frame":[2,"1","StatusNotification",{"connectorId":1,"status":"Preparing"}]}';
       await writeFile(file, `${good}\n${line}\n`);
       const told: string[] = [];
-      await assert.rejects(async () => {
-        for await (const event of readOcpp16Recording(file, {
-          station: 'pile',
-          pseudonymize: OCPP_TEST_PSEUDONYMS,
-        }))
-          told.push(shown(event));
-      }, { code: 'invalid_file', line: 2, message });
+      await assert.rejects(
+        async () => {
+          for await (const event of readOcpp16Recording(file, {
+            station: 'pile',
+            pseudonymize: OCPP_TEST_PSEUDONYMS,
+          }))
+            told.push(shown(event));
+        },
+        { code: 'invalid_file', line: 2, message },
+      );
       assert.deepEqual(told, ['plugged']);
     });
   }
