@@ -1,8 +1,11 @@
 /** Puts the firmware adapters together that the configuration names: one case a kind. */
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import {
+  createEverestFirmware,
   createManualFirmware,
+  FirmwareError,
   createReplayFirmware,
   SAMPLE_SESSIONS_FILE,
   type FirmwareAdapter,
@@ -10,8 +13,10 @@ import {
   type Pseudonymize,
   type ReportIssue,
 } from '@plugpool/firmware-bridge';
+import { limitLog } from './adapters/broker-aedes/limited-log.ts';
 import type { Config } from './config/config.ts';
 import type { FirmwareConfig } from './config/firmware/firmware-schema.ts';
+import type { EverestConfig } from './config/firmware/everest-schema.ts';
 import type { ReplayConfig } from './config/firmware/replay-schema.ts';
 import { assertNever } from './core/assert-never.ts';
 
@@ -41,7 +46,8 @@ interface Made {
   readonly manual?: ManualFirmware;
 }
 
-function createAdapter(one: FirmwareConfig, { config, log }: FirmwareSurroundings): Made {
+function createAdapter(one: FirmwareConfig, around: FirmwareSurroundings): Made {
+  const { config, log } = around;
   const station = config.settings.stationId;
   const report: ReportIssue = ({ code, message, hint }) => log.warn({ code, hint }, message);
   switch (one.kind) {
@@ -52,6 +58,8 @@ function createAdapter(one: FirmwareConfig, { config, log }: FirmwareSurrounding
     }
     case 'replay':
       return { adapter: createReplayFirmware({ ...replayOptions(one), station, report }) };
+    case 'everest':
+      return { adapter: createEverest(one, around) };
     default:
       return assertNever(one);
   }
@@ -59,4 +67,31 @@ function createAdapter(one: FirmwareConfig, { config, log }: FirmwareSurrounding
 
 function replayOptions({ kind: _, file, ...rest }: ReplayConfig) {
   return { ...rest, file: file ?? SAMPLE_SESSIONS_FILE };
+}
+
+function createEverest(
+  one: EverestConfig,
+  { config, log, pseudonymize }: FirmwareSurroundings,
+): FirmwareAdapter {
+  const { kind: _, passwordFile, auth, ...rest } = one;
+  const limited = limitLog(log, () => performance.now());
+  return createEverestFirmware({
+    ...rest,
+    station: config.settings.stationId,
+    password: passwordFile === undefined ? undefined : passwordIn(passwordFile),
+    authModule: auth,
+    pseudonymize,
+    report: ({ kind, message, fields }) => limited.warn(`everest:${kind}`, fields ?? {}, message),
+  });
+}
+
+function passwordIn(file: string): string {
+  try {
+    return readFileSync(file, 'utf8').trim();
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    throw new FirmwareError('invalid_file', why, 'Check passwordFile of the EVerest firmware', {
+      cause: error,
+    });
+  }
 }

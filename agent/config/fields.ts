@@ -56,3 +56,14 @@ export function share(defaultMillis: number, minMillis: number, maxMillis: numbe
     })
     .default(defaultMillis / 1000);
 }
+
+/** Checked by the very code that will read it later. */
+export function checkedBy(check: (text: string) => void) {
+  return (text: string, context: z.RefinementCtx<string>): void => {
+    try {
+      check(text);
+    } catch (error) {
+      context.addIssue(error instanceof Error ? error.message : String(error));
+    }
+  };
+}

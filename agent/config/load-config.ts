@@ -99,8 +99,9 @@ function fromFolder(tree: Tree, folder: string): Tree {
   const { dataDir, firmware } = tree;
   if (typeof dataDir === 'string' && dataDir !== '') tree['dataDir'] = resolve(folder, dataDir);
   for (const entry of Array.isArray(firmware) ? (firmware as unknown[]) : []) {
-    if (!isTree(entry) || typeof entry['file'] !== 'string' || entry['file'] === '') continue;
-    entry['file'] = resolve(folder, entry['file']);
+    for (const key of ['file', 'passwordFile'])
+      if (isTree(entry) && typeof entry[key] === 'string' && entry[key] !== '')
+        entry[key] = resolve(folder, entry[key]);
   }
   return tree;
 }

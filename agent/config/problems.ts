@@ -1,5 +1,6 @@
 /** What is wrong with a configuration: every problem with its place and what to do, all of them at once. */
 import type { z } from 'zod';
+import { FIRMWARE_KINDS } from './firmware/firmware-schema.ts';
 import { nearestName } from '../core/nearest-name.ts';
 
 export interface ConfigProblem {
@@ -64,7 +65,7 @@ function inWords(issue: z.core.$ZodIssue): string {
     case 'invalid_value':
       return `must be ${issue.values.map(String).join(' or ')}`;
     case 'invalid_union':
-      return 'must be manual or replay';
+      return `must be ${FIRMWARE_KINDS.join(' or ')}`;
     case 'too_small':
       return issue.origin === 'string' || issue.origin === 'array'
         ? 'must not be empty'

@@ -9,8 +9,9 @@ import { DEPLOYED_IMAGES_MAX } from '@plugpool/proto';
 import { mayListen } from '../adapters/vehicle-tokens.ts';
 import { DEFAULT_SETTINGS } from '../core/settings.ts';
 import { parseDurationMs } from './duration.ts';
-import { count, duration, path, percent } from './fields.ts';
+import { checkedBy, count, duration, path, percent } from './fields.ts';
 import { firmwareSchema } from './firmware/firmware-schema.ts';
+import { brokerClash } from './firmware/broker-clash.ts';
 import { ledgerSchema, tariffsSchema } from './ledger-schema.ts';
 import { powerSchema } from './power-schema.ts';
 import { policySchema } from './policy-schema.ts';
@@ -18,17 +19,6 @@ import { vehiclesSchema, zonesSchema } from './site-schema.ts';
 
 export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'silent'] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
-
-/** Checked by the very code that will read it later. */
-function checkedBy(check: (text: string) => void) {
-  return (text: string, context: z.RefinementCtx<string>): void => {
-    try {
-      check(text);
-    } catch (error) {
-      context.addIssue(error instanceof Error ? error.message : String(error));
-    }
-  };
-}
 
 const stationId = z
   .string()
@@ -185,6 +175,11 @@ export const configSchema = z
     when: always,
     path: ['listen'],
     error: ({ input }) => listenProblem(input),
+  })
+  .refine((config) => brokerClash(config) === undefined, {
+    when: always,
+    path: ['firmware'],
+    error: ({ input }) => brokerClash(input),
   })
   .refine(deadlinesAgree, {
     when: always,

@@ -10,6 +10,7 @@ import { configOf, ConfigError, type Config } from '@plugpool/agent';
 import { kindOf } from '../../agent/core/donors/known-vehicles.ts';
 import { priorityOf } from '../../agent/core/tasks/priority.ts';
 import { DEFAULT_SETTINGS } from '../../agent/core/settings.ts';
+import { FIRMWARE_KINDS } from '../../agent/config/firmware/firmware-schema.ts';
 import { formatDuration, parseDurationMs } from '../../agent/config/duration.ts';
 import { envName, loadConfig, type ConfigSources } from '../../agent/config/load-config.ts';
 import { keysAt, schemaKeys, settablePaths, type SchemaKey } from '../../agent/config/schema-keys.ts';
@@ -89,7 +90,7 @@ test('mistakes in file, environment and flags are told together, each with who m
   const what = new Map(found);
   assert.equal(what.get('PLUGPOOL_LISTN'), 'sets nothing; did you mean PLUGPOOL_LISTEN?');
   assert.equal(what.get(`${file}: firmware.0.sped`), 'is no setting; did you mean speed?');
-  assert.equal(what.get(`${file}: firmware.1.kind`), 'must be manual or replay');
+  assert.equal(what.get(`${file}: firmware.1.kind`), `must be ${FIRMWARE_KINDS.join(' or ')}`);
 });
 
 test('listening beyond this machine needs tokens', () => {

@@ -1,12 +1,15 @@
 /** Which kinds of firmware there are: one line in the list and one case for each; `agent/firmware-adapters.ts` puts them together. */
 import { z } from 'zod';
 import { assertNever } from '../../core/assert-never.ts';
+import { everestSchema, toEverest, type EverestConfig } from './everest-schema.ts';
 import { manualSchema, type ManualConfig } from './manual-schema.ts';
 import { replaySchema, toReplay, type ReplayConfig } from './replay-schema.ts';
 
-const KINDS = [manualSchema, replaySchema] as const;
+const KINDS = [manualSchema, replaySchema, everestSchema] as const;
 
-export type FirmwareConfig = ManualConfig | ReplayConfig;
+export const FIRMWARE_KINDS = KINDS.map(({ shape }) => shape.kind.value);
+
+export type FirmwareConfig = ManualConfig | ReplayConfig | EverestConfig;
 
 export const firmwareSchema = z
   .array(z.discriminatedUnion('kind', KINDS))
@@ -26,6 +29,8 @@ export function toFirmware(one: z.output<typeof firmwareSchema>[number]): Firmwa
       return one;
     case 'replay':
       return toReplay(one);
+    case 'everest':
+      return toEverest(one);
     default:
       return assertNever(one);
   }

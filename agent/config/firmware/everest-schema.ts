@@ -1,0 +1,58 @@
+/** The keys of `kind: everest`. */
+import { parseBrokerUrl, parseConnectorId } from '@plugpool/firmware-bridge';
+import { z } from 'zod';
+import { checkedBy, duration, ms, path } from '../fields.ts';
+
+const moduleName = z.string().regex(/^[A-Za-z0-9_-]{1,64}$/, 'must be the name of a module of EVerest');
+
+const evseSchema = z.strictObject({
+  connector: z
+    .string()
+    .superRefine(checkedBy((text) => parseConnectorId(text, 'station')))
+    .describe('Which connector it is: `3`, `3/1` or `station/3/1`.'),
+  module: moduleName.describe('The `evse_manager_consumer_API` module of this EVSE, by its name in EVerest.'),
+});
+
+export const everestSchema = z.strictObject({
+  kind: z
+    .literal('everest')
+    .describe('EVerest, by its API on its own MQTT broker (docs/firmware/everest.md).'),
+  broker: z
+    .string()
+    .superRefine(checkedBy((text) => parseBrokerUrl(text)))
+    .describe('EVerest’s broker, never the one of vehicles: `mqtt://HOST:PORT` or `mqtts://HOST:PORT`.'),
+  username: z.string().min(1).max(256).optional().describe('Where that broker asks for one.'),
+  passwordFile: path.optional().describe('The file that holds the password for it.'),
+  evses: z
+    .array(evseSchema)
+    .min(1)
+    .max(128)
+    .refine((list) => hasNoTwin(list.map(({ connector }) => connector)), 'names a connector twice')
+    .refine(
+      (list) => hasNoTwin(list.map(({ module }) => module)),
+      'names a module twice; each EVSE has its own',
+    )
+    .describe('The EVSEs: a list of connector and module.'),
+  auth: moduleName.optional().describe('The `auth_consumer_API` module, where EVerest has one.'),
+  communicationCheckEvery: duration(2_000, 100, 3_600_000).describe(
+    'How often EVerest is told that we live; shorter than its `cfg_communication_check_to_s`.',
+  ),
+  silentAfter: duration(5_000, 100, 3_600_000).describe(
+    'A module that is silent for longer is a lost link; longer than its `cfg_heartbeat_interval_ms`.',
+  ),
+});
+
+function hasNoTwin(names: readonly string[]): boolean {
+  return new Set(names).size === names.length;
+}
+
+type Keys = z.output<typeof everestSchema>;
+
+export interface EverestConfig extends Omit<Keys, 'communicationCheckEvery' | 'silentAfter'> {
+  readonly communicationCheckEveryMs: number;
+  readonly silentAfterMs: number;
+}
+
+export function toEverest({ communicationCheckEvery, silentAfter, ...rest }: Keys): EverestConfig {
+  return { ...rest, communicationCheckEveryMs: ms(communicationCheckEvery), silentAfterMs: ms(silentAfter) };
+}

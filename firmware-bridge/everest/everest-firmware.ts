@@ -1,0 +1,137 @@
+/** The adapter for EVerest: listens to its versioned API on its own MQTT broker, and does what the operator switched on. */
+import { parseConnectorId } from '../connector-id.ts';
+import { systemClock, type FirmwareClock } from '../clock.ts';
+import { FirmwareError } from '../firmware-error.ts';
+import type { FirmwareAdapter, FirmwareCapability, FirmwareEvent, Pseudonymize } from '../port.ts';
+import type { EverestLink } from './everest-link.ts';
+import { EverestRun } from './everest-run.ts';
+import { EVSES_MAX } from './limits.ts';
+import { MqttLink, parseBrokerUrl } from './mqtt-link.ts';
+import { MODULE_PATTERN } from './topics.ts';
+
+export interface EverestEvseOptions {
+  /** `3`, `3/1` or `station/3/1`. */
+  readonly connector: string;
+  /** EVerest's name of the `evse_manager_consumer_API` module of this EVSE. */
+  readonly module: string;
+}
+
+export interface EverestFirmwareOptions {
+  /** The station of connectors that are called by number alone. */
+  readonly station: string;
+  /** EVerest's broker, never the one that vehicles connect to: `mqtt://host:port`. */
+  readonly broker: string;
+  readonly username?: string | undefined;
+  readonly password?: string | undefined;
+  readonly evses: readonly EverestEvseOptions[];
+  /** EVerest's name of the `auth_consumer_API` module, where there is one. */
+  readonly authModule?: string | undefined;
+  /** Shorter than `cfg_communication_check_to_s` of EVerest's modules. */
+  readonly communicationCheckEveryMs: number;
+  /** A module that is silent for longer is lost; longer than its `cfg_heartbeat_interval_ms`. */
+  readonly silentAfterMs: number;
+  readonly pseudonymize: Pseudonymize;
+  readonly report?: ((issue: EverestIssue) => void) | undefined;
+  readonly clock?: FirmwareClock | undefined;
+  /** Instead of MQTT, in a test. */
+  readonly link?: (() => EverestLink) | undefined;
+}
+
+/** Of a closed list of kinds, so that whoever writes them can limit each. */
+export interface EverestIssue {
+  readonly kind: 'message_refused' | 'retained_ignored' | 'link_down' | 'link_up';
+  readonly message: string;
+  readonly fields?: object;
+}
+
+/** Checks the options and does nothing else. Throws a `FirmwareError`. */
+export function createEverestFirmware(options: EverestFirmwareOptions): EverestFirmware {
+  return new EverestFirmware(options);
+}
+
+export class EverestFirmware implements FirmwareAdapter {
+  readonly name = 'everest';
+  readonly capabilities: ReadonlySet<FirmwareCapability> = new Set([
+    'soc',
+    'power',
+    'energy',
+    'estimatedFull',
+    'statedDeparture',
+    'transaction',
+    'supplyState',
+    'credential',
+  ] as const);
+  /** EVerest says nothing of a free EVSE; that it lives, its heartbeats tell, and their silence is a lost link. */
+  readonly staleAfterMs = 0;
+  readonly #options: EverestFirmwareOptions;
+  #run: EverestRun | undefined;
+
+  constructor(options: EverestFirmwareOptions) {
+    checkOptions(options);
+    this.#options = options;
+  }
+
+  /** Resolves at once: EVerest may be started later than we are. */
+  async start(emit: (event: FirmwareEvent) => void, signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted();
+    if (this.#run !== undefined)
+      throw new FirmwareError('already_started', 'The EVerest firmware is running already', 'Stop it first');
+    const { station, evses, broker, username, password, clock = systemClock } = this.#options;
+    const makeLink = this.#options.link ?? (() => new MqttLink({ broker, username, password, clock }));
+    this.#run = new EverestRun({
+      ...this.#options,
+      clock,
+      link: makeLink(),
+      evses: evses.map(({ connector, module }) => ({
+        connectorId: parseConnectorId(connector, station),
+        module,
+      })),
+      emit,
+      signal,
+    });
+    this.#run.begin();
+    return Promise.resolve();
+  }
+
+  async stop(): Promise<void> {
+    const run = this.#run;
+    this.#run = undefined;
+    await run?.end();
+  }
+}
+
+function checkOptions(options: EverestFirmwareOptions): void {
+  const { station, broker, evses, authModule, communicationCheckEveryMs, silentAfterMs } = options;
+  parseBrokerUrl(broker);
+  if (evses.length === 0 || evses.length > EVSES_MAX)
+    throw invalid(`${evses.length} EVSEs are named`, `Name 1 to ${EVSES_MAX}`);
+  for (const module of [
+    ...evses.map((evse) => evse.module),
+    ...(authModule === undefined ? [] : [authModule]),
+  ])
+    if (!MODULE_PATTERN.test(module))
+      throw invalid(
+        `${JSON.stringify(module.slice(0, 60))} is no name of a module`,
+        'Write it as in the configuration of EVerest',
+      );
+  unique(
+    'module',
+    evses.map(({ module }) => module),
+  );
+  unique(
+    'connector',
+    evses.map(({ connector }) => parseConnectorId(connector, station)),
+  );
+  for (const ms of [communicationCheckEveryMs, silentAfterMs])
+    if (!(ms >= 100)) throw invalid(`${ms} ms is too short`, 'Give at least 100 ms');
+}
+
+function unique(what: string, names: readonly string[]): void {
+  const twice = names.find((name, index) => names.indexOf(name) !== index);
+  if (twice !== undefined)
+    throw invalid(`${what} ${twice} is named twice`, `Give each EVSE a ${what} of its own`);
+}
+
+function invalid(message: string, hint: string): FirmwareError {
+  return new FirmwareError('invalid_argument', message, hint);
+}

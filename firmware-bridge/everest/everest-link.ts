@@ -1,0 +1,16 @@
+/** The way to EVerest's broker as a port, so that the tests and a replay need none. */
+
+export interface EverestLinkHandlers {
+  /** Connected and subscribed: from here on nothing is missed. */
+  up(): void;
+  down(reason: string): void;
+  /** `isRetained`: the broker kept it, and it may be of any age. */
+  message(topic: string, payload: Uint8Array, isRetained: boolean): void;
+}
+
+export interface EverestLink {
+  start(filters: readonly string[], handlers: EverestLinkHandlers): void;
+  /** Whether the broker acknowledged it. */
+  publish(topic: string, payload: string): Promise<boolean>;
+  stop(): Promise<void>;
+}

@@ -1,0 +1,143 @@
+/**
+ * What EVerest's messages say of the connectors that its EVSE managers stand for; pure, the time is given. Live, in a replay and
+ * in tests it is the same.
+ */
+import type { ConnectorId } from '@plugpool/proto';
+import type { FirmwareEvent, Pseudonymize } from '../port.ts';
+import { ConnectorStory, type StoryNow } from './connector-story.ts';
+import { decodeEverest, type DecodeProblem, type EverestMessage } from './decode.ts';
+import { parseFromEverest } from './topics.ts';
+
+export interface EverestEvse {
+  readonly connectorId: ConnectorId;
+  /** EVerest's name of the `evse_manager_consumer_API` module. */
+  readonly module: string;
+}
+
+export interface EverestStoryOptions {
+  /** A module of which nothing was heard for longer is lost; Infinity where none says that it lives. */
+  readonly silentAfterMs: number;
+  readonly pseudonymize: Pseudonymize;
+}
+
+export interface Heard {
+  readonly events: readonly FirmwareEvent[];
+  readonly problems: readonly DecodeProblem[];
+}
+
+interface Evse {
+  readonly story: ConnectorStory;
+  heardMonoMs: number;
+  heartbeatId: number;
+  /** EVerest's number of it, once it was asked. */
+  evseId: number | undefined;
+  /** Below it an AC vehicle stops charging. */
+  minimumMw: number | undefined;
+}
+
+const NOTHING: Heard = { events: [], problems: [] };
+
+export class EverestStory {
+  readonly #options: EverestStoryOptions;
+  /** By module. */
+  readonly #evses = new Map<string, Evse>();
+
+  constructor(options: EverestStoryOptions) {
+    this.#options = options;
+  }
+
+  /** From now on it is listened to, and its silence counts. */
+  add({ connectorId, module }: EverestEvse, now: StoryNow): void {
+    this.#evses.set(module, {
+      story: new ConnectorStory(connectorId),
+      heardMonoMs: now.monoMs,
+      heartbeatId: -1,
+      evseId: undefined,
+      minimumMw: undefined,
+    });
+  }
+
+  /** The broker is reached again: the modules have as long as ever to say that they live. */
+  connected(now: StoryNow): void {
+    for (const evse of this.#evses.values()) {
+      evse.heardMonoMs = now.monoMs;
+      evse.heartbeatId = -1;
+    }
+  }
+
+  disconnected(reason: string, now: StoryNow): readonly FirmwareEvent[] {
+    return [...this.#evses.values()].flatMap(({ story }) => story.lost(reason, now));
+  }
+
+  hear(topic: string, payload: Uint8Array | string, now: StoryNow): Heard {
+    const parsed = parseFromEverest(topic);
+    if (parsed === undefined) return NOTHING;
+    const { api, module, name } = parsed;
+    if (api === 'auth_consumer') return this.#hearAuth(name, payload, now);
+    const evse = api === 'evse_manager_consumer' ? this.#evses.get(module) : undefined;
+    return evse === undefined ? NOTHING : this.#hearEvse(evse, name, payload, now);
+  }
+
+  /** Says what was lost by silence; to be called at `dueMonoMs`. */
+  tick(now: StoryNow): readonly FirmwareEvent[] {
+    const { silentAfterMs } = this.#options;
+    const silent = [...this.#evses.values()].filter((evse) => now.monoMs >= evse.heardMonoMs + silentAfterMs);
+    return silent.flatMap(({ story }) => story.lost(`nothing was heard for ${silentAfterMs} ms`, now));
+  }
+
+  get dueMonoMs(): number {
+    const heard = [...this.#evses.values()]
+      .filter(({ story }) => !story.isLost)
+      .map((evse) => evse.heardMonoMs);
+    return Math.min(...heard) + this.#options.silentAfterMs;
+  }
+
+  /** EVerest's clock less ours. */
+  aheadMs(module: string): number {
+    return this.#evses.get(module)?.story.aheadMs ?? 0;
+  }
+
+  minimumMw(module: string): number | undefined {
+    return this.#evses.get(module)?.minimumMw;
+  }
+
+  #hearEvse(evse: Evse, name: string, payload: Uint8Array | string, now: StoryNow): Heard {
+    const { message, problems } = decodeEverest(name, payload, this.#options.pseudonymize);
+    evse.heardMonoMs = now.monoMs;
+    return { events: message === undefined ? [] : this.#say(evse, message, now), problems };
+  }
+
+  #say(evse: Evse, message: EverestMessage, now: StoryNow): readonly FirmwareEvent[] {
+    switch (message.name) {
+      case 'heartbeat':
+        return heartbeat(evse, message.id, now);
+      case 'get_evse':
+        evse.evseId = message.evseId;
+        return [];
+      case 'hw_capabilities':
+        evse.minimumMw = message.minimumMw;
+        return [];
+      default:
+        return evse.story.hear(message, now);
+    }
+  }
+
+  /** Where it may be used at several EVSEs, the start of the transaction tells which one it was. */
+  #hearAuth(name: string, payload: Uint8Array | string, now: StoryNow): Heard {
+    const { message, problems } = decodeEverest(name, payload, this.#options.pseudonymize);
+    if (message?.name !== 'token_validation_status') return { events: [], problems };
+    const { isAccepted, credential, evseIds } = message;
+    const [evseId] = evseIds;
+    const evse = [...this.#evses.values()].find((one) => one.evseId === evseId);
+    if (!isAccepted || credential === undefined || evseIds.length !== 1 || evse === undefined)
+      return { events: [], problems };
+    return { events: evse.story.show(credential, now), problems };
+  }
+}
+
+/** They count up: one that begins anew is another run of EVerest, of which nothing is known. */
+function heartbeat(evse: Evse, id: number, now: StoryNow): readonly FirmwareEvent[] {
+  const began = id < evse.heartbeatId;
+  evse.heartbeatId = id;
+  return began ? evse.story.lost('EVerest was started anew', now) : [];
+}
