@@ -178,6 +178,7 @@ export type RevokeReason =
   | 'preempted'
   | 'draining'
   | 'ready_by'
+  | 'station_power'
   | 'lease_expired'
   | 'superseded'
   | 'shutting_down';

@@ -244,6 +244,8 @@ const obstacle = z.discriminatedUnion('test', [
   z.strictObject({ ...way, test: z.literal('too_little_progress'), needMs: count, expectMs: count }),
   z.strictObject({ ...way, test: z.literal('deadline_too_close'), needMs: count, haveMs: z.int() }),
   z.strictObject({ ...way, test: z.literal('waits_for_all'), need: count, have: count }),
+  z.strictObject({ ...way, test: z.literal('station_power'), needMw: count, haveMw: count }),
+  z.strictObject({ ...way, test: z.literal('station_power_unknown'), connectors: count }),
   z.strictObject({
     ...way,
     test: z.enum(['cpu', 'memory', 'gpu_share', 'vram', 'gpu_model']),

@@ -29,14 +29,21 @@ export const powerSchema = z.strictObject({
     .max(POWER_KW_MAX)
     .optional()
     .describe('What all connectors and the computing at them may draw together; absent: there is no limit.'),
+  connectorMaxKw: z
+    .number()
+    .positive()
+    .max(POWER_KW_MAX)
+    .optional()
+    .describe('What a connector is taken to draw while its firmware does not say it; absent: nobody knows.'),
 });
 
 export function toPower(power: z.output<typeof powerSchema>): PowerSettings {
-  const { stationLimitKw } = power;
+  const { stationLimitKw, connectorMaxKw } = power;
   return {
     caps: power.caps,
     capForMs: ms(power.capFor),
     capMinMw: Math.round(power.capMinKw * MW_PER_KW),
     ...(stationLimitKw === undefined ? {} : { stationLimitMw: Math.round(stationLimitKw * MW_PER_KW) }),
+    ...(connectorMaxKw === undefined ? {} : { connectorMaxMw: Math.round(connectorMaxKw * MW_PER_KW) }),
   };
 }

@@ -139,3 +139,5 @@ export const CAP_RETRY_MS_MAX = 10 * 60_000;
 export const CONTROLS_PER_CONNECTOR_MAX = 8;
 export const CONTROLS_MAX = 2_000;
 export const CONTROL_WITHIN_MS = 60_000;
+/** A reading of a connector's power that is older tells nothing any more: stations send them each minute or so, some each five. */
+export const POWER_READING_MS_MAX = 6 * 60_000;

@@ -47,6 +47,7 @@ import { keepsNothing, type Keeping } from './matching/keep.ts';
 import { emptyPools, type Pools } from './pools/pools.ts';
 import type { CapEvidence } from './power/cap-evidence.ts';
 import type { Cap } from './power/caps.ts';
+import { emptyBudget, type StationBudget } from './power/station-budget.ts';
 import { vectorOf } from './pools/vector.ts';
 import type { AlgorithmProfile } from './algorithms/profile.ts';
 import { Health } from './learned/health.ts';
@@ -236,7 +237,8 @@ export type TimerName =
   | `replica:${InstanceId}`
   | `check:${VehicleId}`
   | `cap:${ConnectorId}`
-  | 'deploy:pending';
+  | 'deploy:pending'
+  | 'budget:over';
 
 export interface State {
   readonly settings: Settings;
@@ -263,6 +265,7 @@ export interface State {
   /** Connectors that are capped, or whose cap is being cleared. */
   readonly caps: Map<ConnectorId, Cap>;
   readonly capEvidence: Map<ConnectorId, CapEvidence>;
+  readonly budget: StationBudget;
   readonly deployments: Deployments;
   readonly draining: Draining;
   /** Names of what was learned and could not be read; said in the first step. */
@@ -354,6 +357,7 @@ export function emptyState(settings: Settings, generation: number): State {
     pools,
     caps: new Map(),
     capEvidence: new Map(),
+    budget: emptyBudget(),
     deployments: noDeployments(),
     draining: drainsNothing(),
     damaged: [],

@@ -30,6 +30,7 @@ import { countDonor } from './pools/pools.ts';
 import { alignPools, keepPools } from './pools/replan.ts';
 import { watchPools } from './pools/watch.ts';
 import { onControlled } from './power/controlled.ts';
+import { watchBudget } from './power/watch-budget.ts';
 import { decideAll, onCompared } from './replicas/decide.ts';
 import { onFirmware } from './sessions/firmware.ts';
 import type { Client, State } from './state.ts';
@@ -46,6 +47,7 @@ export function step(state: State, events: readonly Event[], now: Now): Effects 
   passTime(turn);
   for (const event of events) apply(turn, event);
   if (state.fresh) lookAtAll(turn);
+  watchBudget(turn);
   match(turn);
   issueChecks(turn);
   countWhole(turn);

@@ -9,6 +9,7 @@ import type { AlgorithmClass } from './algorithms/feature.ts';
 import { onPatienceOver } from './replicas/patience.ts';
 import { shortOfQuorum } from './replicas/short-of-quorum.ts';
 import { onCapDue } from './power/caps.ts';
+import { onBudgetOver } from './power/watch-budget.ts';
 import { onPoolTimer } from './pools/watch.ts';
 import { instanceOf } from './tasks/open-task.ts';
 import type { Task, TimerName } from './state.ts';
@@ -54,6 +55,8 @@ export function onTimer(turn: Turn, name: TimerName): void {
       return onPoolTimer(turn, id as AlgorithmClass);
     case 'check':
       return onCheckDue(turn, id as VehicleId);
+    case 'budget':
+      return onBudgetOver(turn);
     case 'cap':
       return onCapDue(turn, id as ConnectorId);
     case 'replica': {

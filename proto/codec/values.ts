@@ -196,6 +196,7 @@ export const REVOKE_REASONS = listOf<RevokeReason>({
   preempted: true,
   draining: true,
   ready_by: true,
+  station_power: true,
   lease_expired: true,
   superseded: true,
   shutting_down: true,

@@ -47,6 +47,7 @@ export function checkLaws(pile: Observed, sent: readonly SentBody[]): void {
   leasesFit(pile, vehiclesGranted(sent));
   grantsAreVerified(pile, sent);
   grantsAreWanted(pile, sent);
+  grantsFitTheStation(pile, sent);
   preemptsWithReason(pile, sent);
   checkStanding(pile);
 }
@@ -82,6 +83,7 @@ export function checkStep(pile: Observed, sent: readonly SentBody[], heardOf: Re
   if (granted.size > 0) {
     grantsAreVerified(pile, sent);
     grantsAreWanted(pile, sent);
+    grantsFitTheStation(pile, sent);
   }
   preemptsWithReason(pile, sent);
 }
@@ -226,6 +228,39 @@ function grantsAreWanted(pile: Observed, sent: readonly SentBody[]): void {
     replicasAreOfDifferentOwners(pile, task, vehicleId, way);
     staysLongEnough(pile, donor, task, body, way);
   }
+}
+
+/** A reading of power says nothing after this. */
+const READING_MS = 6 * 60_000;
+/** A run that began this long before a reading is in it. */
+const IN_READING_MS = 10_000;
+
+/** The limit of the station, by sums of its own: what connectors draw, or can, and the computing that is in no reading of it. */
+function grantsFitTheStation({ state, settings, nowMs }: Observed, sent: readonly SentBody[]): void {
+  const { stationLimitMw, connectorMaxMw } = settings.power;
+  if (stationLimitMw === undefined || !sent.some(({ body }) => body.kind === 'offer')) return;
+  let sumMw = 0;
+  for (const { connectorId, powerMw, powerMonoMs = -Infinity, state: is, link } of state.sessions.values()) {
+    const isRead = powerMw !== undefined && nowMs - powerMonoMs <= READING_MS;
+    const mayDraw = is === 'charging' || link === 'lost';
+    if (isRead) sumMw += powerMw;
+    else if (mayDraw) {
+      assert.ok(
+        connectorMaxMw !== undefined,
+        `${connectorId} draws what nobody knows, and something is granted`,
+      );
+      sumMw += connectorMaxMw;
+    }
+    for (const { leased } of state.donors.values())
+      for (const { lease } of leased.values()) {
+        if (lease?.connectorId !== connectorId) continue;
+        if (isRead ? powerMonoMs - lease.grantedMonoMs >= IN_READING_MS : mayDraw) continue;
+        const { cpuMillicores, gpu } = lease.demand;
+        sumMw +=
+          (cpuMillicores * settings.coreDrawsMw + (gpu?.shareMillis ?? 0) * settings.gpuDrawsMw) / 1000;
+      }
+  }
+  assert.ok(sumMw <= stationLimitMw, `a grant takes the station to ${sumMw} mW, above its ${stationLimitMw}`);
 }
 
 /** Of one part nobody has two replicas, and there are never more than may have to agree. */

@@ -11,6 +11,8 @@ import { PROGRAMS } from './programs.ts';
 import { TEST_SETTINGS, type SimulatedDisk } from './simulated-pile.ts';
 import type { Tariff } from '../../agent/core/ledger/tariffs.ts';
 import type { Settings } from '../../agent/core/settings.ts';
+import { DEFAULT_POWER, type PowerSettings } from '../../agent/core/power/power-settings.ts';
+import { CAR_DRAWS_MW } from './station.ts';
 import { World } from './world.ts';
 
 export interface Run {
@@ -136,7 +138,14 @@ function drawSettings(chance: Chance): Settings {
     retentionMs: 3650 * 86_400_000,
     tariffs: chance.is(500) ? TARIFFS : [],
     ...(chance.is(300) ? { overstayAfterMs: 60_000 } : {}),
+    ...(chance.is(200) ? { power: { ...DEFAULT_POWER, ...drawLimit(chance) } } : {}),
   };
+}
+
+/** About as much as some of the cars draw, and a few cores. */
+function drawLimit(chance: Chance): Partial<PowerSettings> {
+  const limitMw = chance.whole(2, 5) * CAR_DRAWS_MW + chance.pick([4_000, 20_000, 100_000]);
+  return { stationLimitMw: limitMw, connectorMaxMw: CAR_DRAWS_MW };
 }
 
 function isAllQuiet(world: World): boolean {

@@ -6,6 +6,8 @@ import type { SimulatedAgent } from './simulated-agent.ts';
 
 type Said<Event> = Event extends FirmwareEvent ? Omit<Event, 'at'> : never;
 
+export const CAR_DRAWS_MW = 7_000_000;
+
 /** What of a plugged vehicle flows, in the firmware's words. */
 export type Supply = 'charging' | 'suspendedEV' | 'suspendedEVSE';
 
@@ -55,7 +57,7 @@ export class Station {
   #sample(): void {
     for (const connector of this.connectors)
       if (connector.seen !== undefined && !connector.isSilent)
-        this.#say(connector, { kind: 'meter', connectorId: connector.connectorId, powerMw: 7_000_000 });
+        this.#say(connector, { kind: 'meter', connectorId: connector.connectorId, powerMw: CAR_DRAWS_MW });
     this.#cancelSamples = this.#agenda.after(this.staleAfterMs / 3, () => this.#sample());
   }
 

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import fc from 'fast-check';
 import type { ControlOutcome } from '@plugpool/firmware-bridge';
+import type { VehicleId } from '@plugpool/proto';
 import type { Control } from '../../agent/core/effects.ts';
 import type { OperatorAnswer, OperatorCommand } from '../../agent/core/events.ts';
 import { CAPPED_CONNECTORS_MAX } from '../../agent/core/limits.ts';
@@ -12,7 +13,13 @@ import { DEFAULT_POWER } from '../../agent/core/power/power-settings.ts';
 import { step } from '../../agent/core/step.ts';
 import { beginTurn } from '../../agent/core/turn.ts';
 import { connectorsView } from '../../agent/core/views.ts';
-import { connectorOf, SimulatedPile } from '../simulation/simulated-pile.ts';
+import {
+  bodiesOf,
+  capacityReport,
+  connectorOf,
+  request,
+  SimulatedPile,
+} from '../simulation/simulated-pile.ts';
 
 const KW = 1_000_000;
 const HOUR_MS = 3_600_000;
@@ -249,3 +256,54 @@ test('a vehicle that took less than the cap anyway, or that stops, shows nothing
   readPower(pile, 8);
   assert.equal(capsSeenToWork(pile.state, CONNECTOR), false);
 });
+
+const MINUTE_MS = 60_000;
+
+function pileWithALender(kw: number, fullInMs: number, departureInMs: number): SimulatedPile {
+  const pile = pileThatCaps();
+  pile.addAlgorithm('sum');
+  pile.lend('a');
+  pile.ask('asker');
+  readPower(pile, kw);
+  pile.firmware({ kind: 'evInfo', connectorId: CONNECTOR, estimatedFullInMs: fullInMs, departureInMs });
+  return pile;
+}
+
+test('a cap that would keep the battery from being charged in time ends what computes there, and its end lets it lend again', () => {
+  const pile = pileWithALender(22, HOUR_MS, 3 * HOUR_MS);
+  const [offer] = bodiesOf(pile.say('asker.ask-1', request('r', 'sum')), 'offer');
+  assert.ok(offer);
+  operate(pile, capTo(11));
+  // Two hours of three: there is time.
+  assert.equal(bodiesOf(pile.sent, 'revoke').length, 0);
+  operate(pile, capTo(7));
+  assert.deepEqual(
+    bodiesOf(pile.sent, 'revoke').map(({ reason }) => reason),
+    ['ready_by'],
+  );
+  assert.equal(isBehind(pile), true);
+  operate(pile, { verb: 'clearCap', connectorId: CONNECTOR });
+  pile.say('a.lend', capacityReport({}));
+  assert.equal(isBehind(pile), false);
+});
+
+test('under a cap it counts what has flowed since the estimate, and not the time that went by', () => {
+  const pile = pileWithALender(22, HOUR_MS, 2.7 * HOUR_MS);
+  operate(pile, capTo(11));
+  readPower(pile, 11);
+  for (let minutes = 0; minutes < 80; minutes += 1) {
+    pile.pass(MINUTE_MS);
+    if (minutes === 50) operate(pile, capTo(11, 4 * HOUR_MS));
+    readPower(pile, 11);
+    pile.say('a.lend', capacityReport({}));
+  }
+  // The estimate is over, and a third of the charge is still to come: 40 min of the 82 that are left.
+  assert.equal(isBehind(pile), false);
+  operate(pile, capTo(5, 4 * HOUR_MS));
+  readPower(pile, 5);
+  assert.equal(isBehind(pile), true);
+});
+
+function isBehind(pile: SimulatedPile): boolean {
+  return pile.state.donors.get('a' as VehicleId)?.isBehind === true;
+}

@@ -31,6 +31,7 @@ const REVOKED: Readonly<Record<RevokeReason, string>> = {
   preempted: 'a request with the highest priority took its place',
   draining: 'the operator of the pile empties its vehicle',
   ready_by: 'its battery must be charged in time',
+  station_power: 'the station had no more power for it',
   lease_expired: 'its vehicle was not heard any more',
   superseded: 'another try took its place',
   shutting_down: 'the pile is stopping',

@@ -14,6 +14,7 @@ import { freeOf, isWithin, NOTHING } from './capacity.ts';
 import { isDraining } from './draining.ts';
 import { isBehind } from './ready-by.ts';
 import { isSettling } from './restless.ts';
+import { heldCapMw } from '../power/caps.ts';
 import { leasesOf, revoke } from '../leases/lease.ts';
 import { isPlugged, isVerified, type Session } from '../sessions/session.ts';
 import type { Donor, Lease, State } from '../state.ts';
@@ -152,8 +153,12 @@ function reviewStay({ state, now }: Turn, donor: Donor): void {
 /** Whether its charge would still be through in time. */
 function reviewCharge({ state, now }: Turn, donor: Donor): void {
   const session = sessionOf(state, donor.vehicleId);
-  donor.isBehind =
-    session !== undefined && isBehind(state.settings, session, donor.lendable, donor.isBehind, now);
+  const { lendable, isBehind: wasBehind } = donor;
+  if (session === undefined) donor.isBehind = false;
+  else {
+    const capMw = heldCapMw(state, session.connectorId);
+    donor.isBehind = isBehind(state.settings, { session, lendable, capMw, wasBehind }, now);
+  }
 }
 
 function revokeForSession(turn: Turn, donor: Donor): void {

@@ -25,3 +25,8 @@ export function probability(millis: number): string {
 export function barInWords(millis: number): string {
   return (millis / 1000).toFixed(millis % 10 === 0 ? 2 : 3);
 }
+
+/** What is needed is rounded up, what is there with `Math.floor`. */
+export function watts(mw: number, round = Math.ceil): string {
+  return `${thousands(round(mw / 1000))} W`;
+}

@@ -14,6 +14,8 @@ export function remotenessOf(obstacle: Obstacle, { lendable }: Donor): 0 | 1 | 2
     case 'settling':
     case 'kept_for_another':
     case 'waits_for_all':
+    case 'station_power':
+    case 'station_power_unknown':
       return 0;
     // Other runs end; what its owner does not lend, only he can.
     case 'cpu':
@@ -75,6 +77,8 @@ function shortOf(obstacle: Obstacle): number {
     case 'gpu_share':
     case 'vram':
       return missing(Number(obstacle.have), Number(obstacle.need));
+    case 'station_power':
+      return missing(obstacle.haveMw, obstacle.needMw);
     case 'leaving_too_soon':
       return missing(obstacle.millis, obstacle.barMillis);
     case 'too_little_progress':

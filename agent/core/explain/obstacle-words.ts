@@ -2,7 +2,7 @@
 import { assertNever } from '../assert-never.ts';
 import type { Obstacle } from '../feasible/feasible.ts';
 import type { Donor } from '../state.ts';
-import { barInWords, lengthInWords, probability, thousands } from './figures.ts';
+import { barInWords, counted, lengthInWords, probability, thousands, watts } from './figures.ts';
 import type { Told } from './obstacles.ts';
 
 /** `session`: the state of its charging session, as the firmware says. */
@@ -59,6 +59,10 @@ function inWords(obstacle: Obstacle, donor: Donor, session: string): string {
       return `the run takes ${lengthInWords(obstacle.needMs)} there, ${deadlineInWords(obstacle)}`;
     case 'kept_for_another':
       return `what fits is kept for a request whose turn came first, which is expected to start ${startInWords(obstacle.forMs)}`;
+    case 'station_power':
+      return `power: needs ${watts(obstacle.needMw)}, and the limit of the station leaves ${watts(obstacle.haveMw, Math.floor)}`;
+    case 'station_power_unknown':
+      return `power: the station has a limit, and what ${counted(obstacle.connectors, 'connector')} draw is not known`;
     case 'waits_for_all':
       return `this part would fit, but all ${obstacle.need} start together, and ${obstacle.have} would fit now`;
     case 'not_trusted':

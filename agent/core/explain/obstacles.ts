@@ -19,6 +19,7 @@ import {
 } from '../feasible/feasible.ts';
 import { gangOf } from '../waiting/gang-of.ts';
 import { keptObstacle } from '../matching/keep.ts';
+import { stationObstacle } from '../power/station-budget.ts';
 import { keepsState } from '../replicas/keeps-state.ts';
 import type { Need, Way } from '../waiting/need.ts';
 import type { Donor, Instance, State } from '../state.ts';
@@ -116,7 +117,7 @@ function roomObstacles({ state, now, instance }: Wait, way: Way, donor: Donor): 
   const verdict = fit(donor.free, way.demand);
   if (!verdict.ok) return verdict.shortOf.map(({ what, need, have }) => ({ test: what, need, have }));
   const { placement } = verdict;
-  return found([keptObstacle(state, instance, donor, { way, placement }, now)]);
+  return found([stationObstacle(state, way), keptObstacle(state, instance, donor, { way, placement }, now)]);
 }
 
 /** It could run there, and waits for the other parts. */

@@ -8,7 +8,7 @@ import { gangOf } from '../waiting/gang-of.ts';
 import { WOULD_RUN_SENTENCES_MAX } from '../limits.ts';
 import type { Need, Way } from '../waiting/need.ts';
 import type { Donor } from '../state.ts';
-import { barInWords, counted, lengthInWords, thousands } from './figures.ts';
+import { barInWords, counted, lengthInWords, thousands, watts } from './figures.ts';
 import { distanceOf, remotenessOf } from './nearness.ts';
 import type { Standing, Wait } from './obstacles.ts';
 import { demandInWords } from './way-words.ts';
@@ -118,6 +118,12 @@ function remedyFor(obstacle: Obstacle, donor: Donor, audience: Audience): string
       return `a later deadline: it needs ${lengthInWords(obstacle.needMs)}${roomInWords(obstacle)} and has ${lengthInWords(Math.max(0, obstacle.haveMs), Math.floor)}`;
     case 'kept_for_another':
       return 'the start of the request whose turn came first, or more room beside what is kept for it';
+    case 'station_power':
+      return `${watts(obstacle.needMw - obstacle.haveMw)} more below the limit of the station`;
+    case 'station_power_unknown':
+      return audience === 'operator'
+        ? 'the power of every connector that charges being known (power.connectorMaxKw says what to assume)'
+        : 'the power that the station draws being known';
     case 'waits_for_all':
       return obstacle.have < obstacle.need
         ? `room for ${obstacle.need - obstacle.have} more of its ${obstacle.need} parts at once`

@@ -9,6 +9,7 @@ import { keptObstacle } from '../matching/keep.ts';
 import type { RunTime } from '../learned/run-time.ts';
 import type { Donor, Instance, State } from '../state.ts';
 import { expectedProgressMs, probabilityToFinish } from '../dwell/stay.ts';
+import { stationObstacle } from '../power/station-budget.ts';
 import { keepsState } from '../replicas/keeps-state.ts';
 import { ownerHasReplica } from '../replicas/owner.ts';
 import { isTrustedWithData } from './data-trust.ts';
@@ -45,6 +46,9 @@ export type Obstacle =
   | { readonly test: 'deadline_too_close'; readonly needMs: number; readonly haveMs: number }
   | { readonly test: 'kept_for_another'; readonly forMs: number }
   | { readonly test: 'waits_for_all'; readonly need: number; readonly have: number }
+  /** The limit of the whole station leaves less; or nobody knows what it leaves. */
+  | { readonly test: 'station_power'; readonly needMw: number; readonly haveMw: number }
+  | { readonly test: 'station_power_unknown'; readonly connectors: number }
   | { readonly test: ShortOf['what']; readonly need: number | string; readonly have: number | string };
 
 /** What forbids this instance, and not necessarily its equals, on a donor that is eligible. */
@@ -229,7 +233,7 @@ function tryWay(state: State, need: Need, way: Way, donor: Donor, now: Now): Cho
   if (runtimeObstacle(way, donor) ?? allowanceObstacle(way, donor) ?? restObstacle(state, way, donor, now))
     return undefined;
   const verdict = fit(donor.free, way.demand);
-  if (!verdict.ok) return undefined;
+  if (!verdict.ok || stationObstacle(state, way) !== undefined) return undefined;
   const prospect = prospectOf(state, way, donor, now);
   if (stayObstacle(state, need, way, prospect) !== undefined) return undefined;
   const imageCached = donor.cachedImages.has(way.algorithm.image.digest);

@@ -18,7 +18,10 @@ const SESSION_REASONS: ReadonlySet<string> = new Set<RevokeReason>([
   'session_unverified',
   'draining',
   'ready_by',
+  'station_power',
 ]);
+
+const OPERATORS_DOING: ReadonlySet<string> = new Set<RevokeReason>(['draining', 'station_power']);
 
 /** Departures and crashes are counted apart: a donor that leaves says nothing about the program. */
 export function loseLease(turn: Turn, instance: Instance, outcome: AttemptOutcome, reason: string): void {
@@ -31,7 +34,7 @@ export function loseLease(turn: Turn, instance: Instance, outcome: AttemptOutcom
   state.counters.savedMncs += Math.max(0, (instance.checkpoint?.doneMncs ?? 0) - lease.beganAtMncs);
   if (lease.revocation?.reason === 'preempted') instance.preempted = true;
   // The operator's doing, and no donor's.
-  else if (lease.revocation?.reason === 'draining') state.counters.departures += 1;
+  else if (OPERATORS_DOING.has(lease.revocation?.reason ?? '')) state.counters.departures += 1;
   else if (outcome === 'departed' || outcome === 'expired') {
     // A donor that left what it had done behind cost the task nothing.
     if ((instance.checkpoint?.doneMncs ?? 0) <= lease.beganAtMncs) instance.departures += 1;

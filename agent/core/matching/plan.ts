@@ -10,6 +10,7 @@ import { gangOf } from '../waiting/gang-of.ts';
 import { noteLifted, notePlaced } from './keep.ts';
 import { grant, leasesOf } from '../leases/lease.ts';
 import type { Need } from '../waiting/need.ts';
+import { demandMw } from '../power/draw.ts';
 import { countLease } from '../pools/pools.ts';
 import { classOfAlgorithm } from '../algorithms/profile.ts';
 import type { Donor, Instance } from '../state.ts';
@@ -60,7 +61,7 @@ export class Plan {
     instance.plannedOn = donor.vehicleId;
     notePlaced(this.#turn, instance, donor, choice);
     this.#setFree(donor, freeOf(donor.free, [choice.placement]));
-    this.#countInPool(choice, 1);
+    this.#count(choice, 1);
     this.#turn.state.health.granted(donor.vehicleId, choice.way.class, this.#turn.now);
     // Where nothing comes of the one that was tried, another may be.
     wakeWhenRested(this.#turn, donor.vehicleId, choice.way.class);
@@ -73,7 +74,7 @@ export class Plan {
     this.#placed.delete(instance);
     instance.plannedOn = undefined;
     noteLifted(this.#turn.state, instance, donor);
-    this.#countInPool(choice, -1);
+    this.#count(choice, -1);
     this.#turn.state.waiting.add(instance, need);
     if (this.#arrived.delete(instance)) this.#turn.newcomers.add(instance);
     const planned = this.on(donor).map(({ choice }) => choice.placement);
@@ -89,9 +90,10 @@ export class Plan {
     }
   }
 
-  /** What is planned is used already: the next placement sees whether its class still is within its sub-pool. */
-  #countInPool({ way, placement }: Choice, sign: 1 | -1): void {
+  /** What is planned is used already: the next placement sees whether its class still is within its sub-pool, and the station within its limit. */
+  #count({ way, placement }: Choice, sign: 1 | -1): void {
     const { state } = this.#turn;
+    state.budget.addedMw += sign * demandMw(state.settings, placement.demand);
     countLease(state.pools, classOfAlgorithm(state, way.algorithm), placement.demand, sign);
   }
 

@@ -27,6 +27,8 @@ const NOTHING_MOVED: Replanned = { movedFrom: new Set(), moved: [] };
 export function replan(matching: Matching): Replanned {
   const { turn, plan } = matching;
   if (plan.size === 0 || turn.newcomers.size === 0) return NOTHING_MOVED;
+  // The board knows what each donor has, and not what all of them share.
+  if (turn.state.settings.power.stationLimitMw !== undefined) return NOTHING_MOVED;
   const placed = placedMembers(matching).slice(0, REPLANNED_PLACED_MAX);
   const waiting = waitingMembers(matching).slice(0, REPLANNED_WAITING_MAX);
   if (!someMayYield(matching, placed, waiting) && !someMayMove(matching, placed)) return NOTHING_MOVED;

@@ -69,6 +69,12 @@ function nobodyWants(): Cap {
   return { wants: new Map(), answer: 'asked', failures: 0 };
 }
 
+/** What the station says that it keeps to; undefined: nothing. */
+export function heldCapMw({ caps }: State, connectorId: ConnectorId): number | undefined {
+  const cap = caps.get(connectorId);
+  return cap?.answer === 'set' ? cap.toldMw : undefined;
+}
+
 /** Of those that are wanted now. */
 export function lowestWant({ wants }: Cap, now: Now): CapWant | undefined {
   let lowest: CapWant | undefined;

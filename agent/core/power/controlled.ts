@@ -1,6 +1,8 @@
 /** What became of what was to be done at a connector. */
 import type { ControlOutcome } from '@plugpool/firmware-bridge';
+import type { ConnectorId } from '@plugpool/proto';
 import { assertNever } from '../assert-never.ts';
+import { refreshDonor } from '../donors/donor.ts';
 import type { Control } from '../effects.ts';
 import { log, type Turn } from '../turn.ts';
 import { onCapOutcome } from './caps.ts';
@@ -8,7 +10,8 @@ import { onCapOutcome } from './caps.ts';
 export function onControlled(turn: Turn, control: Control, outcome: ControlOutcome): void {
   switch (control.kind) {
     case 'setCap':
-      return onCapOutcome(turn, control.connectorId, outcome);
+      onCapOutcome(turn, control.connectorId, outcome);
+      return lookAtDonor(turn, control.connectorId);
     case 'clearCap':
       // A cap that could not be cleared expires by itself.
       return sayFailure(turn, control, outcome);
@@ -27,4 +30,11 @@ function sayFailure(turn: Turn, { kind, connectorId }: Control, outcome: Control
     code: outcome.code,
     detail: outcome.message,
   });
+}
+
+/** A cap leaves less for the battery. */
+function lookAtDonor(turn: Turn, connectorId: ConnectorId): void {
+  const vehicleId = turn.state.sessions.get(connectorId)?.identity?.vehicleId;
+  const donor = vehicleId === undefined ? undefined : turn.state.donors.get(vehicleId);
+  if (donor !== undefined) refreshDonor(turn, donor);
 }

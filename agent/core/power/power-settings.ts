@@ -9,6 +9,8 @@ export interface PowerSettings {
   readonly capMinMw: number;
   /** What all connectors and the computing at them may draw together; absent: nobody said. */
   readonly stationLimitMw?: number;
+  /** What one connector can draw at most: assumed where its firmware does not say what it draws; absent: nobody knows. */
+  readonly connectorMaxMw?: number;
 }
 
 export const DEFAULT_POWER: PowerSettings = {

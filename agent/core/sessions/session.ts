@@ -34,10 +34,14 @@ export interface Session {
   readonly faultReason?: string;
   readonly socPermille?: number;
   readonly powerMw?: number;
+  /** When that was read. */
+  readonly powerMonoMs?: number;
   readonly energyMwh?: number;
   /** What of its readings can be true. */
   readonly meter?: Meter;
   readonly estimatedFullMonoMs?: number;
+  /** When that was told, and what it drew then. */
+  readonly estimated?: { readonly monoMs: number; readonly powerMw: number | undefined };
   readonly departureMonoMs?: number;
   /** While somebody is plugged in. */
   readonly stay?: SessionStay;
@@ -89,7 +93,7 @@ function told(session: Session, event: Exclude<FirmwareEvent, { kind: 'linkLost'
     case 'meter':
       return {
         ...heard,
-        ...(event.powerMw === undefined ? {} : { powerMw: event.powerMw }),
+        ...(event.powerMw === undefined ? {} : { powerMw: event.powerMw, powerMonoMs: now.monoMs }),
         ...(event.energyMwh === undefined
           ? {}
           : { energyMwh: event.energyMwh, meter: withReading(session.meter, event.energyMwh, now) }),
@@ -100,7 +104,10 @@ function told(session: Session, event: Exclude<FirmwareEvent, { kind: 'linkLost'
         ...(event.socPermille === undefined ? {} : { socPermille: event.socPermille }),
         ...(event.estimatedFullInMs === undefined
           ? {}
-          : { estimatedFullMonoMs: now.monoMs + event.estimatedFullInMs }),
+          : {
+              estimatedFullMonoMs: now.monoMs + event.estimatedFullInMs,
+              estimated: { monoMs: now.monoMs, powerMw: session.powerMw },
+            }),
         ...(event.departureInMs === undefined ? {} : { departureMonoMs: now.monoMs + event.departureInMs }),
       };
     case 'credential':
