@@ -18,7 +18,7 @@ import { DeployedImages } from './deployed-images.ts';
 import type { OwnerPolicy, OwnerState, PolicyDecision } from './core/policy.ts';
 import { PlugpoolError } from './errors.ts';
 import { LeasedJobs } from './leased-jobs.ts';
-import type { JobEvent } from './leased-jobs.ts';
+import type { JobEvent } from './job-event.ts';
 import { Lending } from './lending.ts';
 import type { LendingEvent } from './lending.ts';
 import type { BlobCache, Clock, Link, LinkDown, Log, Outbox, Probe, VehicleSignalsSource } from './ports.ts';

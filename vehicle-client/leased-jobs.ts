@@ -6,11 +6,9 @@
  * reported as revoked at its end), when the pile does not name it in an answer or the donor's own clock runs out (killed, and
  * nothing is said: the lease is void).
  */
-import { readFile } from 'node:fs/promises';
 import {
   HELD_LEASES_MAX,
   INLINE_BYTES_MAX,
-  type BlobRef,
   type Capacity,
   type CheckpointAck,
   type Demand,
@@ -39,15 +37,15 @@ import {
   ownPressure,
   revocation,
   type Act,
-  type EvictionCause,
   type Pressure,
   type Rung,
 } from './core/eviction.ts';
 import { RenewalBook, leaseKeyOf, renewalEveryMs, selfStopAtMs, type LeaseKey } from './core/lease-clock.ts';
+import { fetchForRun } from './fetch-for-run.ts';
 import { GrantedCapacity, type Grant } from './granted-capacity.ts';
+import { nameOf, type JobEvent } from './job-event.ts';
 import type { BlobCache, Clock, Log } from './ports.ts';
 import type { NotLendingCause } from './core/policy.ts';
-import { unpackCheckpoint } from './runtimes/checkpoint-archive.ts';
 import type { JobOutcome, KeptRun, RunningJob, Runtime } from './runtimes/port.ts';
 import { ShippedCheckpoints } from './shipped-checkpoints.ts';
 import type { UnackedResults } from './unacked-results.ts';
@@ -100,35 +98,6 @@ export interface LeasedJobsOptions {
   /** A run that might have gone on climbs too far for that: what is held for it is not lent any more. */
   givenUp(): void;
   readonly onEvent?: ((event: JobEvent) => void) | undefined;
-}
-
-/** What whoever watches hears of one attempt. */
-export type JobEvent =
-  | { readonly kind: 'jobStarted'; readonly job: JobName }
-  | { readonly kind: 'jobDeclined'; readonly job: JobName; readonly reason: string }
-  /** Stopped where it is, and going on again. */
-  | { readonly kind: 'jobSuspended'; readonly job: JobName; readonly cause: EvictionCause }
-  | { readonly kind: 'jobResumed'; readonly job: JobName }
-  /** The pile has what it kept. */
-  | {
-      readonly kind: 'checkpointKept';
-      readonly job: JobName;
-      readonly sizeBytes: number;
-      readonly used: Used;
-    }
-  /** `void`: the lease was lost, and nothing was reported. */
-  | {
-      readonly kind: 'jobEnded';
-      readonly job: JobName;
-      readonly outcome: 'completed' | FailureCode | 'void';
-      readonly used?: Used;
-    };
-
-export interface JobName {
-  readonly taskId: string;
-  readonly algorithmId: string;
-  readonly algorithmVersion: string;
-  readonly attempt: number;
 }
 
 export class LeasedJobs {
@@ -321,52 +290,14 @@ export class LeasedJobs {
   }
 
   async #fetchThenRun(job: LeasedJob, pinnedPath: string | undefined): Promise<void> {
-    const { image, input, checkpoint } = job.offer;
-    const imagePath = pinnedPath ?? (await this.#fetchImage(job));
-    if (imagePath === undefined || !this.#isLive(job)) return;
-    const bytes = input.where === 'inline' ? input.bytes : await this.#fetchBytes(job, input.blob);
-    if (bytes === undefined || !this.#isLive(job)) return;
-    const state = checkpoint === undefined ? undefined : await this.#fetchBytes(job, checkpoint);
-    if (!this.#isLive(job) || (checkpoint !== undefined && state === undefined)) return;
-    this.#options.log.debug({ taskId: job.offer.taskId, image: image.digest }, 'image and input are here');
-    const unpacked = state === undefined ? undefined : unpackCheckpoint(state);
-    if (unpacked?.ok === false) this.#fail(job, 'checkpoint_invalid', unpacked.why);
-    else this.#run(job, imagePath, bytes, state);
-  }
-
-  async #fetchImage(job: LeasedJob): Promise<string | undefined> {
-    const { image } = job.offer;
-    // It may be on its way already, for later.
-    this.#options.pulls.hurry(image.digest);
-    try {
-      const path = await this.#options.cache.pin(image, () => this.#options.pulls.pull(image));
-      if (this.#isLive(job)) job.isImagePinned = true;
-      else this.#options.cache.unpin(image.digest);
-      return path;
-    } catch (error) {
-      this.#fetchFailed(job, 'image_unavailable', error);
-      return undefined;
-    }
-  }
-
-  /** Of an input or a checkpoint; undefined where it could not be had, which is reported. */
-  async #fetchBytes(job: LeasedJob, blob: BlobRef): Promise<Uint8Array | undefined> {
-    try {
-      const path = await this.#options.cache.pin(blob, () => this.#options.pulls.pull(blob));
-      try {
-        return await readFile(path);
-      } finally {
-        this.#options.cache.unpin(blob.digest);
-      }
-    } catch (error) {
-      this.#fetchFailed(job, 'input_unavailable', error);
-      return undefined;
-    }
-  }
-
-  #fetchFailed(job: LeasedJob, code: FailureCode, error: unknown): void {
-    this.#options.log.warn({ taskId: job.offer.taskId, code, err: error }, 'an attempt could not start');
-    this.#fail(job, code, error instanceof Error ? error.message : String(error));
+    const fetched = await fetchForRun(this.#options, job.offer, {
+      pinnedPath,
+      isWanted: () => this.#isLive(job),
+      pinned: () => (job.isImagePinned = true),
+    });
+    if (fetched === undefined || !this.#isLive(job)) return;
+    if (!fetched.ok) return this.#fail(job, fetched.code, fetched.detail);
+    this.#run(job, fetched.imagePath, fetched.input, fetched.state);
   }
 
   #run(job: LeasedJob, imagePath: string, input: Uint8Array, state?: Uint8Array): void {
@@ -590,10 +521,6 @@ export class LeasedJobs {
 }
 
 const NOTHING_USED: Used = { cpuMs: 0, wallMs: 0, memoryPeakMib: 0, gpuMs: 0 };
-
-function nameOf({ taskId, algorithmId, algorithmVersion, attempt }: Offer): JobName {
-  return { taskId, algorithmId, algorithmVersion, attempt };
-}
 
 /** Whether the pile keeps what this run keeps. */
 function keepsState({ checkpointEveryMs }: Offer): boolean {
