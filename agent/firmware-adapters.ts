@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { Logger } from 'pino';
 import {
   createEverestFirmware,
+  createGbt27930Firmware,
   createManualFirmware,
   FirmwareError,
   createReplayFirmware,
@@ -47,7 +48,7 @@ interface Made {
 }
 
 function createAdapter(one: FirmwareConfig, around: FirmwareSurroundings): Made {
-  const { config, log } = around;
+  const { config, log, pseudonymize } = around;
   const station = config.settings.stationId;
   const report: ReportIssue = ({ code, message, hint }) => log.warn({ code, hint }, message);
   switch (one.kind) {
@@ -60,6 +61,10 @@ function createAdapter(one: FirmwareConfig, around: FirmwareSurroundings): Made 
       return { adapter: createReplayFirmware({ ...replayOptions(one), station, report }) };
     case 'everest':
       return { adapter: createEverest(one, around) };
+    case 'gbt27930': {
+      const { kind: _, ...options } = one;
+      return { adapter: createGbt27930Firmware({ ...options, station, pseudonymize, report }) };
+    }
     default:
       return assertNever(one);
   }

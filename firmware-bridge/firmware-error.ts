@@ -26,7 +26,7 @@ export class FirmwareError extends Error {
 
 /** Something was wrong, was repaired in the declared way, and somebody should know. */
 export interface FirmwareIssue {
-  readonly code: 'row_skipped' | 'rows_skipped' | 'state_file_set_aside';
+  readonly code: 'row_skipped' | 'rows_skipped' | 'lines_skipped' | 'state_file_set_aside';
   readonly message: string;
   readonly hint: string;
 }

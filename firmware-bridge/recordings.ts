@@ -1,4 +1,5 @@
 /** Which reader reads which form of recording: one line an adapter. */
+import { readGbt27930Recording } from './gbt27930/read-recording.ts';
 import { readOcpp16Recording, readOcpp201Recording } from './ocpp/read-recording.ts';
 import { readEverestRecording } from './everest/read-recording.ts';
 import type { ReadRecording, RecordingFormat } from './recording.ts';
@@ -8,5 +9,6 @@ export const RECORDINGS: Readonly<Partial<Record<RecordingFormat, ReadRecording>
   ocpp16: readOcpp16Recording,
   ocpp201: readOcpp201Recording,
   everest: readEverestRecording,
+  gbt27930: readGbt27930Recording,
   sessions: readSessionsRecording,
 };

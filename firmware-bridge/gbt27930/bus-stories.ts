@@ -83,10 +83,9 @@ export class BusStories {
 
   /** One timer for all buses. It is left where it is while what is due only moves away, as every frame makes it do. */
   #arm(): void {
-    const dueMs = Math.min(
-      ...[...this.#buses.values()].map(({ story }) => story.nextDueMs() ?? Infinity),
-    );
-    if (this.#isHalted || dueMs === Infinity || (this.#timer !== undefined && this.#timer.dueMs <= dueMs)) return;
+    const dueMs = Math.min(...[...this.#buses.values()].map(({ story }) => story.nextDueMs() ?? Infinity));
+    if (this.#isHalted || dueMs === Infinity || (this.#timer !== undefined && this.#timer.dueMs <= dueMs))
+      return;
     this.#timer?.cancel();
     const delayMs = Math.min(Math.ceil(dueMs - this.#options.clock.nowMonoMs()), TIMER_MS_MAX);
     this.#timer = { dueMs, cancel: this.#options.clock.setTimer(delayMs, () => this.#pass()) };

@@ -58,15 +58,20 @@ export class ChargingState {
     }
   }
 
-  *pass(stage: Stage, nowMs: number): Generator<Told> {
-    if (nowMs >= this.nextDueMs(stage)) yield* this.#become('suspendedEVSE');
+  *pass(stage: Stage, vehicleHeardMs: number, nowMs: number): Generator<Told> {
+    if (nowMs >= this.nextDueMs(stage, vehicleHeardMs)) yield* this.#become('suspendedEVSE');
   }
 
-  /** When the charger's silence means that it supplies nothing; `Infinity`: not as things are. */
-  nextDueMs(stage: Stage): number {
+  /**
+   * When the charger's silence means that it supplies nothing; `Infinity`: not as things are. Where the vehicle stopped
+   * speaking with it, the bus is silent, and that is not for here to judge.
+   */
+  nextDueMs(stage: Stage, vehicleHeardMs: number): number {
+    const heardMs = this.#chargerHeardMs;
     const isPast = this.#flow === 'suspendedEVSE' || this.#flow === 'stopped';
-    if (stage !== 'charging' || this.#chargerHeardMs === undefined || isPast) return Infinity;
-    return this.#chargerHeardMs + CHARGING_SILENCE_MS_MAX;
+    if (stage !== 'charging' || heardMs === undefined || isPast) return Infinity;
+    const isAlone = vehicleHeardMs - heardMs >= CHARGING_SILENCE_MS_MAX / 2;
+    return isAlone ? heardMs + CHARGING_SILENCE_MS_MAX : Infinity;
   }
 
   /** After `plugged` was said anew: what ended has ended; what flows is said by the next CCS. */

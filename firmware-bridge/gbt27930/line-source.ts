@@ -1,7 +1,7 @@
 /** Where the lines of `candump -L` come from: a program, a pipe, a socket, standard input or a recording. Nothing is ever written to any. */
 import { spawn } from 'node:child_process';
-import { constants, createReadStream } from 'node:fs';
-import { open, stat } from 'node:fs/promises';
+import { constants, createReadStream, openSync } from 'node:fs';
+import { stat } from 'node:fs/promises';
 import { Socket, connect } from 'node:net';
 import type { Readable } from 'node:stream';
 import { FirmwareError } from '../firmware-error.ts';
@@ -88,9 +88,8 @@ function fileSource(path: string): LineSource {
       const found = await stat(path);
       if (!found.isFIFO()) return { lines: createReadStream(path, { signal }), paced: true };
       // Opened for writing too, it neither waits for a writer nor ends with one; nothing is written.
-      const handle = await open(path, constants.O_RDWR | constants.O_NONBLOCK);
-      const socket = new Socket({ fd: handle.fd, readable: true, writable: false, signal });
-      return { lines: socket, paced: false };
+      const fd = openSync(path, constants.O_RDWR | constants.O_NONBLOCK);
+      return { lines: new Socket({ fd, readable: true, writable: false, signal }), paced: false };
     },
   };
 }

@@ -82,7 +82,11 @@ export class Listening {
       }
       return { by, heard, reason: `${source.name} ended` };
     } catch (error) {
-      return { by, heard, reason: `${source.name}: ${error instanceof Error ? error.message : String(error)}` };
+      return {
+        by,
+        heard,
+        reason: `${source.name}: ${error instanceof Error ? error.message : String(error)}`,
+      };
     }
   }
 

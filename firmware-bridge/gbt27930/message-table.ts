@@ -1,13 +1,6 @@
 /** The messages of GB/T 27930-2015 (tables 6 to 10): number, speaker, length, and how each is read. */
 import type { Pseudonymize } from '../port.ts';
-import {
-  decodeCcs,
-  decodeChm,
-  decodeCml,
-  decodeCrm,
-  decodeCsd,
-  decodeCts,
-} from './decode-charger.ts';
+import { decodeCcs, decodeChm, decodeCml, decodeCrm, decodeCsd, decodeCts } from './decode-charger.ts';
 import { decodeBem, decodeBst, decodeCem, decodeCst } from './decode-stop.ts';
 import {
   decodeBcl,

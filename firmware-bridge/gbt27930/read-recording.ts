@@ -72,7 +72,11 @@ class Recording {
     const known = this.#buses.get(name);
     if (known !== undefined) return known;
     if (this.#buses.size >= BUSES_MAX) {
-      throw new RecordingError(line, `there are more than ${BUSES_MAX} interfaces`, 'Record those of one station');
+      throw new RecordingError(
+        line,
+        `there are more than ${BUSES_MAX} interfaces`,
+        'Record those of one station',
+      );
     }
     const connectorId: ConnectorId = parseConnectorId(String(this.#buses.size + 1), this.#options.station);
     const bus = {

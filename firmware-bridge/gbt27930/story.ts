@@ -67,7 +67,8 @@ export class Gbt27930Story {
     const session = this.#session;
     if (session === undefined || this.#link === 'tapLost') return undefined;
     if (this.#link === 'vehicleSilent') return this.#leavesMs();
-    return Math.min(this.#vehicleSilentMs(session), session.charging.nextDueMs(session.stage));
+    const { charging, stage } = session;
+    return Math.min(this.#vehicleSilentMs(session), charging.nextDueMs(stage, this.#vehicleHeardMs));
   }
 
   /** We hear nothing any more, whatever is said on the bus. */
@@ -96,7 +97,7 @@ export class Gbt27930Story {
     const session = this.#session;
     if (session === undefined || this.#link === 'tapLost') return;
     if (this.#link === 'up') {
-      yield* session.charging.pass(session.stage, nowMs);
+      yield* session.charging.pass(session.stage, this.#vehicleHeardMs, nowMs);
       if (nowMs < this.#vehicleSilentMs(session)) return;
       this.#link = 'vehicleSilent';
       yield { kind: 'linkLost', reason: 'nothing is heard from the vehicle on the bus' };
@@ -185,7 +186,9 @@ function beginsAnew({ stage, vinPseudonym }: Session, message: Message | undefin
       // In mid-session it may also be the same vehicle, which connects again after an error (7.6).
       return (
         stage === 'ended' ||
-        (vinPseudonym !== undefined && message.vinPseudonym !== undefined && message.vinPseudonym !== vinPseudonym)
+        (vinPseudonym !== undefined &&
+          message.vinPseudonym !== undefined &&
+          message.vinPseudonym !== vinPseudonym)
       );
     default:
       return false;

@@ -2,14 +2,15 @@
 import { z } from 'zod';
 import { assertNever } from '../../core/assert-never.ts';
 import { everestSchema, toEverest, type EverestConfig } from './everest-schema.ts';
+import { gbt27930Schema, toGbt27930, type Gbt27930Config } from './gbt27930-schema.ts';
 import { manualSchema, type ManualConfig } from './manual-schema.ts';
 import { replaySchema, toReplay, type ReplayConfig } from './replay-schema.ts';
 
-const KINDS = [manualSchema, replaySchema, everestSchema] as const;
+const KINDS = [manualSchema, replaySchema, everestSchema, gbt27930Schema] as const;
 
 export const FIRMWARE_KINDS = KINDS.map(({ shape }) => shape.kind.value);
 
-export type FirmwareConfig = ManualConfig | ReplayConfig | EverestConfig;
+export type FirmwareConfig = ManualConfig | ReplayConfig | EverestConfig | Gbt27930Config;
 
 export const firmwareSchema = z
   .array(z.discriminatedUnion('kind', KINDS))
@@ -31,6 +32,8 @@ export function toFirmware(one: z.output<typeof firmwareSchema>[number]): Firmwa
       return toReplay(one);
     case 'everest':
       return toEverest(one);
+    case 'gbt27930':
+      return toGbt27930(one);
     default:
       return assertNever(one);
   }
