@@ -23,6 +23,10 @@ const BENCHES: Readonly<Record<string, Bench>> = {
     about: 'runs a task, and wrong results accepted, with donors that lie in several ways',
     load: () => import('./liars.ts'),
   },
+  gbt27930: {
+    about: 'CAN frames of a DC charger that become a session’s story, a second',
+    load: () => import('./gbt27930.ts'),
+  },
   match: {
     about: 'decisions of the matcher: rate, time, memory; with --oracle, beside the exact optimum',
     load: () => import('./match.ts'),
