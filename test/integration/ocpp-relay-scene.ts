@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { RPCClient, RPCServer } from 'ocpp-rpc';
 import { pino } from 'pino';
-import { WebSocket } from 'ws';
+import { WebSocket, WebSocketServer } from 'ws';
 import { systemClock } from '../../firmware-bridge/clock.ts';
 import { relayConfigSchema } from '../../firmware-bridge/ocpp/relay/relay-config.ts';
 import { Relay } from '../../firmware-bridge/ocpp/relay/relay.ts';
@@ -119,6 +119,27 @@ export async function startCsms(t: TestContext, options: CsmsOptions = {}): Prom
   await csms.listen(options.port);
   t.after(() => csms.vanish());
   return csms;
+}
+
+/** One that does what OCPP says of versions, which the library does otherwise; it speaks 1.6 alone. */
+export async function startPlainCsms(t: TestContext) {
+  const paths: string[] = [];
+  const server = new WebSocketServer({
+    host: '127.0.0.1',
+    port: 0,
+    handleProtocols: (protocols) => protocols.has('ocpp1.6') && 'ocpp1.6',
+  });
+  server.on('connection', (socket, request) => {
+    paths.push(request.url ?? '');
+    if (socket.protocol === '') socket.close();
+  });
+  await once(server, 'listening');
+  t.after(() => {
+    for (const socket of server.clients) socket.terminate();
+    server.close();
+  });
+  const origin = `ws://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  return { origin, url: `${origin}/ocpp`, paths };
 }
 
 export interface RunningRelay {

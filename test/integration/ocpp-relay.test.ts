@@ -2,7 +2,16 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import test from 'node:test';
-import { connectPile, pileOf, RawPile, refusedWith, startCsms, startRelay } from './ocpp-relay-scene.ts';
+import { WebSocket } from 'ws';
+import {
+  connectPile,
+  pileOf,
+  RawPile,
+  refusedWith,
+  startCsms,
+  startPlainCsms,
+  startRelay,
+} from './ocpp-relay-scene.ts';
 
 for (const protocol of ['ocpp1.6', 'ocpp2.0.1', 'ocpp2.1']) {
   test(`${protocol}: calls and answers pass in both directions, errors included`, async (t) => {
@@ -68,11 +77,22 @@ test('what the CSMS refuses is refused with the same status', async (t) => {
     assert.equal((await refusedWith(url, identity)).status, status);
 });
 
-test('a pile whose versions the CSMS does not speak is told 400', async (t) => {
-  const csms = await startCsms(t, { protocols: ['ocpp1.6'] });
+test('without a version in common the pile gets a connection without one, closed at once, as from the CSMS', async (t) => {
+  const csms = await startPlainCsms(t);
   const { url } = await startRelay(t, csms);
-  assert.equal((await refusedWith(url, 'P1', { protocols: ['ocpp2.0.1'] })).status, 400);
-  assert.equal((await refusedWith(url, 'P1', { protocols: ['ocpp1.5'] })).status, 400);
+  for (const protocol of ['ocpp2.0.1', 'ocpp1.5']) {
+    const socket = new WebSocket(`${url}/P1`, [protocol]);
+    const [error] = (await once(socket, 'error')) as [Error];
+    assert.equal(error.message, 'Server sent no subprotocol');
+  }
+  assert.deepEqual(csms.paths, ['/ocpp/P1'], 'the second was not even asked for');
+});
+
+test('a CSMS whose address has no path is asked for the path that the pile used', async (t) => {
+  const csms = await startPlainCsms(t);
+  const { url } = await startRelay(t, { url: csms.origin });
+  await new RawPile(t, `${url}/any%20where`, 'P1', { protocols: ['ocpp1.6'] }).open();
+  assert.deepEqual(csms.paths, ['/any%20where/P1']);
 });
 
 test('a CSMS that cannot be reached is a 503 that says when to try again', async (t) => {

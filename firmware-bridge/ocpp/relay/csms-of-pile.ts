@@ -100,7 +100,7 @@ function wrongPassword(): Reached {
   return {
     ok: false,
     isFinal: true,
-    refusal: { status: 401, headers, why: 'the password is not the one of this pile' },
+    refusal: { kind: 'http', status: 401, headers, why: 'the password is not the one of this pile' },
   };
 }
 

@@ -3,14 +3,18 @@ import { readFileSync } from 'node:fs';
 import type { IncomingMessage } from 'node:http';
 import { WebSocket, type ClientOptions } from 'ws';
 import type { OcppSubprotocol } from '../tap.ts';
-import { isSubprotocol } from './pile-address.ts';
+import { isSubprotocol, type PileAddress } from './pile-address.ts';
 
 /** A refusal as the pile is to be told it. */
-export interface Refusal {
-  readonly status: number;
-  readonly headers: Readonly<Record<string, string>>;
-  readonly why: string;
-}
+export type Refusal =
+  | {
+      readonly kind: 'http';
+      readonly status: number;
+      readonly headers: Readonly<Record<string, string>>;
+      readonly why: string;
+    }
+  /** No OCPP version in common: the connection is made without one and closed (OCPP 2.0.1 part 4, 3.2). */
+  | { readonly kind: 'noVersion'; readonly why: string };
 
 export type Dialled =
   | { readonly ok: true; readonly socket: WebSocket; readonly subprotocol: OcppSubprotocol }
@@ -18,7 +22,7 @@ export type Dialled =
   | { readonly ok: false; readonly isFinal: boolean; readonly refusal: Refusal };
 
 export interface CsmsAddress {
-  /** Without the identity. */
+  /** Without the identity, and without a path where the pile's own is to be used. */
   readonly url: string;
   readonly connectWithinMs: number;
   readonly frameBytesMax: number;
@@ -31,8 +35,7 @@ interface ClientTls {
   readonly key?: Buffer;
 }
 
-export interface PileHello {
-  readonly segment: string;
+export interface PileHello extends Pick<PileAddress, 'path' | 'segment'> {
   readonly subprotocols: readonly OcppSubprotocol[];
   /** Passed on unchanged; never logged. */
   readonly authorization: string | undefined;
@@ -83,8 +86,10 @@ export function dialCsms(address: CsmsAddress, pile: PileHello, signal: AbortSig
   });
 }
 
-function urlOf({ url }: CsmsAddress, { segment }: PileHello): string {
-  return `${url.replace(/\/+$/, '')}/${segment}`;
+/** OCPP 2.0.1 part 4, 6.2: the path that the pile used, unless the operator gives another one. */
+function urlOf({ url }: CsmsAddress, { path, segment }: PileHello): string {
+  const base = url.replace(/\/+$/, '');
+  return new URL(url).pathname === '/' ? `${base}${path}` : `${base}/${segment}`;
 }
 
 function optionsOf(address: CsmsAddress, { authorization }: PileHello): ClientOptions {
@@ -111,16 +116,20 @@ function refused(response: IncomingMessage): Dialled {
   }
   // Anything but a refusal (a redirection, a page) is none that a pile could act upon.
   const status = told >= 400 && told <= 599 ? told : BAD_GATEWAY;
-  return { ok: false, isFinal: status < 500, refusal: { status, headers, why: `the CSMS answered ${told}` } };
+  return {
+    ok: false,
+    isFinal: status < 500,
+    refusal: { kind: 'http', status, headers, why: `the CSMS answered ${told}` },
+  };
 }
 
 function unreached(error: Error): Dialled {
   const headers = { 'retry-after': String(RETRY_AFTER_S) };
   const why = `the CSMS cannot be reached: ${error.message}`;
-  return { ok: false, isFinal: false, refusal: { status: 503, headers, why } };
+  return { ok: false, isFinal: false, refusal: { kind: 'http', status: 503, headers, why } };
 }
 
 function noSubprotocol(): Dialled {
   const why = 'the CSMS speaks none of the OCPP versions that the pile offers';
-  return { ok: false, isFinal: true, refusal: { status: 400, headers: {}, why } };
+  return { ok: false, isFinal: true, refusal: { kind: 'noVersion', why } };
 }

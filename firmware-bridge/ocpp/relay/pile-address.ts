@@ -10,6 +10,8 @@ const SUBPROTOCOLS: Readonly<Record<OcppSubprotocol, true>> = {
 
 export interface PileAddress {
   readonly identity: string;
+  /** As it stood in the URL, begins with a slash and ends in `segment`. */
+  readonly path: string;
   /** The identity as it stood in the URL: so it is passed on. */
   readonly segment: string;
 }
@@ -17,12 +19,13 @@ export interface PileAddress {
 /** Undefined where the path does not end in an identity. */
 export function pileAddressOf(url: string): PileAddress | undefined {
   const path = url.split(/[?#]/, 1)[0] ?? '';
+  if (!path.startsWith('/')) return undefined;
   const segment = path.slice(path.lastIndexOf('/') + 1);
   const identity = decoded(segment);
   if (identity === undefined || identity === '' || identity.length > IDENTITY_CHARS_MAX) return undefined;
   // A path of its own, or what no log should show.
   if (/[\p{Cc}\p{Cf}/\\]/u.test(identity) || identity === '.' || identity === '..') return undefined;
-  return { identity, segment };
+  return { identity, path, segment };
 }
 
 /** Those of the header `Sec-WebSocket-Protocol` that can be relayed, in the pile's order. */

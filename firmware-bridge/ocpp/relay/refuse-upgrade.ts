@@ -3,7 +3,10 @@ import { STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { Refusal } from './dial-csms.ts';
 
-export function refuseUpgrade(socket: Duplex, { status, headers, why }: Refusal): void {
+export function refuseUpgrade(
+  socket: Duplex,
+  { status, headers, why }: Refusal & { readonly kind: 'http' },
+): void {
   if (socket.destroyed) return;
   const body = `${why}\n`;
   const head = [

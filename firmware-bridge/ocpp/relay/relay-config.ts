@@ -48,7 +48,7 @@ export const relayConfigSchema = z
     upstream: upstreamSchema,
     piles: z.record(z.string().min(1).max(255), pileSchema).default({}),
     unlistedPiles: z.enum(['relay', 'refuse']).default('relay'),
-    upstreamAwayCloseS: z.number().min(0).max(600).default(5),
+    upstreamAwayCloseS: z.number().min(0).max(600).default(0),
     pingEveryS: z.number().min(0).max(3_600).default(30),
     frameKib: z.int().min(16).max(16_384).default(1_024),
     pilesMax: z.int().min(1).max(2_000).default(500),

@@ -37,7 +37,13 @@ interface Newcomer {
   readonly csmsOfPile: CsmsOfPile;
 }
 
+interface Refused {
+  readonly identity: string;
+  readonly refusal: Refusal;
+}
+
 const CLOSE_GOING_AWAY = 1001;
+const CLOSE_PROTOCOL_ERROR = 1002;
 const HANDSHAKE_MS_MAX = 20_000;
 const RETRY_AFTER_S = 5;
 
@@ -68,7 +74,7 @@ export class Relay {
       clientTracking: false,
       perMessageDeflate: false,
       maxPayload: config.frameKib * 1024,
-      // The one that the CSMS chose: `#accept` leaves no other.
+      // The one that the CSMS chose: `#handshake` leaves no other.
       handleProtocols: ([only]) => only ?? false,
     });
     this.#book = new PileBook(config.pilesMax, (line) => this.#tap.tell(line));
@@ -105,7 +111,7 @@ export class Relay {
   #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     socket.on('error', () => socket.destroy());
     const checked = this.#newcomer(request);
-    if ('refusal' in checked) return this.#refuse(socket, checked.refusal, checked.identity);
+    if ('refusal' in checked) return this.#refuse(request, socket, head, checked);
     this.#upgrades += 1;
     const gone = new AbortController();
     const onGone = (): void => gone.abort();
@@ -113,41 +119,57 @@ export class Relay {
     void checked.csmsOfPile.reach(checked.hello, gone.signal).then((reached) => {
       this.#upgrades -= 1;
       socket.removeListener('close', onGone);
-      if (!reached.ok) return this.#refuse(socket, reached.refusal, checked.identity);
+      if (!reached.ok) return this.#refuse(request, socket, head, { ...checked, ...reached });
       if (socket.destroyed || this.#isStopping) return reached.csms.cut();
       this.#accept(request, socket, head, checked, reached);
     });
   }
 
   /** Who wants in, or why not: all that can be said before the CSMS is asked. */
-  #newcomer(request: IncomingMessage): Newcomer | { readonly refusal: Refusal; readonly identity: string } {
+  #newcomer(request: IncomingMessage): Newcomer | Refused {
     const address = pileAddressOf(request.url ?? '');
     if (address === undefined) return refusal(404, 'the URL must end in the identity of the pile');
-    const { identity, segment } = address;
+    const { identity, ...url } = address;
     const key = `${identity} ${request.socket.remoteAddress ?? ''}`;
     const waitMs = this.#attempts.waitMs(key, this.#options.clock.nowMonoMs());
     if (waitMs > 0) return refusal(429, 'the pile connects too often', identity, Math.ceil(waitMs / 1000));
     const subprotocols = offeredSubprotocols(request.headers['sec-websocket-protocol']);
     if (subprotocols.length === 0)
-      return refusal(400, 'offer ocpp1.6, ocpp2.0.1 or ocpp2.1 as subprotocol', identity);
+      return { identity, refusal: { kind: 'noVersion', why: 'the pile offers no OCPP version from 1.6 on' } };
     const csmsOfPile = this.#csmsOf(identity);
     if (csmsOfPile === undefined) return refusal(404, 'this pile is not listed', identity);
     const isFull = this.#piles.size >= this.#options.config.pilesMax && !this.#piles.has(identity);
     if (isFull || this.#upgrades >= UPGRADES_MAX || this.#isStopping)
       return refusal(503, 'too many piles at once', identity, RETRY_AFTER_S);
     const { authorization } = request.headers;
-    return { identity, csmsOfPile, hello: { segment, subprotocols, authorization } };
+    return { identity, csmsOfPile, hello: { ...url, subprotocols, authorization } };
   }
 
-  #refuse(socket: Duplex, refused: Refusal, identity: string): void {
-    refuseUpgrade(socket, refused);
-    const { status, why } = refused;
+  #refuse(request: IncomingMessage, socket: Duplex, head: Buffer, { identity, refusal }: Refused): void {
+    const { why } = refusal;
+    if (refusal.kind === 'http') refuseUpgrade(socket, refusal);
+    else
+      this.#handshake(request, socket, head, '', (webSocket) => webSocket.close(CLOSE_PROTOCOL_ERROR, why));
+    const status = refusal.kind === 'http' ? { status: refusal.status } : {};
     this.#refusals.tell(this.#options.clock.nowMonoMs(), (leftOut) =>
       this.#options.log.warn(
-        { pile: identity, status, why, ...(leftOut > 0 ? { leftOut } : {}) },
+        { pile: identity, ...status, why, ...(leftOut > 0 ? { leftOut } : {}) },
         'a pile was refused',
       ),
     );
+  }
+
+  /** `subprotocol` is the one that is chosen, or none. */
+  #handshake(
+    request: IncomingMessage,
+    socket: Duplex,
+    head: Buffer,
+    subprotocol: OcppSubprotocol | '',
+    onOpen: (webSocket: WebSocket) => void,
+  ): void {
+    if (subprotocol === '') delete request.headers['sec-websocket-protocol'];
+    else request.headers['sec-websocket-protocol'] = subprotocol;
+    this.#webSockets.handleUpgrade(request, socket, head, onOpen);
   }
 
   /** The newer connection of a pile counts: the CSMS took it, and the older one is most often a line that is dead already. */
@@ -158,8 +180,7 @@ export class Relay {
     newcomer: Newcomer,
     reached: Reached & { readonly ok: true },
   ): void {
-    request.headers['sec-websocket-protocol'] = reached.subprotocol;
-    this.#webSockets.handleUpgrade(request, socket, head, (webSocket) => {
+    this.#handshake(request, socket, head, reached.subprotocol, (webSocket) => {
       const before = this.#piles.get(newcomer.identity);
       if (before !== undefined) {
         this.#options.log.warn(
@@ -223,10 +244,9 @@ export class Relay {
   }
 }
 
-function refusal(status: number, why: string, identity = '', retryAfterS?: number) {
-  const headers: Record<string, string> =
-    retryAfterS === undefined ? {} : { 'retry-after': String(retryAfterS) };
-  return { refusal: { status, headers, why }, identity };
+function refusal(status: number, why: string, identity = '', retryAfterS?: number): Refused {
+  const headers = retryAfterS === undefined ? {} : { 'retry-after': String(retryAfterS) };
+  return { identity, refusal: { kind: 'http', status, headers, why } };
 }
 
 function serverFor({ tls, pilesMax }: RelayConfig): Server {
