@@ -21,9 +21,15 @@ test('the recorded sessions that the replay plays by default are in the package'
   );
 });
 
-for (const program of ['plugpool', 'plugpool-agent']) {
+const PROGRAMS = [
+  ['plugpool', 'agent'],
+  ['plugpool-agent', 'agent'],
+  ['plugpool-ocpp-relay', 'firmware-bridge'],
+] as const;
+
+for (const [program, workspace] of PROGRAMS) {
   test(`${program} answers from the installed package`, () => {
-    const { version } = JSON.parse(readFileSync(join(ROOT, 'agent', 'package.json'), 'utf8')) as {
+    const { version } = JSON.parse(readFileSync(join(ROOT, workspace, 'package.json'), 'utf8')) as {
       version: string;
     };
     const stdout = packed.runOk(join(packed.app, 'node_modules', '.bin', program), ['--version']);
