@@ -13,7 +13,12 @@ import {
   type Envelope,
   type TopicKind,
 } from '@plugpool/proto';
-import { checkFirmwareEvent, type FirmwareAdapter, type FirmwareEvent } from '@plugpool/firmware-bridge';
+import {
+  checkFirmwareEvent,
+  Plausibility,
+  type FirmwareAdapter,
+  type FirmwareEvent,
+} from '@plugpool/firmware-bridge';
 import { limitLog, type LimitedLog } from './adapters/broker-aedes/limited-log.ts';
 import { BlobExchange } from './blob-exchange.ts';
 import { Comparisons } from './comparisons.ts';
@@ -22,6 +27,7 @@ import type { ConnectionNumber, Event, OperatorAnswer, OperatorCommand } from '.
 import { digestsOfOpenTasks } from './core/payloads/gone-bytes.ts';
 import { mayPull } from './core/payloads/may-pull.ts';
 import type { Settings } from './core/settings.ts';
+import type { FirmwareSource } from './core/sessions/sources.ts';
 import type { State } from './core/state.ts';
 import { Earnings } from './earnings.ts';
 import { Engine } from './engine.ts';
@@ -127,8 +133,14 @@ export class Agent {
     await this.#engine.start();
     await blobs.start();
     this.#tellGoneBytes();
-    for (const adapter of firmware) {
-      await adapter.start((event) => this.#heard(adapter, event), this.#stopFirmware.signal);
+    const powerMwMax = this.parts.settings.power.connectorMaxMw;
+    for (const [index, adapter] of firmware.entries()) {
+      const heard = {
+        adapter,
+        source: sourceOf(adapter, index),
+        plausibility: new Plausibility({ powerMwMax }),
+      };
+      await adapter.start((event) => this.#heard(heard, event), this.#stopFirmware.signal);
       this.#firmwareFrom += 1;
     }
     this.#address = await broker.start({
@@ -178,15 +190,22 @@ export class Agent {
     return { freedBytes };
   }
 
-  /** What cannot be true in an event is left out of it before the decisions see it. */
-  #heard(adapter: FirmwareAdapter, said: FirmwareEvent): void {
-    const { name, staleAfterMs } = adapter;
+  /** What cannot be true in an event, by itself or beside those before it, is doubted in it before the decisions see it. */
+  #heard({ adapter, source, plausibility }: HeardAdapter, said: FirmwareEvent): void {
     const { event, problems } = checkFirmwareEvent(said);
     if (problems.length > 0)
-      this.#limitedLog.warn(`firmware:${name}`, { problems }, 'firmware said what cannot be true');
+      this.#limitedLog.warn(`firmware:${source.name}`, { problems }, 'firmware said what cannot be true');
     if (event === undefined) return;
-    this.#controls.spoke(adapter, event.connectorId);
-    this.#engine.push({ kind: 'firmware', event, staleAfterMs });
+    const { connectorId } = event;
+    this.#controls.spoke(adapter, connectorId);
+    const judged = plausibility.judge(event, this.parts.clock.now().monoMs);
+    if (judged.news.length > 0)
+      this.#limitedLog.warn(
+        `doubted:${connectorId}`,
+        { connectorId, source: source.name, doubted: judged.news },
+        'a reading is not believed',
+      );
+    this.#engine.push({ kind: 'firmware', event: judged.event, source });
   }
 
   #onConnected(name: ClientName): void {
@@ -321,6 +340,17 @@ export class Agent {
   #send(clientId: ClientId, kind: TopicKind, envelopes: readonly Envelope<DownBody>[]): void {
     for (const payload of encodeFrames(envelopes)) this.parts.broker.send(clientId, kind, payload);
   }
+}
+
+interface HeardAdapter {
+  readonly adapter: FirmwareAdapter;
+  readonly source: FirmwareSource;
+  readonly plausibility: Plausibility;
+}
+
+/** Two adapters of one kind are two sources. */
+function sourceOf({ name, staleAfterMs, unwatched }: FirmwareAdapter, index: number): FirmwareSource {
+  return { name: `${name}#${index + 1}`, staleAfterMs, ...(unwatched === true ? { unwatched } : {}) };
 }
 
 function isBlobEnvelope(envelope: Envelope<{ readonly kind: string }>): envelope is Envelope<BlobBody> {

@@ -4,6 +4,7 @@ import { isConnectorId } from './connector-id.ts';
 import type {
   Credential,
   CredentialKind,
+  DoubtedReading,
   FirmwareEvent,
   FirmwareEventKind,
   IdentityAssurance,
@@ -53,6 +54,23 @@ const CREDENTIALS: Readonly<Record<CredentialKind, true>> = {
 };
 const PSEUDONYM_PATTERN = /^[0-9a-f]{32}$/;
 
+const DOUBTED_FIELDS: Readonly<Record<DoubtedReading['field'], true>> = {
+  powerMw: true,
+  energyMwh: true,
+  socPermille: true,
+  estimatedFullInMs: true,
+  departureInMs: true,
+};
+const WHYS: Readonly<Record<DoubtedReading['why'], true>> = {
+  outOfRange: true,
+  ranBackwards: true,
+  jumped: true,
+  exceedsPower: true,
+  beforeSession: true,
+};
+/** One for each field. */
+const DOUBTS_MAX = 5;
+
 const BY: ReadonlySet<string> = new Set(['EV', 'EVSE']);
 
 /** OCPP 2.0.1 ids have at most 36 characters; the others that we know have fewer than this. */
@@ -90,22 +108,26 @@ function checkedTimes(at: SampleTime, problems: string[]): SampleTime {
 function checkDetails(event: FirmwareEvent, problems: string[]): FirmwareEvent | undefined {
   switch (event.kind) {
     case 'meter': {
-      const { powerMw, energyMwh, ...rest } = event;
+      const { powerMw, energyMwh, doubted, ...rest } = event;
+      const doubts = checkedDoubts(doubted, problems);
+      const look = { problems, doubts };
       const numbers = {
-        ...within('powerMw', powerMw, POWER_MW_MAX, problems),
-        ...within('energyMwh', energyMwh, ENERGY_MWH_MAX, problems),
+        ...within('powerMw', powerMw, POWER_MW_MAX, look),
+        ...within('energyMwh', energyMwh, ENERGY_MWH_MAX, look),
       };
-      return { ...rest, ...numbers };
+      return { ...rest, ...numbers, ...(doubts.length === 0 ? {} : { doubted: doubts }) };
     }
     case 'evInfo': {
-      const { socPermille, estimatedFullInMs, departureInMs, ...rest } = event;
+      const { socPermille, estimatedFullInMs, departureInMs, doubted, ...rest } = event;
+      const doubts = checkedDoubts(doubted, problems);
+      const look = { problems, doubts };
       const numbers = {
-        ...within('socPermille', socPermille, 1000, problems),
-        ...within('estimatedFullInMs', estimatedFullInMs, DURATION_MS_MAX, problems),
+        ...within('socPermille', socPermille, 1000, look),
+        ...within('estimatedFullInMs', estimatedFullInMs, DURATION_MS_MAX, look),
         // The port's rule: 0 or "now" is how firmware says that it does not know.
-        ...(departureInMs === 0 ? {} : within('departureInMs', departureInMs, DURATION_MS_MAX, problems)),
+        ...(departureInMs === 0 ? {} : within('departureInMs', departureInMs, DURATION_MS_MAX, look)),
       };
-      return { ...rest, ...numbers };
+      return { ...rest, ...numbers, ...(doubts.length === 0 ? {} : { doubted: doubts }) };
     }
     case 'identity':
       if (
@@ -144,18 +166,45 @@ function checkDetails(event: FirmwareEvent, problems: string[]): FirmwareEvent |
   }
 }
 
-/** `{ [name]: value }` where the value can be true, `{}` where it is absent or absurd. */
-function within<Name extends string>(
+interface Look {
+  readonly problems: string[];
+  readonly doubts: DoubtedReading[];
+}
+
+/** `{ [name]: value }` where the value can be true, `{}` where it is absent or absurd; an absurd number is told as doubted. */
+function within<Name extends DoubtedReading['field']>(
   name: Name,
   value: number | undefined,
   max: number,
-  problems: string[],
+  { problems, doubts }: Look,
 ): { [Key in Name]?: number } {
   if (value === undefined) return {};
   if (typeof value === 'number' && value >= 0 && value <= max)
     return { [name]: value } as { [Key in Name]: number };
-  problems.push(`${name} ${shown(value)} is not between 0 and ${max}`);
+  if (Number.isFinite(value)) doubts.push({ field: name, value, why: 'outOfRange' });
+  else problems.push(`${name} ${shown(value)} is no number`);
   return {};
+}
+
+/** What the adapter doubts itself. */
+function checkedDoubts(doubted: unknown, problems: string[]): DoubtedReading[] {
+  if (doubted === undefined) return [];
+  const all: readonly unknown[] = Array.isArray(doubted) ? doubted : [doubted];
+  const kept = all.slice(0, DOUBTS_MAX).filter(isDoubt);
+  if (kept.length < all.length) problems.push('doubted holds what is no doubted reading');
+  return kept;
+}
+
+function isDoubt(value: unknown): value is DoubtedReading {
+  const { field, value: read, why } = (value ?? {}) as Partial<DoubtedReading>;
+  return (
+    typeof field === 'string' &&
+    Object.hasOwn(DOUBTED_FIELDS, field) &&
+    typeof why === 'string' &&
+    Object.hasOwn(WHYS, why) &&
+    typeof read === 'number' &&
+    Number.isFinite(read)
+  );
 }
 
 function isWallMs(value: unknown): value is number {

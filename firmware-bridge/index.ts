@@ -18,6 +18,8 @@ export type { LineSource } from './gbt27930/line-source.ts';
 export { ManualFirmware, createManualFirmware } from './manual/manual-firmware.ts';
 export type { ManualFirmwareOptions } from './manual/manual-firmware.ts';
 export type { ManualDetails } from './manual/plugged-vehicle.ts';
+export { CONNECTOR_POWER_MW_MAX, Plausibility } from './plausibility.ts';
+export type { Plausible, PlausibilityOptions } from './plausibility.ts';
 export { createPseudonymizer } from './pseudonym.ts';
 export { RecordingError } from './recording.ts';
 export type { ReadRecording, RecordingFormat, RecordingOptions } from './recording.ts';

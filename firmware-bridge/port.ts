@@ -145,6 +145,11 @@ export interface FirmwareAdapter {
   readonly capabilities: ReadonlySet<FirmwareCapability>;
   /** A connector of which nothing was heard for longer is *unverified*; 0: the source is silent between events by nature. */
   readonly staleAfterMs: number;
+  /**
+   * Nothing watches the connector between what it says, such as a person or a file: its word counts only at connectors of which no
+   * other adapter speaks.
+   */
+  readonly unwatched?: true;
   /** Absent where the adapter only listens, which is the default of every one. */
   readonly control?: FirmwareControl;
   start(emit: (event: FirmwareEvent) => void, signal: AbortSignal): Promise<void>;

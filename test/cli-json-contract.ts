@@ -130,6 +130,12 @@ const cap = z.strictObject({
   seen: z.enum(['works', 'ignored', 'unknown']),
 });
 
+const doubtedReading = z.strictObject({
+  field: z.enum(['powerMw', 'energyMwh', 'socPermille', 'estimatedFullInMs', 'departureInMs']),
+  value: z.number(),
+  why: z.enum(['outOfRange', 'ranBackwards', 'jumped', 'exceedsPower', 'beforeSession']),
+});
+
 const connector = z.strictObject({
   connectorId: id,
   state: sessionState,
@@ -146,6 +152,17 @@ const connector = z.strictObject({
   energyMwh: z.number().nullable(),
   faultReason: z.string().nullable(),
   cap: cap.nullable(),
+  doubted: z.array(doubtedReading),
+  sources: z.array(
+    z.strictObject({
+      name: id,
+      link: z.enum(['up', 'lost']),
+      fresh: z.boolean(),
+      heardAgoMs: count,
+      says: z.enum(['plugged', 'unplugged']).nullable(),
+      sourceWallMs: z.number().nullable(),
+    }),
+  ),
 });
 
 const taskFields = {

@@ -38,17 +38,19 @@ const COLUMNS: readonly Column<ConnectorView>[] = [
   {
     heading: 'BATTERY',
     align: 'right',
-    cell: ({ socPermille }) => (socPermille === null ? '-' : percentInWords(socPermille)),
+    cell: (connector) =>
+      marked(connector, 'socPermille', connector.socPermille, (soc) => percentInWords(soc)),
   },
   {
     heading: 'POWER',
     align: 'right',
-    cell: ({ powerMw }) => (powerMw === null ? '-' : kilowattsInWords(powerMw)),
+    cell: (connector) => marked(connector, 'powerMw', connector.powerMw, kilowattsInWords),
   },
   {
     heading: 'ENERGY',
     align: 'right',
-    cell: ({ energyMwh }) => (energyMwh === null ? '-' : `${(energyMwh / 1e6).toFixed(2)} kWh`),
+    cell: (connector) =>
+      marked(connector, 'energyMwh', connector.energyMwh, (mwh) => `${(mwh / 1e6).toFixed(2)} kWh`),
   },
   { heading: 'CAP', cell: capOf },
   { heading: 'FIRMWARE', cell: firmwareOf },
@@ -71,7 +73,24 @@ function capOf({ cap }: ConnectorView): Cell {
   return { text: `${words}: ${capAnswerInWords(cap.answer)}`, colour: 'yellow' };
 }
 
-function firmwareOf({ link, verified }: ConnectorView): Cell {
+/** The last that was believed, with a question mark where a later reading was not. */
+function marked(
+  { doubted }: ConnectorView,
+  field: string,
+  value: number | null,
+  words: (value: number) => string,
+): Cell {
+  const text = value === null ? '-' : words(value);
+  const isDoubted = doubted.some((doubt) => doubt.field === field);
+  return isDoubted ? { text: `${text}?`, colour: 'yellow' } : { text };
+}
+
+function firmwareOf({ link, verified, sources }: ConnectorView): Cell {
   if (link === 'lost') return { text: 'lost', colour: 'red' };
-  return verified ? { text: 'heard', colour: 'green' } : { text: 'silent', colour: 'yellow' };
+  if (verified) return { text: 'heard', colour: 'green' };
+  const said = new Set(
+    sources.filter((source) => source.link === 'up' && source.fresh).map(({ says }) => says),
+  );
+  const isAtOdds = said.has('plugged') && said.has('unplugged');
+  return { text: isAtOdds ? 'at odds' : 'silent', colour: 'yellow' };
 }

@@ -16,6 +16,7 @@ import type { AlgorithmClass } from './algorithms/feature.ts';
 import type { Control } from './effects.ts';
 import type { WantedCap } from './power/operate.ts';
 import type { Vector } from './pools/vector.ts';
+import type { FirmwareSource } from './sessions/sources.ts';
 import type { EndedTask } from './tasks/retry.ts';
 import type { AlgorithmRecord, BalanceRecord } from './records.ts';
 
@@ -40,7 +41,7 @@ export type Event =
   /** Found when the agent starts: bytes that open tasks speak of and the pile does not have. */
   | { readonly kind: 'blobsGone'; readonly digests: ReadonlySet<Digest> }
   | { readonly kind: 'compared'; readonly pair: ComparedPair; readonly isSame: boolean }
-  | { readonly kind: 'firmware'; readonly event: FirmwareEvent; readonly staleAfterMs: number }
+  | { readonly kind: 'firmware'; readonly event: FirmwareEvent; readonly source: FirmwareSource }
   /** What became of an effect at a connector. */
   | { readonly kind: 'controlled'; readonly control: Control; readonly outcome: ControlOutcome }
   | { readonly kind: 'operator'; readonly question: number; readonly command: OperatorCommand }

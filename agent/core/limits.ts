@@ -15,8 +15,6 @@ export const AWAITING_MESSAGES_MAX = 1_024;
 export const AWAITING_MESSAGES_PER_VEHICLE_MAX = 128;
 /** That of the wire (proto/limits.ts), which the core takes no code from; a test holds them equal. */
 export const CHECKPOINT_BYTES_MAX = 16 * 1024 * 1024;
-/** 4 MW, above what any plug gives: a register that grows faster jumped. */
-export const CHARGING_POWER_MW_MAX = 4_000_000_000;
 /** Ten million euro in one booking, and far below what sums of bookings can hold exactly. */
 export const MONEY_MICROS_MAX = 1e15;
 export const TARIFFS_MAX = 64;
@@ -30,6 +28,8 @@ export const ALGORITHMS_MAX = 1_000;
 export const CONNECTORS_MAX = 10_000;
 /** Credentials that the operator bound to vehicles; each is a row of about 100 bytes. */
 export const BINDINGS_MAX = 50_000;
+/** Adapters that speak of one connector: as many as a configuration may name, and those of an embedding program. */
+export const SOURCES_PER_CONNECTOR_MAX = 20;
 /** Vehicles that the operator drains one by one. */
 export const DRAINED_VEHICLES_MAX = 1_000;
 /** Vehicles remembered beside those connected or holding leases. */

@@ -56,7 +56,7 @@ function carryOver(state: State, before: State, now: Now): void {
   for (const [id, client] of before.clients) state.clients.set(id, client);
   for (const [id, session] of before.sessions) {
     state.sessions.set(id, session);
-    watchSession(state, session);
+    watchSession(state, session, now);
   }
   for (const [vehicleId, connectorId] of before.connectorOf) state.connectorOf.set(vehicleId, connectorId);
   for (const donor of before.donors.values()) {

@@ -118,7 +118,7 @@ function apply(turn: Turn, event: Event): void {
     case 'compared':
       return onCompared(turn, event.pair, event.isSame);
     case 'firmware':
-      return onFirmware(turn, event.event, event.staleAfterMs);
+      return onFirmware(turn, event.event, event.source);
     case 'controlled':
       return onControlled(turn, event.control, event.outcome);
     case 'operator':

@@ -11,6 +11,7 @@ import { shortOfQuorum } from './replicas/short-of-quorum.ts';
 import { onCapDue } from './power/caps.ts';
 import { onBudgetOver } from './power/watch-budget.ts';
 import { onPoolTimer } from './pools/watch.ts';
+import { onStale } from './sessions/firmware.ts';
 import { instanceOf } from './tasks/open-task.ts';
 import type { Task, TimerName } from './state.ts';
 import { endTask } from './tasks/task-end.ts';
@@ -33,7 +34,7 @@ export function onTimer(turn: Turn, name: TimerName): void {
     case 'revoke':
       return onRevokeGraceOver(turn, id as InstanceId);
     case 'stale':
-      return lookAtDonor(turn, turn.state.sessions.get(id as ConnectorId)?.identity?.vehicleId);
+      return onStale(turn, id as ConnectorId);
     case 'report':
     case 'review':
     case 'judge':
@@ -86,9 +87,9 @@ function onRevokeGraceOver(turn: Turn, instanceId: InstanceId): void {
   loseLease(turn, instance, revocation.outcome, revocation.reason);
 }
 
-/** Its connector or its report is not fresh any more, its stay is to be looked at again, or it may be tried again. */
-function lookAtDonor(turn: Turn, vehicleId: VehicleId | undefined): void {
-  const donor = vehicleId === undefined ? undefined : turn.state.donors.get(vehicleId);
+/** Its report is not fresh any more, its stay is to be looked at again, or it may be tried again. */
+function lookAtDonor(turn: Turn, vehicleId: VehicleId): void {
+  const donor = turn.state.donors.get(vehicleId);
   if (donor !== undefined) refreshDonor(turn, donor);
 }
 

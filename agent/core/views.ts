@@ -13,6 +13,7 @@ import { drainingView, type DrainingView } from './donors/draining.ts';
 import type { AlgorithmClass, Feature } from './algorithms/feature.ts';
 import { profileOf } from './algorithms/profile.ts';
 import { isVerified } from './sessions/session.ts';
+import { isCutOff, isFresh, type HeardSource } from './sessions/sources.ts';
 import type { Counters, Donor, State, Task } from './state.ts';
 import { capView, type CapView } from './power/cap-view.ts';
 import { probabilityToFinish } from './dwell/stay.ts';
@@ -178,6 +179,20 @@ export interface ConnectorView {
   readonly energyMwh: number | null;
   readonly faultReason: string | null;
   readonly cap: CapView | null;
+  /** Whose last reading was not believed, and why. */
+  readonly doubted: readonly { readonly field: string; readonly value: number; readonly why: string }[];
+  readonly sources: readonly SourceView[];
+}
+
+/** One adapter that speaks of the connector. */
+export interface SourceView {
+  readonly name: string;
+  readonly link: 'up' | 'lost';
+  readonly fresh: boolean;
+  readonly heardAgoMs: number;
+  readonly says: 'plugged' | 'unplugged' | null;
+  /** Of what it said last, by its own clock. */
+  readonly sourceWallMs: number | null;
 }
 
 export function connectorsView(state: State, now: Now): ConnectorView[] {
@@ -185,7 +200,7 @@ export function connectorsView(state: State, now: Now): ConnectorView[] {
     connectorId: session.connectorId,
     state: session.state,
     verified: isVerified(session, now),
-    link: session.link,
+    link: isCutOff(session.sources) ? ('lost' as const) : ('up' as const),
     sinceWallMs: session.sinceWallMs,
     vehicleId: session.identity?.vehicleId ?? null,
     assurance: session.identity?.assurance ?? null,
@@ -195,7 +210,16 @@ export function connectorsView(state: State, now: Now): ConnectorView[] {
     energyMwh: session.energyMwh ?? null,
     faultReason: session.faultReason ?? null,
     cap: capView(state, session.connectorId, now),
+    doubted: Object.values(session.doubted ?? {}),
+    sources: session.sources.map((source) => sourceView(source, now)),
   }));
+}
+
+function sourceView(source: HeardSource, now: Now): SourceView {
+  const { name, link, heardMonoMs, says, sourceWallMs } = source;
+  const heardAgoMs = Math.round(now.monoMs - heardMonoMs);
+  const fresh = isFresh(source, now);
+  return { name, link, fresh, heardAgoMs, says: says ?? null, sourceWallMs: sourceWallMs ?? null };
 }
 
 export interface TaskView {

@@ -260,7 +260,7 @@ export class PilePolicy implements Policy {
 
   #firmware(nowMs: number, fact: FirmwareFactOf): void {
     const event = { ...fact, at: { receivedWallMs: nowMs } };
-    this.#events.push({ kind: 'firmware', event, staleAfterMs: 0 });
+    this.#events.push({ kind: 'firmware', event, source: { name: 'bench', staleAfterMs: 0 } });
   }
 }
 

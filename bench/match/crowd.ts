@@ -156,13 +156,13 @@ export class Crowd {
     const vehicleId = `donor-${n}` as VehicleId;
     const connectorId = connectorOf(`${n}`);
     const at = { receivedWallMs: this.now().wallMs };
-    let session = newSession(connectorId, 0, this.now());
+    let session = newSession(connectorId, this.now());
     for (const event of [
       { kind: 'plugged', connectorId, at },
       { kind: 'identity', connectorId, at, vehicleId, assurance: 'operator' },
       { kind: 'chargingStarted', connectorId, at },
     ] as const)
-      session = transition(session, event, this.now());
+      session = transition(session, event, { name: 'bench', staleAfterMs: 0 }, this.now());
     this.state.sessions.set(connectorId, session);
     this.state.connectorOf.set(vehicleId, connectorId);
     const has = HARDWARE[n % HARDWARE.length] ?? {};

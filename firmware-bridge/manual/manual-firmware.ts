@@ -43,6 +43,7 @@ export class ManualFirmware implements FirmwareAdapter {
   ] as const);
   /** A person is silent between events by nature. */
   readonly staleAfterMs = 0;
+  readonly unwatched = true;
   readonly #options: ManualFirmwareOptions;
   readonly #clock: FirmwareClock;
   #run: Run | undefined;

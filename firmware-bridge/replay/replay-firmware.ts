@@ -71,6 +71,7 @@ export class ReplayFirmware implements FirmwareAdapter {
   readonly capabilities: ReadonlySet<FirmwareCapability>;
   /** A file is silent between its events by nature. */
   readonly staleAfterMs = 0;
+  readonly unwatched = true;
   readonly #settings: Settings;
   #run: Run | undefined;
 

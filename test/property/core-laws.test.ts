@@ -234,6 +234,10 @@ class Play {
 
   constructor() {
     this.pile.afterStep = (sent) => checkLaws(this.pile, sent);
+    this.pile.sourceOf = (connectorId) =>
+      connectorId === connectorOf(SAMPLED)
+        ? { name: 'sampled', staleAfterMs: STALE_AFTER_MS }
+        : { name: 'simulated', staleAfterMs: 0 };
     this.pile.addAlgorithm('small', [{ cpuMillicores: 500 }], { type: 'plan', compare: { by: 'bytes' } });
     this.pile.addAlgorithm('large', [{ cpuMillicores: 3000, memoryMib: 4096 }], { type: 'plan' });
     this.pile.addAlgorithm('either', [{ gpu: { shareMillis: 500, vramMib: 512 } }, { cpuMillicores: 2000 }], {
@@ -305,7 +309,7 @@ class Play {
     const clientId = `${vehicleId}.lend`;
     switch (what) {
       case 'plug':
-        return this.#plug(vehicleId);
+        return this.pile.plug(vehicleId);
       case 'unplug':
         return void pile.unplug(vehicleId);
       case 'moveAway':
@@ -322,7 +326,7 @@ class Play {
         return void pile.firmware({ kind: 'linkLost', connectorId, reason: 'x' });
       case 'linkUp':
         pile.firmware({ kind: 'linkUp', connectorId });
-        return this.#plug(vehicleId);
+        return this.pile.plug(vehicleId);
       case 'suspendEV':
       case 'suspendEVSE': {
         const by = what === 'suspendEV' ? 'EV' : 'EVSE';
@@ -347,12 +351,6 @@ class Play {
       case 'leaveSoon':
         return void pile.firmware({ kind: 'evInfo', connectorId, departureInMs: 10_000 });
     }
-  }
-
-  #plug(vehicleId: string): void {
-    const connectorId = connectorOf(vehicleId);
-    if (vehicleId === SAMPLED) this.pile.firmware({ kind: 'plugged', connectorId }, STALE_AFTER_MS);
-    this.pile.plug(vehicleId);
   }
 
   /** All in one step. */
@@ -433,7 +431,9 @@ class Play {
       pile.message('x.ask-1', request('r99', 'small')),
       pile.message('a.lend', capacityReport({ cpu: 4000, gpu: 1000 })),
       ...(offer === undefined ? [] : [pile.message(offer.clientId, answerOf(offer.lease, how, cpuMs))]),
-      ...(nth === 0 ? [{ kind: 'firmware', event: unplugged, staleAfterMs: 0 } as const] : []),
+      ...(nth === 0
+        ? [{ kind: 'firmware', event: unplugged, source: { name: 'test', staleAfterMs: 0 } } as const]
+        : []),
     );
     // As the engine does: whatever became possible with the load is decided at once.
     pile.step({ kind: 'tick' });
@@ -458,7 +458,7 @@ class Play {
       // A new stay: what was stated of the last one's departure goes with it.
       pile.unplug(vehicleId);
       pile.firmware({ kind: 'linkUp', connectorId: connectorOf(vehicleId) });
-      this.#plug(vehicleId);
+      this.pile.plug(vehicleId);
       const from = pile.sent.length;
       pile.lend(vehicleId, lends);
       this.#remember(pile.sent.slice(from));

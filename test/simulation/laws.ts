@@ -188,11 +188,13 @@ function grantsAreVerified(pile: Observed, sent: readonly SentBody[]): void {
       vehicleId,
       `law 3: a grant to ${clientId}, which is not there`,
     );
-    assert.equal(session.link, 'up', `law 3: a grant to ${clientId}, whose connector is not heard`);
     assert.notEqual(session.disputed, true, `law 3: a grant to ${clientId}, where another was named too`);
     const isKnown = !isWeaker(session.identity.assurance, pile.settings.identityAssurance);
     assert.ok(isKnown, `law 3: a grant to ${clientId}, known by ${session.identity.assurance} alone`);
-    const { staleAfterMs, heardMonoMs, state } = session;
+    const { sources, state } = session;
+    assert.equal(sources.length, 1);
+    const { link, staleAfterMs, heardMonoMs } = sources[0]!;
+    assert.equal(link, 'up', `law 3: a grant to ${clientId}, whose connector is not heard`);
     const isFresh = staleAfterMs === 0 || pile.nowMs - heardMonoMs <= staleAfterMs;
     assert.ok(isFresh, `law 3: a grant to ${clientId}, whose last sample is old`);
     const { report } = pile.state.donors.get(vehicleId as VehicleId) ?? {};
@@ -240,9 +242,15 @@ function grantsFitTheStation({ state, settings, nowMs }: Observed, sent: readonl
   const { stationLimitMw, connectorMaxMw } = settings.power;
   if (stationLimitMw === undefined || !sent.some(({ body }) => body.kind === 'offer')) return;
   let sumMw = 0;
-  for (const { connectorId, powerMw, powerMonoMs = -Infinity, state: is, link } of state.sessions.values()) {
+  for (const {
+    connectorId,
+    powerMw,
+    powerMonoMs = -Infinity,
+    state: is,
+    sources,
+  } of state.sessions.values()) {
     const isRead = powerMw !== undefined && nowMs - powerMonoMs <= READING_MS;
-    const mayDraw = is === 'charging' || link === 'lost';
+    const mayDraw = is === 'charging' || sources.every(({ link }) => link === 'lost');
     if (isRead) sumMw += powerMw;
     else if (mayDraw) {
       assert.ok(

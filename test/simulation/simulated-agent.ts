@@ -182,7 +182,8 @@ export class SimulatedAgent implements Listener {
   }
 
   firmware(event: FirmwareEvent, staleAfterMs: number): void {
-    if (this.#life?.isReady === true) this.#push(this.#life, { kind: 'firmware', event, staleAfterMs });
+    const source = { name: 'simulated', staleAfterMs };
+    if (this.#life?.isReady === true) this.#push(this.#life, { kind: 'firmware', event, source });
   }
 
   /** `afterEffects`: not now, but before it lets out so many further effects. */

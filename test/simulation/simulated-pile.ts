@@ -20,6 +20,7 @@ import type {
   TaskRecord,
 } from '../../agent/core/records.ts';
 import { DEFAULT_SETTINGS, type Settings } from '../../agent/core/settings.ts';
+import type { FirmwareSource } from '../../agent/core/sessions/sources.ts';
 import type { State } from '../../agent/core/state.ts';
 import { nextDueMs, step } from '../../agent/core/step.ts';
 import { deliveryOf } from '../../agent/core/tasks/task-end.ts';
@@ -238,6 +239,8 @@ export interface SentBody {
 
 export class SimulatedPile {
   readonly disk = new SimulatedDisk();
+  /** Who tells what the firmware says of a connector. */
+  sourceOf: (connectorId: ConnectorId) => FirmwareSource = () => ({ name: 'simulated', staleAfterMs: 0 });
   readonly settings: Settings;
   state: State;
   nowMs = 1_000;
@@ -374,10 +377,12 @@ export class SimulatedPile {
     return this.step(this.message(clientId, body, correlationId));
   }
 
-  /** `staleAfterMs` counts with the first event of a connector. */
-  firmware(event: DistributiveOmit<FirmwareEvent, 'at'>, staleAfterMs = 0): SentBody[] {
+  firmware(
+    event: DistributiveOmit<FirmwareEvent, 'at'>,
+    source = this.sourceOf(event.connectorId),
+  ): SentBody[] {
     const at = { receivedWallMs: this.now().wallMs };
-    return this.step({ kind: 'firmware', event: { ...event, at } as FirmwareEvent, staleAfterMs });
+    return this.step({ kind: 'firmware', event: { ...event, at } as FirmwareEvent, source });
   }
 
   /** A vehicle is plugged in and charges, as the firmware says. */

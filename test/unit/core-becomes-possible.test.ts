@@ -196,9 +196,9 @@ test('a firmware that falls silent is noticed although the state was loaded agai
   pile.step({
     kind: 'firmware',
     event: { kind: 'chargingStarted', connectorId, at },
-    staleAfterMs: 3_000,
+    source: { name: 'test', staleAfterMs: 3_000 },
   });
-  pile.step({ kind: 'firmware', event: { ...identity, at }, staleAfterMs: 3_000 });
+  pile.step({ kind: 'firmware', event: { ...identity, at }, source: { name: 'test', staleAfterMs: 3_000 } });
   pile.lend('donor');
   offered(pile.say('asker.ask-1', request('r1', 'sum')));
   pile.failedStep();

@@ -14,6 +14,7 @@ type Told = FirmwareEvent extends infer Event
 
 const MINUTE_MS = 60_000;
 const connectorId = connectorOf('1');
+const source = { name: 'test', staleAfterMs: 0 };
 const WALL_MS = 1_700_000_000_000;
 
 function at(minute: number, wallJumpMs = 0): { monoMs: number; wallMs: number } {
@@ -25,9 +26,9 @@ function after(...events: readonly (readonly [number, Told])[]): Session {
   return events.reduce(
     (session, [minute, told]) => {
       const event = { ...told, at: { receivedWallMs: at(minute).wallMs } } as FirmwareEvent;
-      return transition(session, event, at(minute));
+      return transition(session, event, source, at(minute));
     },
-    newSession(connectorId, 0, at(0)),
+    newSession(connectorId, at(0)),
   );
 }
 

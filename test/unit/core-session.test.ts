@@ -7,6 +7,7 @@ import { isVerified, newSession, transition, type Session } from '../../agent/co
 import { connectorOf } from '../simulation/simulated-pile.ts';
 
 const connectorId = connectorOf('1');
+const source = { name: 'test', staleAfterMs: 0 };
 const now = { monoMs: 1_000, wallMs: 1_700_000_000_000 };
 const about = { connectorId, at: { receivedWallMs: now.wallMs } };
 const identity = (vehicleId: string, assurance: 'claimed' | 'operator' | 'certificate'): FirmwareEvent => ({
@@ -17,7 +18,10 @@ const identity = (vehicleId: string, assurance: 'claimed' | 'operator' | 'certif
 });
 
 function after(...events: FirmwareEvent[]): Session {
-  return events.reduce((session, event) => transition(session, event, now), newSession(connectorId, 0, now));
+  return events.reduce(
+    (session, event) => transition(session, event, source, now),
+    newSession(connectorId, now),
+  );
 }
 
 const charging: readonly FirmwareEvent[] = [
@@ -51,7 +55,7 @@ test('after a lost link nothing is verified until the connector is stated anew, 
   const lost = after(...charging, { ...about, kind: 'linkLost', reason: 'x' }, { ...about, kind: 'linkUp' });
   assert.equal(isVerified(lost, now), false);
   const anew = [{ ...about, kind: 'plugged' } as const, identity('other', 'claimed')];
-  const session = anew.reduce((s, event) => transition(s, event, now), lost);
+  const session = anew.reduce((s, event) => transition(s, event, source, now), lost);
   assert.equal(session.state, 'plugged');
   assert.equal(session.identity?.vehicleId, 'other');
   assert.equal(isVerified(session, now), true);
@@ -70,7 +74,12 @@ test('after a fault whoever is plugged in is named anew', () => {
 });
 
 test('a sample that is too old is verified no more', () => {
-  const session = transition(newSession(connectorId, 5_000, now), { ...about, kind: 'plugged' }, now);
+  const session = transition(
+    newSession(connectorId, now),
+    { ...about, kind: 'plugged' },
+    { ...source, staleAfterMs: 5_000 },
+    now,
+  );
   assert.equal(isVerified(session, { ...now, monoMs: now.monoMs + 5_000 }), true);
   assert.equal(isVerified(session, { ...now, monoMs: now.monoMs + 5_001 }), false);
 });

@@ -5,13 +5,12 @@ import { join } from 'node:path';
 import test from 'node:test';
 import fc from 'fast-check';
 import type { LeaseId } from '@plugpool/proto';
+import { Plausibility } from '@plugpool/firmware-bridge';
 import { energyMicros, workMicros } from '../../agent/core/ledger/prices.ts';
 import { tariffAt, windowProblem, type Tariff } from '../../agent/core/ledger/tariffs.ts';
-import { CHARGING_POWER_MW_MAX, MONEY_MICROS_MAX } from '../../agent/core/limits.ts';
+import { MONEY_MICROS_MAX } from '../../agent/core/limits.ts';
 import type { BookingRecord } from '../../agent/core/records.ts';
 import type { Settings } from '../../agent/core/settings.ts';
-import { mostMwhSince, withReading, type Meter } from '../../agent/core/sessions/meter.ts';
-import { step } from '../../agent/core/step.ts';
 import { checkLaws } from '../simulation/laws.ts';
 import { connectorOf, digestOf, leaseIn, request, SimulatedPile } from '../simulation/simulated-pile.ts';
 
@@ -213,50 +212,25 @@ test('no booking of energy exceeds what the meter saw, where it reported in that
   assert.equal(inUnit(booking, 'mWh')['vehicle:donor'], 600);
 });
 
-test('a meter that runs backwards, begins anew or jumps bounds nothing across it, and is told once', () => {
-  for (const wrong of [500, 0, 1e9]) {
+test('a meter that runs backwards, begins anew or jumps bounds nothing across it', () => {
+  for (const wrong of [500_000, 0, 1e12]) {
     const { pile } = running({ computingPowerMaxMw: 100_000 });
     const connectorId = connectorOf('donor');
-    const logs: string[] = [];
+    const plausibility = new Plausibility();
     const metered = (energyMwh: number): void => {
       const at = { receivedWallMs: 0 };
-      const event = { kind: 'meter', connectorId, energyMwh, at } as const;
-      const effects = step(pile.state, [{ kind: 'firmware', event, staleAfterMs: 0 }], pile.now());
-      logs.push(...effects.logs.map(({ message }) => message));
-      pile.commit(effects);
+      const said = { kind: 'meter', connectorId, energyMwh, at } as const;
+      pile.firmware(plausibility.judge(said, pile.now().monoMs).event);
     };
-    metered(1_000);
+    metered(1_000_000);
     const lease = leaseIn(pile.say('asker.ask-1', request('r2', 'sum')));
     pile.pass(360_000);
-    for (const reading of [wrong, wrong + 1, 2_000, 1]) metered(reading);
+    for (const reading of [wrong, wrong + 1, 2_000_000, 1]) metered(reading);
     finish(pile, lease, 1_000, 1e6);
     const booking = [...pile.disk.bookings.values()].at(-1);
     assert.ok(booking);
     assert.equal(inUnit(booking, 'mWh')['vehicle:donor'], 10_000, 'six minutes of 100 W');
-    assert.equal(logs.filter((message) => message === 'meter is not believed').length, 1);
   }
-});
-
-test('what a meter is believed to have seen only grows, by no more than any plug gives', () => {
-  const reading = fc.record({ afterMs: fc.nat({ max: 600_000 }), registerMwh: fc.nat({ max: 5_000_000 }) });
-  fc.assert(
-    fc.property(fc.array(reading, { minLength: 2 }), (readings) => {
-      let nowMs = 0;
-      let meter: Meter | undefined;
-      for (const { afterMs, registerMwh } of readings) {
-        nowMs += afterMs;
-        const before = meter;
-        meter = withReading(before, registerMwh, { monoMs: nowMs, wallMs: 0 });
-        const grewMwh = meter.seenMwh - (before?.seenMwh ?? 0);
-        assert.ok(grewMwh >= 0);
-        assert.ok(grewMwh <= ((afterMs + 120_000) * CHARGING_POWER_MW_MAX) / HOUR_MS);
-        if (meter.breaks === before?.breaks) assert.equal(grewMwh, registerMwh - before.registerMwh);
-        const now = { monoMs: nowMs, wallMs: 0 };
-        if (before !== undefined && before.breaks !== meter.breaks)
-          assert.equal(mostMwhSince(before, meter, 1, now, now), undefined);
-      }
-    }),
-  );
 });
 
 test('the example of docs/ledger.md is what is booked', () => {

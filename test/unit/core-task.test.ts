@@ -447,7 +447,7 @@ test('a donor whose unplugging came with a commit that failed has the grace of a
   pile.failedStep({
     kind: 'firmware',
     event: { kind: 'unplugged', connectorId: connectorOf('donor'), at: { receivedWallMs: 0 } },
-    staleAfterMs: 0,
+    source: { name: 'test', staleAfterMs: 0 },
   });
   const [revoked] = bodiesOf(pile.step({ kind: 'tick' }), 'revoke');
   assert.deepEqual([revoked?.lease, revoked?.reason], [lease, 'unplugged']);

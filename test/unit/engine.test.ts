@@ -109,8 +109,9 @@ async function scene() {
     assurance: 'operator',
     at,
   } as const;
-  engine.push({ kind: 'firmware', event: { kind: 'chargingStarted', connectorId, at }, staleAfterMs: 0 });
-  engine.push({ kind: 'firmware', event: identity, staleAfterMs: 0 });
+  const source = { name: 'test', staleAfterMs: 0 };
+  engine.push({ kind: 'firmware', event: { kind: 'chargingStarted', connectorId, at }, source });
+  engine.push({ kind: 'firmware', event: identity, source });
   engine.push({ kind: 'operator', question: 1, command: { verb: 'addAlgorithm', algorithm: ECHO } });
   say('asker.ask-1', { kind: 'hello', clientVersion: '1', held: [], runtimes: [] });
   say('donor.lend', hello({}));

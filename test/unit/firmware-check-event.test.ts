@@ -17,7 +17,18 @@ describe('checkFirmwareEvent', () => {
     assert.deepEqual(checkFirmwareEvent(event), { event, problems: [] });
   });
 
-  for (const value of [-1, Number.NaN, Infinity, 1001, '500', null]) {
+  for (const value of [-1, 1001, 2550]) {
+    it(`doubts a state of charge of ${value} ‰ and keeps the rest of the event`, () => {
+      const checked = checkFirmwareEvent(
+        careless({ kind: 'evInfo', socPermille: value, departureInMs: 60_000 }),
+      );
+      const doubted = [{ field: 'socPermille', value, why: 'outOfRange' }];
+      assert.deepEqual(checked.event, careless({ kind: 'evInfo', departureInMs: 60_000, doubted }));
+      assert.deepEqual(checked.problems, []);
+    });
+  }
+
+  for (const value of [Number.NaN, Infinity, '500', null]) {
     it(`leaves out a state of charge of ${value} and keeps the rest of the event`, () => {
       const checked = checkFirmwareEvent(
         careless({ kind: 'evInfo', socPermille: value, departureInMs: 60_000 }),
@@ -41,10 +52,24 @@ describe('checkFirmwareEvent', () => {
     });
   });
 
-  it('leaves out negative and absurd power and energy, each with its own problem', () => {
+  it('doubts negative and absurd power and energy', () => {
     const checked = checkFirmwareEvent(careless({ kind: 'meter', powerMw: -1, energyMwh: 1e300 }));
-    assert.deepEqual(checked.event, careless({ kind: 'meter' }));
-    assert.equal(checked.problems.length, 2);
+    const doubted = [
+      { field: 'powerMw', value: -1, why: 'outOfRange' },
+      { field: 'energyMwh', value: 1e300, why: 'outOfRange' },
+    ];
+    assert.deepEqual(checked.event, careless({ kind: 'meter', doubted }));
+  });
+
+  it('keeps what the adapter doubts itself, and leaves out what is no doubt', () => {
+    const doubt = { field: 'energyMwh', value: 7, why: 'beforeSession' };
+    const event = careless({ kind: 'meter', powerMw: 5, doubted: [doubt] });
+    assert.deepEqual(checkFirmwareEvent(event), { event, problems: [] });
+    for (const bad of [{ ...doubt, why: 'toString' }, { ...doubt, value: Number.NaN }, null, 'no']) {
+      const checked = checkFirmwareEvent(careless({ kind: 'meter', doubted: [doubt, bad] }));
+      assert.deepEqual(checked.event, careless({ kind: 'meter', doubted: [doubt] }));
+      assert.equal(checked.problems.length, 1);
+    }
   });
 
   it('leaves out a source time that is none, and keeps when it was received', () => {

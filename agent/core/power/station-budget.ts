@@ -10,6 +10,7 @@ import type { Now } from '@plugpool/proto';
 import type { Obstacle } from '../feasible/feasible.ts';
 import { POWER_READING_MS_MAX } from '../limits.ts';
 import { isPlugged, isVerified, type Session } from '../sessions/session.ts';
+import { isCutOff } from '../sessions/sources.ts';
 import type { Lease, State } from '../state.ts';
 import type { Way } from '../waiting/need.ts';
 import { capsSeenToWork } from './cap-evidence.ts';
@@ -77,7 +78,7 @@ export function reckon(state: State, limitMw: number, now: Now): void {
 function drawOf(state: State, session: Session, now: Now): number | undefined {
   if (hasFreshPower(session, now)) return session.powerMw;
   // Somebody may have plugged in since.
-  if (session.link === 'lost') return mostOf(state, session);
+  if (isCutOff(session.sources)) return mostOf(state, session);
   if (!isPlugged(session.state)) return 0;
   // Nothing charges it; what it computes is reckoned apart.
   if (isVerified(session, now) && session.state !== 'charging') return 0;

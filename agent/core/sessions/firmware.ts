@@ -1,6 +1,6 @@
 /** What the pile's firmware says moves the session of its connector, and so the donor that is plugged in there. */
 import type { FirmwareEvent } from '@plugpool/firmware-bridge';
-import type { ConnectorId, VehicleId } from '@plugpool/proto';
+import type { ConnectorId, Now, VehicleId } from '@plugpool/proto';
 import { isWeaker } from '../binding/assurance.ts';
 import { namedBy } from '../binding/bindings.ts';
 import { asClaim, identified, type Identity } from '../binding/identity.ts';
@@ -11,11 +11,12 @@ import { noteLeft, notePlugged } from '../donors/restless.ts';
 import { CONNECTORS_MAX } from '../limits.ts';
 import { noteCapReading } from '../power/cap-evidence.ts';
 import { stayThatEnded } from './session-stay.ts';
+import { nextStaleMonoMs, type FirmwareSource } from './sources.ts';
 import { isPlugged, isVerified, newSession, transition, type Session } from './session.ts';
 import type { State } from '../state.ts';
 import { donorOf, log, writeLazily, type Turn } from '../turn.ts';
 
-export function onFirmware(turn: Turn, event: FirmwareEvent, staleAfterMs: number): void {
+export function onFirmware(turn: Turn, event: FirmwareEvent, source: FirmwareSource): void {
   const { state, now } = turn;
   const before = state.sessions.get(event.connectorId);
   if (before === undefined && state.sessions.size >= CONNECTORS_MAX) {
@@ -26,13 +27,12 @@ export function onFirmware(turn: Turn, event: FirmwareEvent, staleAfterMs: numbe
     return;
   }
   const said = whoIsNamed(state, event);
-  const known = asBelieved(state, before ?? newSession(event.connectorId, staleAfterMs, now), said);
-  const moved = transition(known, event, now);
+  const known = asBelieved(state, before ?? newSession(event.connectorId, now), said);
+  const moved = transition(known, event, source, now);
   const isShown = event.kind === 'credential' && said !== undefined && isPlugged(moved.state);
   const after = isShown ? identified(moved, said) : moved;
-  watchSession(state, after);
+  watchSession(state, after, now);
   if (event.kind === 'meter' && event.powerMw !== undefined) noteCapReading(state, after, now);
-  sayBrokenMeter(turn, before, after);
   if (before?.state !== after.state || event.kind === 'identity')
     log(turn, 'info', 'session', {
       connectorId: event.connectorId,
@@ -87,17 +87,6 @@ function sayRefused(turn: Turn, before: Session, after: Session, said: Identity)
   });
 }
 
-/** Once a stay: a meter that cannot be believed says so with every reading. */
-function sayBrokenMeter(turn: Turn, before: Session | undefined, { connectorId, meter }: Session): void {
-  if (meter === undefined || meter.breaks === 0 || (before?.meter?.breaks ?? 0) > 0) return;
-  log(turn, 'warn', 'meter is not believed', {
-    connectorId,
-    beforeMwh: before?.meter?.registerMwh,
-    nowMwh: meter.registerMwh,
-    reason: 'it ran backwards, began anew or jumped; across that it bounds no booking of energy',
-  });
-}
-
 /** Nobody is owed a stay: lost with the power, it is one less to learn from. */
 function learnStay(turn: Turn, before: Session): void {
   const stay = stayThatEnded(before, turn.now);
@@ -106,9 +95,21 @@ function learnStay(turn: Turn, before: Session): void {
   writeLazily(turn, { change: 'insertStay', stay });
 }
 
-/** Wakes the agent when the last sample is too old, where the source is not silent by nature. */
-export function watchSession(state: State, { connectorId, heardMonoMs, staleAfterMs }: Session): void {
-  if (staleAfterMs > 0) state.timers.set(`stale:${connectorId}`, heardMonoMs + staleAfterMs + 1);
+/** Wakes the agent when a last sample is too old, where its source is not silent by nature. */
+export function watchSession(state: State, { connectorId, sources }: Session, now: Now): void {
+  const staleMonoMs = nextStaleMonoMs(sources, now);
+  if (staleMonoMs === undefined) state.timers.clear(`stale:${connectorId}`);
+  else state.timers.set(`stale:${connectorId}`, staleMonoMs);
+}
+
+/** A source was not heard for too long: the connector may be verified no more, or, where that one spoke against it, again. */
+export function onStale(turn: Turn, connectorId: ConnectorId): void {
+  const session = turn.state.sessions.get(connectorId);
+  if (session === undefined) return;
+  watchSession(turn.state, session, turn.now);
+  const vehicleId = session.identity?.vehicleId;
+  const donor = vehicleId === undefined ? undefined : turn.state.donors.get(vehicleId);
+  if (donor !== undefined) refreshDonor(turn, donor);
 }
 
 /** The vehicle that left the connector, and the one that is there now. */

@@ -1,28 +1,37 @@
-/** What a connector's meter saw since somebody plugged in. Only differences count, and only those that can be true. Pure. */
+/** What a connector's meter saw since somebody plugged in. Only differences count, of readings that were believed. Pure. */
 import type { Now } from '@plugpool/proto';
-import { CHARGING_POWER_MW_MAX } from '../limits.ts';
 
 export interface Meter {
+  /** Whose register it is: two sources count from different beginnings. */
+  readonly source: string;
   readonly registerMwh: number;
   readonly readMonoMs: number;
-  /** Since the first reading, over readings that can be true. */
+  /** Since the first reading, over readings that were believed. */
   readonly seenMwh: number;
-  /** Readings that cannot: across one of them nothing is known. */
+  /** Readings that were not (firmware-bridge/plausibility.ts): across one of them nothing is known. */
   readonly breaks: number;
+  /** The last reading was none to believe: the next one begins anew. */
+  readonly isBroken?: true;
 }
 
 const MS_PER_HOUR = 3_600_000;
-/** Readings are gathered and sent late: so much of the time between two of them may be missing. */
-const LATE_MS_MAX = 120_000;
 
-/** A register that runs backwards, begins anew or jumps is believed again from where it is now. */
-export function withReading(meter: Meter | undefined, registerMwh: number, now: Now): Meter {
-  const read = { registerMwh, readMonoMs: now.monoMs };
+export function withReading(
+  meter: Meter | undefined,
+  { registerMwh, source }: { readonly registerMwh: number; readonly source: string },
+  now: Now,
+): Meter {
+  const read = { source, registerMwh, readMonoMs: now.monoMs };
   if (meter === undefined) return { ...read, seenMwh: 0, breaks: 0 };
-  const grewMwh = registerMwh - meter.registerMwh;
-  const mostMwh = ((now.monoMs - meter.readMonoMs + LATE_MS_MAX) * CHARGING_POWER_MW_MAX) / MS_PER_HOUR;
-  if (grewMwh < 0 || grewMwh > mostMwh) return { ...read, seenMwh: meter.seenMwh, breaks: meter.breaks + 1 };
+  if (meter.source !== source) return { ...read, seenMwh: meter.seenMwh, breaks: meter.breaks + 1 };
+  // A lower register that nobody doubted is not known to come; were it to, the sum must not shrink.
+  const grewMwh = meter.isBroken === true ? 0 : Math.max(0, registerMwh - meter.registerMwh);
   return { ...read, seenMwh: meter.seenMwh + grewMwh, breaks: meter.breaks };
+}
+
+/** After a reading that was not believed. */
+export function broken(meter: Meter): Meter {
+  return { ...meter, breaks: meter.breaks + 1, isBroken: true };
 }
 
 /**

@@ -5,6 +5,7 @@ import type { StaySoFar } from '../dwell/stay-so-far.ts';
 import { STAY_MAX_MS } from '../dwell/time-bins.ts';
 import type { StayRecord } from '../records.ts';
 import type { Session } from './session.ts';
+import { isCutOff, wereSilent } from './sources.ts';
 
 export interface SessionStay {
   readonly pluggedWallMs: number;
@@ -30,13 +31,11 @@ export function withStay(before: Session, after: Session, event: FirmwareEvent, 
 
 /** Whoever is there may have come while nobody looked. */
 function isUnseen(before: Session, event: FirmwareEvent, now: Now): boolean {
-  return event.kind === 'plugged' && before.link === 'lost' && wasUnheard(before, now);
+  return event.kind === 'plugged' && isCutOff(before.sources) && wasUnheard(before, now);
 }
 
-function wasUnheard({ heardMonoMs, staleAfterMs, link }: Session, now: Now): boolean {
-  const silentMs = now.monoMs - heardMonoMs;
-  // A source that is silent between events by nature was not heard only where it said so.
-  return (link === 'lost' && silentMs > SWAP_MS) || (staleAfterMs > 0 && silentMs > staleAfterMs + SWAP_MS);
+function wasUnheard({ sources }: Session, now: Now): boolean {
+  return sources.length > 0 && wereSilent(sources, SWAP_MS, now);
 }
 
 function begun(before: Session, now: Now): SessionStay {

@@ -8,23 +8,23 @@
  * `suspendedEVSE` the station gives no supply; `finishing` energy stopped for good, the vehicle is still there; `unplugged`
  * nobody is there; `faulted` the station says that something is broken. Real piles skip steps, so any state may follow any.
  * "Transaction ended" is not "unplugged": it moves nothing. Beside the state a session is *verified* while the link is up
- * and the last sample is fresh; an unverified session lends nothing.
+ * and the last sample is fresh, of a source that says the same; an unverified session lends nothing.
  */
 import type { CredentialKind, FirmwareEvent, SessionState } from '@plugpool/firmware-bridge';
 import type { ConnectorId, Now } from '@plugpool/proto';
 import { assertNever } from '../assert-never.ts';
 import { asClaim, identified, shown, type Identity } from '../binding/identity.ts';
-import { withReading, type Meter } from './meter.ts';
+import type { Meter } from './meter.ts';
+import { informed, metered, type Doubts } from './samples.ts';
+import { heardFrom, isCutOff, isVouchedFor, type FirmwareSource, type HeardSource } from './sources.ts';
 import { withStay, type SessionStay } from './session-stay.ts';
 
 export interface Session {
   readonly connectorId: ConnectorId;
   readonly state: SessionState;
   readonly sinceWallMs: number;
-  readonly link: 'up' | 'lost';
-  readonly heardMonoMs: number;
-  /** 0: the source is silent between events by nature. */
-  readonly staleAfterMs: number;
+  /** Who speaks of it. */
+  readonly sources: readonly HeardSource[];
   readonly identity?: Identity;
   /** What is known of who is there contradicts itself (binding/identity.ts): it lends nothing. */
   readonly disputed?: true;
@@ -37,8 +37,10 @@ export interface Session {
   /** When that was read. */
   readonly powerMonoMs?: number;
   readonly energyMwh?: number;
-  /** What of its readings can be true. */
+  /** What of its readings was believed. */
   readonly meter?: Meter;
+  /** What of its samples was not. */
+  readonly doubted?: Doubts;
   readonly estimatedFullMonoMs?: number;
   /** When that was told, and what it drew then. */
   readonly estimated?: { readonly monoMs: number; readonly powerMw: number | undefined };
@@ -47,33 +49,42 @@ export interface Session {
   readonly stay?: SessionStay;
 }
 
-export function newSession(connectorId: ConnectorId, staleAfterMs: number, now: Now): Session {
-  return {
-    connectorId,
-    state: 'unknown',
-    sinceWallMs: now.wallMs,
-    link: 'up',
-    heardMonoMs: now.monoMs,
-    staleAfterMs,
-  };
+export function newSession(connectorId: ConnectorId, now: Now): Session {
+  return { connectorId, state: 'unknown', sinceWallMs: now.wallMs, sources: [] };
 }
 
-/** The session after `event`. Only `linkLost` leaves it unheard. */
-export function transition(session: Session, event: FirmwareEvent, now: Now): Session {
-  if (event.kind === 'linkLost') return { ...session, link: 'lost' };
-  const after = told(session, event, now);
+/** The session after `event`, which `source` told. */
+export function transition(
+  session: Session,
+  event: FirmwareEvent,
+  source: FirmwareSource,
+  now: Now,
+): Session {
+  const sources = heardFrom(session.sources, event, source, now);
+  if (event.kind === 'linkLost') return { ...session, sources };
+  const after = told({ before: session, heard: { ...session, sources }, source, now }, event);
   return isPlugged(after.state) ? withStay(session, after, event, now) : after;
 }
 
-function told(session: Session, event: Exclude<FirmwareEvent, { kind: 'linkLost' }>, now: Now): Session {
-  const heard: Session = { ...session, link: 'up', heardMonoMs: now.monoMs };
+interface Told {
+  readonly before: Session;
+  /** As before, with whoever told it heard now. */
+  readonly heard: Session;
+  readonly source: FirmwareSource;
+  readonly now: Now;
+}
+
+function told(
+  { before, heard, source, now }: Told,
+  event: Exclude<FirmwareEvent, { kind: 'linkLost' }>,
+): Session {
   switch (event.kind) {
     case 'linkUp':
-      // The adapter states the connector anew right after; until then the session stays unverified, and who was known
-      // before is only a claim: another vehicle may stand there now.
-      return { ...asClaim(session), link: 'lost' };
+      // The adapter states the connector anew right after; until then the source vouches for nothing, and where no other
+      // watched meanwhile, who was known before is only a claim: another vehicle may stand there now.
+      return isCutOff(heard.sources) ? asClaim(heard) : heard;
     case 'plugged':
-      return replugged(session, heard, now);
+      return replugged(before, heard, now);
     case 'transactionStarted':
       return { ...pluggedIn(heard, now), transactionId: event.transactionId };
     case 'chargingStarted':
@@ -91,25 +102,9 @@ function told(session: Session, event: Exclude<FirmwareEvent, { kind: 'linkLost'
     case 'faulted':
       return { ...moved(heard, 'faulted', now), faultReason: event.reason };
     case 'meter':
-      return {
-        ...heard,
-        ...(event.powerMw === undefined ? {} : { powerMw: event.powerMw, powerMonoMs: now.monoMs }),
-        ...(event.energyMwh === undefined
-          ? {}
-          : { energyMwh: event.energyMwh, meter: withReading(session.meter, event.energyMwh, now) }),
-      };
+      return metered(heard, event, source, now);
     case 'evInfo':
-      return {
-        ...heard,
-        ...(event.socPermille === undefined ? {} : { socPermille: event.socPermille }),
-        ...(event.estimatedFullInMs === undefined
-          ? {}
-          : {
-              estimatedFullMonoMs: now.monoMs + event.estimatedFullInMs,
-              estimated: { monoMs: now.monoMs, powerMw: session.powerMw },
-            }),
-        ...(event.departureInMs === undefined ? {} : { departureMonoMs: now.monoMs + event.departureInMs }),
-      };
+      return informed(heard, event, now);
     case 'credential':
       return isPlugged(heard.state) ? shown(heard, event.credential) : heard;
     case 'identity':
@@ -125,7 +120,7 @@ function told(session: Session, event: Exclude<FirmwareEvent, { kind: 'linkLost'
  */
 function replugged(before: Session, heard: Session, now: Now): Session {
   if (!isPlugged(before.state)) return moved(withoutVehicle(heard), 'plugged', now);
-  const isAnew = before.link === 'lost' || before.state === 'faulted';
+  const isAnew = isCutOff(before.sources) || before.state === 'faulted';
   return isAnew ? moved(asClaim(heard), 'plugged', now) : heard;
 }
 
@@ -142,16 +137,17 @@ function pluggedIn(session: Session, now: Now): Session {
 }
 
 function withoutVehicle(session: Session): Session {
-  const { connectorId, state, sinceWallMs, link, heardMonoMs, staleAfterMs } = session;
-  return { connectorId, state, sinceWallMs, link, heardMonoMs, staleAfterMs };
+  const { connectorId, state, sinceWallMs, sources } = session;
+  return { connectorId, state, sinceWallMs, sources };
 }
 
 export function isPlugged(state: SessionState): boolean {
   return state !== 'unknown' && state !== 'unplugged';
 }
 
-/** The firmware is heard, and what it said is fresh. */
-export function isVerified(session: Session, now: Now): boolean {
-  if (session.link === 'lost' || session.state === 'unknown') return false;
-  return session.staleAfterMs === 0 || now.monoMs - session.heardMonoMs <= session.staleAfterMs;
+/** The firmware is heard, what it said is fresh, and whoever speaks of the connector agrees (sources.ts). */
+export function isVerified({ state, sources }: Session, now: Now): boolean {
+  if (state === 'unknown') return false;
+  if (state === 'faulted') return isVouchedFor(sources, 'any', now);
+  return isVouchedFor(sources, isPlugged(state) ? 'plugged' : 'unplugged', now);
 }
