@@ -33,8 +33,8 @@ export function judgeReading(
   if (track === undefined) return { reading: { believed: reading } };
   const why = fits(track.believed, reading);
   if (why === undefined) return { reading: { believed: reading } };
-  const goesOn = track.other !== undefined && fits(track.other.reading, reading) === undefined;
-  const agreed = goesOn ? (track.other?.agreed ?? 0) + 1 : 0;
+  const { other } = track;
+  const agreed = other !== undefined && fits(other.reading, reading) === undefined ? other.agreed + 1 : 0;
   if (agreed >= agree) return { reading: { believed: reading } };
   return { why, reading: { believed: track.believed, other: { reading, agreed } } };
 }

@@ -1,7 +1,7 @@
 /** Several adapters speak of one connector; a source falls silent; its clock is years off: what holds then, and from which moment. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { ConnectorId, VehicleId } from '@plugpool/proto';
+import type { VehicleId } from '@plugpool/proto';
 import type { FirmwareEvent } from '@plugpool/firmware-bridge';
 import { SOURCES_PER_CONNECTOR_MAX } from '../../agent/core/limits.ts';
 import { isVerified, newSession, transition, type Session } from '../../agent/core/sessions/session.ts';
@@ -204,7 +204,7 @@ describe('a donor whose connector falls silent', () => {
 it('a source whose clock says 1970 or 2099 changes nothing but what is shown', () => {
   const told = [0, Date.UTC(2026, 2, 1), Date.UTC(2099, 0, 1)].map((sourceWallMs) => {
     const pile = pileWith('donor');
-    const id = connectorOf('donor') as ConnectorId;
+    const id = connectorOf('donor');
     for (const fact of [
       { kind: 'suspended', by: 'EVSE' },
       { kind: 'evInfo', departureInMs: 3_600_000, estimatedFullInMs: 60_000 },

@@ -45,7 +45,7 @@ describe('FirmwareOrder', () => {
       /stopped for good/,
       [plugged, { kind: 'chargingStopped', connectorId }, chargingStarted],
     ],
-    ['an absurd value', /socPermille/, [plugged, { kind: 'evInfo', connectorId, socPermille: 2000 }]],
+    ['what is no number', /socPermille/, [plugged, { kind: 'evInfo', connectorId, socPermille: Number.NaN }]],
   ];
   for (const [what, reproach, facts] of wrong) {
     it(`sees ${what}`, () => {

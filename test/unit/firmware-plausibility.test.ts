@@ -39,7 +39,7 @@ class Scene {
   say(fact: Fact, at: { sourceWallMs?: number } = {}): FirmwareEvent {
     const source = this.sourceWallMs === undefined ? {} : { sourceWallMs: this.sourceWallMs };
     const said = { ...fact, connectorId, at: { receivedWallMs: WALL_MS + this.monoMs, ...source, ...at } };
-    const { event } = checkFirmwareEvent(said as FirmwareEvent);
+    const { event } = checkFirmwareEvent(said);
     assert.ok(event);
     return this.plausibility.judge(event, this.monoMs).event;
   }
