@@ -26,7 +26,15 @@ export class FirmwareError extends Error {
 
 /** Something was wrong, was repaired in the declared way, and somebody should know. */
 export interface FirmwareIssue {
-  readonly code: 'row_skipped' | 'rows_skipped' | 'lines_skipped' | 'state_file_set_aside';
+  readonly code:
+    | 'row_skipped'
+    | 'rows_skipped'
+    | 'lines_skipped'
+    | 'state_file_set_aside'
+    /** What the adapter listens to cannot be reached; it tries again by itself. */
+    | 'source_lost'
+    /** It says what cannot be read, and that is passed over. */
+    | 'source_odd';
   readonly message: string;
   readonly hint: string;
 }

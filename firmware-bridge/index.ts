@@ -20,6 +20,8 @@ export type { ManualFirmwareOptions } from './manual/manual-firmware.ts';
 export type { ManualDetails } from './manual/plugged-vehicle.ts';
 export { CONNECTOR_POWER_MW_MAX, Plausibility } from './plausibility.ts';
 export type { Plausible, PlausibilityOptions } from './plausibility.ts';
+export { createOcppFirmware } from './ocpp/ocpp-firmware.ts';
+export type { OcppFirmwareOptions } from './ocpp/ocpp-firmware.ts';
 export { createPseudonymizer } from './pseudonym.ts';
 export { RecordingError } from './recording.ts';
 export type { ReadRecording, RecordingFormat, RecordingOptions } from './recording.ts';

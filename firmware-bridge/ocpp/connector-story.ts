@@ -32,6 +32,7 @@ const ENERGY_WH_MAX = 1e12;
 
 export class ConnectorStory {
   readonly evse: number;
+  readonly connector: number;
   readonly telling: ConnectorTelling;
   known: ConnectorKnown = NOTHING_KNOWN;
   /** What was known when the pile was cut off: the same transaction brings it back. */
@@ -42,8 +43,14 @@ export class ConnectorStory {
   #register = new EnergyRegister();
   #grown: { readonly wh: number; readonly atMs: number } | undefined;
 
-  constructor(evse: number, connectorId: ConnectorId, emit: (event: FirmwareEvent) => void) {
+  constructor(
+    evse: number,
+    connector: number,
+    connectorId: ConnectorId,
+    emit: (event: FirmwareEvent) => void,
+  ) {
     this.evse = evse;
+    this.connector = connector;
     this.telling = new ConnectorTelling(connectorId, emit);
   }
 
@@ -58,7 +65,8 @@ export class ConnectorStory {
   }
 
   forget(): void {
-    if (this.known.place === 'occupied') this.before = this.known;
+    if (this.known.place === 'unknown') return;
+    this.before = this.known.place === 'occupied' ? this.known : undefined;
     this.known = unknownAgain(this.known);
   }
 

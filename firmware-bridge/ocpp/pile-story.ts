@@ -2,6 +2,8 @@
 import { parseConnectorId } from '../connector-id.ts';
 import type { FirmwareEvent, Pseudonymize, SampleTime } from '../port.ts';
 import { ConnectorStory } from './connector-story.ts';
+import { dialect16 } from './dialect-16.ts';
+import { dialect201 } from './dialect-201.ts';
 import type { OcppFrame } from './frame.ts';
 import type {
   MeterMessage,
@@ -13,11 +15,13 @@ import type {
   StatusMessage,
   TransactionMessage,
 } from './pile-message.ts';
+import { PowerLimits } from './power-limits.ts';
 import { SourceClock } from './source-clock.ts';
+import type { OcppSubprotocol } from './tap.ts';
 
 export interface PileStoryOptions {
   readonly station: string;
-  readonly dialect: OcppDialect;
+  readonly subprotocol: OcppSubprotocol;
   readonly pseudonymize: Pseudonymize;
   /** How long a pile may say nothing where no BootNotification was answered yet; see `silenceMsOf`. */
   readonly heartbeatMs: number;
@@ -63,20 +67,32 @@ export class PileStory {
   /** Pseudonyms of tokens that the CSMS accepted when they were shown, and when that was. */
   readonly #accepted = new Map<string, number>();
   readonly #clock = new SourceClock();
-  #dialect: OcppDialect;
+  readonly limits = new PowerLimits();
+  #subprotocol: OcppSubprotocol;
   #heartbeatMs: number;
   #link: 'up' | 'silent' | 'down' = 'down';
   #heardMonoMs = 0;
   #isRecalling = false;
+  /** When the present connection began, until a frame of it was heard. */
+  #upSinceWallMs: number | undefined;
 
   constructor(options: PileStoryOptions) {
     this.#options = options;
-    this.#dialect = options.dialect;
+    this.#subprotocol = options.subprotocol;
     this.#heartbeatMs = options.heartbeatMs;
   }
 
   get connectors(): readonly ConnectorStory[] {
     return [...this.#connectors.values()];
+  }
+
+  get subprotocol(): OcppSubprotocol {
+    return this.#subprotocol;
+  }
+
+  /** What the pile's clock shows then. */
+  pileClockAt(wallMs: number): number {
+    return this.#clock.at(wallMs);
   }
 
   get link(): 'up' | 'silent' | 'down' {
@@ -89,14 +105,24 @@ export class PileStory {
   }
 
   /** The pile's connection to the relay is there. What the pile does not say anew stays unverified. */
-  linkUp(dialect: OcppDialect, heard: Heard): void {
-    this.#dialect = dialect;
+  linkUp(subprotocol: OcppSubprotocol, heard: Heard): void {
+    this.#subprotocol = subprotocol;
     if (this.#link !== 'down') return;
     this.#link = 'up';
     this.#heardMonoMs = heard.monoMs;
-    if (this.#isRecalling) return;
-    // What happened before it is history, though it comes now.
-    for (const connector of this.connectors) connector.changedSourceMs = this.#clock.at(heard.readWallMs);
+    this.#upSinceWallMs = heard.readWallMs;
+    if (!this.#isRecalling) this.#beginConnection();
+  }
+
+  /** What happened before it is history, though it may come now. */
+  #beginConnection(): void {
+    const upSinceWallMs = this.#upSinceWallMs;
+    this.#upSinceWallMs = undefined;
+    if (upSinceWallMs === undefined) return;
+    for (const connector of this.connectors) {
+      connector.forget();
+      connector.changedSourceMs = this.#clock.at(upSinceWallMs);
+    }
   }
 
   linkDown(reason: string, heard: Heard): void {
@@ -116,6 +142,7 @@ export class PileStory {
 
   endRecall(heard: Heard): void {
     this.#isRecalling = false;
+    this.#beginConnection();
     if (this.#link === 'up') this.#tellAll(receivedAt(heard));
   }
 
@@ -129,9 +156,12 @@ export class PileStory {
   }
 
   take(from: 'pile' | 'csms', frame: OcppFrame, heard: Heard): void {
+    // Frames of an earlier connection are recalled first: they say what was, not what is.
+    if (heard.readWallMs >= (this.#upSinceWallMs ?? Infinity)) this.#beginConnection();
     if (from === 'pile') this.#noteHeard(heard);
     if (from === 'pile' && frame.type === 'call') this.#takeCall(frame, heard);
-    else if (from === 'csms' && frame.type !== 'call') this.#takeAnswer(frame, heard);
+    if (from === 'csms' && frame.type === 'call') this.limits.take(frame.action, frame.payload);
+    else if (from === 'csms') this.#takeAnswer(frame, heard);
   }
 
   /** The connection was there all the while and messages keep their order, so that what is known was not overtaken. */
@@ -143,7 +173,7 @@ export class PileStory {
   }
 
   #takeCall({ id, action, payload }: OcppFrame & { readonly type: 'call' }, heard: Heard): void {
-    const message = this.#dialect.readCall(action, payload);
+    const message = this.#dialect().readCall(action, payload);
     if (message === undefined) return;
     const waiting = { message, stay: this.#takeMessage(message, heard)?.known.stay };
     if (message.what !== 'boot' && message.what !== 'shown' && message.what !== 'transaction') return;
@@ -186,7 +216,10 @@ export class PileStory {
     const isTaken = connector.status(message, sourceWallMs, this.#clock.at(heard.readWallMs));
     if (!isTaken) return undefined;
     // A vehicle that left without an end of its transaction took it along.
-    if (message.status === 'free') for (const transactionId of held) this.#noteEnded(transactionId);
+    if (message.status === 'free') {
+      for (const transactionId of held) this.#noteEnded(transactionId);
+      this.limits.transactionEnded(connector.evse);
+    }
     this.#tell(connector, sampledAt(sourceWallMs, heard));
     return connector;
   }
@@ -202,6 +235,7 @@ export class PileStory {
     if (message.phase === 'ended') {
       connector.readings(message.readings, transactionId, heard.readWallMs, at);
       this.#noteEnded(transactionId);
+      this.limits.transactionEnded(connector.evse);
     }
     connector.transaction(message, sourceWallMs);
     const isHere = transactionId === undefined ? connector.isNameless : connector.holds(transactionId);
@@ -242,7 +276,7 @@ export class PileStory {
     this.#waiting.delete(frame.id);
     if (waiting === undefined || frame.type !== 'result') return;
     const { message, stay } = waiting;
-    const answer = this.#dialect.readAnswer(frame.payload);
+    const answer = this.#dialect().readAnswer(frame.payload);
     if (message.what === 'boot') this.#heartbeatMs = answer.heartbeatMs ?? this.#heartbeatMs;
     if (message.what === 'shown' && answer.isTokenAccepted === true) this.#noteAccepted(message.token, heard);
     if (message.what !== 'transaction' || message.phase === 'ended') return;
@@ -287,6 +321,11 @@ export class PileStory {
     this.#ended.add(transactionId);
   }
 
+  /** 2.1 says what 2.0.1 says, and more. */
+  #dialect(): OcppDialect {
+    return this.#subprotocol === 'ocpp1.6' ? dialect16 : dialect201;
+  }
+
   #connectorOf({ place, transactionId }: TransactionMessage): ConnectorStory | undefined {
     return place === undefined ? this.#holderOf(transactionId) : this.#connectorAt(place);
   }
@@ -311,7 +350,7 @@ export class PileStory {
     const known = this.#connectors.get(name);
     if (known !== undefined || this.#connectors.size >= CONNECTORS_MAX) return known;
     const { station, emit } = this.#options;
-    const made = new ConnectorStory(evse, parseConnectorId(name, station), emit);
+    const made = new ConnectorStory(evse, connector, parseConnectorId(name, station), emit);
     this.#connectors.set(name, made);
     return made;
   }

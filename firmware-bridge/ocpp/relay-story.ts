@@ -1,10 +1,10 @@
 /** What all piles behind one relay say, line by line of its tap: the same for a live relay and for a recording. */
+import type { ConnectorId } from '@plugpool/proto';
 import { PART_OF_CONNECTOR_PATTERN } from '../connector-id.ts';
 import type { FirmwareEvent, Pseudonymize } from '../port.ts';
-import { dialect16 } from './dialect-16.ts';
-import { dialect201 } from './dialect-201.ts';
 import { readFrame, type FrameFault } from './frame.ts';
-import type { OcppDialect } from './pile-message.ts';
+import type { ConnectorStory } from './connector-story.ts';
+import type { PowerRoom } from './power-limits.ts';
 import { PileStory, type Heard } from './pile-story.ts';
 import type { OcppSubprotocol, TapLine } from './tap.ts';
 
@@ -16,7 +16,23 @@ export interface RelayStoryOptions {
   readonly heartbeatMs: number;
   readonly emit: (event: FirmwareEvent) => void;
   /** What was left out; the caller limits how often it says so. */
-  readonly leftOut: (pile: string, why: FrameFault | 'too_many_piles' | 'bad_identity') => void;
+  readonly leftOut: (pile: string, why: LeftOut) => void;
+}
+
+export type LeftOut = FrameFault | 'too_many_piles' | 'bad_identity';
+
+/** Where a connector is, for whoever wants something done there. */
+export interface ConnectorAtPile {
+  readonly pile: string;
+  readonly link: 'up' | 'silent' | 'down';
+  readonly subprotocol: OcppSubprotocol;
+  readonly evse: number;
+  readonly connector: number;
+  /** The open one. */
+  readonly transactionId: string | undefined;
+  readonly room: PowerRoom;
+  /** What the pile's clock shows, as far as its messages tell. */
+  pileClockAt(wallMs: number): number;
 }
 
 export interface StoryNow {
@@ -73,11 +89,22 @@ export class RelayStory {
     return dueMonoMs;
   }
 
-  #takeLink({ pile, link, subprotocol, atWallMs }: TapLine & { readonly t: 'pile' }, now: StoryNow): void {
-    const heard = heardAt(now, atWallMs);
+  find(connectorId: ConnectorId): ConnectorAtPile | undefined {
+    for (const [pile, story] of this.#piles) {
+      const connector = story.connectors.find((one) => one.telling.connectorId === connectorId);
+      if (connector !== undefined) return atPile(pile, story, connector);
+    }
+    return undefined;
+  }
+
+  #takeLink(
+    { pile, link, subprotocol, atWallMs, upSinceWallMs = atWallMs }: TapLine & { readonly t: 'pile' },
+    now: StoryNow,
+  ): void {
+    const heard = heardAt(now, upSinceWallMs);
     const story = this.#pileOf(pile, subprotocol);
     if (story === undefined) return;
-    if (link === 'up') story.linkUp(dialectOf(subprotocol), heard);
+    if (link === 'up') story.linkUp(subprotocol, heard);
     else story.linkDown('the pile is not connected', heard);
   }
 
@@ -97,7 +124,7 @@ export class RelayStory {
     if (this.#piles.size >= PILES_MAX) leftOut(pile, 'too_many_piles');
     else if (!PART_OF_CONNECTOR_PATTERN.test(station)) leftOut(pile, 'bad_identity');
     else {
-      const made = new PileStory({ ...rest, station, dialect: dialectOf(subprotocol) });
+      const made = new PileStory({ ...rest, station, subprotocol });
       this.#piles.set(pile, made);
       return this.#recalled(made);
     }
@@ -110,9 +137,17 @@ export class RelayStory {
   }
 }
 
-/** 2.1 says what 2.0.1 says, and more. */
-function dialectOf(subprotocol: OcppSubprotocol): OcppDialect {
-  return subprotocol === 'ocpp1.6' ? dialect16 : dialect201;
+function atPile(pile: string, story: PileStory, { evse, connector, known }: ConnectorStory): ConnectorAtPile {
+  return {
+    pile,
+    link: story.link,
+    subprotocol: story.subprotocol,
+    evse,
+    connector,
+    transactionId: known.place === 'occupied' ? known.transactionId : undefined,
+    room: story.limits.roomAt(evse),
+    pileClockAt: (wallMs) => story.pileClockAt(wallMs),
+  };
 }
 
 function heardAt(now: StoryNow, readWallMs: number): Heard {

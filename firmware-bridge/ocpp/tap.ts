@@ -23,6 +23,8 @@ export type TapLine =
       readonly pile: string;
       readonly atWallMs: number;
       readonly link: 'up' | 'down';
+      /** Since when this connection of the pile stands, while `link` is `up`: recalled frames from before are of an earlier one. */
+      readonly upSinceWallMs?: number;
       readonly subprotocol: OcppSubprotocol;
       /** Whether the CSMS is reached for this pile; absent for a pile that is run without one. */
       readonly upstream?: 'up' | 'down';

@@ -28,10 +28,17 @@ export class PileBook {
   }
 
   state(pile: string, state: PileState, atWallMs: number): void {
-    const line: PileLine = { t: 'pile', pile, atWallMs, ...state };
+    const known = this.#piles.get(pile);
+    const stood = known?.line.link === 'up' ? known.line.upSinceWallMs : undefined;
+    const upSince = state.link === 'up' ? { upSinceWallMs: stood ?? atWallMs } : {};
+    this.#note({ t: 'pile', pile, atWallMs, ...state, ...upSince });
+  }
+
+  #note(line: PileLine): void {
+    const { pile, link } = line;
     const known = this.#piles.get(pile) ?? { line, recalled: new RecalledFrames() };
     known.line = line;
-    if (state.link === 'down') known.recalled.linkLost();
+    if (link === 'down') known.recalled.linkLost();
     this.#piles.delete(pile);
     this.#piles.set(pile, known);
     this.#forgetOne();
