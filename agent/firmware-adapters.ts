@@ -6,6 +6,8 @@ import {
   createEverestFirmware,
   createGbt27930Firmware,
   createManualFirmware,
+  createOcppFirmware,
+  OCPP_TAP_FILE,
   FirmwareError,
   createReplayFirmware,
   SAMPLE_SESSIONS_FILE,
@@ -59,6 +61,10 @@ function createAdapter(one: FirmwareConfig, around: FirmwareSurroundings): Made 
     }
     case 'replay':
       return { adapter: createReplayFirmware({ ...replayOptions(one), station, report }) };
+    case 'ocpp': {
+      const { kind: _, tap = join(config.dataDir, OCPP_TAP_FILE), ...options } = one;
+      return { adapter: createOcppFirmware({ ...options, tapPath: tap, pseudonymize, report }) };
+    }
     case 'everest':
       return { adapter: createEverest(one, around) };
     case 'gbt27930': {

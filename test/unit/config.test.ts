@@ -74,7 +74,7 @@ test('three mistakes are three problems at once, each with its place and what to
 });
 
 test('mistakes in file, environment and flags are told together, each with who made it', (t) => {
-  const file = fileWith(t, 'firmware:\n  - { kind: replay, sped: 3 }\n  - kind: ocpp\n');
+  const file = fileWith(t, 'firmware:\n  - { kind: replay, sped: 3 }\n  - kind: ocpi\n');
   const env = { PLUGPOOL_LOG_LEVEL: 'loud', PLUGPOOL_LISTN: 'x', PLUGPOOL_VEHICLE_AGENT: 'not ours' };
   const found = problems({ file, env, flags: { listen: 'http://x' } });
   assert.deepEqual(

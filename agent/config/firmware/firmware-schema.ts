@@ -4,13 +4,14 @@ import { assertNever } from '../../core/assert-never.ts';
 import { everestSchema, toEverest, type EverestConfig } from './everest-schema.ts';
 import { gbt27930Schema, toGbt27930, type Gbt27930Config } from './gbt27930-schema.ts';
 import { manualSchema, type ManualConfig } from './manual-schema.ts';
+import { ocppSchema, toOcpp, type OcppConfig } from './ocpp-schema.ts';
 import { replaySchema, toReplay, type ReplayConfig } from './replay-schema.ts';
 
-const KINDS = [manualSchema, replaySchema, everestSchema, gbt27930Schema] as const;
+const KINDS = [manualSchema, replaySchema, ocppSchema, everestSchema, gbt27930Schema] as const;
 
 export const FIRMWARE_KINDS = KINDS.map(({ shape }) => shape.kind.value);
 
-export type FirmwareConfig = ManualConfig | ReplayConfig | EverestConfig | Gbt27930Config;
+export type FirmwareConfig = ManualConfig | ReplayConfig | OcppConfig | EverestConfig | Gbt27930Config;
 
 export const firmwareSchema = z
   .array(z.discriminatedUnion('kind', KINDS))
@@ -30,6 +31,8 @@ export function toFirmware(one: z.output<typeof firmwareSchema>[number]): Firmwa
       return one;
     case 'replay':
       return toReplay(one);
+    case 'ocpp':
+      return toOcpp(one);
     case 'everest':
       return toEverest(one);
     case 'gbt27930':

@@ -4,6 +4,7 @@ import { homedir } from 'node:os';
 import { dirname, isAbsolute, join, resolve } from 'node:path';
 import { parseDocument } from 'yaml';
 import type { z } from 'zod';
+import { TAP_FILE } from '../tap-file.ts';
 import { relayConfigSchema, type RelayConfig } from './relay-config.ts';
 
 const FILE_BYTES_MAX = 1024 * 1024;
@@ -49,8 +50,6 @@ export function defaultTapPath(env: NodeJS.ProcessEnv): string {
     stateHome !== undefined && isAbsolute(stateHome) ? stateHome : join(homedir(), '.local', 'state');
   return join(base, 'plugpool', TAP_FILE);
 }
-
-const TAP_FILE = 'ocpp-tap.sock';
 
 type ReadYaml =
   { readonly ok: true; readonly tree: unknown } | { readonly ok: false; readonly problem: string };
