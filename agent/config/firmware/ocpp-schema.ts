@@ -40,7 +40,7 @@ export const ocppSchema = z.strictObject({
     .describe(
       'A connector of which nothing was said for so long is unverified; absent: the pile’s heartbeat is enough.',
     ),
-  credit: creditSchema.optional().describe('Credit records are sent to the CSMS, where the relay allows it.'),
+  credit: creditSchema.optional(),
 });
 
 type Keys = z.output<typeof ocppSchema>;
