@@ -93,6 +93,8 @@ module.exports = {
           '^agent/restore-store\\.ts$',
           // And `plugpool ledger verify --store`.
           '^agent/verify-store\\.ts$',
+          // `plugpool firmware replay` and `record` work where no agent runs; loaded by those commands alone.
+          '^agent/(replay|record)-recording\\.ts$',
           // What an exported head looks like.
           '^agent/signed-head\\.ts$',
         ],

@@ -68,6 +68,8 @@ const WHYS: Readonly<Record<DoubtedReading['why'], true>> = {
   exceedsPower: true,
   beforeSession: true,
 };
+/** The last time that a date can hold. */
+const WALL_MS_MAX = 8.64e15;
 /** One for each field. */
 const DOUBTS_MAX = 5;
 
@@ -208,7 +210,7 @@ function isDoubt(value: unknown): value is DoubtedReading {
 }
 
 function isWallMs(value: unknown): value is number {
-  return typeof value === 'number' && Number.isFinite(value) && value >= 0;
+  return typeof value === 'number' && value >= 0 && value <= WALL_MS_MAX;
 }
 
 /** A pseudonym, and nothing that could be the value itself: a VIN has 17 characters, a MAC address 12 digits. */

@@ -5,7 +5,7 @@ import { readEverestRecording } from './everest/read-recording.ts';
 import type { ReadRecording, RecordingFormat } from './recording.ts';
 import { readSessionsRecording } from './replay/read-recording.ts';
 
-export const RECORDINGS: Readonly<Partial<Record<RecordingFormat, ReadRecording>>> = {
+export const RECORDINGS: Readonly<Record<RecordingFormat, ReadRecording>> = {
   ocpp16: readOcpp16Recording,
   ocpp201: readOcpp201Recording,
   everest: readEverestRecording,

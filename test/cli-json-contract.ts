@@ -136,6 +136,8 @@ const doubtedReading = z.strictObject({
   why: z.enum(['outOfRange', 'ranBackwards', 'jumped', 'exceedsPower', 'beforeSession']),
 });
 
+const assurance = z.enum(['claimed', 'presence', 'mac', 'vin', 'code', 'token', 'operator', 'certificate']);
+
 const connector = z.strictObject({
   connectorId: id,
   state: sessionState,
@@ -143,9 +145,7 @@ const connector = z.strictObject({
   link: z.enum(['up', 'lost']),
   sinceWallMs: wallMs,
   vehicleId: id.nullable(),
-  assurance: z
-    .enum(['claimed', 'presence', 'mac', 'vin', 'code', 'token', 'operator', 'certificate'])
-    .nullable(),
+  assurance: assurance.nullable(),
   disputed: z.boolean(),
   socPermille: count.nullable(),
   powerMw: z.number().nullable(),
@@ -476,6 +476,44 @@ export const CLI_CONTRACT: Readonly<Record<string, z.ZodType>> = {
     ok: z.literal(true),
     connectorId: id,
     step: z.enum(['plug', 'charge', 'suspend', 'finish', 'unplug']),
+  }),
+  /** One a line. */
+  'firmware replay': z.strictObject({
+    at: z.iso.datetime(),
+    connector: id,
+    event: z.enum([
+      'plugged',
+      'transactionStarted',
+      'chargingStarted',
+      'suspended',
+      'chargingStopped',
+      'transactionEnded',
+      'unplugged',
+      'meter',
+      'evInfo',
+      'credential',
+      'identity',
+      'faulted',
+      'linkLost',
+      'linkUp',
+    ]),
+    state: sessionState,
+    verified: z.boolean(),
+    socPct: z.number().min(0).max(100).optional(),
+    powerW: z.number().min(0).optional(),
+    energyWh: z.number().min(0).optional(),
+    estimatedFullInMs: z.number().min(0).optional(),
+    departureInMs: z.number().positive().optional(),
+    transactionId: id.optional(),
+    by: z.enum(['EV', 'EVSE']).optional(),
+    reason: z.string().optional(),
+    vehicleId: id.optional(),
+    assurance: assurance.optional(),
+    credential: z
+      .strictObject({ kind: z.enum(['idToken', 'evccid', 'vin', 'emaid']), pseudonym: z.hex().length(32) })
+      .optional(),
+    signed: z.literal('OCMF').optional(),
+    doubted: z.array(doubtedReading).optional(),
   }),
   cap: z.strictObject({ ok: z.boolean(), connectorId: id, cap: cap.nullable() }),
   'algorithms check add': z.strictObject({ ok: z.literal(true), algorithm: id, checks: count }),

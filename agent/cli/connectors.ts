@@ -1,8 +1,10 @@
 /** `plugpool connectors`: what the firmware says of each connector. */
 import type { Command } from 'commander';
 import type { ConnectorView } from '../core/views.ts';
+import type { Paint } from './context.ts';
 import { table, type Cell, type Column } from './table.ts';
-import { answerFrom, showUsageOnError, withCommon, type CliProgram, type CommonFlags } from './verb.ts';
+import { sayFound, showUsageOnError, talkTo, withCommon, type CliProgram, type CommonFlags } from './verb.ts';
+import { watch, type Watched } from './watch.ts';
 import {
   capAnswerInWords,
   durationInWords,
@@ -11,18 +13,42 @@ import {
   sessionInWords,
 } from './words.ts';
 
+interface Flags extends CommonFlags {
+  readonly watch?: true;
+}
+
 export function addConnectors(program: Command, cli: CliProgram): void {
-  const command = withCommon(program.command('connectors')).description(
-    'what the firmware says of each connector',
-  );
-  showUsageOnError(command).action((flags: CommonFlags) =>
-    answerFrom(cli, flags, async (agent) => {
-      const connectors = (await agent.ask('connectors')) as ConnectorView[];
-      const none = 'no connector was heard of yet; "plugpool firmware plug --connector 1" begins with one';
-      const page = connectors.length === 0 ? () => none : undefined;
-      return { document: { connectors }, page: page ?? ((paint) => table(COLUMNS, connectors, paint)) };
+  const command = withCommon(program.command('connectors'))
+    .description('what the firmware says of each connector')
+    .option('--watch', 'again and again until Ctrl-C; with --json one document for each change');
+  showUsageOnError(command).action((flags: Flags) =>
+    talkTo(cli, flags, async (agent) => {
+      const watched: Watched<readonly ConnectorView[]> = {
+        look: async () => (await agent.ask('connectors')) as ConnectorView[],
+        document: (connectors) => ({ connectors }),
+        page: (connectors) => pageOf(connectors, cli.context.paint),
+        meaning: withoutAges,
+      };
+      if (flags.watch === true) return watch(cli.context, flags.json === true, watched);
+      const connectors = await watched.look();
+      return sayFound(cli.context, flags, {
+        document: watched.document(connectors),
+        page: () => watched.page(connectors),
+      });
     }),
   );
+}
+
+function pageOf(connectors: readonly ConnectorView[], paint: Paint): string {
+  if (connectors.length > 0) return table(COLUMNS, connectors, paint);
+  return 'no connector was heard of yet; "plugpool firmware plug --connector 1" begins with one';
+}
+
+function withoutAges(connectors: readonly ConnectorView[]): unknown {
+  return connectors.map(({ sources, ...connector }) => ({
+    ...connector,
+    sources: sources.map(({ heardAgoMs: _age, sourceWallMs: _time, ...source }) => source),
+  }));
 }
 
 const COLUMNS: readonly Column<ConnectorView>[] = [

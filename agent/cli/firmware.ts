@@ -1,5 +1,6 @@
-/** `plugpool firmware plug | charge | suspend | finish | unplug`: says by hand what happens at a connector. */
+/** `plugpool firmware`: says by hand what happens at a connector, and reads recordings of firmware. */
 import { Option, type Command } from 'commander';
+import { addFirmwareReplay } from './firmware-replay.ts';
 import { durationMs, percentAsPermille, vehicleId } from './options.ts';
 import {
   answerFrom,
@@ -32,8 +33,11 @@ const STEPS = {
 export function addFirmware(program: Command, cli: CliProgram): void {
   const group = program
     .command('firmware')
-    .description('say by hand what happens at a connector, where no firmware can be asked');
+    .description(
+      'say by hand what happens at a connector, where no firmware can be asked; recordings of firmware',
+    );
   for (const step of Object.keys(STEPS)) addStep(group, cli, step as keyof typeof STEPS);
+  addFirmwareReplay(group, cli);
   showVerbsOnError(group);
 }
 

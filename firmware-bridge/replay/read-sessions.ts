@@ -64,11 +64,16 @@ interface ReadRows {
   readonly brokenAt?: RecordingError;
 }
 
-async function readRows(file: string, faults: FaultLog, options: ReadSessionsOptions): Promise<ReadRows> {
+async function readRows(
+  file: string,
+  faults: FaultLog,
+  options: ReadSessionsOptions,
+  lineMax?: number,
+): Promise<ReadRows> {
   const rows: SessionRow[] = [];
   let columns: Columns | undefined;
   try {
-    for await (const { record, info } of records(file, options.signal)) {
+    for await (const { record, info } of records(file, options.signal, lineMax)) {
       if (columns === undefined) {
         columns = new Columns(file, record);
         continue;
@@ -80,8 +85,11 @@ async function readRows(file: string, faults: FaultLog, options: ReadSessionsOpt
     }
   } catch (error) {
     const fault = error instanceof CsvError ? notCsv(file, error, options) : error;
-    if (fault instanceof RecordingError) return { rows, brokenAt: fault };
-    throw fault;
+    if (!(fault instanceof RecordingError)) throw fault;
+    // Where the form breaks, what the parser had read before is lost with it.
+    const isLost = error instanceof CsvError && fault.line > 1;
+    const before = isLost ? await readRows(file, faults, options, fault.line - 1) : { rows };
+    return { brokenAt: fault, ...before };
   }
   if (columns === undefined) throw new FirmwareError('invalid_file', `${file} is empty`, HEADER_HINT);
   return { rows };
@@ -168,7 +176,11 @@ class FaultLog {
   }
 }
 
-async function* records(file: string, signal: AbortSignal | undefined): AsyncGenerator<CsvRecord> {
+async function* records(
+  file: string,
+  signal: AbortSignal | undefined,
+  lineMax: number | undefined,
+): AsyncGenerator<CsvRecord> {
   const source = createReadStream(file, { signal });
   const parser = parse({
     bom: true,
@@ -177,6 +189,7 @@ async function* records(file: string, signal: AbortSignal | undefined): AsyncGen
     skip_empty_lines: true,
     relax_column_count: true,
     max_record_size: RECORD_CHARS_MAX,
+    ...(lineMax === undefined ? {} : { to_line: lineMax }),
   });
   source.on('error', (error) => parser.destroy(error));
   source.pipe(parser);
