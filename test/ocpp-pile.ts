@@ -1,4 +1,5 @@
 /** A pile and its CSMS as a test writes them: each call makes the lines of the relay's tap. No sockets, no time of its own. */
+import assert from 'node:assert/strict';
 import type { FirmwareEvent } from '../firmware-bridge/index.ts';
 import { createPseudonymizer } from '../firmware-bridge/index.ts';
 import { RelayStory } from '../firmware-bridge/ocpp/relay-story.ts';
@@ -71,6 +72,12 @@ export class ToldOcpp {
     return answer === undefined ? this : this.text(JSON.stringify([3, id, answer]), 'csms');
   }
 
+  /** The relay itself is away. */
+  lose(): this {
+    this.story.lose('the relay is away', this.#now());
+    return this;
+  }
+
   line(line: TapLine): this {
     this.story.take(line, this.#now());
     return this;
@@ -122,4 +129,86 @@ function numbersOf(event: Reading): readonly string[] {
     ...(event.signed === undefined ? [] : [event.signed.format]),
     ...doubted,
   ];
+}
+
+export const CARD_ACCEPTED = { idTagInfo: { status: 'Accepted' } };
+export const TOKEN_ACCEPTED = { idTokenInfo: { status: 'Accepted' } };
+
+export class Pile16 extends ToldOcpp {
+  constructor() {
+    super('ocpp1.6');
+    this.link('up');
+  }
+
+  status(status: string, more: object = {}): this {
+    return this.call('StatusNotification', { connectorId: 1, errorCode: 'NoError', status, ...more }, {});
+  }
+
+  start(transactionId: number, more: object = {}): this {
+    const payload = { connectorId: 1, idTag: 'CARD1', meterStart: 0, timestamp: this.time(), ...more };
+    return this.call('StartTransaction', payload, { transactionId, ...CARD_ACCEPTED });
+  }
+
+  stop(transactionId: number, more: object = {}): this {
+    const payload = { transactionId, meterStop: 3000, timestamp: this.time(), ...more };
+    return this.call('StopTransaction', payload, {});
+  }
+
+  meter(transactionId: number | undefined, samples: readonly object[], behindMs = 0): this {
+    const meterValue = [{ timestamp: this.time(behindMs), sampledValue: samples }];
+    return this.call('MeterValues', { connectorId: 1, transactionId, meterValue }, {});
+  }
+
+  energy(transactionId: number | undefined, wh: number, behindMs = 0): this {
+    return this.meter(transactionId, [{ value: String(wh), unit: 'Wh' }], behindMs);
+  }
+
+  /** A car charges in transaction 1, and what led to it is forgotten. */
+  charging(): this {
+    this.status('Preparing').start(1).status('Charging').take();
+    return this;
+  }
+}
+
+export class Pile201 extends ToldOcpp {
+  constructor() {
+    super('ocpp2.0.1');
+    this.link('up');
+  }
+
+  status(connectorStatus: string, more: object = {}): this {
+    const payload = { timestamp: this.time(), evseId: 1, connectorId: 1, connectorStatus, ...more };
+    return this.call('StatusNotification', payload, {});
+  }
+
+  event(eventType: string, transactionId: string, more: Fields = {}, answer: object = {}): this {
+    const { info, behindMs = 0, ...rest } = more;
+    const payload = {
+      eventType,
+      timestamp: this.time(behindMs as number),
+      triggerReason: 'ChargingStateChanged',
+      seqNo: 0,
+      evse: { id: 1, connectorId: 1 },
+      transactionInfo: { transactionId, ...(info as object) },
+      ...rest,
+    };
+    return this.call('TransactionEvent', payload, answer);
+  }
+
+  state(transactionId: string, chargingState: string): this {
+    return this.event('Updated', transactionId, { info: { chargingState } });
+  }
+
+  charging(): this {
+    this.status('Occupied').event('Started', 'a').state('a', 'Charging').take();
+    return this;
+  }
+}
+
+type Fields = Readonly<Record<string, unknown>>;
+
+/** The story, and that every event of it is well-formed and in its place. */
+export function tells(pile: ToldOcpp, story: string): void {
+  assert.equal(pile.take(), story);
+  assert.deepEqual(pile.problems, []);
 }

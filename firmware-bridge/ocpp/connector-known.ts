@@ -61,6 +61,9 @@ export function afterStatus(known: ConnectorKnown, status: ConnectorStatus, reas
     case 'plugged':
       // 1.6 goes from Finishing to Preparing when charging starts over, and when vehicles change places quickly.
       return isFinished(sound) ? newStay(sound) : occupied(sound);
+    case 'finishing':
+      // The vehicle was said to have left; what is still there is a cable.
+      return sound.place === 'free' ? sound : doing(sound, status);
     default:
       return doing(sound, status);
   }
