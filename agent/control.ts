@@ -141,6 +141,7 @@ const VERBS: Readonly<Record<string, Verb>> = {
     const { pseudonymize, agent } = controlled;
     return operate(controlled, bindCommand(args, pseudonymize, agent.state.settings.stationId));
   }),
+  plugCode: verb(z.strictObject({ connector: z.string().min(1).max(160) }), plugCodeAt),
   bindings: verb(nothing, ({ agent }) => bindingsView(agent.state.bindings)),
   unbind: verb(unbindArgs, (controlled, args) => operate(controlled, unbindCommand(args))),
   unbindToken: verb(z.strictObject({ vehicleId }), unbindToken),
@@ -328,6 +329,17 @@ async function takeStep({ manual }: Controlled, args: z.output<typeof stepArgs>)
     ? manual.suspend(connector, { ...details, by })
     : manual[step](connector, details));
   return { connectorId, step };
+}
+
+function plugCodeAt({ agent, clock }: Controlled, args: { readonly connector: string }) {
+  const connectorId = parseConnectorId(args.connector, agent.state.settings.stationId);
+  const view = connectorsView(agent.state, clock.now()).find((each) => each.connectorId === connectorId);
+  if (view?.code != null) return { connectorId, code: view.code };
+  throw new Refusal(
+    'no_code',
+    `no code is wanted at ${connectorId} now`,
+    'one is where a vehicle is plugged in, is heard of, and is not known more surely: plugpool connectors',
+  );
 }
 
 async function unbindToken({ tokens }: Controlled, args: { readonly vehicleId: string }) {

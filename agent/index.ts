@@ -1,5 +1,5 @@
 /** The public entry of the agent: `startAgent` puts one together from a configuration, in the caller's process. */
-import { randomInt } from 'node:crypto';
+import { randomBytes, randomInt } from 'node:crypto';
 import { pino, type Logger } from 'pino';
 import type { FirmwareAdapter, ManualFirmware } from '@plugpool/firmware-bridge';
 import { MESSAGE_BYTES_MAX } from '@plugpool/proto';
@@ -72,7 +72,7 @@ export async function startAgent(config: Config, around: AgentSurroundings = {})
   const { adapters, manual } = createFirmware({ config, log, pseudonymize });
   const agent = new Agent({
     // What is checked by lot must be foreseen by nobody.
-    settings: { ...config.settings, seed: randomInt(2 ** 48 - 1) },
+    settings: { ...config.settings, seed: randomInt(2 ** 48 - 1), secretKey: drawKey() },
     ...{ store, blobs, log, broker: createBroker(config, log) },
     firmware: [...adapters, ...(around.firmware ?? [])],
     clock: systemClock,
@@ -114,6 +114,12 @@ export async function startAgent(config: Config, around: AgentSurroundings = {})
     control: (verb, args = {}) => answerVerb(controlled, verb, args),
     stop: () => (stopped ??= stop()),
   };
+}
+
+/** 256 bits. */
+function drawKey(): number[] {
+  const bytes = randomBytes(32);
+  return Array.from({ length: 8 }, (_, i) => bytes.readUInt32LE(4 * i));
 }
 
 async function startOrUndo(agent: Agent, control: ControlServer, care: StoreCare): Promise<void> {

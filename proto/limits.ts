@@ -53,6 +53,12 @@ export const ID_PATTERN = /^[A-Za-z0-9_-]{1,64}$/;
 export const NAME_PATTERN = /^[a-z0-9][a-z0-9._-]{0,63}$/;
 /** Zones, payers, fleets and makes of vehicles, as operators call them. */
 export const LABEL_PATTERN = /^[A-Za-z0-9][A-Za-z0-9 ._-]{0,63}$/;
+/** A connector as a person writes it, or its whole id: up to three names of 48 characters. */
+export const CONNECTOR_PATTERN = /^[A-Za-z0-9*_=:+|@.-]{1,48}(\/[A-Za-z0-9*_=:+|@.-]{1,48}){0,2}$/;
+/** What a pile shows on its display for one stay. */
+export const PLUG_CODE_PATTERN = /^[0-9]{6}$/;
+/** 10 MW: no plug gives more. */
+export const POWER_MW_MAX = 10_000_000_000;
 export const SLOT_PATTERN = /^(lend|ask-[A-Za-z0-9]{1,16})$/;
 /** Nothing a vehicle has is larger: above, a number is absurd and its message refused. */
 export const CPU_MILLICORES_MAX = 1_024_000;

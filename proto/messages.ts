@@ -346,6 +346,36 @@ export interface EarningsQuery {
   readonly kind: 'earningsQuery';
 }
 
+/** Says that this vehicle is the one that is plugged in there; by the code on the pile's display, or by its word alone. */
+export interface ConnectorClaim {
+  readonly kind: 'connectorClaim';
+  /** As a person writes it, or the whole id; absent: wherever the code is shown. At least one of the two is there. */
+  readonly connector?: string;
+  /** Six digits. */
+  readonly code?: string;
+}
+
+/** What flows into the vehicle now, as it measures it. */
+export interface PowerReport {
+  readonly kind: 'powerReport';
+  readonly powerMw: number;
+}
+
+/** The pile believes that this vehicle is plugged in there. */
+export interface ConnectorBound {
+  readonly kind: 'connectorBound';
+  readonly connectorId: string;
+  /** From the list in docs/protocol.md. */
+  readonly assurance: string;
+}
+
+/** Report the charging power so often, for so long; 0: no more. */
+export interface WatchPower {
+  readonly kind: 'watchPower';
+  readonly everyMs: number;
+  readonly forMs: number;
+}
+
 /** Sums over all bookings of one account in one unit. */
 export interface EarningsSum {
   /** `cpuMncs`, `gpuMncs`, `mWh`, a currency (minor units), or a currency and `e-6` (millionths of a minor unit). */
@@ -392,6 +422,8 @@ export type UpBody =
   | DeliveryAck
   | StatusQuery
   | EarningsQuery
+  | ConnectorClaim
+  | PowerReport
   | BlobBody;
 
 /** What a pile says. */
@@ -406,6 +438,8 @@ export type DownBody =
   | ResultAck
   | CheckpointAck
   | EarningsReport
+  | ConnectorBound
+  | WatchPower
   | Delivery
   | TaskUpdate
   | StatusReport

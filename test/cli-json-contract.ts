@@ -147,6 +147,10 @@ const connector = z.strictObject({
   vehicleId: id.nullable(),
   assurance: assurance.nullable(),
   disputed: z.boolean(),
+  code: z
+    .string()
+    .regex(/^\d{6}$/)
+    .nullable(),
   socPermille: count.nullable(),
   powerMw: z.number().nullable(),
   energyMwh: z.number().nullable(),
@@ -536,6 +540,11 @@ export const CLI_CONTRACT: Readonly<Record<string, z.ZodType>> = {
     ),
   }),
   'trust reset': z.strictObject({ ok: z.literal(true), vehicleId: id, wasKnown: z.boolean() }),
+  'connectors code': z.strictObject({
+    ok: z.literal(true),
+    connectorId: id,
+    code: z.string().regex(/^\d{6}$/),
+  }),
   bind: z.strictObject({
     ok: z.literal(true),
     vehicleId: id,

@@ -13,6 +13,7 @@ import type {
 import { BlobPulls } from './blob-pulls.ts';
 import { BlobShelf } from './blob-shelf.ts';
 import type { OutputFiles } from './adapters/output-files.ts';
+import { ConnectorClaims, type BoundConnector } from './connector-claims.ts';
 import { Conversation } from './conversation.ts';
 import { DeployedImages } from './deployed-images.ts';
 import type { OwnerPolicy, OwnerState, PolicyDecision } from './core/policy.ts';
@@ -65,6 +66,8 @@ export interface DonorStatus {
   readonly unacknowledgedResults: number;
   /** What the pile wants kept here, and how much of it is here. */
   readonly images: { readonly deployed: number; readonly kept: number };
+  /** Where the pile believes it to be plugged in, by its own claim in this connection. */
+  readonly connector: BoundConnector | undefined;
   /** Why the pile cannot take the owner's constraint; until it can, it offers nothing here. */
   readonly constraintProblem: ConstraintProblem | undefined;
 }
@@ -82,6 +85,7 @@ export class Donor {
   readonly #results: UnackedResults;
   readonly #jobs: LeasedJobs;
   readonly #lending: Lending;
+  readonly #claims: ConnectorClaims;
   readonly #deployed: DeployedImages;
   readonly #abort = new AbortController();
   #hardware: HardwareProfile | undefined;
@@ -106,6 +110,7 @@ export class Donor {
     const conversation = this.#conversation;
     this.#pulls = new BlobPulls(conversation, clock);
     this.#shelf = new BlobShelf(conversation);
+    this.#claims = new ConnectorClaims({ conversation, clock });
     const shelf = this.#shelf;
     this.#results = new UnackedResults({ outbox, outputs, shelf, conversation, clock, log });
     this.#jobs = new LeasedJobs({
@@ -181,6 +186,7 @@ export class Donor {
       jobs: this.#jobs.list(),
       unacknowledgedResults: this.#results.size,
       images: this.#deployed.counts,
+      connector: this.#claims.bound,
       constraintProblem: this.#constraintProblem,
     };
   }
@@ -198,6 +204,11 @@ export class Donor {
     this.#lending.setOwner({ ...this.#lending.owner, leavingAtWallMs: atWallMs });
   }
 
+  /** The code on the pile's display; rejects with what the pile says. */
+  plugCode(code: string, connector?: string): Promise<BoundConnector> {
+    return this.#claims.plugCode(code, connector);
+  }
+
   /** Ends what runs, says so, keeps on disk what the pile has not acknowledged, disconnects. */
   stop(): Promise<void> {
     this.#stopping ??= this.#stop();
@@ -212,6 +223,7 @@ export class Donor {
     this.#pulls.stop();
     await fetchesEnded;
     await this.#conversation.stop();
+    this.#claims.lost();
     await this.#parts.probe.stop();
     await this.#parts.signals.stop();
     await Promise.all([...this.#parts.runtimes.values()].map((runtime) => runtime.stop()));
@@ -251,6 +263,7 @@ export class Donor {
     this.#down = cause;
     this.#parts.onEvent?.({ kind: 'disconnected', ...cause });
     this.#lending.lost();
+    this.#claims.lost();
     this.#results.keepAll();
   }
 
@@ -274,6 +287,10 @@ export class Donor {
         return this.#pulls.refused(correlationId, body);
       case 'blobPull':
         return void this.#shelf.answer(body, correlationId);
+      case 'connectorBound':
+        return this.#claims.heard(body, correlationId);
+      case 'watchPower':
+        return;
       case 'refused':
         return this.#refused(body, correlationId);
       case 'accepted':
@@ -285,7 +302,9 @@ export class Donor {
     }
   }
 
-  #refused({ reasons, retryable }: Refused, correlationId: number): void {
+  #refused(refused: Refused, correlationId: number): void {
+    const { reasons, retryable } = refused;
+    if (this.#claims.refused(refused, correlationId)) return;
     if (this.#results.refused(correlationId, retryable) || this.#jobs.refused(correlationId, retryable))
       return;
     const problem = reasons.find(({ code }) => code === 'constraint_invalid');

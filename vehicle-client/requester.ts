@@ -325,6 +325,8 @@ export class Requester {
       case 'renewed':
       case 'resultAck':
       case 'checkpointAck':
+      case 'connectorBound':
+      case 'watchPower':
         this.#parts.log.warn({ kind: body.kind }, 'the pile sent a requester what only donors hear');
     }
   }

@@ -3,7 +3,16 @@ import type { Command } from 'commander';
 import type { ConnectorView } from '../core/views.ts';
 import type { Paint } from './context.ts';
 import { table, type Cell, type Column } from './table.ts';
-import { sayFound, showUsageOnError, talkTo, withCommon, type CliProgram, type CommonFlags } from './verb.ts';
+import { addConnectorsCode } from './connectors-code.ts';
+import {
+  refuseUnknownVerb,
+  sayFound,
+  showUsageOnError,
+  talkTo,
+  withCommon,
+  type CliProgram,
+  type CommonFlags,
+} from './verb.ts';
 import { watch, type Watched } from './watch.ts';
 import {
   capAnswerInWords,
@@ -21,8 +30,9 @@ export function addConnectors(program: Command, cli: CliProgram): void {
   const command = withCommon(program.command('connectors'))
     .description('what the firmware says of each connector')
     .option('--watch', 'again and again until Ctrl-C; with --json one document for each change');
-  showUsageOnError(command).action((flags: Flags) =>
-    talkTo(cli, flags, async (agent) => {
+  showUsageOnError(command.allowExcessArguments()).action((flags: Flags) => {
+    refuseUnknownVerb(command);
+    return talkTo(cli, flags, async (agent) => {
       const watched: Watched<readonly ConnectorView[]> = {
         look: async () => (await agent.ask('connectors')) as ConnectorView[],
         document: (connectors) => ({ connectors }),
@@ -35,8 +45,9 @@ export function addConnectors(program: Command, cli: CliProgram): void {
         document: watched.document(connectors),
         page: () => watched.page(connectors),
       });
-    }),
-  );
+    });
+  });
+  addConnectorsCode(command, cli);
 }
 
 function pageOf(connectors: readonly ConnectorView[], paint: Paint): string {
@@ -61,6 +72,7 @@ const COLUMNS: readonly Column<ConnectorView>[] = [
   },
   { heading: 'VEHICLE', cell: (connector) => connector.vehicleId ?? '-' },
   { heading: 'KNOWN BY', cell: knownBy },
+  { heading: 'CODE', cell: ({ code }) => code ?? '-' },
   {
     heading: 'BATTERY',
     align: 'right',

@@ -121,6 +121,7 @@ function toSettings({
     blobWaitMs: ms(policy.blobWait),
     lendingStates: policy.lendingStates,
     identityAssurance: policy.identityAssurance,
+    plugCodes: policy.plugCodes,
     operatorShareMillis: Math.round(policy.operatorSharePercent * 10),
     coreDrawsMw: Math.round(ledger.coreDrawsW * 1000),
     gpuDrawsMw: Math.round(ledger.gpuDrawsW * 1000),
@@ -154,6 +155,7 @@ function toSettings({
     usageHalfLifeMs: ms(policy.usageHalfLife),
     // Drawn anew at each start (agent/index.ts).
     seed: DEFAULT_SETTINGS.seed,
+    secretKey: DEFAULT_SETTINGS.secretKey,
     trustAfter: policy.trust.after,
     trustHalfLifeMs: ms(policy.trust.halfLife),
     auditFloorMillis: millis(policy.trust.checkedMin),

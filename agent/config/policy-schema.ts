@@ -214,6 +214,12 @@ export const policySchema = z.strictObject({
     .describe(
       'A vehicle lends where it is known at least so surely that it is the one that is plugged in (docs/binding.md).',
     ),
+  plugCodes: z
+    .boolean()
+    .default(DEFAULT_SETTINGS.plugCodes)
+    .describe(
+      'Whether a code is shown for each vehicle that is plugged in and not known more surely (docs/binding.md).',
+    ),
   operatorSharePercent: z
     .number()
     .min(0)

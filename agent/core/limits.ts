@@ -30,6 +30,8 @@ export const CONNECTORS_MAX = 10_000;
 export const BINDINGS_MAX = 50_000;
 /** Adapters that speak of one connector: as many as a configuration may name, and those of an embedding program. */
 export const SOURCES_PER_CONNECTOR_MAX = 20;
+/** Vehicles that gave a wrong code of late; the one that did so longest ago is forgotten first, its guesses count at the connectors. */
+export const CODE_TRIERS_MAX = 1_000;
 /** Vehicles that the operator drains one by one. */
 export const DRAINED_VEHICLES_MAX = 1_000;
 /** Vehicles remembered beside those connected or holding leases. */

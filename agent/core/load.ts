@@ -58,6 +58,7 @@ function carryOver(state: State, before: State, now: Now): void {
     state.sessions.set(id, session);
     watchSession(state, session, now);
   }
+  carryCodes(state, before, now);
   for (const [vehicleId, connectorId] of before.connectorOf) state.connectorOf.set(vehicleId, connectorId);
   for (const donor of before.donors.values()) {
     state.donors.set(donor.vehicleId, { ...donor, leased: new Map(), free: donor.lendable });
@@ -193,4 +194,11 @@ function goneAlgorithm(lease: LeaseRecord): AlgorithmRecord {
   throw new Error(
     `the store holds a lease of ${lease.algorithmId}@${lease.algorithmVersion}, which is not in its catalogue`,
   );
+}
+
+/** What is on the displays stays there; the timers are gone, so that it is shown again at once. */
+function carryCodes(state: State, before: State, now: Now): void {
+  state.codes = before.codes;
+  for (const [connectorId, { code }] of before.codes.of)
+    if (code !== undefined) state.timers.set(`code:${connectorId}`, now.monoMs);
 }

@@ -20,6 +20,8 @@ export interface WireLimits {
 export interface Settings {
   /** Of what the agent draws by lot; another at each start, and known to nobody. */
   readonly seed: number;
+  /** Of what is shown to some and must be foreseen by nobody: 8 words, drawn at each start. */
+  readonly secretKey: readonly number[];
   readonly wire: WireLimits;
   readonly stationId: string;
   /** A donor that falls silent blocks its instance for this long at most. */
@@ -75,6 +77,8 @@ export interface Settings {
   readonly lendingStates: readonly SessionState[];
   /** A vehicle lends where it is known at least so surely that it is the one that is plugged in. */
   readonly identityAssurance: IdentityAssurance;
+  /** Whether a code is shown for each vehicle that is plugged in and not known more surely. */
+  readonly plugCodes: boolean;
   /** The operator's share of what a requester is charged, in thousandths. */
   readonly operatorShareMillis: number;
   /** What the reference core and the reference GPU are taken to draw at work, where a vehicle does not measure it. */
@@ -149,6 +153,7 @@ export interface Settings {
 
 export const DEFAULT_SETTINGS: Omit<Settings, 'wire'> = {
   seed: 0,
+  secretKey: [0, 0, 0, 0, 0, 0, 0, 0],
   stationId: 'station',
   leaseMs: 15_000,
   revokeGraceMs: 2_000,
@@ -180,6 +185,7 @@ export const DEFAULT_SETTINGS: Omit<Settings, 'wire'> = {
   // Its token told the broker already who it is. What is still open is whether it stands here, and of that everything is a sign of
   // the pile's own but the vehicle's claim.
   identityAssurance: 'presence',
+  plugCodes: true,
   operatorShareMillis: 100,
   // A core of a desktop processor under load, with its share of memory and power supply; the board power of an NVIDIA V100 PCIe.
   coreDrawsMw: 8_000,

@@ -33,6 +33,7 @@ import type {
 } from './records.ts';
 import { Constraints } from './constraint/constraint.ts';
 import type { Bindings } from './binding/bindings.ts';
+import { noCodes, type Codes } from './binding/codes.ts';
 import { Deadlines } from './tasks/deadlines.ts';
 import { DonorIndex } from './matching/donor-index.ts';
 import type { Priority } from './tasks/priority.ts';
@@ -225,6 +226,7 @@ export type TimerName =
   | `lease:${InstanceId}`
   | `revoke:${InstanceId}`
   | `stale:${ConnectorId}`
+  | `code:${ConnectorId}`
   | `unverified:${VehicleId}`
   | `blob:${Digest}`
   | `rest:${InstanceId}`
@@ -255,6 +257,8 @@ export interface State {
   readonly connectorOf: Map<VehicleId, ConnectorId>;
   /** Who is who, as the operator says. */
   bindings: Bindings;
+  /** On the displays of the connectors. */
+  codes: Codes;
   readonly clients: Map<ClientId, Client>;
   readonly donors: Map<VehicleId, Donor>;
   /** By `id@version`. */
@@ -350,6 +354,7 @@ export function emptyState(settings: Settings, generation: number): State {
     sessions: new Map(),
     connectorOf: new Map(),
     bindings: new Map(),
+    codes: noCodes(),
     clients: new Map(),
     donors: new Map(),
     algorithms: new Map(),

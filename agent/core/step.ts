@@ -9,6 +9,7 @@
  */
 import type { Now } from '@plugpool/proto';
 import { assertNever } from './assert-never.ts';
+import { onConnectorClaim } from './binding/claims.ts';
 import { onConnected, onDisconnected, onHello } from './clients/connections.ts';
 import { issueChecks } from './checks/issue-check.ts';
 import { dropChecks } from './checks/judge-check.ts';
@@ -167,7 +168,10 @@ function onMessage(turn: Turn, message: Message): void {
   dispatch(turn, client, message);
 }
 
-const LENDING: ReadonlySet<string> = new Set(['capacity', 'decline', 'renewal', 'checkpoint', 'result']);
+const LENDING: ReadonlySet<string> = new Set([
+  ...['capacity', 'decline', 'renewal', 'checkpoint', 'result'],
+  ...['connectorClaim', 'powerReport'],
+]);
 const ASKING: ReadonlySet<string> = new Set(['request', 'cancel', 'deliveryAck', 'statusQuery']);
 
 function isForSlot(client: Client, kind: string): boolean {
@@ -201,6 +205,10 @@ function dispatch(turn: Turn, client: Client, message: Message): void {
       return onEarningsQuery(turn, client, correlationId);
     case 'checkpoint':
       return onCheckpoint(turn, client, { envelope: { correlationId, body }, bodyHash, blobHeld });
+    case 'connectorClaim':
+      return onConnectorClaim(turn, client, body, correlationId);
+    case 'powerReport':
+      return;
     case 'blobPull':
     case 'blobChunk':
     case 'blobRefused':

@@ -1,4 +1,5 @@
 /** What happens when a timer falls due; the names of the timers say what each is for. */
+import { showCode } from './binding/codes.ts';
 import type { ConnectorId, Digest, InstanceId, VehicleId } from '@plugpool/proto';
 import { assertNever } from './assert-never.ts';
 import { onCheckDue } from './checks/issue-check.ts';
@@ -58,6 +59,8 @@ export function onTimer(turn: Turn, name: TimerName): void {
       return onCheckDue(turn, id as VehicleId);
     case 'budget':
       return onBudgetOver(turn);
+    case 'code':
+      return showCode(turn, id as ConnectorId);
     case 'cap':
       return onCapDue(turn, id as ConnectorId);
     case 'replica': {

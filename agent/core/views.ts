@@ -174,6 +174,8 @@ export interface ConnectorView {
   readonly assurance: string | null;
   /** In its stay another vehicle was named as well. */
   readonly disputed: boolean;
+  /** Of this stay, for whoever stands there and is not known surely enough; null where none is wanted. */
+  readonly code: string | null;
   readonly socPermille: number | null;
   readonly powerMw: number | null;
   readonly energyMwh: number | null;
@@ -205,6 +207,7 @@ export function connectorsView(state: State, now: Now): ConnectorView[] {
     vehicleId: session.identity?.vehicleId ?? null,
     assurance: session.identity?.assurance ?? null,
     disputed: session.disputed === true,
+    code: state.codes.of.get(session.connectorId)?.code ?? null,
     socPermille: session.socPermille ?? null,
     powerMw: session.powerMw ?? null,
     energyMwh: session.energyMwh ?? null,

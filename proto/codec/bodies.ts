@@ -9,6 +9,16 @@ import {
   writeBlobRefused,
 } from './blob.ts';
 import {
+  readConnectorBound,
+  readConnectorClaim,
+  readPowerReport,
+  readWatchPower,
+  writeConnectorBound,
+  writeConnectorClaim,
+  writePowerReport,
+  writeWatchPower,
+} from './connector.ts';
+import {
   readAccepted,
   readCheckpointAck,
   readDelivery,
@@ -85,6 +95,8 @@ export const UP_READERS: Readers<UpBody> = {
   }),
   statusQuery: (wire) => readStatusQuery(readRequired(wire.statusQuery, 'status_query')),
   earningsQuery: () => ({ kind: 'earningsQuery' }),
+  connectorClaim: (wire) => readConnectorClaim(readRequired(wire.connectorClaim, 'connector_claim')),
+  powerReport: (wire) => readPowerReport(readRequired(wire.powerReport, 'power_report')),
   ...BLOB_READERS,
 };
 
@@ -99,6 +111,8 @@ export const DOWN_READERS: Readers<DownBody> = {
   resultAck: (wire) => readResultAck(readRequired(wire.resultAck, 'result_ack')),
   checkpointAck: (wire) => readCheckpointAck(readRequired(wire.checkpointAck, 'checkpoint_ack')),
   earningsReport: (wire) => readEarningsReport(readRequired(wire.earningsReport, 'earnings_report')),
+  connectorBound: (wire) => readConnectorBound(readRequired(wire.connectorBound, 'connector_bound')),
+  watchPower: (wire) => readWatchPower(readRequired(wire.watchPower, 'watch_power')),
   delivery: (wire) => readDelivery(readRequired(wire.delivery, 'delivery')),
   taskUpdate: (wire) => readTaskUpdate(readRequired(wire.taskUpdate, 'task_update')),
   statusReport: (wire) => readStatusReport(readRequired(wire.statusReport, 'status_report')),
@@ -129,6 +143,14 @@ export function writeBody(correlationId: number, body: UpBody | DownBody): WireB
       return { correlationId, statusQuery: writeStatusQuery(body) };
     case 'earningsQuery':
       return { correlationId, earningsQuery: {} };
+    case 'connectorClaim':
+      return { correlationId, connectorClaim: writeConnectorClaim(body) };
+    case 'powerReport':
+      return { correlationId, powerReport: writePowerReport(body) };
+    case 'connectorBound':
+      return { correlationId, connectorBound: writeConnectorBound(body) };
+    case 'watchPower':
+      return { correlationId, watchPower: writeWatchPower(body) };
     case 'welcome':
       return { correlationId, welcome: writeWelcome(body) };
     case 'accepted':

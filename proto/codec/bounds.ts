@@ -28,6 +28,7 @@ import {
   MEMORY_MIB_MAX,
   OBSTACLES_MAX,
   PERMILLE_MAX,
+  POWER_MW_MAX,
   QUORUM_MAX,
   REASONS_MAX,
   SEED_BYTES,
@@ -108,6 +109,8 @@ const permille = upTo(PERMILLE_MAX);
 const blobBytes = upTo(BLOB_BYTES_MAX);
 const leases = atMost(HELD_LEASES_MAX);
 const constraint = bytesUpTo(CONSTRAINT_BYTES_MAX);
+/** Three names and what parts them. */
+const connector = bytesUpTo(3 * 48 + 2);
 const args = { ...atMost(ARGS_MAX), ...bytesUpTo(ARG_BYTES_MAX) };
 
 export const BOUNDS: Bounds = {
@@ -181,6 +184,8 @@ export const BOUNDS: Bounds = {
   DeliveryAck: { task_id: id },
   StatusQuery: { task_id: id },
   EarningsQuery: {},
+  ConnectorClaim: { connector, code: id },
+  PowerReport: { power_mw: upTo(POWER_MW_MAX) },
   Welcome: {
     epoch: safe,
     lease_ms: leaseMs,
@@ -230,6 +235,8 @@ export const BOUNDS: Bounds = {
     cpu_hour_mwh: safe,
     overstay_after_ms: durationMs,
   },
+  ConnectorBound: { connector_id: connector, assurance: id },
+  WatchPower: { every_ms: durationMs, for_ms: durationMs },
   Delivery: {
     request_id: id,
     task_id: id,

@@ -34,6 +34,9 @@ export type WireCheckpoint = plugpool.v1.Checkpoint.$Properties;
 export type WireResult = plugpool.v1.Result.$Properties;
 export type WireStatusQuery = plugpool.v1.StatusQuery.$Properties;
 
+export type WireConnectorClaim = plugpool.v1.ConnectorClaim.$Properties;
+export type WirePowerReport = plugpool.v1.PowerReport.$Properties;
+
 export type WireWelcome = plugpool.v1.Welcome.$Properties;
 export type WireAccepted = plugpool.v1.Accepted.$Properties;
 export type WireRefused = plugpool.v1.Refused.$Properties;
@@ -48,6 +51,8 @@ export type WireCheckpointAck = plugpool.v1.CheckpointAck.$Properties;
 export type WireEarningsReport = plugpool.v1.EarningsReport.$Properties;
 export type WireEarningsSum = plugpool.v1.EarningsReport.Sum.$Properties;
 export type WireEarningTerms = plugpool.v1.EarningsReport.Terms.$Properties;
+export type WireConnectorBound = plugpool.v1.ConnectorBound.$Properties;
+export type WireWatchPower = plugpool.v1.WatchPower.$Properties;
 export type WireDelivery = plugpool.v1.Delivery.$Properties;
 export type WireTaskUpdate = plugpool.v1.TaskUpdate.$Properties;
 export type WireStatusReport = plugpool.v1.StatusReport.$Properties;

@@ -19,6 +19,8 @@ export const FIELDS = {
     delivery_ack: { id: 18, type: 'message', of: 'DeliveryAck', label: 'singular', oneof: 'kind' },
     status_query: { id: 19, type: 'message', of: 'StatusQuery', label: 'singular', oneof: 'kind' },
     earnings_query: { id: 20, type: 'message', of: 'EarningsQuery', label: 'singular', oneof: 'kind' },
+    connector_claim: { id: 21, type: 'message', of: 'ConnectorClaim', label: 'singular', oneof: 'kind' },
+    power_report: { id: 22, type: 'message', of: 'PowerReport', label: 'singular', oneof: 'kind' },
     welcome: { id: 40, type: 'message', of: 'Welcome', label: 'singular', oneof: 'kind' },
     accepted: { id: 41, type: 'message', of: 'Accepted', label: 'singular', oneof: 'kind' },
     refused: { id: 42, type: 'message', of: 'Refused', label: 'singular', oneof: 'kind' },
@@ -32,6 +34,8 @@ export const FIELDS = {
     deploy: { id: 50, type: 'message', of: 'Deploy', label: 'singular', oneof: 'kind' },
     checkpoint_ack: { id: 51, type: 'message', of: 'CheckpointAck', label: 'singular', oneof: 'kind' },
     earnings_report: { id: 52, type: 'message', of: 'EarningsReport', label: 'singular', oneof: 'kind' },
+    connector_bound: { id: 53, type: 'message', of: 'ConnectorBound', label: 'singular', oneof: 'kind' },
+    watch_power: { id: 54, type: 'message', of: 'WatchPower', label: 'singular', oneof: 'kind' },
     blob_pull: { id: 70, type: 'message', of: 'BlobPull', label: 'singular', oneof: 'kind' },
     blob_chunk: { id: 71, type: 'message', of: 'BlobChunk', label: 'singular', oneof: 'kind' },
     blob_refused: { id: 72, type: 'message', of: 'BlobRefused', label: 'singular', oneof: 'kind' },
@@ -192,6 +196,13 @@ export const FIELDS = {
   },
   'EarningsQuery': {
   },
+  'ConnectorClaim': {
+    connector: { id: 1, type: 'string', label: 'singular' },
+    code: { id: 2, type: 'string', label: 'singular' },
+  },
+  'PowerReport': {
+    power_mw: { id: 1, type: 'uint64', label: 'singular' },
+  },
   'Welcome': {
     epoch: { id: 1, type: 'uint64', label: 'singular' },
     lease_ms: { id: 2, type: 'uint64', label: 'singular' },
@@ -344,6 +355,14 @@ export const FIELDS = {
     energy_kwh_micros: { id: 5, type: 'uint64', label: 'singular' },
     cpu_hour_mwh: { id: 6, type: 'uint64', label: 'singular' },
     overstay_after_ms: { id: 7, type: 'uint64', label: 'optional' },
+  },
+  'ConnectorBound': {
+    connector_id: { id: 1, type: 'string', label: 'singular' },
+    assurance: { id: 2, type: 'string', label: 'singular' },
+  },
+  'WatchPower': {
+    every_ms: { id: 1, type: 'uint64', label: 'singular' },
+    for_ms: { id: 2, type: 'uint64', label: 'singular' },
   },
   'BlobPull': {
     sha256: { id: 1, type: 'bytes', label: 'singular' },

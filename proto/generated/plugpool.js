@@ -131,6 +131,8 @@ export const plugpool = $root.plugpool = (() => {
             Body.prototype.deliveryAck = null;
             Body.prototype.statusQuery = null;
             Body.prototype.earningsQuery = null;
+            Body.prototype.connectorClaim = null;
+            Body.prototype.powerReport = null;
             Body.prototype.welcome = null;
             Body.prototype.accepted = null;
             Body.prototype.refused = null;
@@ -144,6 +146,8 @@ export const plugpool = $root.plugpool = (() => {
             Body.prototype.deploy = null;
             Body.prototype.checkpointAck = null;
             Body.prototype.earningsReport = null;
+            Body.prototype.connectorBound = null;
+            Body.prototype.watchPower = null;
             Body.prototype.blobPull = null;
             Body.prototype.blobChunk = null;
             Body.prototype.blobRefused = null;
@@ -151,7 +155,7 @@ export const plugpool = $root.plugpool = (() => {
             let $oneOfFields;
 
             $Object.defineProperty(Body.prototype, "kind", {
-                get: $util.oneOfGetter($oneOfFields = ["hello", "capacity", "request", "cancel", "decline", "renewal", "checkpoint", "result", "deliveryAck", "statusQuery", "earningsQuery", "welcome", "accepted", "refused", "offer", "revoke", "renewed", "resultAck", "delivery", "taskUpdate", "statusReport", "deploy", "checkpointAck", "earningsReport", "blobPull", "blobChunk", "blobRefused"]),
+                get: $util.oneOfGetter($oneOfFields = ["hello", "capacity", "request", "cancel", "decline", "renewal", "checkpoint", "result", "deliveryAck", "statusQuery", "earningsQuery", "connectorClaim", "powerReport", "welcome", "accepted", "refused", "offer", "revoke", "renewed", "resultAck", "delivery", "taskUpdate", "statusReport", "deploy", "checkpointAck", "earningsReport", "connectorBound", "watchPower", "blobPull", "blobChunk", "blobRefused"]),
                 set: $util.oneOfSetter($oneOfFields)
             });
 
@@ -186,6 +190,10 @@ export const plugpool = $root.plugpool = (() => {
                     $root.plugpool.v1.StatusQuery.encode(message.statusQuery, writer.uint32(154).fork(), _depth + 1).ldelim();
                 if (message.earningsQuery != null && $Object.hasOwnProperty.call(message, "earningsQuery"))
                     $root.plugpool.v1.EarningsQuery.encode(message.earningsQuery, writer.uint32(162).fork(), _depth + 1).ldelim();
+                if (message.connectorClaim != null && $Object.hasOwnProperty.call(message, "connectorClaim"))
+                    $root.plugpool.v1.ConnectorClaim.encode(message.connectorClaim, writer.uint32(170).fork(), _depth + 1).ldelim();
+                if (message.powerReport != null && $Object.hasOwnProperty.call(message, "powerReport"))
+                    $root.plugpool.v1.PowerReport.encode(message.powerReport, writer.uint32(178).fork(), _depth + 1).ldelim();
                 if (message.welcome != null && $Object.hasOwnProperty.call(message, "welcome"))
                     $root.plugpool.v1.Welcome.encode(message.welcome, writer.uint32(322).fork(), _depth + 1).ldelim();
                 if (message.accepted != null && $Object.hasOwnProperty.call(message, "accepted"))
@@ -212,6 +220,10 @@ export const plugpool = $root.plugpool = (() => {
                     $root.plugpool.v1.CheckpointAck.encode(message.checkpointAck, writer.uint32(410).fork(), _depth + 1).ldelim();
                 if (message.earningsReport != null && $Object.hasOwnProperty.call(message, "earningsReport"))
                     $root.plugpool.v1.EarningsReport.encode(message.earningsReport, writer.uint32(418).fork(), _depth + 1).ldelim();
+                if (message.connectorBound != null && $Object.hasOwnProperty.call(message, "connectorBound"))
+                    $root.plugpool.v1.ConnectorBound.encode(message.connectorBound, writer.uint32(426).fork(), _depth + 1).ldelim();
+                if (message.watchPower != null && $Object.hasOwnProperty.call(message, "watchPower"))
+                    $root.plugpool.v1.WatchPower.encode(message.watchPower, writer.uint32(434).fork(), _depth + 1).ldelim();
                 if (message.blobPull != null && $Object.hasOwnProperty.call(message, "blobPull"))
                     $root.plugpool.v1.BlobPull.encode(message.blobPull, writer.uint32(562).fork(), _depth + 1).ldelim();
                 if (message.blobChunk != null && $Object.hasOwnProperty.call(message, "blobChunk"))
@@ -337,6 +349,20 @@ export const plugpool = $root.plugpool = (() => {
                             message.kind = "earningsQuery";
                             continue;
                         }
+                    case 21: {
+                            if (wireType !== 2)
+                                break;
+                            message.connectorClaim = $root.plugpool.v1.ConnectorClaim.decode(reader, reader.size(), $undefined, _depth + 1, message.connectorClaim);
+                            message.kind = "connectorClaim";
+                            continue;
+                        }
+                    case 22: {
+                            if (wireType !== 2)
+                                break;
+                            message.powerReport = $root.plugpool.v1.PowerReport.decode(reader, reader.size(), $undefined, _depth + 1, message.powerReport);
+                            message.kind = "powerReport";
+                            continue;
+                        }
                     case 40: {
                             if (wireType !== 2)
                                 break;
@@ -426,6 +452,20 @@ export const plugpool = $root.plugpool = (() => {
                                 break;
                             message.earningsReport = $root.plugpool.v1.EarningsReport.decode(reader, reader.size(), $undefined, _depth + 1, message.earningsReport);
                             message.kind = "earningsReport";
+                            continue;
+                        }
+                    case 53: {
+                            if (wireType !== 2)
+                                break;
+                            message.connectorBound = $root.plugpool.v1.ConnectorBound.decode(reader, reader.size(), $undefined, _depth + 1, message.connectorBound);
+                            message.kind = "connectorBound";
+                            continue;
+                        }
+                    case 54: {
+                            if (wireType !== 2)
+                                break;
+                            message.watchPower = $root.plugpool.v1.WatchPower.decode(reader, reader.size(), $undefined, _depth + 1, message.watchPower);
+                            message.kind = "watchPower";
                             continue;
                         }
                     case 70: {
@@ -3735,6 +3775,182 @@ export const plugpool = $root.plugpool = (() => {
             return EarningsQuery;
         })();
 
+        v1.ConnectorClaim = (function() {
+
+            const ConnectorClaim = function (properties) {
+                if (properties)
+                    for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+                        if (properties[keys[i]] != null && keys[i] !== "__proto__")
+                            this[keys[i]] = properties[keys[i]];
+            };
+
+            ConnectorClaim.prototype.connector = "";
+            ConnectorClaim.prototype.code = "";
+
+            ConnectorClaim.encode = function (message, writer, _depth) {
+                if (!writer)
+                    writer = $Writer.create();
+                if (_depth === $undefined)
+                    _depth = 0;
+                if (_depth > $util.recursionLimit)
+                    throw $Error("max depth exceeded");
+                if (message.connector != null && $Object.hasOwnProperty.call(message, "connector") && message.connector !== "")
+                    writer.uint32(10).string(message.connector);
+                if (message.code != null && $Object.hasOwnProperty.call(message, "code") && message.code !== "")
+                    writer.uint32(18).string(message.code);
+                if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+                    for (let i = 0; i < message.$unknowns.length; ++i)
+                        writer.raw(message.$unknowns[i]);
+                return writer;
+            };
+
+            ConnectorClaim.decode = function (reader, length, _end, _depth, _target) {
+                if (!(reader instanceof $Reader))
+                    reader = $Reader.create(reader);
+                if (_depth === $undefined)
+                    _depth = 0;
+                if (_depth > $Reader.recursionLimit)
+                    throw $Error("max depth exceeded");
+                let end, message, value;
+                if (length === $undefined)
+                    end = reader.len;
+                else {
+                    end = reader.pos + length;
+                    if (end > reader.len)
+                        throw $RangeError("index out of range");
+                    length = reader.len;
+                    reader.len = end;
+                }
+                message = _target || new $root.plugpool.v1.ConnectorClaim();
+                while (reader.pos < end) {
+                    let start = reader.pos;
+                    let tag = reader.tag();
+                    if (tag === _end) {
+                        _end = $undefined;
+                        break;
+                    }
+                    let wireType = tag & 7;
+                    switch (tag >>>= 3) {
+                    case 1: {
+                            if (wireType !== 2)
+                                break;
+                            if ((value = reader.stringVerify()).length)
+                                message.connector = value;
+                            else
+                                delete message.connector;
+                            continue;
+                        }
+                    case 2: {
+                            if (wireType !== 2)
+                                break;
+                            if ((value = reader.stringVerify()).length)
+                                message.code = value;
+                            else
+                                delete message.code;
+                            continue;
+                        }
+                    }
+                    reader.skipType(wireType, _depth, tag);
+                    if (!reader.discardUnknown) {
+                        $util.makeProp(message, "$unknowns", false);
+                        (message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+                    }
+                }
+                if (length !== $undefined) {
+                    if (reader.pos !== end)
+                        throw $RangeError("index out of range");
+                    reader.len = length;
+                }
+                if (_end !== $undefined)
+                    throw $Error("missing end group");
+                return message;
+            };
+
+            return ConnectorClaim;
+        })();
+
+        v1.PowerReport = (function() {
+
+            const PowerReport = function (properties) {
+                if (properties)
+                    for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+                        if (properties[keys[i]] != null && keys[i] !== "__proto__")
+                            this[keys[i]] = properties[keys[i]];
+            };
+
+            PowerReport.prototype.powerMw = $util.Long ? $util.Long.fromBits(0,0,true) : 0;
+
+            PowerReport.encode = function (message, writer, _depth) {
+                if (!writer)
+                    writer = $Writer.create();
+                if (_depth === $undefined)
+                    _depth = 0;
+                if (_depth > $util.recursionLimit)
+                    throw $Error("max depth exceeded");
+                if (message.powerMw != null && $Object.hasOwnProperty.call(message, "powerMw") && (typeof message.powerMw === "object" ? message.powerMw.low || message.powerMw.high : message.powerMw !== 0))
+                    writer.uint32(8).uint64(message.powerMw);
+                if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+                    for (let i = 0; i < message.$unknowns.length; ++i)
+                        writer.raw(message.$unknowns[i]);
+                return writer;
+            };
+
+            PowerReport.decode = function (reader, length, _end, _depth, _target) {
+                if (!(reader instanceof $Reader))
+                    reader = $Reader.create(reader);
+                if (_depth === $undefined)
+                    _depth = 0;
+                if (_depth > $Reader.recursionLimit)
+                    throw $Error("max depth exceeded");
+                let end, message, value;
+                if (length === $undefined)
+                    end = reader.len;
+                else {
+                    end = reader.pos + length;
+                    if (end > reader.len)
+                        throw $RangeError("index out of range");
+                    length = reader.len;
+                    reader.len = end;
+                }
+                message = _target || new $root.plugpool.v1.PowerReport();
+                while (reader.pos < end) {
+                    let start = reader.pos;
+                    let tag = reader.tag();
+                    if (tag === _end) {
+                        _end = $undefined;
+                        break;
+                    }
+                    let wireType = tag & 7;
+                    switch (tag >>>= 3) {
+                    case 1: {
+                            if (wireType !== 0)
+                                break;
+                            if (typeof (value = reader.uint64()) === "object" ? value.low || value.high : value !== 0)
+                                message.powerMw = value;
+                            else
+                                delete message.powerMw;
+                            continue;
+                        }
+                    }
+                    reader.skipType(wireType, _depth, tag);
+                    if (!reader.discardUnknown) {
+                        $util.makeProp(message, "$unknowns", false);
+                        (message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+                    }
+                }
+                if (length !== $undefined) {
+                    if (reader.pos !== end)
+                        throw $RangeError("index out of range");
+                    reader.len = length;
+                }
+                if (_end !== $undefined)
+                    throw $Error("missing end group");
+                return message;
+            };
+
+            return PowerReport;
+        })();
+
         v1.Welcome = (function() {
 
             const Welcome = function (properties) {
@@ -6611,6 +6827,194 @@ export const plugpool = $root.plugpool = (() => {
             })();
 
             return EarningsReport;
+        })();
+
+        v1.ConnectorBound = (function() {
+
+            const ConnectorBound = function (properties) {
+                if (properties)
+                    for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+                        if (properties[keys[i]] != null && keys[i] !== "__proto__")
+                            this[keys[i]] = properties[keys[i]];
+            };
+
+            ConnectorBound.prototype.connectorId = "";
+            ConnectorBound.prototype.assurance = "";
+
+            ConnectorBound.encode = function (message, writer, _depth) {
+                if (!writer)
+                    writer = $Writer.create();
+                if (_depth === $undefined)
+                    _depth = 0;
+                if (_depth > $util.recursionLimit)
+                    throw $Error("max depth exceeded");
+                if (message.connectorId != null && $Object.hasOwnProperty.call(message, "connectorId") && message.connectorId !== "")
+                    writer.uint32(10).string(message.connectorId);
+                if (message.assurance != null && $Object.hasOwnProperty.call(message, "assurance") && message.assurance !== "")
+                    writer.uint32(18).string(message.assurance);
+                if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+                    for (let i = 0; i < message.$unknowns.length; ++i)
+                        writer.raw(message.$unknowns[i]);
+                return writer;
+            };
+
+            ConnectorBound.decode = function (reader, length, _end, _depth, _target) {
+                if (!(reader instanceof $Reader))
+                    reader = $Reader.create(reader);
+                if (_depth === $undefined)
+                    _depth = 0;
+                if (_depth > $Reader.recursionLimit)
+                    throw $Error("max depth exceeded");
+                let end, message, value;
+                if (length === $undefined)
+                    end = reader.len;
+                else {
+                    end = reader.pos + length;
+                    if (end > reader.len)
+                        throw $RangeError("index out of range");
+                    length = reader.len;
+                    reader.len = end;
+                }
+                message = _target || new $root.plugpool.v1.ConnectorBound();
+                while (reader.pos < end) {
+                    let start = reader.pos;
+                    let tag = reader.tag();
+                    if (tag === _end) {
+                        _end = $undefined;
+                        break;
+                    }
+                    let wireType = tag & 7;
+                    switch (tag >>>= 3) {
+                    case 1: {
+                            if (wireType !== 2)
+                                break;
+                            if ((value = reader.stringVerify()).length)
+                                message.connectorId = value;
+                            else
+                                delete message.connectorId;
+                            continue;
+                        }
+                    case 2: {
+                            if (wireType !== 2)
+                                break;
+                            if ((value = reader.stringVerify()).length)
+                                message.assurance = value;
+                            else
+                                delete message.assurance;
+                            continue;
+                        }
+                    }
+                    reader.skipType(wireType, _depth, tag);
+                    if (!reader.discardUnknown) {
+                        $util.makeProp(message, "$unknowns", false);
+                        (message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+                    }
+                }
+                if (length !== $undefined) {
+                    if (reader.pos !== end)
+                        throw $RangeError("index out of range");
+                    reader.len = length;
+                }
+                if (_end !== $undefined)
+                    throw $Error("missing end group");
+                return message;
+            };
+
+            return ConnectorBound;
+        })();
+
+        v1.WatchPower = (function() {
+
+            const WatchPower = function (properties) {
+                if (properties)
+                    for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+                        if (properties[keys[i]] != null && keys[i] !== "__proto__")
+                            this[keys[i]] = properties[keys[i]];
+            };
+
+            WatchPower.prototype.everyMs = $util.Long ? $util.Long.fromBits(0,0,true) : 0;
+            WatchPower.prototype.forMs = $util.Long ? $util.Long.fromBits(0,0,true) : 0;
+
+            WatchPower.encode = function (message, writer, _depth) {
+                if (!writer)
+                    writer = $Writer.create();
+                if (_depth === $undefined)
+                    _depth = 0;
+                if (_depth > $util.recursionLimit)
+                    throw $Error("max depth exceeded");
+                if (message.everyMs != null && $Object.hasOwnProperty.call(message, "everyMs") && (typeof message.everyMs === "object" ? message.everyMs.low || message.everyMs.high : message.everyMs !== 0))
+                    writer.uint32(8).uint64(message.everyMs);
+                if (message.forMs != null && $Object.hasOwnProperty.call(message, "forMs") && (typeof message.forMs === "object" ? message.forMs.low || message.forMs.high : message.forMs !== 0))
+                    writer.uint32(16).uint64(message.forMs);
+                if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+                    for (let i = 0; i < message.$unknowns.length; ++i)
+                        writer.raw(message.$unknowns[i]);
+                return writer;
+            };
+
+            WatchPower.decode = function (reader, length, _end, _depth, _target) {
+                if (!(reader instanceof $Reader))
+                    reader = $Reader.create(reader);
+                if (_depth === $undefined)
+                    _depth = 0;
+                if (_depth > $Reader.recursionLimit)
+                    throw $Error("max depth exceeded");
+                let end, message, value;
+                if (length === $undefined)
+                    end = reader.len;
+                else {
+                    end = reader.pos + length;
+                    if (end > reader.len)
+                        throw $RangeError("index out of range");
+                    length = reader.len;
+                    reader.len = end;
+                }
+                message = _target || new $root.plugpool.v1.WatchPower();
+                while (reader.pos < end) {
+                    let start = reader.pos;
+                    let tag = reader.tag();
+                    if (tag === _end) {
+                        _end = $undefined;
+                        break;
+                    }
+                    let wireType = tag & 7;
+                    switch (tag >>>= 3) {
+                    case 1: {
+                            if (wireType !== 0)
+                                break;
+                            if (typeof (value = reader.uint64()) === "object" ? value.low || value.high : value !== 0)
+                                message.everyMs = value;
+                            else
+                                delete message.everyMs;
+                            continue;
+                        }
+                    case 2: {
+                            if (wireType !== 0)
+                                break;
+                            if (typeof (value = reader.uint64()) === "object" ? value.low || value.high : value !== 0)
+                                message.forMs = value;
+                            else
+                                delete message.forMs;
+                            continue;
+                        }
+                    }
+                    reader.skipType(wireType, _depth, tag);
+                    if (!reader.discardUnknown) {
+                        $util.makeProp(message, "$unknowns", false);
+                        (message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+                    }
+                }
+                if (length !== $undefined) {
+                    if (reader.pos !== end)
+                        throw $RangeError("index out of range");
+                    reader.len = length;
+                }
+                if (_end !== $undefined)
+                    throw $Error("missing end group");
+                return message;
+            };
+
+            return WatchPower;
         })();
 
         v1.BlobPull = (function() {

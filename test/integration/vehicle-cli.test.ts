@@ -92,6 +92,7 @@ test('wrong usage ends with 2, says what is wrong and what to do, and prints not
     [['run', 'x', ...WHO, '--constraint', ''], /the constraint is empty/],
     [['donate', '--vehicle', 'a b', '--agent', 'mqtt://127.0.0.1:1'], /--vehicle: /],
     [['leaving', '--vehicle', 'v', '--at', 'yesterday'], /"yesterday" is no time/],
+    [['plug-code', '--vehicle', 'v'], /missing required argument 'code'/],
     [['leaving', '--vehicle', 'v'], /--at <time>/],
   ];
   for (const [args, expected] of cases) {
@@ -444,6 +445,13 @@ test('a donor is watched as one JSON document a line, and answers its owner', as
   const leaving = await start(t, ['leaving', '--vehicle', 'v', '--at', '+2h', '--json'], env).ended;
   const at = (JSON.parse(leaving.stdout) as { leavingAt: string }).leavingAt;
   assert.ok(Date.parse(at) > Date.now());
+  const claiming = start(t, ['plug-code', '--vehicle', 'v', '048151', '--json'], env).ended;
+  const claim = await pile.next('connectorClaim');
+  assert.deepEqual(claim.body, { kind: 'connectorClaim', code: '048151' });
+  const bound = { kind: 'connectorBound', connectorId: 'station/1/1', assurance: 'code' } as const;
+  pile.send('v.lend', { correlationId: claim.correlationId, body: bound });
+  const { kind: _kind, ...told } = bound;
+  assert.deepEqual(JSON.parse((await claiming).stdout), { ok: true, ...told });
   const resumed = await start(t, ['resume', '--vehicle', 'v'], env).ended;
   assert.match(resumed.stdout, /^vehicle {7}v$/m);
   child.kill('SIGTERM');

@@ -125,6 +125,14 @@ export const MUTATIONS: readonly Mutation[] = [
     proof: LAWS,
   },
   {
+    name: 'look at codes without an end',
+    promise: 'guessing the code of a stay comes to nothing',
+    file: 'agent/core/binding/codes.ts',
+    find: "  if (stay.wrongInStay >= WRONG_CODES_PER_STAY_MAX) return 'spent';\n",
+    replace: '',
+    proof: ['--test', 'test/unit/core-plug-code.test.ts'],
+  },
+  {
     name: 'let a stay change its vehicle',
     promise: 'an identity that changes in mid-session is refused',
     file: 'agent/core/binding/identity.ts',

@@ -29,6 +29,7 @@ import type {
 import {
   BLOB_BYTES_MAX,
   CHUNK_BYTES_MAX,
+  CONNECTOR_PATTERN,
   CPU_MILLICORES_MAX,
   DURATION_MS_MAX,
   EARNINGS_SUMS_MAX,
@@ -39,6 +40,8 @@ import {
   LONGITUDE_E7_MAX,
   MEMORY_MIB_MAX,
   OBSTACLES_MAX,
+  PLUG_CODE_PATTERN,
+  POWER_MW_MAX,
   QUORUM_MAX,
   TRUSTED_MAKES_MAX,
   WOULD_RUN_MAX,
@@ -56,6 +59,8 @@ const text = fc.string({ unit: 'binary', maxLength: 256 });
 const safe = fc.maxSafeNat();
 const uint32 = fc.nat({ max: 0xff_ff_ff_ff });
 const permille = fc.nat({ max: 1000 });
+const connector = fc.stringMatching(CONNECTOR_PATTERN);
+const plugCode = fc.stringMatching(PLUG_CODE_PATTERN);
 const durationMs = fc.nat({ max: DURATION_MS_MAX });
 const leaseMs = fc.integer({ min: 1, max: DURATION_MS_MAX });
 const memoryMib = fc.nat({ max: MEMORY_MIB_MAX });
@@ -322,6 +327,12 @@ export const upBody: Arbitrary<UpBody> = fc.oneof(
   fc.record({ kind: fc.constant('statusQuery' as const), deliver: fc.boolean() }),
   fc.record({ kind: fc.constant('earningsQuery' as const) }),
   fc.record(
+    { kind: fc.constant('connectorClaim' as const), connector, code: plugCode },
+    { requiredKeys: ['kind', 'connector'] },
+  ),
+  fc.record({ kind: fc.constant('connectorClaim' as const), code: plugCode }),
+  fc.record({ kind: fc.constant('powerReport' as const), powerMw: fc.nat({ max: POWER_MW_MAX }) }),
+  fc.record(
     {
       kind: fc.constant('statusQuery' as const),
       taskId,
@@ -491,6 +502,8 @@ export const downBody: Arbitrary<DownBody> = fc.oneof(
   fc.record({ kind: fc.constant('resultAck' as const), lease, accepted: fc.boolean(), reason: text }),
   fc.record({ kind: fc.constant('checkpointAck' as const), lease, accepted: fc.boolean(), reason: text }),
   earningsReport,
+  fc.record({ kind: fc.constant('connectorBound' as const), connectorId: connector, assurance: code }),
+  fc.record({ kind: fc.constant('watchPower' as const), everyMs: durationMs, forMs: durationMs }),
   fc.record(
     {
       ...deliveryBase,

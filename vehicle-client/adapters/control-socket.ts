@@ -15,11 +15,11 @@ export type ControlAnswer =
 
 export class ControlServer {
   readonly #path: string;
-  readonly #answer: (question: unknown) => ControlAnswer;
+  readonly #answer: (question: unknown) => ControlAnswer | Promise<ControlAnswer>;
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
 
-  constructor(path: string, answer: (question: unknown) => ControlAnswer) {
+  constructor(path: string, answer: (question: unknown) => ControlAnswer | Promise<ControlAnswer>) {
     this.#path = path;
     this.#answer = answer;
     this.#server = createServer((socket) => this.#serve(socket));
@@ -58,12 +58,15 @@ export class ControlServer {
     this.#sockets.add(socket);
     socket.on('close', () => this.#sockets.delete(socket));
     socket.on('error', () => socket.destroy());
-    readLine(socket, (line) => socket.end(`${JSON.stringify(this.#answerLine(line))}\n`));
+    readLine(socket, (line) => {
+      void this.#answerLine(line).then((answer) => socket.end(`${JSON.stringify(answer)}\n`));
+    });
   }
 
-  #answerLine(line: string): ControlAnswer {
+  /** Never rejects. */
+  async #answerLine(line: string): Promise<ControlAnswer> {
     try {
-      return this.#answer(JSON.parse(line));
+      return await this.#answer(JSON.parse(line));
     } catch (error) {
       const message = error instanceof Error ? error.message : String(error);
       return { ok: false, code: 'malformed', message, hint: 'ask with one JSON object on one line' };

@@ -54,6 +54,7 @@ const USAGE_CODES: ReadonlySet<string> = new Set([
   'config_invalid',
   'data_dir_too_long',
   'deadline_invalid',
+  'invalid_argument',
   'selector_invalid',
   'time_invalid',
   'usage',

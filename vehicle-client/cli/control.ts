@@ -1,9 +1,14 @@
-/** `status`, `pause`, `resume`, `leaving`: what the owner says to his running donor. */
+/** `status`, `pause`, `resume`, `leaving`, `plug-code`: what the owner says to his running donor. */
 import type { Command } from 'commander';
+import type { BoundConnector } from '../connector-claims.ts';
 import { PlugpoolError } from '../errors.ts';
 import { EXIT_DONE, sayJson, type CliContext } from './context.ts';
 import { sourcesOf, withIdentity, type CommonFlags } from './options.ts';
 import { describeStatus, type StatusJson } from './status.ts';
+
+interface PlugCodeFlags extends CommonFlags {
+  readonly connector?: string;
+}
 
 interface LeavingFlags extends CommonFlags {
   readonly at: string;
@@ -29,9 +34,29 @@ export function addControl(program: Command, context: CliContext, finish: (code:
       const atWallMs = parseTime(flags.at, new Date());
       finish(await ask(context, flags, { op: 'leaving', atWallMs }));
     });
+  withIdentity(program.command('plug-code'))
+    .description('give the pile the code on its display, so that it knows where this vehicle is plugged in')
+    .argument('<code>', 'six digits')
+    .option('--connector <connector>', 'the connector (default: the code says which one it is)')
+    .action(async (code: string, flags: PlugCodeFlags) => finish(await plugCode(context, flags, code)));
+}
+
+async function plugCode(context: CliContext, flags: PlugCodeFlags, code: string): Promise<number> {
+  const about = flags.connector === undefined ? {} : { connector: flags.connector };
+  const bound = (await answerOf(context, flags, { op: 'plugCode', code, ...about })) as BoundConnector;
+  if (flags.json === true) sayJson(context, bound);
+  else context.stdout.write(`plugged in at ${bound.connectorId}, known by ${bound.assurance}\n`);
+  return EXIT_DONE;
 }
 
 async function ask(context: CliContext, flags: CommonFlags, question: object): Promise<number> {
+  const status = (await answerOf(context, flags, question)) as StatusJson;
+  if (flags.json === true) sayJson(context, status);
+  else context.stdout.write(`${describeStatus(status)}\n`);
+  return EXIT_DONE;
+}
+
+async function answerOf(context: CliContext, flags: CommonFlags, question: object): Promise<unknown> {
   const [{ loadControlConfig }, { askDonor }, { dataPaths, defaultDataDir, parseVehicleId }] =
     await Promise.all([
       import('../config.ts'),
@@ -40,10 +65,7 @@ async function ask(context: CliContext, flags: CommonFlags, question: object): P
     ]);
   const { vehicle, dataDir } = loadControlConfig(sourcesOf(context, flags));
   const directory = dataDir ?? defaultDataDir(parseVehicleId(vehicle ?? ''), context.env);
-  const status = (await askDonor(dataPaths(directory).controlSocket, question)) as StatusJson;
-  if (flags.json === true) sayJson(context, status);
-  else context.stdout.write(`${describeStatus(status)}\n`);
-  return EXIT_DONE;
+  return askDonor(dataPaths(directory).controlSocket, question);
 }
 
 /** Wall time in milliseconds. A time of day is the next one to come. */

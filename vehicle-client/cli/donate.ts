@@ -2,6 +2,7 @@
 import { Option, type Command } from 'commander';
 import type { ControlAnswer } from '../adapters/control-socket.ts';
 import type { Donor, DonorEvent } from '../donor.ts';
+import { PlugpoolError } from '../errors.ts';
 import { EXIT_DONE, EXIT_FAILED, sayJson, type CliContext } from './context.ts';
 import { loggerTo, sourcesOf, withPile, type CommonFlags } from './options.ts';
 import { statusJson } from './status.ts';
@@ -87,11 +88,10 @@ class Interrupts {
   }
 }
 
-function answer(donor: Donor, question: unknown): ControlAnswer {
-  const { op, atWallMs } = (typeof question === 'object' && question !== null ? question : {}) as Record<
-    string,
-    unknown
-  >;
+function answer(donor: Donor, question: unknown): ControlAnswer | Promise<ControlAnswer> {
+  const { op, atWallMs, code, connector } = (
+    typeof question === 'object' && question !== null ? question : {}
+  ) as Record<string, unknown>;
   switch (op) {
     case 'status':
       break;
@@ -106,14 +106,30 @@ function answer(donor: Donor, question: unknown): ControlAnswer {
         return unknownQuestion('leaving needs atWallMs');
       donor.leaving(atWallMs);
       break;
+    case 'plugCode':
+      return plugCode(donor, String(code), connector === undefined ? undefined : String(connector));
     default:
       return unknownQuestion(`there is no "${String(op)}"`);
   }
   return { ok: true, value: statusJson(donor.status()) };
 }
 
+async function plugCode(donor: Donor, code: string, connector: string | undefined): Promise<ControlAnswer> {
+  try {
+    return { ok: true, value: { ok: true, ...(await donor.plugCode(code, connector)) } };
+  } catch (error) {
+    if (!(error instanceof PlugpoolError)) throw error;
+    return { ok: false, code: error.code, message: error.message, hint: error.hint };
+  }
+}
+
 function unknownQuestion(message: string): ControlAnswer {
-  return { ok: false, code: 'question_unknown', message, hint: 'ask status, pause, resume or leaving' };
+  return {
+    ok: false,
+    code: 'question_unknown',
+    message,
+    hint: 'ask status, pause, resume, leaving or plugCode',
+  };
 }
 
 function sayPlain(context: CliContext, event: DonorEvent | Said): void {

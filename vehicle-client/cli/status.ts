@@ -1,5 +1,6 @@
 /** A donor's status, as JSON and as a person reads it. */
 import type { Capacity, HardwareProfile } from '@plugpool/proto';
+import type { BoundConnector } from '../connector-claims.ts';
 import type { DonorStatus } from '../donor.ts';
 import { table } from './context.ts';
 import { describeCapacity, describeDuration, describeTime } from './words.ts';
@@ -27,6 +28,8 @@ export interface StatusJson {
   }[];
   readonly unacknowledgedResults: number;
   readonly images: { readonly deployed: number; readonly kept: number };
+  /** Where the pile believes it to be plugged in, by the code that it gave in this connection. */
+  readonly connector: BoundConnector | null;
   readonly constraintProblem: { readonly detail: string; readonly hint: string } | null;
 }
 
@@ -54,6 +57,7 @@ export function statusJson(status: DonorStatus): StatusJson {
     })),
     unacknowledgedResults: status.unacknowledgedResults,
     images: status.images,
+    connector: status.connector ?? null,
     constraintProblem: status.constraintProblem ?? null,
   };
 }
@@ -62,6 +66,7 @@ export function describeStatus(status: StatusJson): string {
   const lines = [
     ['vehicle', status.vehicle],
     ['pile', describePile(status)],
+    ...(status.connector === null ? [] : [['connector', describeConnector(status.connector)]]),
     ['lends', status.lendable === null ? `nothing: ${status.reason}` : describeCapacity(status.lendable)],
     ...(status.constraintProblem === null
       ? []
@@ -84,6 +89,10 @@ export function describeStatus(status: StatusJson): string {
 
 function describeProblem({ detail, hint }: NonNullable<StatusJson['constraintProblem']>): string {
   return `${detail} (${hint}); until then it offers nothing here`;
+}
+
+function describeConnector({ connectorId, assurance }: BoundConnector): string {
+  return `${connectorId}, known by ${assurance}`;
 }
 
 function describePile({ connected, stationId, connectionProblem }: StatusJson): string {

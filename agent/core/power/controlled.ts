@@ -24,6 +24,8 @@ export function onControlled(turn: Turn, control: Control, outcome: ControlOutco
 
 function sayFailure(turn: Turn, { kind, connectorId }: Control, outcome: ControlOutcome): void {
   if (outcome.ok) return;
+  // Most stations have no display that we may write to: the code is told by other ways there.
+  if (kind === 'showText' && HAS_NONE.has(outcome.code)) return;
   log(turn, 'warn', 'the station did not do it', {
     control: kind,
     connectorId,
@@ -38,3 +40,4 @@ function lookAtDonor(turn: Turn, connectorId: ConnectorId): void {
   const donor = vehicleId === undefined ? undefined : turn.state.donors.get(vehicleId);
   if (donor !== undefined) refreshDonor(turn, donor);
 }
+const HAS_NONE: ReadonlySet<string> = new Set(['not_enabled', 'unsupported', 'unknown_connector']);

@@ -1,8 +1,9 @@
 /** What the pile's firmware says moves the session of its connector, and so the donor that is plugged in there. */
-import type { FirmwareEvent } from '@plugpool/firmware-bridge';
+import type { FirmwareEvent, IdentityAssurance } from '@plugpool/firmware-bridge';
 import type { ConnectorId, Now, VehicleId } from '@plugpool/proto';
 import { isWeaker } from '../binding/assurance.ts';
 import { namedBy } from '../binding/bindings.ts';
+import { watchCode } from '../binding/codes.ts';
 import { asClaim, identified, type Identity } from '../binding/identity.ts';
 import { forgetIdleDonors } from '../clients/connections.ts';
 import { departureOf } from '../donors/report.ts';
@@ -73,6 +74,7 @@ export function changeSession(
       reason: 'another vehicle was named in the same stay; nobody lends there until it ends',
     });
   moveVehicle(turn, why, before, after);
+  watchCode(turn, after);
 }
 
 function sayRefused(turn: Turn, before: Session, after: Session, said: Identity): void {
@@ -127,28 +129,33 @@ function moveVehicle(turn: Turn, why: 'named' | 'told', before: Session | undefi
   // A vehicle is at one connector; whoever identified it last is believed. A sample of the connector where it stood before,
   // and whose unplugging was missed, does not take it back.
   const at = state.connectorOf.get(here);
-  if (
-    at !== undefined &&
-    at !== after.connectorId &&
-    (why === 'told' || isKnownBetter(turn, here, at, after))
-  )
-    return;
+  if (at !== undefined && at !== after.connectorId && !takesAway(turn, why, here, at, after)) return;
   state.connectorOf.set(here, after.connectorId);
   if (at === undefined) notePlugged(state, donorOf(state, here), turn.now);
   lookAgain(turn, here, 'there');
 }
 
-/** A weaker statement does not take a vehicle away from where it is seen to stand. */
-function isKnownBetter(
-  { state, now }: Turn,
+function takesAway(
+  turn: Turn,
+  why: 'named' | 'told',
   vehicleId: VehicleId,
   at: ConnectorId,
   { identity }: Session,
 ): boolean {
+  return why === 'named' && identity !== undefined && !isKnownBetter(turn, vehicleId, at, identity.assurance);
+}
+
+/** A weaker statement does not take a vehicle away from where it is seen to stand. */
+export function isKnownBetter(
+  { state, now }: Turn,
+  vehicleId: VehicleId,
+  at: ConnectorId,
+  by: IdentityAssurance,
+): boolean {
   const there = state.sessions.get(at);
-  if (there?.identity?.vehicleId !== vehicleId || identity === undefined) return false;
+  if (there?.identity?.vehicleId !== vehicleId || there.disputed === true) return false;
   if (!isPlugged(there.state) || !isVerified(there, now)) return false;
-  return isWeaker(identity.assurance, there.identity.assurance);
+  return isWeaker(by, there.identity.assurance);
 }
 
 function lookAgain(turn: Turn, vehicleId: VehicleId, plug: 'there' | 'left'): void {
