@@ -334,7 +334,7 @@ async function takeStep({ manual }: Controlled, args: z.output<typeof stepArgs>)
 function plugCodeAt({ agent, clock }: Controlled, args: { readonly connector: string }) {
   const connectorId = parseConnectorId(args.connector, agent.state.settings.stationId);
   const view = connectorsView(agent.state, clock.now()).find((each) => each.connectorId === connectorId);
-  if (view?.code != null) return { connectorId, code: view.code };
+  if (typeof view?.code === 'string') return { connectorId, code: view.code };
   throw new Refusal(
     'no_code',
     `no code is wanted at ${connectorId} now`,

@@ -107,7 +107,9 @@ function answer(donor: Donor, question: unknown): ControlAnswer | Promise<Contro
       donor.leaving(atWallMs);
       break;
     case 'plugCode':
-      return plugCode(donor, String(code), connector === undefined ? undefined : String(connector));
+      if (typeof code !== 'string' || (connector !== undefined && typeof connector !== 'string'))
+        return unknownQuestion('plugCode needs a code');
+      return plugCode(donor, code, connector);
     default:
       return unknownQuestion(`there is no "${String(op)}"`);
   }

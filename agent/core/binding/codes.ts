@@ -54,6 +54,8 @@ const CODES = 1_000_000;
 const CODE_DIGITS = 6;
 /** Displays forget, and stations restart: said again so often. */
 const SHOWN_FOR_MS = 600_000;
+/** Most who plug in are known by something else a moment later. */
+const SHOWN_AFTER_MS = 5_000;
 
 export function noCodes(): Codes {
   return { of: new Map(), triers: new Map(), drawn: 0 };
@@ -73,7 +75,7 @@ export function watchCode(turn: Turn, session: Session): void {
   codes.of.set(connectorId, open);
   if (open.code !== undefined) return;
   open.code = drawCode(turn.state);
-  showCode(turn, connectorId);
+  turn.state.timers.set(`code:${connectorId}`, turn.now.monoMs + SHOWN_AFTER_MS);
 }
 
 function newStay(): StayCode {
