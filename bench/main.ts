@@ -35,6 +35,10 @@ const BENCHES: Readonly<Record<string, Bench>> = {
     about: 'idle power harvested and work lost on real sessions, beside the known schemes',
     load: () => import('./harvest/bench.ts'),
   },
+  relay: {
+    about: 'the OCPP relay with 200 piles: CPU, what it adds to an answer, memory',
+    load: () => import('./relay.ts'),
+  },
   soak: {
     about: '500 vehicles for ten minutes, 20 reconnections a second: errors, latency, memory, file handles',
     load: () => import('./soak.ts'),

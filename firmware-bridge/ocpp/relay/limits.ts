@@ -54,8 +54,6 @@ export const ATTEMPTS_AT_ONCE = 5;
 export const ATTEMPT_EVERY_MS = 5_000;
 /** Identities with their addresses whose attempts are counted. */
 export const ATTEMPT_KEYS_MAX = 4_096;
-/** Connections that wait for the CSMS's word. */
-export const UPGRADES_MAX = 64;
 export const IDENTITY_CHARS_MAX = 255;
 /** The head of a frame: type, id (36 characters by OCPP) and action. */
 export const HEAD_CHARS_MAX = 512;

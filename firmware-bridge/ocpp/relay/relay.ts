@@ -13,7 +13,7 @@ import type { OcppSubprotocol, TapCall, TapOutcome } from '../tap.ts';
 import { AttemptLimit } from './attempt-limit.ts';
 import { csmsChooser, type CsmsOfPile, type Reached } from './csms-of-pile.ts';
 import type { PileHello, Refusal } from './dial-csms.ts';
-import { CLOSE_MS_MAX, UPGRADES_MAX } from './limits.ts';
+import { CLOSE_MS_MAX } from './limits.ts';
 import { offeredSubprotocols, pileAddressOf } from './pile-address.ts';
 import { PileBook } from './pile-book.ts';
 import { RareLine } from './rare-line.ts';
@@ -139,7 +139,7 @@ export class Relay {
     const csmsOfPile = this.#csmsOf(identity);
     if (csmsOfPile === undefined) return refusal(404, 'this pile is not listed', identity);
     const isFull = this.#piles.size >= this.#options.config.pilesMax && !this.#piles.has(identity);
-    if (isFull || this.#upgrades >= UPGRADES_MAX || this.#isStopping)
+    if (isFull || this.#upgrades >= this.#options.config.pilesMax || this.#isStopping)
       return refusal(503, 'too many piles at once', identity, RETRY_AFTER_S);
     const { authorization } = request.headers;
     return { identity, csmsOfPile, hello: { ...url, subprotocols, authorization } };
@@ -263,7 +263,8 @@ function serverFor({ tls, pilesMax }: RelayConfig): Server {
         });
   server.headersTimeout = HANDSHAKE_MS_MAX;
   server.requestTimeout = HANDSHAKE_MS_MAX;
-  server.maxConnections = 2 * pilesMax + UPGRADES_MAX;
+  // Those that are there, and as many that wait for the CSMS's word: after a power cut all come at once.
+  server.maxConnections = 2 * pilesMax;
   server.on('request', (_request, response) => {
     response.writeHead(426, { upgrade: 'websocket', connection: 'close' });
     response.end('This is an OCPP-J relay: connect with a WebSocket.\n');

@@ -124,9 +124,10 @@ export class RelayedPile {
       this.#arm();
       if (!isTheirs) return;
     }
+    if (this.#csms !== undefined) this.#toCsms.relay(text, head, nowMs);
+    // Whoever reads along comes second.
     this.#options.onFrame('pile', text, head);
-    if (this.#csms === undefined) return this.#keep(text);
-    this.#toCsms.relay(text, head, nowMs);
+    if (this.#csms === undefined) this.#keep(text);
   }
 
   #fromCsms(text: string): void {
@@ -138,8 +139,8 @@ export class RelayedPile {
       this.#arm();
       if (!isTheirs) return;
     }
-    this.#options.onFrame('csms', text, head);
     this.#toPile.relay(text, head, nowMs);
+    this.#options.onFrame('csms', text, head);
   }
 
   #pileGone({ by, code, reason }: Gone): void {
