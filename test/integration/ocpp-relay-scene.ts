@@ -12,10 +12,8 @@ import { WebSocket, WebSocketServer } from 'ws';
 import { systemClock } from '../../firmware-bridge/clock.ts';
 import { relayConfigSchema } from '../../firmware-bridge/ocpp/relay/relay-config.ts';
 import { Relay } from '../../firmware-bridge/ocpp/relay/relay.ts';
-import { readLines } from '../../firmware-bridge/ocpp/read-lines.ts';
+import { BoundedLines } from '../../firmware-bridge/ocpp/bounded-lines.ts';
 import type { TapCall, TapLine, TapOutcome } from '../../firmware-bridge/ocpp/tap.ts';
-
-const LINE_BYTES_MAX = 64 * 1024 * 1024;
 
 /** Of the library, as its types should say it. */
 export interface RpcPeer {
@@ -273,11 +271,11 @@ export class TapReader {
       this.isClosed = true;
       for (const look of this.#waiting) look();
     });
-    const onLine = (line: string): void => {
-      this.lines.push(JSON.parse(line) as TapLine);
+    const lines = new BoundedLines();
+    this.#socket.on('data', (chunk) => {
+      for (const line of lines.push(chunk)) this.lines.push(JSON.parse(line ?? 'null') as TapLine);
       for (const look of this.#waiting) look();
-    };
-    readLines(this.#socket, LINE_BYTES_MAX, onLine, () => this.#socket.destroy());
+    });
     t.after(() => this.#socket.destroy());
   }
 

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { statSync } from 'node:fs';
 import test from 'node:test';
+import { LINE_CHARS_MAX } from '../../firmware-bridge/ocpp/bounded-lines.ts';
 import { TAP_UNREAD_BYTES_MAX } from '../../firmware-bridge/ocpp/relay/limits.ts';
 import { RawPile, startCsms, startRelay, TapReader, type TestCsms } from './ocpp-relay-scene.ts';
 
@@ -177,14 +178,14 @@ test('a reader that writes nonsense is dropped, and so is one that does not read
   const csms = await startCsms(t, { protocols: ['ocpp1.6'] });
   const { url, tapPath } = await startRelay(t, csms);
   const pile = await new RawPile(t, url, 'P1').open();
-  for (const nonsense of ['hello\n', '{"t":"call"}\n', 'x'.repeat(300 * 1024)]) {
+  for (const nonsense of ['hello\n', '{"t":"call"}\n', 'x'.repeat(LINE_CHARS_MAX + 1) + '\n']) {
     const reader = await new TapReader(t, tapPath).ready();
     reader.write(nonsense);
     await reader.until('it to be dropped', () => reader.isClosed);
   }
   const sleeper = await new TapReader(t, tapPath).ready();
   sleeper.sleep();
-  const text = JSON.stringify([2, 'big', 'DataTransfer', { data: 'x'.repeat(512 * 1024) }]);
+  const text = JSON.stringify([2, 'big', 'DataTransfer', { data: 'x'.repeat(200 * 1024) }]);
   const frames = Math.ceil((2 * TAP_UNREAD_BYTES_MAX) / text.length);
   for (let index = 0; index < frames; index += 1) pile.send(text);
   await csms.until('every frame', () => csms.heard.length === frames);

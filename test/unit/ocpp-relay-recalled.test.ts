@@ -109,6 +109,24 @@ test('2.0.1: the last event that told each fact of an open transaction, and the 
   assert.equal(scene.recalled.frames().length, 1);
 });
 
+test('what the CSMS allows at the pile, and what it takes back, in their order', () => {
+  const scene = new Scene();
+  const set = (connectorId: number, stackLevel: number, limit: number) => {
+    const csChargingProfiles = { chargingProfilePurpose: 'TxDefaultProfile', stackLevel, limit };
+    scene.note('csms', [2, 's', 'SetChargingProfile', { connectorId, csChargingProfiles }]);
+  };
+  set(1, 0, 16);
+  set(2, 0, 16);
+  set(1, 0, 8);
+  scene.note('csms', [2, 'c', 'ClearChargingProfile', { connectorId: 2 }]);
+  scene.note('csms', [2, 'r', 'Reset', { type: 'Soft' }]);
+  scene.call('StatusNotification', { connectorId: 1, status: 'Available' }, null);
+  assert.deepEqual(
+    scene.recalled.frames().map(({ text }) => /"limit":\d+|Clear|Status/.exec(text)?.[0]),
+    ['"limit":16', '"limit":8', 'Clear', 'Status'],
+  );
+});
+
 test('whatever a pile says, what is remembered stays within its bounds', () => {
   const action = fc.constantFrom(
     'StatusNotification',

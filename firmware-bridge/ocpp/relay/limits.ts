@@ -19,8 +19,8 @@ export const FORGOTTEN_CALLS_MAX = 64;
 export const OWN_CALL_MS_MAX = 10_000;
 
 // What is remembered of a pile for an agent that comes later (recalled-frames.ts).
-export const RECALLED_SLOTS_MAX = 64;
-export const RECALLED_CHARS_MAX = 64 * KIB;
+export const RECALLED_SLOTS_MAX = 128;
+export const RECALLED_CHARS_MAX = 128 * KIB;
 /** A larger frame is not what makes up a connector's state. */
 export const RECALLED_FRAME_CHARS_MAX = 16 * KIB;
 export const RECALLED_UNANSWERED_MAX = 16;
@@ -29,9 +29,6 @@ export const RECALLED_UNANSWERED_MAX = 16;
 export const TAP_READERS_MAX = 8;
 /** What a reader has not taken yet; beyond it is dropped. What it is told at first comes on top. */
 export const TAP_UNREAD_BYTES_MAX = 8 * MIB;
-/** A larger frame is relayed, but not told: nothing that happens at a connector takes so many words. */
-export const TAP_FRAME_CHARS_MAX = 1 * MIB;
-export const TAP_LINE_BYTES_MAX = 256 * KIB;
 
 // Between two sockets (socket-peer.ts).
 /** What one side has not taken yet; then no more is read from the other, until it is below the second. */

@@ -1,7 +1,7 @@
 /** What the relay knows of each pile: whether it is there, and the frames that make up its present state. */
+import { FRAME_CHARS_MAX } from '../frame.ts';
 import type { TapLine } from '../tap.ts';
 import type { FrameHead } from './frame-head.ts';
-import { TAP_FRAME_CHARS_MAX } from './limits.ts';
 import { RecalledFrames } from './recalled-frames.ts';
 
 interface KnownPile {
@@ -53,7 +53,8 @@ export class PileBook {
     atWallMs: number,
   ): void {
     this.#piles.get(pile)?.recalled.note({ from, atWallMs, text }, head);
-    if (text.length <= TAP_FRAME_CHARS_MAX) this.#tell({ t: 'frame', pile, from, atWallMs, text });
+    // A longer one is relayed, but no reader reads it.
+    if (text.length <= FRAME_CHARS_MAX) this.#tell({ t: 'frame', pile, from, atWallMs, text });
   }
 
   /** For a reader that comes now. */

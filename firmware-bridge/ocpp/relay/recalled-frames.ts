@@ -26,15 +26,15 @@ interface Entry {
 export class RecalledFrames {
   /** In the order in which the slots were last taken. */
   readonly #slots = new Map<string, Entry>();
-  /** Calls whose answers belong to them, by id. */
+  /** Calls whose answers belong to them, by who called and the id: both sides may use the same. */
   readonly #unanswered = new Map<string, Entry>();
   #frames = 0;
 
   note(frame: RelayedFrame, head: FrameHead | undefined): void {
     this.#frames += 1;
     if (head === undefined) return;
-    if (frame.from === 'csms' && (head.kind === 'result' || head.kind === 'error')) this.#answer(frame, head);
-    if (frame.from !== 'pile' || head.kind !== 'call' || !isRemembered(head.action)) return;
+    if (head.kind === 'result' || head.kind === 'error') return this.#answer(frame, head);
+    if (head.kind !== 'call' || !isRemembered(frame.from, head.action)) return;
     const payload = frame.text.length <= RECALLED_FRAME_CHARS_MAX ? partOf(frame.text, 3) : undefined;
     if (payload !== undefined) this.#call(frame, head, payload);
   }
@@ -60,20 +60,22 @@ export class RecalledFrames {
     { id, action }: { readonly id: string; readonly action: string },
     payload: unknown,
   ): void {
-    const { slots, tags, ends, ifAccepted = false } = rememberedOf(action, payload);
+    const { slots, tags, ends, ifAccepted = false } = rememberedOf(call.from, action, payload);
     for (const tag of ends) this.#end(tag);
     if (slots.length === 0) return;
     const entry: Entry = { order: this.#frames, call, slots, tags: new Set(tags), ifAccepted };
-    this.#unanswered.delete(id);
-    this.#unanswered.set(id, entry);
+    const key = keyOf(call.from, id);
+    this.#unanswered.delete(key);
+    this.#unanswered.set(key, entry);
     if (this.#unanswered.size > RECALLED_UNANSWERED_MAX) this.#unanswered.delete(first(this.#unanswered));
     if (!ifAccepted) this.#keep(entry);
   }
 
   #answer(frame: RelayedFrame, head: { readonly kind: 'result' | 'error'; readonly id: string }): void {
-    const entry = this.#unanswered.get(head.id);
+    const key = keyOf(frame.from === 'pile' ? 'csms' : 'pile', head.id);
+    const entry = this.#unanswered.get(key);
     if (entry === undefined) return;
-    this.#unanswered.delete(head.id);
+    this.#unanswered.delete(key);
     if (frame.text.length > RECALLED_FRAME_CHARS_MAX) return;
     const payload = head.kind === 'result' ? partOf(frame.text, 2) : undefined;
     if (entry.ifAccepted && !isAccepted(payload)) return;
@@ -111,6 +113,10 @@ export class RecalledFrames {
       chars += call.text.length + (answer?.text.length ?? 0);
     return chars;
   }
+}
+
+function keyOf(caller: 'pile' | 'csms', id: string): string {
+  return `${caller} ${id}`;
 }
 
 /** The payload stands third in a result and fourth in a call. */

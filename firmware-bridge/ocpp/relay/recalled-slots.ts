@@ -1,5 +1,5 @@
 /**
- * Which frames of a pile make up its present state: each has its slots, and a later frame takes the slot of an earlier one.
+ * Which frames make up a pile's present state: each has its slots, and a later frame takes the slot of an earlier one.
  * Only names and ids are looked at; what a frame means is for the adapter to say.
  */
 
@@ -22,7 +22,7 @@ type Fields = Readonly<Record<string, unknown>>;
 const NOTHING: Remembered = { slots: [], tags: [], ends: [] };
 
 /** By action of a call from the pile, in any version of OCPP. */
-const RULES: Readonly<Record<string, (fields: Fields) => Remembered>> = {
+const FROM_PILE: Readonly<Record<string, (fields: Fields) => Remembered>> = {
   BootNotification: () => ({ ...NOTHING, slots: ['boot'], ifAccepted: true }),
   Authorize: () => ({ ...NOTHING, slots: ['authorize'], ifAccepted: true }),
   StatusNotification: status,
@@ -43,13 +43,29 @@ const RULES: Readonly<Record<string, (fields: Fields) => Remembered>> = {
   },
 };
 
+/** Of a call from the CSMS: what it allows at the pile, which a cap of the agent must not raise. */
+const FROM_CSMS: Readonly<Record<string, (fields: Fields) => Remembered>> = {
+  SetChargingProfile(fields) {
+    const profile = asFields(fields['chargingProfile'] ?? fields['csChargingProfiles']);
+    const about = [profile['chargingProfilePurpose'], profile['stackLevel']].map(word).join(' ');
+    return { ...NOTHING, slots: [`profile ${connectorTag(fields)} ${about}`] };
+  },
+  // What it clears is not worked out here: both are told, in their order.
+  ClearChargingProfile: (fields) => ({
+    ...NOTHING,
+    slots: [`clear ${JSON.stringify(fields).slice(0, 512)}`],
+  }),
+};
+
+const RULES = { pile: FROM_PILE, csms: FROM_CSMS } as const;
+
 /** Whether frames of this action are worth parsing: most of the traffic is not. */
-export function isRemembered(action: string): boolean {
-  return Object.hasOwn(RULES, action);
+export function isRemembered(from: 'pile' | 'csms', action: string): boolean {
+  return Object.hasOwn(RULES[from], action);
 }
 
-export function rememberedOf(action: string, payload: unknown): Remembered {
-  return RULES[action]?.(asFields(payload)) ?? NOTHING;
+export function rememberedOf(from: 'pile' | 'csms', action: string, payload: unknown): Remembered {
+  return RULES[from][action]?.(asFields(payload)) ?? NOTHING;
 }
 
 /** What the answer to a StartTransaction adds to its tags. */

@@ -6,9 +6,9 @@ import { chmodSync, unlinkSync } from 'node:fs';
 import { createConnection, createServer, type Server, type Socket } from 'node:net';
 import type { Logger } from 'pino';
 import { FirmwareError } from '../../firmware-error.ts';
-import { readLines } from '../read-lines.ts';
+import { BoundedLines } from '../bounded-lines.ts';
 import type { TapAbility, TapCall, TapLine, TapOutcome } from '../tap.ts';
-import { TAP_LINE_BYTES_MAX, TAP_READERS_MAX, TAP_UNREAD_BYTES_MAX } from './limits.ts';
+import { TAP_READERS_MAX, TAP_UNREAD_BYTES_MAX } from './limits.ts';
 import { parseTapCall } from './tap-call.ts';
 
 export interface TapServerOptions {
@@ -67,12 +67,10 @@ export class TapServer {
     socket.on('error', () => socket.destroy());
     socket.on('close', () => this.#readers.delete(reader));
     socket.on('drain', () => (reader.unreadBytesMax = TAP_UNREAD_BYTES_MAX));
-    readLines(
-      socket,
-      TAP_LINE_BYTES_MAX,
-      (line) => void this.#asked(reader, line),
-      () => this.#drop(reader, 'it wrote a line that is too long'),
-    );
+    const lines = new BoundedLines();
+    socket.on('data', (chunk) => {
+      for (const line of lines.push(chunk)) void this.#asked(reader, line);
+    });
     const hello: TapLine = { t: 'hello', version: 1, relayBootId, allow };
     const texts = [hello, ...recalled()].map(textOf);
     reader.unreadBytesMax =
@@ -82,8 +80,8 @@ export class TapServer {
     this.#options.log.info({ readers: this.#readers.size }, 'a reader of the tap came');
   }
 
-  async #asked(reader: Reader, line: string): Promise<void> {
-    const call = parseTapCall(line);
+  async #asked(reader: Reader, line: string | undefined): Promise<void> {
+    const call = line === undefined ? undefined : parseTapCall(line);
     if (call === undefined) return this.#drop(reader, 'it asked for what is no call');
     const outcome = await this.#options.call(call);
     if (this.#readers.has(reader)) this.#write(reader, textOf({ t: 'answer', call: call.call, outcome }));
