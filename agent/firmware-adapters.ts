@@ -84,13 +84,15 @@ function createEverest(
   one: EverestConfig,
   { config, log, pseudonymize }: FirmwareSurroundings,
 ): FirmwareAdapter {
-  const { kind: _, passwordFile, auth, ...rest } = one;
+  const { kind: _, passwordFile, auth, ocpp, display, ...rest } = one;
   const limited = limitLog(log, () => performance.now());
   return createEverestFirmware({
     ...rest,
     station: config.settings.stationId,
     password: passwordFile === undefined ? undefined : passwordIn(passwordFile),
     authModule: auth,
+    ocppModule: ocpp,
+    displayModule: display,
     pseudonymize,
     report: ({ kind, message, fields }) => limited.warn(`everest:${kind}`, fields ?? {}, message),
   });

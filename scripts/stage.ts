@@ -205,7 +205,8 @@ export class Stage {
     const running = [...this.#processes];
     for (const child of running) child.kill('SIGTERM');
     const all = Promise.all(running.map(exited));
-    const inTime = await Promise.race([all.then(() => true), delay(STOP_MS, false)]);
+    // Without holding the process: who waits for nobody else is not to wait for this.
+    const inTime = await Promise.race([all.then(() => true), delay(STOP_MS, false, { ref: false })]);
     if (!inTime) for (const child of running) child.kill('SIGKILL');
     await all;
     if (this.#temporary) rmSync(this.dir, { recursive: true, force: true });

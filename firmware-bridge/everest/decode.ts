@@ -167,7 +167,7 @@ const evInfo = z.object({
 });
 
 const hwCapabilities = z.object({
-  min_current_A_import: z.number().min(0).max(10_000),
+  min_current_A_import: z.number(),
   min_phase_count_import: z.int().min(1).max(3),
 });
 
@@ -186,7 +186,7 @@ const tokenStatus = z.object({
   token: providedToken,
 });
 
-const heartbeat = z.number().min(0);
+const heartbeat = z.number();
 
 /** A phase of the grid; the least that an AC vehicle charges with is reckoned by it. */
 const PHASE_V = 230;
@@ -237,8 +237,8 @@ const DECODERS: Readonly<Record<EverestMessage['name'], Decode>> = {
   hw_capabilities(json, problems) {
     const read = readLeniently(hwCapabilities, json, problems);
     if (read === undefined) return undefined;
-    const minimumW = read.min_current_A_import * read.min_phase_count_import * PHASE_V;
-    return { name: 'hw_capabilities', minimumMw: Math.round(minimumW * 1000) };
+    const minimumW = Math.max(0, read.min_current_A_import) * read.min_phase_count_import * PHASE_V;
+    return { name: 'hw_capabilities', minimumMw: milli(minimumW) };
   },
   get_evse(json, problems) {
     const read = readLeniently(evse, json, problems);
@@ -310,10 +310,16 @@ function readingOf(read: z.output<typeof powermeter>): MeterReading {
   const ocmf = ocmfOf(read.signed_meter_value);
   return {
     atWallMs: read.timestamp,
-    energyMwh: Math.round(read.energy_Wh_import.total * 1000),
-    ...(powerW === undefined || powerW < 0 ? {} : { powerMw: Math.round(powerW * 1000) }),
+    energyMwh: milli(read.energy_Wh_import.total),
+    ...(powerW === undefined || powerW < 0 ? {} : { powerMw: milli(powerW) }),
     ...(ocmf === undefined ? {} : { ocmf }),
   };
+}
+
+/** A number that is absurd stays so, and stays a number. */
+function milli(value: number): number {
+  const max = Number.MAX_SAFE_INTEGER;
+  return Math.max(-max, Math.min(max, Math.round(value * 1000)));
 }
 
 /** A record of the Open Charge Metering Format begins with its name; what is signed otherwise is not passed on. */

@@ -2,7 +2,15 @@
 import { parseConnectorId } from '../connector-id.ts';
 import { systemClock, type FirmwareClock } from '../clock.ts';
 import { FirmwareError } from '../firmware-error.ts';
-import type { FirmwareAdapter, FirmwareCapability, FirmwareEvent, Pseudonymize } from '../port.ts';
+import type {
+  FirmwareAbility,
+  FirmwareAdapter,
+  FirmwareCapability,
+  FirmwareControl,
+  FirmwareEvent,
+  Pseudonymize,
+} from '../port.ts';
+import { EverestControl, type ControlledEvse } from './everest-control.ts';
 import type { EverestLink } from './everest-link.ts';
 import { EverestRun } from './everest-run.ts';
 import { EVSES_MAX } from './limits.ts';
@@ -14,6 +22,8 @@ export interface EverestEvseOptions {
   readonly connector: string;
   /** EVerest's name of the `evse_manager_consumer_API` module of this EVSE. */
   readonly module: string;
+  /** EVerest's name of an `external_energy_limits_consumer_API` module that limits this EVSE and nothing else. */
+  readonly energyLimits?: string | undefined;
 }
 
 export interface EverestFirmwareOptions {
@@ -26,6 +36,12 @@ export interface EverestFirmwareOptions {
   readonly evses: readonly EverestEvseOptions[];
   /** EVerest's name of the `auth_consumer_API` module, where there is one. */
   readonly authModule?: string | undefined;
+  /** What may be done beside listening; nothing unless it is named. */
+  readonly allow?: readonly FirmwareAbility[] | undefined;
+  /** EVerest's name of the `ocpp_consumer_API` module, for `credit`. */
+  readonly ocppModule?: string | undefined;
+  /** EVerest's name of the `display_message_API` module, for `text`. */
+  readonly displayModule?: string | undefined;
   /** Shorter than `cfg_communication_check_to_s` of EVerest's modules. */
   readonly communicationCheckEveryMs: number;
   /** A module that is silent for longer is lost; longer than its `cfg_heartbeat_interval_ms`. */
@@ -63,12 +79,18 @@ export class EverestFirmware implements FirmwareAdapter {
   ] as const);
   /** EVerest says nothing of a free EVSE; that it lives, its heartbeats tell, and their silence is a lost link. */
   readonly staleAfterMs = 0;
+  readonly control?: FirmwareControl;
   readonly #options: EverestFirmwareOptions;
+  readonly #control: EverestControl | undefined;
   #run: EverestRun | undefined;
 
   constructor(options: EverestFirmwareOptions) {
     checkOptions(options);
     this.#options = options;
+    const { allow = [] } = options;
+    if (allow.length === 0) return;
+    this.#control = new EverestControl({ ...options, allow, evses: evsesOf(options), run: () => this.#run });
+    this.control = this.#control;
   }
 
   /** Resolves at once: EVerest may be started later than we are. */
@@ -76,16 +98,14 @@ export class EverestFirmware implements FirmwareAdapter {
     signal.throwIfAborted();
     if (this.#run !== undefined)
       throw new FirmwareError('already_started', 'The EVerest firmware is running already', 'Stop it first');
-    const { station, evses, broker, username, password, clock = systemClock } = this.#options;
+    const { broker, username, password, clock = systemClock } = this.#options;
     const makeLink = this.#options.link ?? (() => new MqttLink({ broker, username, password, clock }));
     this.#run = new EverestRun({
       ...this.#options,
       clock,
       link: makeLink(),
-      evses: evses.map(({ connector, module }) => ({
-        connectorId: parseConnectorId(connector, station),
-        module,
-      })),
+      evses: evsesOf(this.#options),
+      energyLimitsModules: this.#options.evses.flatMap(({ energyLimits }) => energyLimits ?? []),
       emit,
       signal,
     });
@@ -94,21 +114,26 @@ export class EverestFirmware implements FirmwareAdapter {
   }
 
   async stop(): Promise<void> {
+    await this.#control?.liftCaps();
     const run = this.#run;
     this.#run = undefined;
     await run?.end();
   }
 }
 
+function evsesOf({ evses, station }: EverestFirmwareOptions): readonly ControlledEvse[] {
+  return evses.map(({ connector, ...rest }) => ({
+    ...rest,
+    connectorId: parseConnectorId(connector, station),
+  }));
+}
+
 function checkOptions(options: EverestFirmwareOptions): void {
-  const { station, broker, evses, authModule, communicationCheckEveryMs, silentAfterMs } = options;
+  const { station, broker, evses, communicationCheckEveryMs, silentAfterMs } = options;
   parseBrokerUrl(broker);
   if (evses.length === 0 || evses.length > EVSES_MAX)
     throw invalid(`${evses.length} EVSEs are named`, `Name 1 to ${EVSES_MAX}`);
-  for (const module of [
-    ...evses.map((evse) => evse.module),
-    ...(authModule === undefined ? [] : [authModule]),
-  ])
+  for (const module of modulesOf(options))
     if (!MODULE_PATTERN.test(module))
       throw invalid(
         `${JSON.stringify(module.slice(0, 60))} is no name of a module`,
@@ -124,6 +149,16 @@ function checkOptions(options: EverestFirmwareOptions): void {
   );
   for (const ms of [communicationCheckEveryMs, silentAfterMs])
     if (!(ms >= 100)) throw invalid(`${ms} ms is too short`, 'Give at least 100 ms');
+}
+
+function modulesOf({
+  evses,
+  authModule,
+  ocppModule,
+  displayModule,
+}: EverestFirmwareOptions): readonly string[] {
+  const ofEvses = evses.flatMap(({ module, energyLimits }) => [module, energyLimits]);
+  return [...ofEvses, authModule, ocppModule, displayModule].filter((name) => name !== undefined);
 }
 
 function unique(what: string, names: readonly string[]): void {

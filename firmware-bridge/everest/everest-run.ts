@@ -5,12 +5,18 @@ import type { EverestIssue } from './everest-firmware.ts';
 import type { EverestLink } from './everest-link.ts';
 import { EverestStory, type EverestEvse, type EverestStoryOptions } from './everest-story.ts';
 import type { StoryNow } from './connector-story.ts';
+import { Requests } from './requests.ts';
 import { fromEverest, toEverest, type EverestApi } from './topics.ts';
 
 export interface EverestRunOptions extends EverestStoryOptions {
   readonly evses: readonly EverestEvse[];
-  /** EVerest's name of the `auth_consumer_API` module. */
+  /** EVerest's names of modules: of the `auth_consumer_API`, … */
   readonly authModule?: string | undefined;
+  /** … of those that we write to, … */
+  readonly energyLimitsModules?: readonly string[] | undefined;
+  readonly ocppModule?: string | undefined;
+  /** … and of the `display_message_API`, beside which we speak to the display. */
+  readonly displayModule?: string | undefined;
   readonly link: EverestLink;
   readonly clock: FirmwareClock;
   readonly communicationCheckEveryMs: number;
@@ -24,20 +30,22 @@ const EVSE_NAMES = ['session_event', 'session_info', 'ev_info', 'powermeter', 'h
 export class EverestRun {
   readonly #options: EverestRunOptions;
   readonly #story: EverestStory;
+  readonly #requests: Requests;
   #isOver = false;
-  #isUp = false;
+  #link: 'unknown' | 'up' | 'down' = 'unknown';
   #cancelCheck: (() => void) | undefined;
   #cancelSilence: (() => void) | undefined;
 
   constructor(options: EverestRunOptions) {
     this.#options = options;
     this.#story = new EverestStory(options);
+    this.#requests = new Requests(options.clock);
     for (const evse of options.evses) this.#story.add(evse, nowOf(options.clock));
   }
 
   begin(): void {
     const { link, signal } = this.#options;
-    signal.addEventListener('abort', () => void this.end(), { once: true });
+    signal.addEventListener('abort', () => this.#hush(), { once: true });
     link.start(this.#filters(), {
       up: () => this.#onUp(),
       down: (reason) => this.#onDown(reason),
@@ -46,47 +54,96 @@ export class EverestRun {
     this.#watchSilence();
   }
 
+  get isUp(): boolean {
+    return this.#link === 'up';
+  }
+
+  /** Below it an AC vehicle stops charging; undefined until EVerest says it. */
+  minimumMw(module: string): number | undefined {
+    return this.#story.minimumMw(module);
+  }
+
+  /** By EVerest's own clock. */
+  everestWallMs(module: string): number {
+    return this.#options.clock.nowWallMs() + this.#story.aheadMs(module);
+  }
+
+  /** Whether the broker acknowledged it. */
+  publish(api: EverestApi, module: string, name: string, payload: unknown): Promise<boolean> {
+    return this.#options.link.publish(toEverest(api, module, name), JSON.stringify(payload));
+  }
+
+  ask(api: EverestApi, module: string, name: string, payload: unknown, withinMs: number): Promise<unknown> {
+    const replyTopic = fromEverest(api, module, name);
+    return this.#requests.ask(replyTopic, payload, withinMs, (wrapped) =>
+      this.publish(api, module, name, wrapped),
+    );
+  }
+
+  /** The display is a client as we are, so what goes to it goes from EVerest, and its answer to EVerest. */
+  askDisplay(module: string, name: string, payload: unknown, withinMs: number): Promise<unknown> {
+    const topic = fromEverest('display_message', module, name);
+    const replyTopic = toEverest('display_message', module, name);
+    return this.#requests.ask(replyTopic, payload, withinMs, (wrapped) =>
+      this.#options.link.publish(topic, JSON.stringify(wrapped)),
+    );
+  }
+
   async end(): Promise<void> {
-    this.#isOver = true;
-    this.#cancelCheck?.();
-    this.#cancelSilence?.();
+    this.#hush();
+    this.#requests.giveUp();
     await this.#options.link.stop();
   }
 
+  /** Tells nothing any more; what is to be taken back at EVerest can still be. */
+  #hush(): void {
+    this.#isOver = true;
+    this.#cancelCheck?.();
+    this.#cancelSilence?.();
+  }
+
   #filters(): readonly string[] {
-    const { evses, authModule } = this.#options;
+    const { evses, authModule, ocppModule, displayModule } = this.#options;
     const ofEvse = (module: string): string[] => [
       ...EVSE_NAMES.map((name) => fromEverest('evse_manager_consumer', module, name)),
       `${fromEverest('evse_manager_consumer', module, 'get_evse')}/+`,
     ];
-    const auth =
-      authModule === undefined ? [] : [fromEverest('auth_consumer', authModule, 'token_validation_status')];
-    return [...evses.flatMap(({ module }) => ofEvse(module)), ...auth];
+    return [
+      ...evses.flatMap(({ module }) => ofEvse(module)),
+      ...given(authModule, (module) => fromEverest('auth_consumer', module, 'token_validation_status')),
+      ...given(ocppModule, (module) => `${fromEverest('ocpp_consumer', module, 'data_transfer_outgoing')}/+`),
+      ...given(displayModule, (module) => `${toEverest('display_message', module, 'set_display_message')}/+`),
+    ];
   }
 
   /** Subscribed first, asked then: no answer is missed. */
   #onUp(): void {
-    this.#isUp = true;
+    this.#link = 'up';
     this.#options.report?.({ kind: 'link_up', message: 'EVerest’s broker is reached' });
     this.#story.connected(nowOf(this.#options.clock));
     this.#check();
     for (const { module } of this.#options.evses) {
       const replyTo = `${fromEverest('evse_manager_consumer', module, 'get_evse')}/plugpool`;
-      this.#publish('evse_manager_consumer', module, 'get_evse', { headers: { replyTo } });
+      void this.publish('evse_manager_consumer', module, 'get_evse', { headers: { replyTo } });
     }
     this.#watchSilence();
   }
 
   #onDown(reason: string): void {
-    if (this.#isUp)
-      this.#options.report?.({ kind: 'link_down', message: 'EVerest’s broker is lost', fields: { reason } });
-    this.#isUp = false;
+    if (this.#link !== 'down')
+      this.#options.report?.({
+        kind: 'link_down',
+        message: 'EVerest’s broker is not reached',
+        fields: { reason },
+      });
+    this.#link = 'down';
+    this.#requests.giveUp();
     this.#cancelCheck?.();
     this.#tell(this.#story.disconnected(reason, nowOf(this.#options.clock)));
   }
 
   #onMessage(topic: string, payload: Uint8Array, isRetained: boolean): void {
-    if (this.#isOver) return;
+    if (this.#requests.hear(topic, payload) || this.#isOver) return;
     if (isRetained) {
       this.#options.report?.({
         kind: 'retained_ignored',
@@ -105,20 +162,26 @@ export class EverestRun {
     if (events.length > 0) this.#watchSilence();
   }
 
-  /** EVerest reports a client that does not say this in time as gone. */
+  /** EVerest reports a client that does not say this in time as gone; each module listens for itself. */
   #check(): void {
-    const { evses, authModule, communicationCheckEveryMs, clock } = this.#options;
-    for (const { module } of evses)
-      this.#publish('evse_manager_consumer', module, 'communication_check', true);
-    if (authModule !== undefined) this.#publish('auth_consumer', authModule, 'communication_check', true);
+    const {
+      evses,
+      authModule,
+      energyLimitsModules = [],
+      ocppModule,
+      communicationCheckEveryMs,
+      clock,
+    } = this.#options;
+    const say = (api: EverestApi, module: string): void =>
+      void this.publish(api, module, 'communication_check', true);
+    for (const { module } of evses) say('evse_manager_consumer', module);
+    for (const module of energyLimitsModules) say('external_energy_limits_consumer', module);
+    if (authModule !== undefined) say('auth_consumer', authModule);
+    if (ocppModule !== undefined) say('ocpp_consumer', ocppModule);
     this.#cancelCheck?.();
     this.#cancelCheck = clock.setTimer(communicationCheckEveryMs, () => {
       if (!this.#isOver) this.#check();
     });
-  }
-
-  #publish(api: EverestApi, module: string, name: string, payload: unknown): void {
-    void this.#options.link.publish(toEverest(api, module, name), JSON.stringify(payload));
   }
 
   #watchSilence(): void {
@@ -140,4 +203,8 @@ export class EverestRun {
 
 function nowOf(clock: FirmwareClock): StoryNow {
   return { monoMs: clock.nowMonoMs(), wallMs: clock.nowWallMs() };
+}
+
+function given(module: string | undefined, filterOf: (module: string) => string): readonly string[] {
+  return module === undefined ? [] : [filterOf(module)];
 }

@@ -12,6 +12,8 @@ import {
 } from './broker-raw-client.ts';
 
 const UP = 'plugpool/v1/car/lend/up';
+/** A charging session, in the words of the pile's own firmware. */
+const EVEREST = 'everest_api/1/evse_manager_consumer/evse_1_api/e2m/session_info';
 
 test('a client publishes under its own up/, at QoS 1 with an acknowledgement and at QoS 0 without', async (t) => {
   const started = await startBroker(t);
@@ -34,6 +36,14 @@ const forbidden: readonly (readonly [what: string, bytes: Buffer, logged: string
   ['its own down topic', publishPacket('plugpool/v1/car/lend/down/frame', 'x'), 'foreign_topic'],
   ['an unknown kind', publishPacket(`${UP}/other`, 'x'), 'foreign_topic'],
   ['a level below its topic', publishPacket(`${UP}/frame/x`, 'x'), 'foreign_topic'],
+  ['a session of EVerest', publishPacket(EVEREST, '{"state":"Charging"}'), 'foreign_topic'],
+  ['a request to EVerest', publishPacket(EVEREST.replace('e2m', 'm2e'), 'true'), 'foreign_topic'],
+  ['the root of EVerest', publishPacket('everest_api', 'x'), 'foreign_topic'],
+  ['EVerest behind a slash', publishPacket(`/${EVEREST}`, 'x'), 'foreign_topic'],
+  ['EVerest with other letters', publishPacket(EVEREST.toUpperCase(), 'x'), 'foreign_topic'],
+  ['EVerest below its own topic', publishPacket(`${UP}/${EVEREST}`, 'x'), 'foreign_topic'],
+  ['EVerest beside its own topic', publishPacket(`plugpool/v1/car/lend/${EVEREST}`, 'x'), 'foreign_topic'],
+  ['EVerest with a null byte', publishPacket(`${EVEREST}\0`, 'x'), 'foreign_topic'],
   ['a $SYS topic', publishPacket('$SYS/x/new/clients', 'x'), 'foreign_topic'],
   ['a topic of 200 levels', publishPacket('/'.repeat(200), 'x'), 'connection_error'],
   ['a wildcard', publishPacket('plugpool/v1/car/lend/up/+', 'x'), 'connection_error'],
@@ -96,6 +106,16 @@ const refusedFilters: readonly (readonly [filter: string, qos: number])[] = [
   ['plugpool/v1/truck/lend/down/+', 1],
   ['plugpool/v1/car/ask-1/down/+', 1],
   ['plugpool/v1/car/lend/down/+', 0],
+  ['everest_api/#', 1],
+  ['everest_api/1/+/+/e2m/#', 1],
+  ['everest_api', 1],
+  ['everest/#', 1],
+  ['+/1/#', 1],
+  ['+/+/evse_manager_consumer/#', 1],
+  ['/everest_api/#', 1],
+  ['$share/all/everest_api/#', 1],
+  ['EVEREST_API/#', 1],
+  [EVEREST, 1],
 ];
 
 for (const [filter, qos] of refusedFilters) {

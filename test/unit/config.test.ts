@@ -1,7 +1,7 @@
 /** The agent's configuration: where a value comes from, what is refused, and how it is said. */
 import assert from 'node:assert/strict';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import fc from 'fast-check';
@@ -260,6 +260,57 @@ test('a vehicle that is named twice, or by what no id can be, is refused', () =>
   const twice = [{ id: 'car-*' }, { id: 'car-*' }];
   assert.throws(() => configOf({ vehicles: twice }), /names a vehicle twice/);
   assert.throws(() => configOf({ vehicles: [{ id: 'c*r' }] }), /must be a vehicle id/);
+});
+
+const EVEREST = { kind: 'everest', broker: 'mqtt://127.0.0.1:1883' } as const;
+const EVSES = [{ connector: '1', module: 'evse_1_api' }];
+
+test('EVerest’s broker is never where vehicles connect, however it is written', () => {
+  const clash = /names mqtt:.* as EVerest’s broker, which is where vehicles connect/;
+  for (const [listen, broker] of [
+    ['mqtt://127.0.0.1:1883', 'mqtt://127.0.0.1:1883'],
+    ['mqtt://127.0.0.1', 'mqtt://localhost'],
+    ['mqtt://localhost:7000', 'mqtt://[::1]:7000'],
+    ['mqtt://0.0.0.0:1883', 'mqtt://127.0.0.9'],
+    ['mqtt://[::]:1883', `mqtt://${hostname()}:1883`],
+    ['mqtt://192.168.1.4:1883', 'mqtt://192.168.1.4:1883'],
+  ] as const)
+    assert.throws(
+      () => configOf({ listen, tokens: 'tokens', firmware: [{ ...EVEREST, broker, evses: EVSES }] }),
+      clash,
+      `${listen} ${broker}`,
+    );
+  for (const listen of ['mqtt://127.0.0.1:1884', 'mqtt://127.0.0.1:0', 'mqtt://0.0.0.0:1884'])
+    assert.equal(
+      configOf({ listen, tokens: 'tokens', firmware: [{ ...EVEREST, evses: EVSES }] }).listen,
+      listen,
+    );
+});
+
+test('an EVerest without EVSEs, with twins, with a foreign address, or that may do what it has no module for is refused', () => {
+  const refused = (over: object): string => {
+    try {
+      configOf({ listen: 'mqtt://127.0.0.1:1884', firmware: [{ ...EVEREST, evses: EVSES, ...over }] });
+      return '';
+    } catch (error) {
+      return (error as Error).message;
+    }
+  };
+  assert.equal(refused({}), '');
+  for (const [over, what] of [
+    [{ evses: [] }, /evses: must not be empty/],
+    [{ evses: [...EVSES, { connector: '2', module: 'evse_1_api' }] }, /evses: names a module twice/],
+    [{ evses: [...EVSES, { connector: '1', module: 'evse_2_api' }] }, /evses: names a connector twice/],
+    [{ evses: [{ connector: '0', module: 'a' }] }, /connector: "0" does not name a connector/],
+    [{ auth: '#' }, /auth: must be the name of a module/],
+    [{ broker: 'localhost:1883' }, /broker: "localhost:1883" is not the address/],
+    [{ allow: ['cap'] }, /allow: names cap, which needs energyLimits of an EVSE/],
+    [{ allow: ['text'] }, /allow: names text, which needs display/],
+    [{ allow: ['credit'] }, /allow: names credit, which needs ocpp/],
+    [{ allow: ['start'] }, /allow\.0: must be cap or text or credit/],
+    [{ silentAfter: '1ms' }, /silentAfter: 1ms is out of bounds/],
+  ] as const)
+    assert.match(refused(over), what);
 });
 
 test('what is in force, written to a file, is in force again', (t) => {

@@ -11,36 +11,69 @@ const evseSchema = z.strictObject({
     .superRefine(checkedBy((text) => parseConnectorId(text, 'station')))
     .describe('Which connector it is: `3`, `3/1` or `station/3/1`.'),
   module: moduleName.describe('The `evse_manager_consumer_API` module of this EVSE, by its name in EVerest.'),
+  energyLimits: moduleName
+    .optional()
+    .describe(
+      'For `cap`: the `external_energy_limits_consumer_API` module that limits this EVSE and nothing else.',
+    ),
 });
 
-export const everestSchema = z.strictObject({
-  kind: z
-    .literal('everest')
-    .describe('EVerest, by its API on its own MQTT broker (docs/firmware/everest.md).'),
-  broker: z
-    .string()
-    .superRefine(checkedBy((text) => parseBrokerUrl(text)))
-    .describe('EVerest’s broker, never the one of vehicles: `mqtt://HOST:PORT` or `mqtts://HOST:PORT`.'),
-  username: z.string().min(1).max(256).optional().describe('Where that broker asks for one.'),
-  passwordFile: path.optional().describe('The file that holds the password for it.'),
-  evses: z
-    .array(evseSchema)
-    .min(1)
-    .max(128)
-    .refine((list) => hasNoTwin(list.map(({ connector }) => connector)), 'names a connector twice')
-    .refine(
-      (list) => hasNoTwin(list.map(({ module }) => module)),
-      'names a module twice; each EVSE has its own',
-    )
-    .describe('The EVSEs: a list of connector and module.'),
-  auth: moduleName.optional().describe('The `auth_consumer_API` module, where EVerest has one.'),
-  communicationCheckEvery: duration(2_000, 100, 3_600_000).describe(
-    'How often EVerest is told that we live; shorter than its `cfg_communication_check_to_s`.',
-  ),
-  silentAfter: duration(5_000, 100, 3_600_000).describe(
-    'A module that is silent for longer is a lost link; longer than its `cfg_heartbeat_interval_ms`.',
-  ),
-});
+/** What each ability needs to know. */
+const NEEDS = { cap: 'energyLimits of an EVSE', text: 'display', credit: 'ocpp' } as const;
+
+export const everestSchema = z
+  .strictObject({
+    kind: z
+      .literal('everest')
+      .describe('EVerest, by its API on its own MQTT broker (docs/firmware/everest.md).'),
+    broker: z
+      .string()
+      .superRefine(checkedBy((text) => parseBrokerUrl(text)))
+      .describe('EVerest’s broker, never the one of vehicles: `mqtt://HOST:PORT` or `mqtts://HOST:PORT`.'),
+    username: z.string().min(1).max(256).optional().describe('Where that broker asks for one.'),
+    passwordFile: path.optional().describe('The file that holds the password for it.'),
+    evses: z
+      .array(evseSchema)
+      .min(1)
+      .max(128)
+      .refine((list) => hasNoTwin(list.map(({ connector }) => connector)), 'names a connector twice')
+      .refine(
+        (list) => hasNoTwin(list.map(({ module }) => module)),
+        'names a module twice; each EVSE has its own',
+      )
+      .describe('The EVSEs: a list of connector and module.'),
+    auth: moduleName.optional().describe('The `auth_consumer_API` module, where EVerest has one.'),
+    allow: z
+      .array(z.enum(['cap', 'text', 'credit']))
+      .default([])
+      .describe(
+        'What the agent may do beside listening: `cap` the power, show a `text`, send records of `credit`.',
+      ),
+    ocpp: moduleName.optional().describe('For `credit`: the `ocpp_consumer_API` module.'),
+    display: moduleName
+      .optional()
+      .describe('For `text`: the `display_message_API` module by which EVerest speaks to the display.'),
+    communicationCheckEvery: duration(2_000, 100, 3_600_000).describe(
+      'How often EVerest is told that we live; shorter than its `cfg_communication_check_to_s`.',
+    ),
+    silentAfter: duration(5_000, 100, 3_600_000).describe(
+      'A module that is silent for longer is a lost link; longer than its `cfg_heartbeat_interval_ms`.',
+    ),
+  })
+  .superRefine(({ allow, evses, ocpp, display }, context) => {
+    const has = {
+      cap: evses.some(({ energyLimits }) => energyLimits !== undefined),
+      text: display,
+      credit: ocpp,
+    };
+    for (const ability of allow)
+      if (has[ability] === undefined || has[ability] === false)
+        context.addIssue({
+          code: 'custom',
+          path: ['allow'],
+          message: `names ${ability}, which needs ${NEEDS[ability]}`,
+        });
+  });
 
 function hasNoTwin(names: readonly string[]): boolean {
   return new Set(names).size === names.length;

@@ -1,0 +1,388 @@
+/** What EVerest's messages come to at a connector, message by message. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { EverestStory } from '../../firmware-bridge/everest/everest-story.ts';
+import type { FirmwareEvent } from '../../firmware-bridge/index.ts';
+import { FirmwareOrder } from '../conformance/firmware-order.ts';
+import { RECORDING_OPTIONS } from '../conformance/firmware-stories.ts';
+import { CONTRACT_TOKEN, EVCCID, RFID_TOKEN, SimulatedEverest } from '../everest/simulated-everest.ts';
+
+const BEGAN_MS = Date.UTC(2026, 2, 1, 8);
+const MODULE = 'everest_api/1/evse_manager_consumer/evse_1_api/e2m';
+
+/** An EVSE, its clock, and what the story tells of it. */
+class Scene {
+  nowMs = BEGAN_MS;
+  /** EVerest's clock less ours. */
+  aheadMs = 0;
+  readonly told: FirmwareEvent[] = [];
+  readonly problems: unknown[] = [];
+  readonly story = new EverestStory({ silentAfterMs: 5_000, pseudonymize: RECORDING_OPTIONS.pseudonymize });
+  readonly everest = new SimulatedEverest({
+    nowWallMs: () => this.nowMs + this.aheadMs,
+    publish: ({ topic, payload }) => this.hear(topic, payload),
+  });
+  readonly #order = new FirmwareOrder();
+
+  constructor() {
+    this.story.add({ connectorId: 'pile/1/1' as never, module: 'evse_1_api' }, this.#now());
+  }
+
+  hear(topic: string, payload: unknown): void {
+    const { events, problems } = this.story.hear(topic, JSON.stringify(payload), this.#now());
+    this.problems.push(...problems);
+    this.#tell(events);
+  }
+
+  say(name: string, payload: unknown): void {
+    this.hear(`${MODULE}/${name}`, payload);
+  }
+
+  wait(ms: number): void {
+    this.nowMs += ms;
+    this.#tell(this.story.tick(this.#now()));
+  }
+
+  cut(): void {
+    this.#tell(this.story.disconnected('cut', this.#now()));
+    this.story.connected(this.#now());
+  }
+
+  /** Since it was last asked. */
+  kinds(): readonly string[] {
+    return this.take().map((event) => (event.kind === 'suspended' ? `suspended ${event.by}` : event.kind));
+  }
+
+  take(): readonly FirmwareEvent[] {
+    return this.told.splice(0);
+  }
+
+  #now() {
+    return { monoMs: this.nowMs, wallMs: this.nowMs };
+  }
+
+  #tell(events: readonly FirmwareEvent[]): void {
+    assert.deepEqual(
+      events.flatMap((event) => this.#order.see(event)),
+      [],
+    );
+    this.told.push(...events);
+  }
+}
+
+function charging(): Scene {
+  const scene = new Scene();
+  scene.everest.plugIn();
+  scene.everest.authorise();
+  scene.everest.charge();
+  scene.take();
+  return scene;
+}
+
+test('a token that starts a session is no vehicle; its credential is said when one is plugged in', () => {
+  const scene = new Scene();
+  const started = { reason: 'Authorized', meter_value: meterNow(), id_tag: RFID_TOKEN };
+  scene.say('session_event', { ...eventNow('SessionStarted', 'u-1'), session_started: started });
+  scene.say('session_info', infoNow('Preparing'));
+  assert.deepEqual(scene.kinds(), []);
+  scene.say('session_event', {
+    ...eventNow('TransactionStarted', 'u-1'),
+    transaction_started: { id_tag: RFID_TOKEN, meter_value: meterNow() },
+  });
+  assert.deepEqual(scene.kinds(), ['plugged', 'credential', 'transactionStarted', 'meter']);
+});
+
+test('a token whose authorisation times out is not the next vehicle’s', () => {
+  const scene = new Scene();
+  const started = { reason: 'Authorized', meter_value: meterNow(), id_tag: RFID_TOKEN };
+  scene.say('session_event', { ...eventNow('SessionStarted', 'u-1'), session_started: started });
+  scene.say('session_event', eventNow('SessionFinished', 'u-1'));
+  scene.take();
+  scene.everest.plugIn();
+  assert.deepEqual(scene.kinds(), ['plugged', 'meter']);
+});
+
+test('a pulled cable is told with the end of the transaction, before the session is over', () => {
+  const scene = charging();
+  scene.say('session_event', {
+    ...eventNow('TransactionFinished', scene.everest.uuid),
+    transaction_finished: { reason: 'EVDisconnected', meter_value: meterNow() },
+  });
+  assert.deepEqual(scene.kinds(), ['chargingStopped', 'transactionEnded', 'meter', 'unplugged']);
+});
+
+test('what is still said of a session whose vehicle left brings no vehicle back', () => {
+  const scene = charging();
+  const { uuid } = scene.everest;
+  scene.everest.unplug();
+  scene.take();
+  scene.say('session_event', eventNow('StoppingCharging', uuid));
+  scene.say('session_event', eventNow('ChargingStarted', uuid));
+  scene.say('session_info', infoNow('Charging'));
+  scene.say('session_info', infoNow('Unplugged'));
+  scene.nowMs += 1_500;
+  scene.say('session_info', infoNow('Finished'));
+  scene.say('session_info', infoNow('FinishedEV'));
+  assert.deepEqual(scene.kinds(), []);
+});
+
+test('a session_info that is older than the event before it changes nothing, and is believed a second later', () => {
+  const scene = new Scene();
+  scene.everest.plugIn();
+  scene.take();
+  scene.say('session_info', infoNow('Unplugged'));
+  assert.deepEqual(scene.kinds(), []);
+  scene.nowMs += 1_000;
+  scene.say('session_info', infoNow('Unplugged'));
+  assert.deepEqual(scene.kinds(), ['unplugged']);
+});
+
+test('a vehicle that is found is told from session_info alone, its transaction when its id is heard', () => {
+  const scene = new Scene();
+  scene.say('session_info', infoNow('Charging', { transaction_duration_s: 5 }));
+  assert.deepEqual(scene.kinds(), ['plugged', 'chargingStarted']);
+  scene.say('session_event', eventNow('ChargingPausedEV', 'u-9'));
+  assert.deepEqual(
+    scene.take().map((event) => [event.kind, 'transactionId' in event ? event.transactionId : '']),
+    [
+      ['transactionStarted', 'u-9'],
+      ['suspended', ''],
+    ],
+  );
+});
+
+test('Preparing alone is no vehicle; with a transaction it is', () => {
+  const scene = new Scene();
+  scene.say('session_info', infoNow('Preparing'));
+  scene.say('session_info', infoNow('Reserved'));
+  scene.say('session_info', infoNow('Unknown'));
+  scene.say('session_info', infoNow('Disabled'));
+  assert.deepEqual(scene.kinds(), []);
+  scene.say('session_info', infoNow('Preparing', { transaction_duration_s: 0 }));
+  assert.deepEqual(scene.kinds(), ['plugged']);
+});
+
+test('each way of pausing is told by who paused', () => {
+  const scene = charging();
+  for (const event of [
+    'ChargingPausedEV',
+    'ChargingStarted',
+    'ChargingPausedEVSE',
+    'ChargingStarted',
+    'SwitchingPhases',
+  ])
+    scene.say('session_event', eventNow(event, scene.everest.uuid));
+  for (const event of ['ChargingStarted', 'Disabled', 'Enabled', 'ChargingStarted', 'PrepareCharging'])
+    scene.say('session_event', eventNow(event, scene.everest.uuid));
+  assert.deepEqual(scene.kinds(), [
+    'suspended EV',
+    'chargingStarted',
+    'suspended EVSE',
+    'chargingStarted',
+    'suspended EVSE',
+    'chargingStarted',
+    'suspended EVSE',
+    'chargingStarted',
+    'suspended EVSE',
+  ]);
+});
+
+test('charging that ended has ended until the vehicle leaves', () => {
+  const scene = charging();
+  scene.everest.stopCharging();
+  assert.deepEqual(scene.kinds(), ['chargingStopped', 'transactionEnded', 'meter']);
+  scene.everest.authorise();
+  scene.everest.charge();
+  assert.deepEqual(new Set(scene.kinds()), new Set(['meter']));
+  scene.everest.unplug();
+  assert.deepEqual(scene.kinds(), ['meter', 'unplugged']);
+});
+
+test('a session of another id is another vehicle, though nobody said that the first one left', () => {
+  const scene = charging();
+  scene.everest.plugIn();
+  assert.deepEqual(scene.kinds(), ['transactionEnded', 'unplugged', 'plugged', 'meter']);
+});
+
+test('a module that falls silent is lost, once, and what it says next states the connector anew', () => {
+  const scene = charging();
+  scene.wait(1_000);
+  scene.everest.everySecond();
+  scene.take();
+  scene.wait(4_999);
+  assert.deepEqual(scene.kinds(), []);
+  scene.wait(1);
+  scene.wait(60_000);
+  assert.deepEqual(scene.kinds(), ['linkLost']);
+  scene.everest.heartbeat();
+  scene.say('powermeter', meterNow());
+  scene.everest.sayVehicle({ soc: 50 });
+  assert.deepEqual(scene.kinds(), []);
+  scene.everest.sayInfo();
+  assert.deepEqual(scene.kinds(), [
+    'linkUp',
+    'plugged',
+    'credential',
+    'evInfo',
+    'transactionStarted',
+    'chargingStarted',
+  ]);
+});
+
+test('heartbeats alone keep a free EVSE’s link', () => {
+  const scene = new Scene();
+  scene.say('session_info', infoNow('Unplugged'));
+  scene.take();
+  for (let second = 0; second < 60; second++) {
+    scene.wait(1_000);
+    scene.everest.heartbeat();
+  }
+  assert.deepEqual(scene.kinds(), []);
+});
+
+test('heartbeats that begin anew are another run of EVerest', () => {
+  const scene = charging();
+  scene.everest.heartbeat();
+  scene.everest.heartbeat();
+  scene.everest.restart();
+  scene.take();
+  scene.everest.heartbeat();
+  assert.deepEqual(scene.kinds(), ['linkLost']);
+});
+
+test('after a lost link another session is another vehicle: nothing that was shown before is said of it', () => {
+  const scene = charging();
+  scene.say('session_info', infoNow('Charging', { session_start_time: iso(BEGAN_MS) }));
+  scene.cut();
+  scene.nowMs += 10_000;
+  scene.take();
+  scene.say('session_info', infoNow('Charging', { session_start_time: iso(BEGAN_MS + 9_000) }));
+  assert.deepEqual(scene.kinds(), ['linkUp', 'plugged', 'chargingStarted']);
+});
+
+test('after a lost link a session that does not say when it began is nobody’s', () => {
+  const scene = charging();
+  scene.cut();
+  scene.nowMs += 10_000;
+  scene.take();
+  scene.say('session_info', infoNow('Charging'));
+  assert.deepEqual(scene.kinds(), ['linkUp', 'plugged', 'chargingStarted']);
+});
+
+test('a vehicle that left while the link was lost is told as gone', () => {
+  const scene = charging();
+  scene.cut();
+  scene.nowMs += 10_000;
+  scene.take();
+  scene.say('session_info', infoNow('Unplugged'));
+  assert.deepEqual(scene.kinds(), ['linkUp', 'unplugged']);
+});
+
+test('times to full and to departure are reckoned by EVerest’s own clock; now and past are unknown', () => {
+  const scene = charging();
+  scene.aheadMs = -20 * 365 * 86_400_000;
+  scene.everest.everySecond();
+  scene.take();
+  scene.everest.sayVehicle({ soc: 41.5, fullInMs: 3_600_000, departsInMs: 7_200_000 });
+  scene.everest.sayVehicle({ soc: 41.6, fullInMs: 0, departsInMs: -5 });
+  scene.everest.sayVehicle({ soc: 41.6, fullInMs: 0, departsInMs: -5 });
+  assert.deepEqual(
+    scene.take().map((event) => {
+      if (event.kind !== 'evInfo') return event.kind;
+      const { at: _, connectorId: __, ...rest } = event;
+      return rest;
+    }),
+    [
+      { kind: 'evInfo', socPermille: 415, estimatedFullInMs: 3_600_000, departureInMs: 7_200_000 },
+      { kind: 'evInfo', socPermille: 416 },
+    ],
+  );
+});
+
+test('what flows to the grid is no power of charging, and energy goes on', () => {
+  const scene = charging();
+  scene.say('powermeter', { ...meterNow(), power_W: { total: -4_000 } });
+  const [meter] = scene.take();
+  assert.ok(meter?.kind === 'meter');
+  assert.deepEqual([meter.powerMw, meter.energyMwh], [undefined, 12_000_000]);
+});
+
+test('a token that was accepted for this EVSE is said once a vehicle is there, and one that ends a transaction never', () => {
+  const scene = new Scene();
+  scene.everest.answerEvse(`${MODULE}/get_evse/plugpool`);
+  scene.everest.showToken(RFID_TOKEN, 'Processing');
+  scene.everest.showToken(RFID_TOKEN, 'Rejected');
+  scene.everest.showToken(CONTRACT_TOKEN, 'Accepted');
+  scene.everest.plugIn();
+  assert.deepEqual(
+    scene.take().map((event) => (event.kind === 'credential' ? event.credential.kind : event.kind)),
+    ['plugged', 'emaid', 'meter'],
+  );
+  scene.everest.authorise(CONTRACT_TOKEN);
+  scene.take();
+  scene.everest.showToken(RFID_TOKEN, 'Accepted');
+  assert.deepEqual(scene.kinds(), []);
+});
+
+test('a token for any EVSE, for several, or for another one is nobody’s until the transaction starts', () => {
+  const scene = new Scene();
+  scene.everest.plugIn();
+  scene.everest.showToken(RFID_TOKEN, 'Accepted');
+  scene.everest.answerEvse(`${MODULE}/get_evse/plugpool`);
+  for (const connectors of [undefined, [], [1, 2], [2]])
+    scene.everest.showToken({ ...RFID_TOKEN, connectors } as never, 'Accepted');
+  assert.deepEqual(scene.kinds(), ['plugged', 'meter']);
+});
+
+test('the EVCCID is a credential, said once, and never in the clear', () => {
+  const scene = charging();
+  scene.everest.sayVehicle({ evccid: EVCCID });
+  scene.everest.sayVehicle({ evccid: EVCCID, soc: 40 });
+  const told = scene.take();
+  assert.deepEqual(
+    told.map(({ kind }) => kind),
+    ['credential', 'evInfo'],
+  );
+  assert.doesNotMatch(JSON.stringify(told), /5E:?10/i);
+});
+
+test('other topics, other modules and other versions are not heard', () => {
+  const scene = new Scene();
+  const payload = infoNow('Charging');
+  for (const topic of [
+    'everest_api/2/evse_manager_consumer/evse_1_api/e2m/session_info',
+    'everest_api/1/evse_manager_consumer/evse_2_api/e2m/session_info',
+    'everest_api/1/evse_manager_consumer/evse_1_api/m2e/session_info',
+    'everest_api/1/evse_manager_consumer/evse_1_api/e2m/session_info/x/y',
+    'everest_api/1/powermeter/evse_1_api/e2m/session_info',
+    'plugpool/v1/car/lend/up/frame',
+    '',
+  ])
+    scene.hear(topic, payload);
+  assert.deepEqual(scene.kinds(), []);
+  assert.deepEqual(scene.problems, []);
+});
+
+function iso(ms: number): string {
+  return new Date(ms).toISOString();
+}
+
+function eventNow(event: string, uuid: string): object {
+  return { uuid, timestamp: iso(BEGAN_MS), event };
+}
+
+function infoNow(state: string, more: object = {}): object {
+  return {
+    state,
+    charged_energy_wh: 0,
+    discharged_energy_wh: 0,
+    latest_total_w: 0,
+    session_duration_s: 0,
+    timestamp: iso(BEGAN_MS),
+    ...more,
+  };
+}
+
+function meterNow(): object {
+  return { timestamp: iso(BEGAN_MS), energy_Wh_import: { total: 12_000 } };
+}
