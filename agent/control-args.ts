@@ -108,3 +108,6 @@ export const capArgs = connectorArgs.extend({
   powerMw: z.int().min(1).max(1e13),
   forMs: z.int().min(1_000, 'is less than a second').max(DURATION_MS_MAX),
 });
+
+/** Some of what lies between two times, after the last that was seen. */
+export const pageArgs = z.strictObject({ after: z.int().min(0), fromWallMs: z.int(), toWallMs: z.int() });

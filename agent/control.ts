@@ -29,6 +29,7 @@ import {
   connectorArgs,
   imagePartArgs,
   nothing,
+  pageArgs,
   poolArgs,
   stepArgs,
   taskId,
@@ -38,6 +39,7 @@ import {
 import { bindArgs, bindCommand, unbindArgs, unbindCommand } from './control-bindings.ts';
 import { checkImage, takeImagePart } from './control-images.ts';
 import { Refusal } from './control-refusal.ts';
+import type { CreditCare } from './credits/credit-care.ts';
 import type { LedgerCare } from './ledger-care.ts';
 import { signedHeadSchema } from './signed-head.ts';
 import type { StoreCare } from './store-care.ts';
@@ -55,6 +57,7 @@ export interface Controlled {
   readonly store: Store;
   readonly care: Pick<StoreCare, 'view' | 'backUp'>;
   readonly ledger: Pick<LedgerCare, 'head' | 'verify' | 'settle'>;
+  readonly credits: Pick<CreditCare, 'page'>;
   readonly blobs: BlobStore;
   readonly clock: Clock;
   readonly tokens: VehicleTokens;
@@ -149,9 +152,11 @@ const VERBS: Readonly<Record<string, Verb>> = {
   verifyLedger: verb(z.strictObject({ head: signedHeadSchema.optional() }), ({ ledger }, { head }) =>
     ledger.verify(head),
   ),
-  ledgerBookings: verb(
-    z.strictObject({ after: z.int().min(0), fromWallMs: z.int(), toWallMs: z.int() }),
-    ({ store }, { after, fromWallMs, toWallMs }) => store.bookingsAfter(after, fromWallMs, toWallMs),
+  ledgerBookings: verb(pageArgs, ({ store }, { after, fromWallMs, toWallMs }) =>
+    store.bookingsAfter(after, fromWallMs, toWallMs),
+  ),
+  credits: verb(pageArgs, ({ credits }, { after, fromWallMs, toWallMs }) =>
+    credits.page(after, fromWallMs, toWallMs),
   ),
   settleLedger: verb(nothing, async ({ ledger }) => valueOf(await ledger.settle())),
   backup: verb(z.strictObject({ file: absolutePath }), ({ care }, { file }) => care.backUp(file)),

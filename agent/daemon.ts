@@ -18,6 +18,7 @@ import {
   Plausibility,
   type FirmwareAdapter,
   type FirmwareEvent,
+  type SignedRecord,
 } from '@plugpool/firmware-bridge';
 import { limitLog, type LimitedLog } from './adapters/broker-aedes/limited-log.ts';
 import { BlobExchange } from './blob-exchange.ts';
@@ -26,6 +27,7 @@ import type { Effects } from './core/effects.ts';
 import type { ConnectionNumber, Event, OperatorAnswer, OperatorCommand } from './core/events.ts';
 import { digestsOfOpenTasks } from './core/payloads/gone-bytes.ts';
 import { mayPull } from './core/payloads/may-pull.ts';
+import type { CreditId } from './core/records.ts';
 import type { Settings } from './core/settings.ts';
 import type { FirmwareSource } from './core/sessions/sources.ts';
 import type { State } from './core/state.ts';
@@ -46,6 +48,8 @@ export interface AgentParts {
   readonly clock: Clock;
   readonly log: Logger;
   authenticate: BrokerHandlers['authenticate'];
+  /** Signed; where records are sent. */
+  readonly creditOf?: (creditId: CreditId) => Promise<SignedRecord | undefined>;
   /** Called once when our own code broke a promise: stop the process, start it again. */
   fatal(error: unknown): void;
 }
@@ -101,6 +105,7 @@ export class Agent {
     });
     this.#controls = new FirmwareControls({
       clock: parts.clock,
+      creditOf: parts.creditOf ?? (() => Promise.resolve(undefined)),
       done: (control, outcome) => this.#engine.push({ kind: 'controlled', control, outcome }),
     });
     this.#exchange = new BlobExchange({

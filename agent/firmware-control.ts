@@ -4,10 +4,12 @@ import type {
   FirmwareAbility,
   FirmwareAdapter,
   FirmwareControl,
+  SignedRecord,
 } from '@plugpool/firmware-bridge';
 import type { ConnectorId } from '@plugpool/proto';
 import { assertNever } from './core/assert-never.ts';
 import type { Control } from './core/effects.ts';
+import type { CreditId } from './core/records.ts';
 import {
   CONNECTORS_MAX,
   CONTROL_WITHIN_MS,
@@ -18,6 +20,8 @@ import type { Clock } from './ports.ts';
 
 export interface FirmwareControlsAround {
   readonly clock: Clock;
+  /** As it was made, signed; undefined: there is none. */
+  creditOf(creditId: CreditId): Promise<SignedRecord | undefined>;
   /** Every control has one outcome. Must not throw. */
   done(control: Control, outcome: ControlOutcome): void;
 }
@@ -26,6 +30,7 @@ const ABILITY: Readonly<Record<Control['kind'], FirmwareAbility>> = {
   setCap: 'cap',
   clearCap: 'cap',
   showText: 'text',
+  sendCredit: 'credit',
 };
 
 export class FirmwareControls {
@@ -90,6 +95,14 @@ export class FirmwareControls {
     }
   }
 
+  async #sendCredit(
+    adapter: FirmwareControl,
+    { connectorId, creditId }: Extract<Control, { kind: 'sendCredit' }>,
+  ): Promise<ControlOutcome> {
+    const record = await this.#around.creditOf(creditId);
+    return record === undefined ? NO_RECORD : adapter.sendCredit(connectorId, record);
+  }
+
   #carryOut(control: Control): Promise<ControlOutcome> | ControlOutcome {
     const { connectorId } = control;
     const speakers = this.#speakers.get(connectorId);
@@ -102,6 +115,8 @@ export class FirmwareControls {
         return adapter.clearCap(connectorId);
       case 'showText':
         return adapter.showText(connectorId, control.text, control.forMs);
+      case 'sendCredit':
+        return this.#sendCredit(adapter, control);
       default:
         return assertNever(control);
     }
@@ -117,6 +132,12 @@ const NO_ANSWER: ControlOutcome = {
   ok: false,
   code: 'no_answer',
   message: `no answer within ${CONTROL_WITHIN_MS / 1000} s`,
+};
+
+const NO_RECORD: ControlOutcome = {
+  ok: false,
+  code: 'no_answer',
+  message: 'the record is not in the store',
 };
 
 function nobody(isUnknown: boolean, { kind, connectorId }: Control): ControlOutcome {

@@ -13,6 +13,7 @@ import { createVehicleTokens } from './adapters/vehicle-tokens.ts';
 import type { Config } from './config/config.ts';
 import { controlSocketPath } from './config/data-dir.ts';
 import { answerVerb, type Controlled } from './control.ts';
+import { CreditCare } from './credits/credit-care.ts';
 import { Agent } from './daemon.ts';
 import { createFirmware } from './firmware-adapters.ts';
 import { LedgerCare } from './ledger-care.ts';
@@ -70,12 +71,14 @@ export async function startAgent(config: Config, around: AgentSurroundings = {})
   const tokens = createVehicleTokens({ store, mode: config.tokens, log });
   const pseudonymize = createPilePseudonymizer(dataDir);
   const { adapters, manual } = createFirmware({ config, log, pseudonymize });
+  const credits = new CreditCare({ store, dataDir, station: config.settings.stationId, pseudonymize });
   const agent = new Agent({
     // What is checked by lot must be foreseen by nobody.
     settings: { ...config.settings, seed: randomInt(2 ** 48 - 1), secretKey: drawKey() },
     ...{ store, blobs, log, broker: createBroker(config, log) },
     firmware: [...adapters, ...(around.firmware ?? [])],
     clock: systemClock,
+    creditOf: (creditId) => credits.signed(creditId),
     authenticate: (name, token) => tokens.authenticate(name, token),
     fatal: around.fatal ?? throwUncaught,
   });
@@ -89,7 +92,19 @@ export async function startAgent(config: Config, around: AgentSurroundings = {})
   });
   const about = { version: AGENT_VERSION, dataDir, startedWallMs: Date.now() };
   const controlled: Controlled = {
-    ...{ agent, store, care, ledger, blobs, tokens, manual, about, pseudonymize, clock: systemClock },
+    ...{
+      agent,
+      store,
+      care,
+      ledger,
+      credits,
+      blobs,
+      tokens,
+      manual,
+      about,
+      pseudonymize,
+      clock: systemClock,
+    },
     failed: (verb, error) => log.error({ verb, err: error }, 'a verb failed'),
   };
   const control = new ControlServer({

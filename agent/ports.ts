@@ -5,6 +5,9 @@ import type {
   BalanceRecord,
   BookingRecord,
   ClosedTaskRecord,
+  CreditId,
+  CreditRecord,
+  CreditSending,
   ListedTask,
   LedgerSummary,
   StoreChange,
@@ -41,6 +44,10 @@ export interface Store {
   verifyLedger(known?: Pick<LedgerHead, 'bookings' | 'hash'>): Promise<LedgerVerdict>;
   /** Some of the bookings after that one, in their order, that were made from `fromWallMs` on and before `toWallMs`. */
   bookingsAfter(after: number, fromWallMs: number, toWallMs: number): Promise<BookingPage>;
+  /** A record that was made. */
+  credit(creditId: CreditId): Promise<MadeCredit | undefined>;
+  /** Some of the records with a higher id that were made, of stays that ended from `fromWallMs` on and before `toWallMs`; by id. */
+  creditsAfter(after: number, fromWallMs: number, toWallMs: number): Promise<CreditPage>;
   /** Digests that some task or algorithm still needs. */
   referencedBlobs(): Promise<ReadonlySet<Digest>>;
   tokenHash(vehicleId: VehicleId): Promise<string | undefined>;
@@ -94,6 +101,26 @@ export interface LedgerVerdict {
 
 export interface BookingPage {
   readonly bookings: readonly (BookingRecord & { readonly key: number; readonly hash: string })[];
+  /** Where the next page begins; absent: this was the last. */
+  readonly next?: number;
+}
+
+/** A credit record with what only the store knows of it. */
+export interface MadeCredit extends CreditRecord {
+  readonly ended: NonNullable<CreditRecord['ended']>;
+  readonly madeWallMs: number;
+  /** All its bookings lie from `first` to `last`; `bookings` and `hash` are the head of the ledger when it was made. */
+  readonly ledger: {
+    readonly first: number;
+    readonly last: number;
+    readonly bookings: number;
+    readonly hash: string;
+  };
+  readonly sending: CreditSending;
+}
+
+export interface CreditPage {
+  readonly credits: readonly MadeCredit[];
   /** Where the next page begins; absent: this was the last. */
   readonly next?: number;
 }

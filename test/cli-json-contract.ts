@@ -519,6 +519,43 @@ export const CLI_CONTRACT: Readonly<Record<string, z.ZodType>> = {
     signed: z.literal('OCMF').optional(),
     doubted: z.array(doubtedReading).optional(),
   }),
+  'credits list': z.strictObject({
+    ok: z.literal(true),
+    credits: z.array(
+      z.strictObject({
+        id,
+        connectorId: id,
+        vehicleId: id,
+        transactionId: id.nullable(),
+        pluggedWallMs: wallMs,
+        endedWallMs: wallMs,
+        cpuMncs: count,
+        gpuMncs: count,
+        energyMwh: count,
+        money: z.array(z.strictObject({ currency: id, micros: count })),
+        sending: z.strictObject({
+          state: z.enum(['kept', 'waiting', 'accepted', 'refused', 'given_up']),
+          tries: count,
+          triedWallMs: wallMs.nullable(),
+          code: z.string().nullable(),
+          detail: z.string().nullable(),
+        }),
+      }),
+    ),
+  }),
+  'credits export': z.strictObject({ ok: z.literal(true), file: id, credits: count }),
+  'credits verify': z.strictObject({
+    ok: z.boolean(),
+    records: count,
+    publicKey: z.base64().nullable(),
+    findings: z.array(
+      z.strictObject({
+        code: z.enum(['unreadable', 'altered', 'other_key', 'contradicted']),
+        line: count,
+        detail: id,
+      }),
+    ),
+  }),
   cap: z.strictObject({ ok: z.boolean(), connectorId: id, cap: cap.nullable() }),
   'algorithms check add': z.strictObject({ ok: z.literal(true), algorithm: id, checks: count }),
   trust: z.strictObject({

@@ -23,6 +23,9 @@ import type {
   BookingRecord,
   CheckpointRecord,
   ClosedTaskRecord,
+  CreditId,
+  CreditRecord,
+  CreditSending,
   InstanceRecord,
   LeaseRecord,
   LedgerSummary,
@@ -51,6 +54,7 @@ export class MemoryModel {
   readonly #bookings: BookingRecord[] = [];
   readonly #stays: StayRecord[] = [];
   readonly #bindings = new Map<string, BindingRecord>();
+  readonly #credits = new Map<CreditId, StoredState['credits'][number]>();
   readonly #learned = new Map<string, unknown>();
 
   apply(changes: readonly StoreChange[]): void {
@@ -91,6 +95,14 @@ export class MemoryModel {
       case 'removeBinding':
         this.#bindings.delete(bindingKey(change.credential));
         return;
+      case 'putCredit':
+        this.#credits.set(change.credit.creditId, { credit: change.credit });
+        return;
+      case 'putCreditSending': {
+        const credit = this.#credits.get(change.creditId)?.credit;
+        if (credit !== undefined) this.#credits.set(change.creditId, { credit, sending: change.sending });
+        return;
+      }
       case 'putLearned':
         this.#learned.set(change.name, change.value);
         return;
@@ -127,6 +139,13 @@ export class MemoryModel {
       bindings: [...this.#bindings]
         .sort(([left], [right]) => (left < right ? -1 : 1))
         .map(([, binding]) => binding),
+      credits: [...this.#credits.values()]
+        .filter(({ credit, sending }) => credit.madeWallMs === undefined || sending?.state === 'waiting')
+        .sort(
+          ({ credit: one }, { credit: other }) =>
+            Number(one.madeWallMs !== undefined) - Number(other.madeWallMs !== undefined) ||
+            one.creditId - other.creditId,
+        ),
       learned: this.#learned,
       closedTasks: tasks
         .filter(({ delivered }) => delivered)
@@ -552,16 +571,72 @@ function bookingsOf({ bookings, task }: Life, taskId: TaskId, instanceId: Instan
   }));
 }
 
+const earned = fc.uniqueArray(
+  record({
+    unit: fc.constantFrom('cpuMncs', 'mWh', 'EURe-6').map((unit) => unit as Unit),
+    amount: fc.integer({ min: 1, max: Number.MAX_SAFE_INTEGER }),
+  }),
+  { selector: ({ unit }) => unit, maxLength: 3 },
+);
+const creditStory = record({
+  earned: fc.array(earned, { minLength: 1, maxLength: 3 }),
+  how: fc.constantFrom('unplugged' as const, 'unseen' as const),
+  signed: fc.option(record({ first: fc.string(), last: fc.string() }), { nil: undefined }),
+  sending: fc.array(
+    fc.constantFrom<CreditSending[]>(
+      { state: 'waiting', tries: 0 },
+      { state: 'waiting', tries: 3, triedWallMs: 5, code: 'no_answer', detail: 'too late' },
+      { state: 'accepted', tries: 1 },
+      { state: 'kept', tries: 0 },
+    ),
+    { maxLength: 2 },
+  ),
+  until: fc.nat(6),
+});
+
+/** A stay earns, ends, is made and sent, as far as it gets. */
+function creditChanges(found: Value<typeof creditStory>, n: number): StoreChange[] {
+  const about = {
+    creditId: (n + 1) as CreditId,
+    vehicleId: `car-${n}` as VehicleId,
+    connectorId: 'station/1/1' as ConnectorId,
+    pluggedWallMs: 1_000 * n,
+    tariffs: ['day'],
+    lastBookedWallMs: 2_000 * n,
+    ...(found.signed && { signed: found.signed }),
+  };
+  const steps = found.earned.map((each, position): CreditRecord => ({
+    ...about,
+    earned: each,
+    bookings: position + 1,
+  }));
+  const last = steps.at(-1);
+  if (last === undefined) return [];
+  const ended = { ...last, ended: { wallMs: 3_000 * n, how: found.how } };
+  const puts = [...steps, ended, { ...ended, madeWallMs: 4_000 * n + 1 }];
+  return [
+    ...puts.map((credit): StoreChange => ({ change: 'putCredit', credit })),
+    ...found.sending.map((sending): StoreChange => ({
+      change: 'putCreditSending',
+      creditId: about.creditId,
+      sending,
+    })),
+  ].slice(0, found.until);
+}
+
+type Value<Of> = Of extends fc.Arbitrary<infer One> ? One : never;
+
 /** Random lives of tasks, of the catalogue and of what is learned, interleaved, cut into commits. */
 export const runOfCommits: fc.Arbitrary<StoreChange[][]> = record({
   lives: fc.array(life, { maxLength: 12 }),
   algorithms: fc.array(algorithm, { maxLength: 6 }),
   stays: fc.array(stay, { maxLength: 4 }),
   bindings: fc.array(binding, { maxLength: 6 }),
+  credits: fc.array(creditStory, { maxLength: 4 }),
   learned: fc.array(record({ name: fc.constantFrom('x', 'y'), value: json }), { maxLength: 4 }),
   removed: fc.array(fc.constantFrom('a', 'b', 'c'), { maxLength: 2 }),
   picks: fc.array(fc.nat(), { minLength: 1, maxLength: 40 }),
-}).map(({ lives, algorithms, stays, bindings, learned, removed, picks }) => {
+}).map(({ lives, algorithms, stays, bindings, credits, learned, removed, picks }) => {
   const catalogue: StoreChange[] = [
     ...algorithms.map((found): StoreChange => ({ change: 'putAlgorithm', algorithm: found })),
     ...removed.map((name): StoreChange => ({
@@ -572,9 +647,14 @@ export const runOfCommits: fc.Arbitrary<StoreChange[][]> = record({
   ];
   const past = stays.map((found): StoreChange => ({ change: 'insertStay', stay: found }));
   const lessons = learned.map(({ name, value }): StoreChange => ({ change: 'putLearned', name, value }));
-  const queues = [catalogue, past, bindings, lessons, ...lives.map(changesOf)].filter(
-    (queue) => queue.length > 0,
-  );
+  const queues = [
+    catalogue,
+    past,
+    bindings,
+    lessons,
+    ...credits.map(creditChanges),
+    ...lives.map(changesOf),
+  ].filter((queue) => queue.length > 0);
   return interleave(queues, picks);
 });
 

@@ -9,6 +9,7 @@ import { addCancel } from './cancel.ts';
 import { addConfig } from './config-check.ts';
 import { addConnectors } from './connectors.ts';
 import { EXIT_DONE, EXIT_USAGE, sayError, sayJson, type CliContext } from './context.ts';
+import { addCredits } from './credits.ts';
 import { addDrain, addResume } from './drain.ts';
 import { addExplain } from './explain.ts';
 import { addFirmware } from './firmware.ts';
@@ -37,6 +38,7 @@ const VERBS: readonly ((program: Command, cli: CliProgram) => void)[] = [
   addRetry,
   addExplain,
   addLedger,
+  addCredits,
   addAlgorithms,
   addPools,
   addTrust,

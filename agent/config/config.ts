@@ -75,6 +75,7 @@ function toSettings({
   ledger,
   tariffs,
   power,
+  credits,
   vehicles,
   zones,
 }: ConfigFile): Settings {
@@ -166,6 +167,7 @@ function toSettings({
     healthSlowFactor: policy.health.slowFactor,
     healthRestMs: ms(policy.health.rest),
     healthRestMaxMs: ms(policy.health.restMax),
+    credits,
     power: toPower(power),
     vehicles: knownVehicles(vehicles),
     zones: zones.map(toZone),

@@ -153,6 +153,12 @@ export const configSchema = z
       .prefault({})
       .describe('What computing is taken to draw, and when it earns nothing (docs/ledger.md).'),
     tariffs: tariffsSchema,
+    credits: z
+      .enum(['off', 'keep', 'send'])
+      .default(DEFAULT_SETTINGS.credits)
+      .describe(
+        'What each stay earned as a signed record: none, kept here, or sent to the back office too (docs/credits.md).',
+      ),
     power: powerSchema
       .prefault({})
       .describe('What is done with the power of the connectors (docs/power.md); by default nothing.'),

@@ -1,6 +1,6 @@
 /** What the core wants done, as data; the daemon does it, and only after what it says is on disk. */
 import type { ComparedPair, OperatorAnswer } from './events.ts';
-import type { Account, Comparison, StoreChange } from './records.ts';
+import type { Account, Comparison, CreditId, StoreChange } from './records.ts';
 import type {
   BlobRef,
   ClientId,
@@ -30,7 +30,9 @@ export type Control =
       readonly connectorId: ConnectorId;
       readonly text: string;
       readonly forMs: number;
-    };
+    }
+  /** The record is read from disk, and signed. */
+  | { readonly kind: 'sendCredit'; readonly connectorId: ConnectorId; readonly creditId: CreditId };
 
 export interface Effects {
   /** Written in one transaction, in this order. */

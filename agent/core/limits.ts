@@ -143,3 +143,16 @@ export const CONTROLS_MAX = 2_000;
 export const CONTROL_WITHIN_MS = 60_000;
 /** A reading of a connector's power that is older tells nothing any more: stations send them each minute or so, some each five. */
 export const POWER_READING_MS_MAX = 6 * 60_000;
+/** Stays that have earned something and have no record yet. */
+export const CREDITS_OPEN_MAX = 20_000;
+/** A record is made this long after its stay at the latest, whatever is undecided: what is booked later is of a record of its own. */
+export const CREDIT_SETTLES_MS_MAX = 15 * 60_000;
+/** After a start the firmware names a vehicle again within this, or its stay is over. */
+export const CREDIT_UNSEEN_MS_MAX = 3_600_000;
+/** Records that wait to be sent; what is beyond that waits on disk. */
+export const CREDITS_UNSENT_MAX = 10_000;
+export const CREDIT_RETRY_MS_MAX = 6 * 3_600_000;
+/** A back office that has not taken a record for so long never will. */
+export const CREDIT_GIVEN_UP_MS = 30 * 24 * 3_600_000;
+/** Of one document that a meter signed: they have some hundred. */
+export const SIGNED_CHARS_MAX = 8_192;

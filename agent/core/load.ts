@@ -1,6 +1,7 @@
 /** The state that a start, or a failed commit, finds on disk; what was only observed is carried over from before. */
 import type { Now } from '@plugpool/proto';
 import type { AlgorithmRecord, InstanceRecord, LeaseRecord, StoredState } from './records.ts';
+import { loadCredits } from './credits/load-credits.ts';
 import { DRAINING_NAME, loadDraining } from './donors/draining.ts';
 import { loadBindings } from './binding/bindings.ts';
 import { countAsking } from './waiting/asked.ts';
@@ -36,6 +37,7 @@ export function loadState(stored: StoredState, settings: Settings, now: Now, bef
   loadSeedKey(state, stored.learned);
   state.bindings = loadBindings(stored.bindings);
   if (!loadDraining(state, stored.learned.get(DRAINING_NAME))) state.damaged.push(DRAINING_NAME);
+  loadCredits(state, stored, now);
   if (!loadCaps(state, stored.learned.get(CAPS_NAME), now)) state.damaged.push(CAPS_NAME);
   for (const closed of stored.closedTasks) {
     const { vehicleId, requestId, taskId, bodyHash } = closed;

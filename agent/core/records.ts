@@ -19,6 +19,7 @@ import type {
   VehicleId,
   Wants,
 } from '@plugpool/proto';
+import type { SignedReadings } from './sessions/signed-readings.ts';
 
 /** A catalogued program. `id` and `version` together name it. */
 export interface AlgorithmRecord {
@@ -168,6 +169,8 @@ export interface ReplicaRunRecord {
   readonly algorithmVersion: string;
   readonly demand: Demand;
   readonly fencingToken: FencingToken;
+  /** Where it was done; absent of a run that an older version kept. */
+  readonly connectorId?: ConnectorId;
   /** What it did, as far as the pile believes it. */
   readonly claim: ClaimRecord;
   /** How long it ran, as far as the pile believes it. */
@@ -252,6 +255,41 @@ export interface BookingRecord {
   readonly entries: readonly LedgerEntry[];
 }
 
+export type CreditId = number & { readonly brand: 'CreditId' };
+
+/** What one donor was credited in one stay at a connector: its own share, energy beside. Once made it never changes. */
+export interface CreditRecord {
+  /** Given once, by whatever start (numbers.ts). */
+  readonly creditId: CreditId;
+  readonly vehicleId: VehicleId;
+  readonly connectorId: ConnectorId;
+  readonly pluggedWallMs: number;
+  /** The last one of the stay that the firmware named. */
+  readonly transactionId?: string;
+  /** Above 0, each unit once. */
+  readonly earned: readonly OwedRecord[];
+  /** In the order in which they first paid something. */
+  readonly tariffs: readonly string[];
+  readonly bookings: number;
+  readonly lastBookedWallMs: number;
+  /** `unseen`: the firmware did not name the vehicle again after a start; the time is that of its last booking. */
+  readonly ended?: { readonly wallMs: number; readonly how: 'unplugged' | 'unseen' };
+  /** As its meter signed them. */
+  readonly signed?: SignedReadings;
+  readonly madeWallMs?: number;
+}
+
+/** Whether a record is with the operator's back office. */
+export interface CreditSending {
+  /** `kept`: it is not to be sent. `refused`: it will never be taken. `given_up`: tried for too long. */
+  readonly state: 'kept' | 'waiting' | 'accepted' | 'refused' | 'given_up';
+  readonly tries: number;
+  readonly triedWallMs?: number;
+  /** Of the last try, where it came to nothing. */
+  readonly code?: string;
+  readonly detail?: string;
+}
+
 /** The changes that a commit writes, in order, in one transaction. */
 export type StoreChange =
   | { readonly change: 'insertTask'; readonly task: TaskRecord }
@@ -265,6 +303,9 @@ export type StoreChange =
   /** Replaces what was bound by this credential. */
   | { readonly change: 'putBinding'; readonly binding: BindingRecord }
   | { readonly change: 'removeBinding'; readonly credential: Credential }
+  /** As a whole. The commit in which it is made is the one whose ledger it speaks of. */
+  | { readonly change: 'putCredit'; readonly credit: CreditRecord }
+  | { readonly change: 'putCreditSending'; readonly creditId: CreditId; readonly sending: CreditSending }
   /** What was learned or set, as JSON by its name; replaces what had that name. */
   | { readonly change: 'putLearned'; readonly name: string; readonly value: unknown }
   | { readonly change: 'removeAlgorithm'; readonly id: AlgorithmId; readonly version: string }
@@ -290,6 +331,8 @@ export interface StoredState {
   /** The newest stays that are over, oldest first; at most `STAYS_MAX`. */
   readonly stays: readonly StayRecord[];
   readonly bindings: readonly BindingRecord[];
+  /** Those not made yet, and those that wait to be sent; by their ids. */
+  readonly credits: readonly { readonly credit: CreditRecord; readonly sending?: CreditSending }[];
   readonly learned: ReadonlyMap<string, unknown>;
   /** Ended and delivered, oldest first: so that a request id is never run twice. */
   readonly closedTasks: readonly ClosedTaskRecord[];

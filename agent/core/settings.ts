@@ -143,6 +143,8 @@ export interface Settings {
   readonly spotCheckMillis: number;
   /** A result that the pile wants confirmed waits this long for a vehicle of another owner. */
   readonly confirmWithinMs: number;
+  /** What each stay earned as a record of its own: none, kept and exported, or sent to the back office too. */
+  readonly credits: 'off' | 'keep' | 'send';
   /** What is done with the power of the connectors. */
   readonly power: PowerSettings;
   /** Make and fleet of vehicles, as the operator knows them. */
@@ -232,6 +234,7 @@ export const DEFAULT_SETTINGS: Omit<Settings, 'wire'> = {
   auditFloorMillis: 50,
   spotCheckMillis: 20,
   confirmWithinMs: 60_000,
+  credits: 'off',
   power: DEFAULT_POWER,
   vehicles: { byId: new Map(), byPrefix: [] },
   zones: [],

@@ -26,11 +26,13 @@ import type {
   BookedRecord,
   ClaimRecord,
   CheckpointRecord,
+  CreditId,
   OwedRecord,
   PartResultRecord,
   TaskEndRecord,
   TaskRecord,
 } from './records.ts';
+import { noCredits, type Credits } from './credits/open-credit.ts';
 import { Constraints } from './constraint/constraint.ts';
 import type { Bindings } from './binding/bindings.ts';
 import { noCodes, type Codes } from './binding/codes.ts';
@@ -240,7 +242,9 @@ export type TimerName =
   | `check:${VehicleId}`
   | `cap:${ConnectorId}`
   | 'deploy:pending'
-  | 'budget:over';
+  | 'budget:over'
+  | `credit:${CreditId}`
+  | `send:${CreditId}`;
 
 export interface State {
   readonly settings: Settings;
@@ -270,6 +274,7 @@ export interface State {
   readonly caps: Map<ConnectorId, Cap>;
   readonly capEvidence: Map<ConnectorId, CapEvidence>;
   readonly budget: StationBudget;
+  readonly credits: Credits;
   readonly deployments: Deployments;
   readonly draining: Draining;
   /** Names of what was learned and could not be read; said in the first step. */
@@ -363,6 +368,7 @@ export function emptyState(settings: Settings, generation: number): State {
     caps: new Map(),
     capEvidence: new Map(),
     budget: emptyBudget(),
+    credits: noCredits(),
     deployments: noDeployments(),
     draining: drainsNothing(),
     damaged: [],

@@ -13,6 +13,8 @@ import { onConnectorClaim } from './binding/claims.ts';
 import { onConnected, onDisconnected, onHello } from './clients/connections.ts';
 import { issueChecks } from './checks/issue-check.ts';
 import { dropChecks } from './checks/judge-check.ts';
+import { writeCredits } from './credits/open-credit.ts';
+import { writeSendings } from './credits/send-credit.ts';
 import { refreshDonor } from './donors/donor.ts';
 import { onCapacity } from './donors/report.ts';
 import type { Effects } from './effects.ts';
@@ -55,6 +57,8 @@ export function step(state: State, events: readonly Event[], now: Now): Effects 
   watchPools(turn);
   deployImages(turn);
   writeInstances(turn);
+  writeCredits(turn);
+  writeSendings(turn);
   return turn.effects;
 }
 

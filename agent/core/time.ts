@@ -3,6 +3,8 @@ import { showCode } from './binding/codes.ts';
 import type { ConnectorId, Digest, InstanceId, VehicleId } from '@plugpool/proto';
 import { assertNever } from './assert-never.ts';
 import { onCheckDue } from './checks/issue-check.ts';
+import { onCreditDue } from './credits/end-credit.ts';
+import { onSendDue } from './credits/send-credit.ts';
 import { refuseAwaited } from './payloads/blobs.ts';
 import { onUnverifiedTooLong, refreshDonor } from './donors/donor.ts';
 import { loseLease, wakeAfterRest } from './leases/lost-lease.ts';
@@ -11,6 +13,7 @@ import { onPatienceOver } from './replicas/patience.ts';
 import { shortOfQuorum } from './replicas/short-of-quorum.ts';
 import { onCapDue } from './power/caps.ts';
 import { onBudgetOver } from './power/watch-budget.ts';
+import type { CreditId } from './records.ts';
 import { onPoolTimer } from './pools/watch.ts';
 import { onStale } from './sessions/firmware.ts';
 import { instanceOf } from './tasks/open-task.ts';
@@ -61,6 +64,10 @@ export function onTimer(turn: Turn, name: TimerName): void {
       return onBudgetOver(turn);
     case 'code':
       return showCode(turn, id as ConnectorId);
+    case 'credit':
+      return onCreditDue(turn, Number(id) as CreditId);
+    case 'send':
+      return onSendDue(turn, Number(id) as CreditId);
     case 'cap':
       return onCapDue(turn, id as ConnectorId);
     case 'replica': {

@@ -1,7 +1,8 @@
 /** One step in progress: the state, the time, what is owed so far, and who must be looked at before the step ends. */
 import type { ClientId, DownBody, InstanceId, Now, Reason, RequestId, VehicleId } from '@plugpool/proto';
 import { noEffects, type Effects, type LogLevel } from './effects.ts';
-import type { InstanceRecord, StoreChange, TaskRecord } from './records.ts';
+import type { OpenCredit } from './credits/open-credit.ts';
+import type { CreditId, CreditSending, InstanceRecord, StoreChange, TaskRecord } from './records.ts';
 import { joinLine } from './waiting/line.ts';
 import type { Client, Donor, Instance, State } from './state.ts';
 import { NO_STAY } from './dwell/stay.ts';
@@ -25,6 +26,9 @@ export interface Turn {
   readonly checks: VehicleId[];
   /** Instances whose record differs from what is on disk. */
   readonly changedInstances: Map<InstanceId, Instance>;
+  /** Stays of which more is earned (`owed`), or known (`told`), than is on disk. */
+  readonly changedCredits: Map<OpenCredit, 'owed' | 'told'>;
+  readonly creditSendings: { readonly creditId: CreditId; readonly sending: CreditSending }[];
   /** Bodies heard in this step that cost as much as their client has tasks. */
   readonly heavyBodies: Map<ClientId, number>;
   /** Explanations asked for in this step. */
@@ -43,6 +47,8 @@ export function beginTurn(state: State, now: Now): Turn {
     newReplicas: [],
     checks: [],
     changedInstances: new Map(),
+    changedCredits: new Map(),
+    creditSendings: [],
     heavyBodies: new Map(),
     explanations: new Map(),
   };

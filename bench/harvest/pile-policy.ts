@@ -92,6 +92,7 @@ export class PilePolicy implements Policy {
       closedTasks: [],
       stays,
       bindings: [],
+      credits: [],
       learned: new Map(),
     };
     const state = loadState(stored, this.#settings, this.#now());

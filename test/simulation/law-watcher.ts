@@ -153,6 +153,12 @@ export class LawWatcher implements AgentWatcher {
   publishing(agent: SimulatedAgent, effects: Effects): void {
     this.#grantsNothingDrained(effects);
     for (const { envelope, clientId } of effects.sends) this.#isOnDisk(clientId, envelope.body);
+    for (const control of effects.controls)
+      if (control.kind === 'sendCredit')
+        assert.ok(
+          this.disk.credits.get(control.creditId)?.credit.madeWallMs !== undefined,
+          `rule 2: the credit record ${control.creditId} is sent and not on disk`,
+        );
     // As of its step: while the commit was under way a rest may have ended, of which the next step hears.
     if (this.steps % this.#world.options.fullCheckEvery === 0)
       checkStanding(this.#observe(agent, this.#steppedAt.get(agent)));

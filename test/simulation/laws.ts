@@ -59,6 +59,7 @@ export function checkStanding(pile: Observed): void {
   subPoolsAddUp(pile);
   partsStartTogether(pile);
   debitsEqualCredits(pile);
+  recordsSayWhatWasCredited(pile);
   whatIsUnsettledIsOwed(pile);
   bookingsFitTheirLeases(pile);
   overstayEarnsNothing(pile);
@@ -394,6 +395,23 @@ function whatIsUnsettledIsOwed(pile: Observed): void {
   for (const { owed = [] } of pile.disk.instances.values())
     for (const { unit, amount } of owed) add(unit, amount);
   for (const [unit, amount] of rest) assert.equal(amount, 0, `law 5: ${amount} ${unit} is owed by nobody`);
+}
+
+/** Law 5: the credit records of a vehicle, made or not, come to what its account was credited for work. */
+function recordsSayWhatWasCredited({ disk, settings }: Observed): void {
+  if (settings.credits === 'off') return;
+  const rest = new Map<string, number>();
+  const add = (vehicleId: string, unit: Unit, amount: number): void => {
+    if (unit !== ENERGY) rest.set(`${vehicleId} ${unit}`, (rest.get(`${vehicleId} ${unit}`) ?? 0) + amount);
+  };
+  for (const { kind, entries } of disk.bookings.values())
+    for (const { account, unit, amount } of entries)
+      if (kind !== 'settlement' && amount > 0 && account.startsWith('vehicle:'))
+        add(account.slice('vehicle:'.length), unit, amount);
+  for (const { credit } of disk.credits.values())
+    for (const { unit, amount } of credit.earned) add(credit.vehicleId, unit, -amount);
+  for (const [name, amount] of rest)
+    assert.equal(amount, 0, `law 5: the records of ${name} are ${amount} short of what was credited`);
 }
 
 /** Law 5. */

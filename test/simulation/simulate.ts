@@ -138,6 +138,7 @@ function drawSettings(chance: Chance): Settings {
     retentionMs: 3650 * 86_400_000,
     tariffs: chance.is(500) ? TARIFFS : [],
     ...(chance.is(300) ? { overstayAfterMs: 60_000 } : {}),
+    credits: chance.pick(['off', 'keep', 'send'] as const),
     ...(chance.is(200) ? { power: { ...DEFAULT_POWER, ...drawLimit(chance) } } : {}),
   };
 }
@@ -145,7 +146,7 @@ function drawSettings(chance: Chance): Settings {
 /** About as much as some of the cars draw, and a few cores. */
 function drawLimit(chance: Chance): Partial<PowerSettings> {
   const limitMw = chance.whole(2, 5) * CAR_DRAWS_MW + chance.pick([4_000, 20_000, 100_000]);
-  return { stationLimitMw: limitMw, connectorMaxMw: CAR_DRAWS_MW };
+  return { caps: true, stationLimitMw: limitMw, connectorMaxMw: CAR_DRAWS_MW };
 }
 
 function isAllQuiet(world: World): boolean {

@@ -12,8 +12,8 @@ import {
   type TaskId,
   type UpBody,
 } from '@plugpool/proto';
-import type { FirmwareEvent } from '@plugpool/firmware-bridge';
-import type { Effects } from '../../agent/core/effects.ts';
+import type { ControlOutcome, FirmwareEvent } from '@plugpool/firmware-bridge';
+import type { Control, Effects } from '../../agent/core/effects.ts';
 import type { ComparedPair, ConnectionNumber, Event, OperatorCommand } from '../../agent/core/events.ts';
 import type { Settings } from '../../agent/core/settings.ts';
 import type { State } from '../../agent/core/state.ts';
@@ -69,6 +69,7 @@ interface Life {
 }
 
 /** Bytes take so long to come up. */
+const CONTROL_MS = [10, 5_000] as const;
 const UPLOAD_MS = [20, 3_000] as const;
 
 export class SimulatedAgent implements Listener {
@@ -293,7 +294,19 @@ export class SimulatedAgent implements Listener {
       if (!this.#letOut(() => this.#fetch(life, clientId, blob))) return;
     for (const { pair, payloads } of effects.compares)
       if (!this.#letOut(() => this.#compare(life, pair, payloads))) return;
+    for (const control of effects.controls) if (!this.#letOut(() => this.#control(life, control))) return;
     for (const recall of effects.recalls) if (!this.#letOut(() => life.recalls.push(recall))) return;
+  }
+
+  /** A station takes a moment, and does not always do it. */
+  #control(life: Life, control: Control): void {
+    const { agenda, chance } = this.parts;
+    const outcome: ControlOutcome = chance.is(700)
+      ? { ok: true }
+      : { ok: false, code: chance.pick(['no_answer', 'refused', 'link_lost']), message: 'simulated' };
+    agenda.after(chance.between(...CONTROL_MS), () => {
+      if (life.isAlive) this.#push(life, { kind: 'controlled', control, outcome });
+    });
   }
 
   /** False: it died first. */

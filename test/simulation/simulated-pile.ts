@@ -10,6 +10,7 @@ import type {
   AlgorithmRecord,
   AttemptRecord,
   BookingRecord,
+  CreditId,
   Comparison,
   InstanceRecord,
   StayRecord,
@@ -70,6 +71,7 @@ export class SimulatedDisk {
   readonly bookings = new Map<string, BookingRecord>();
   readonly stays: StayRecord[] = [];
   readonly bindings = new Map<string, BindingRecord>();
+  readonly credits = new Map<CreditId, StoredState['credits'][number]>();
   /** JSON by its name. */
   readonly learned = new Map<string, string>();
   /** Of the tasks that are kept: one task a request. */
@@ -129,6 +131,21 @@ export class SimulatedDisk {
       case 'removeBinding':
         this.bindings.delete(bindingKey(change.credential));
         return;
+      case 'putCredit': {
+        const { credit } = change;
+        const before = this.credits.get(credit.creditId);
+        if (before?.credit.madeWallMs !== undefined)
+          throw new Error(`the credit record ${credit.creditId} was made already and is changed`);
+        this.credits.set(credit.creditId, { credit });
+        return;
+      }
+      case 'putCreditSending': {
+        const kept = this.credits.get(change.creditId);
+        if (kept?.credit.madeWallMs === undefined)
+          throw new Error(`${change.creditId} is sent before it is made`);
+        this.credits.set(change.creditId, { ...kept, sending: change.sending });
+        return;
+      }
       case 'putLearned':
         this.#learn(change.name, change.value);
         return;
@@ -201,6 +218,9 @@ export class SimulatedDisk {
         })),
       stays: [...this.stays],
       bindings: [...this.bindings.values()],
+      credits: [...this.credits.values()].filter(
+        ({ credit, sending }) => credit.madeWallMs === undefined || sending?.state === 'waiting',
+      ),
       learned: new Map([...this.learned].map(([name, json]) => [name, JSON.parse(json) as unknown])),
       closedTasks: kept.flatMap(({ task, end, delivered }) =>
         end !== undefined && delivered

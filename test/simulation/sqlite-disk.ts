@@ -66,7 +66,15 @@ function withoutAge(state: StoredState): StoredState {
 }
 
 /** The store has an order of its own, and counts a generation only where it is needed. */
-function inOrder({ openTasks, closedTasks, algorithms, stays, bindings, learned }: StoredState): unknown {
+function inOrder({
+  openTasks,
+  closedTasks,
+  algorithms,
+  stays,
+  bindings,
+  credits,
+  learned,
+}: StoredState): unknown {
   const byId = <Kept>(list: readonly Kept[], id: (kept: Kept) => string): Kept[] =>
     list.toSorted((left, right) => (id(left) < id(right) ? -1 : 1));
   return {
@@ -79,6 +87,7 @@ function inOrder({ openTasks, closedTasks, algorithms, stays, bindings, learned 
     algorithms: byId(algorithms, ({ id, version }) => `${id}@${version}`),
     stays,
     bindings: byId(bindings, ({ credential }) => bindingKey(credential)),
+    credits: byId(credits, ({ credit }) => String(credit.creditId)),
     learned: new Map(learned),
   };
 }

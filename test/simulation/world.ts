@@ -338,6 +338,16 @@ export class World {
     const command = { verb: 'drain', ...(isWhole ? {} : { vehicleId }) } as const;
     this.stationOf(index).agent.operate(command, this.#questions);
     agenda.after(chance.between(5_000, 60_000), () => this.#resume(index));
+    this.#cap(index);
+  }
+
+  /** Where it is switched on. */
+  #cap(index: number): void {
+    const { chance } = this;
+    const { agent, connectors } = this.stationOf(index);
+    const { connectorId } = chance.pick(connectors);
+    const powerMw = chance.whole(5, 8) * 1_000_000;
+    agent.operate({ verb: 'setCap', connectorId, powerMw, forMs: chance.whole(1_000, 300_000) });
   }
 
   #resume(index: number): void {

@@ -15,6 +15,7 @@ import {
   SimulatedPile,
   type Has,
   type SentBody,
+  connectorOf,
 } from '../simulation/simulated-pile.ts';
 
 const KEPT = digestOf('kept');
@@ -260,6 +261,7 @@ test('replicas that agree are each credited the least of their claims, and the p
       instanceId: `${task.record.taskId}_${position}` as InstanceId,
       fencingToken: (1_000 + position) as LeaseId['fencingToken'],
       vehicleId: vehicle as VehicleId,
+      connectorId: connectorOf(vehicle),
       claim: { cpuMncs: 1_000 + position * 100, gpuMncs: 90 - position, energyMwh: position },
     })),
   );

@@ -5,6 +5,7 @@ import type { ControlOutcome, FirmwareAbility, FirmwareAdapter } from '@plugpool
 import type { ConnectorId } from '@plugpool/proto';
 import type { Control } from '../../agent/core/effects.ts';
 import { CONTROL_WITHIN_MS, CONTROLS_PER_CONNECTOR_MAX } from '../../agent/core/limits.ts';
+import type { CreditId } from '../../agent/core/records.ts';
 import { FirmwareControls } from '../../agent/firmware-control.ts';
 import { SteppedClock } from '../../firmware-bridge/stepped-clock.ts';
 
@@ -56,6 +57,7 @@ function controls() {
       now: () => ({ monoMs: clock.nowMonoMs(), wallMs: clock.nowWallMs() }),
       setTimer: (delayMs, fire) => clock.setTimer(delayMs, fire),
     },
+    creditOf: (id) => Promise.resolve(id === 7 ? { id: 'station/7', body: '{}', signature: '' } : undefined),
     done: ({ kind }, outcome) => outcomes.push(`${kind} ${outcome.ok ? 'ok' : outcome.code}`),
   });
   return { clock, outcomes, made };
@@ -133,4 +135,17 @@ test('what waits for one connector is bounded', async () => {
   for (let n = 0; n <= CONTROLS_PER_CONNECTOR_MAX; n += 1) made.push(CAP);
   await settled();
   assert.deepEqual(outcomes, ['setCap no_answer']);
+});
+
+test('a credit is sent as its signed record; where there is none, nothing is sent', async () => {
+  const { made, outcomes } = controls();
+  const writing = new WritingAdapter('credit');
+  made.spoke(writing.adapter, ONE);
+  made.push({ kind: 'sendCredit', connectorId: ONE, creditId: 7 as CreditId });
+  await settled();
+  assert.deepEqual(writing.asked, ['credit station/7']);
+  await writing.answer();
+  made.push({ kind: 'sendCredit', connectorId: ONE, creditId: 8 as CreditId });
+  await settled();
+  assert.deepEqual(outcomes, ['sendCredit ok', 'sendCredit no_answer']);
 });

@@ -97,6 +97,7 @@ test('a store of version 1 is migrated once, and nothing of it is lost', async (
       ],
       stays: [],
       bindings: [],
+      credits: [],
       learned: new Map(),
       closedTasks: [],
     });

@@ -56,12 +56,14 @@ export function prepareLedger(db: Database) {
   const head = (): NewestBooking => selectHead.get() ?? { key: 0, hash: FIRST_HASH, wallMs: 0 };
   /** Of the transaction that is open: the newest booking in it, and what its bookings come to. */
   let last: BookingHead | undefined;
+  let firstKey: number | undefined;
   const sums = new Sums();
 
   return {
     book: (booking: BookingRecord): void => {
       assertBalanced(booking);
       last ??= head();
+      firstKey ??= last.key + 1;
       const columns = columnsOf(booking, last.key + 1);
       const hash = hashOf(last.hash, columns);
       insert.run(
@@ -88,9 +90,13 @@ export function prepareLedger(db: Database) {
     /** The transaction is over, one way or the other. */
     forget: (): void => {
       last = undefined;
+      firstKey = undefined;
       sums.clear();
     },
     head,
+    /** In the transaction that is open, the newest booking, and the first of its own (the newest where it has none). */
+    headNow: (): BookingHead => last ?? head(),
+    firstNow: (): number => firstKey ?? head().key,
     bookingsOf: (taskId: string): BookingRecord[] => selectOfTask.all(taskId, taskId).map(bookingOf),
     /** Bookings never change: slices up to a key that was once the last are a snapshot, with no transaction held open. */
     rowsBetween: (afterKey: number, throughKey: number, limit: number): BookingRow[] =>

@@ -9,6 +9,7 @@ import { age } from './migrations/006-age.ts';
 import { smallBytesWithTheirTask } from './migrations/007-small-bytes-with-their-task.ts';
 import { retries } from './migrations/008-retries.ts';
 import { bindings } from './migrations/009-bindings.ts';
+import { credits } from './migrations/010-credits.ts';
 
 /** 'Plug', so that `file agent.db` and another program can tell whose file it is. */
 export const APPLICATION_ID = 0x506c7567;
@@ -27,6 +28,7 @@ const STEPS: readonly Step[] = [
   smallBytesWithTheirTask,
   retries,
   bindings,
+  credits,
 ];
 
 export const SCHEMA_VERSION = STEPS.length;

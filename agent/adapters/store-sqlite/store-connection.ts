@@ -6,6 +6,7 @@ import type { StoreChange, StoredState, TaskHistory } from '../../core/records.t
 import { prepareAge } from './age-row.ts';
 import { prepareAlgorithms } from './algorithms.ts';
 import { prepareBindings } from './bindings.ts';
+import { prepareCredits } from './credits.ts';
 import { prepareInstances } from './instances.ts';
 import { prepareLearned } from './learned.ts';
 import { prepareLedger } from './ledger.ts';
@@ -26,6 +27,7 @@ export function connect(db: Database, readTime?: () => MachineTime) {
   const algorithms = prepareAlgorithms(db);
   const bindings = prepareBindings(db);
   const stays = prepareStays(db);
+  const credits = prepareCredits(db, ledger);
   const learned = prepareLearned(db);
   const tokens = prepareTokens(db);
   const begin = db.prepare('BEGIN IMMEDIATE');
@@ -56,6 +58,10 @@ export function connect(db: Database, readTime?: () => MachineTime) {
         return bindings.putBinding(change.binding);
       case 'removeBinding':
         return bindings.removeBinding(change.credential);
+      case 'putCredit':
+        return credits.putCredit(change.credit);
+      case 'putCreditSending':
+        return credits.putSending(change.creditId, change.sending);
       case 'putLearned':
         return learned.putLearned(change.name, change.value);
       case 'removeAlgorithm':
@@ -112,6 +118,7 @@ export function connect(db: Database, readTime?: () => MachineTime) {
     })),
     stays: stays.stays(),
     bindings: bindings.bindings(),
+    credits: credits.openCredits(),
     learned: learned.learned(),
     closedTasks: tasks.closedTasks(),
   });
@@ -136,6 +143,7 @@ export function connect(db: Database, readTime?: () => MachineTime) {
       taskIds.map(history).filter((found) => found !== undefined),
     tasks,
     ledger,
+    credits,
     tokens,
     checkpoint: (): { busy: boolean; walBytes: number } => checkpoint(db),
     close: (): void => {

@@ -4,6 +4,7 @@ import type {
   Account,
   BalanceRecord,
   ClosedTaskRecord,
+  CreditId,
   ListedTask,
   LedgerSummary,
   StoreChange,
@@ -15,8 +16,10 @@ import type {
   BookingPage,
   CheckRecord,
   CopyProgress,
+  CreditPage,
   LedgerHead,
   LedgerVerdict,
+  MadeCredit,
   Store,
 } from '../../ports.ts';
 import { join } from 'node:path';
@@ -124,6 +127,14 @@ class SqliteStore implements Store {
 
   bookingsAfter(after: number, fromWallMs: number, toWallMs: number): Promise<BookingPage> {
     return this.#caller.call('bookingsAfter', after, fromWallMs, toWallMs);
+  }
+
+  credit(creditId: CreditId): Promise<MadeCredit | undefined> {
+    return this.#caller.call('credit', creditId);
+  }
+
+  creditsAfter(after: number, fromWallMs: number, toWallMs: number): Promise<CreditPage> {
+    return this.#caller.call('creditsAfter', after, fromWallMs, toWallMs);
   }
 
   async referencedBlobs(): Promise<ReadonlySet<Digest>> {

@@ -6,13 +6,14 @@ import type {
   Account,
   BalanceRecord,
   ClosedTaskRecord,
+  CreditId,
   ListedTask,
   LedgerSummary,
   StoreChange,
   StoredState,
   TaskHistory,
 } from '../../core/records.ts';
-import type { BookingPage, CheckRecord, LedgerHead } from '../../ports.ts';
+import type { BookingPage, CheckRecord, CreditPage, LedgerHead, MadeCredit } from '../../ports.ts';
 import { StoreError } from '../../store-error.ts';
 import { readCheckRecord, writeCheckRecord } from './check-record.ts';
 import { ROWS_A_SLICE, verifyRows, type Sum, type VerifiedSlice } from './booking-verify.ts';
@@ -209,6 +210,16 @@ export class SynchronousStore {
       .filter(({ wallMs }) => wallMs >= fromWallMs && wallMs < toWallMs)
       .map((row) => ({ ...bookingOf(row), key: row.key, hash: Buffer.from(row.hash).toString('hex') }));
     return next === undefined ? { bookings } : { bookings, next };
+  }
+
+  credit(creditId: CreditId): MadeCredit | undefined {
+    return this.#attempt('read a credit record', () => this.#open.credits.credit(creditId));
+  }
+
+  creditsAfter(after: number, fromWallMs: number, toWallMs: number): CreditPage {
+    return this.#attempt('read credit records', () =>
+      this.#open.credits.creditsAfter(after, fromWallMs, toWallMs),
+    );
   }
 
   referencedBlobs(): Digest[] {

@@ -9,6 +9,7 @@
  * Renewals live in memory. What becomes of an instance that lost its lease is in lost-lease.ts.
  */
 import type { FencingToken, RevokeReason } from '@plugpool/proto';
+import { noteGranted } from '../credits/open-credit.ts';
 import { freeOf } from '../donors/capacity.ts';
 import { checkpointEveryMs, graceMsOf } from './checkpoint-interval.ts';
 import type { Choice } from '../feasible/feasible.ts';
@@ -61,6 +62,7 @@ export function grant(
   };
   instance.lease = lease;
   learnFromGrant(turn, instance, lease);
+  noteGranted(turn, lease);
   instance.attempts += 1;
   instance.passedOver = 0;
   donor.leased.set(instance.instanceId, instance);

@@ -7,7 +7,8 @@
  *   failed, expired, dead operator:failures −   unsettled +
  *   replicas agreed       payer −                 donor +   operator +      of the first; operator:replication − of the others
  */
-import type { FencingToken, InstanceId, Used, VehicleId } from '@plugpool/proto';
+import type { ConnectorId, FencingToken, InstanceId, Used, VehicleId } from '@plugpool/proto';
+import { creditBooking, type Where } from '../credits/open-credit.ts';
 import { SEGMENTS_MAX } from '../limits.ts';
 import type { Account, BookingRecord, ClaimRecord, LedgerEntry, OwedRecord, Unit } from '../records.ts';
 import type { Instance, Lease, Task } from '../state.ts';
@@ -34,12 +35,13 @@ export interface AgreeingClaim {
   readonly instanceId: InstanceId;
   readonly fencingToken: FencingToken;
   readonly vehicleId: VehicleId;
+  readonly connectorId: ConnectorId;
   readonly claim: ClaimRecord;
 }
 
 /** Who did something for whom, and what it was. */
 interface Deed {
-  readonly vehicleId: VehicleId;
+  readonly by: Where;
   readonly from: Account;
   readonly did: ClaimRecord;
   /** Charged now with what was done: credited before, from `unsettled`. */
@@ -51,7 +53,7 @@ export function bookResult(turn: Turn, instance: Instance, lease: Lease, used: U
   const did = notBookedYet(lease, claimOf(turn, lease, used));
   const chargedMncs = did.cpuMncs + owedMncs(instance);
   const deed: Deed = {
-    vehicleId: lease.vehicleId,
+    by: lease,
     from: payerAccount(instance.task),
     did,
     owed: instance.owed,
@@ -87,7 +89,7 @@ function isTrustedWith(
 }
 
 function bookSegment(turn: Turn, instance: Instance, lease: Lease, did: ClaimRecord): void {
-  const deed: Deed = { vehicleId: lease.vehicleId, from: UNSETTLED, did, owed: [] };
+  const deed: Deed = { by: lease, from: UNSETTLED, did, owed: [] };
   const booking = book(turn, 'checkpoint', instance.task, idOf(instance, lease), deed);
   instance.owed = addOwed(instance.owed, takenFrom(booking, UNSETTLED));
   turn.state.unproven.credited(instance.instanceId, lease.vehicleId, did.cpuMncs + did.gpuMncs, turn.now);
@@ -137,10 +139,10 @@ export function bookAgreement(turn: Turn, part: Instance, claims: readonly Agree
     Math.min(...claims.map(({ claim }) => of(claim)));
   const cpuMncs = least((claim) => claim.cpuMncs);
   const gpuMncs = least((claim) => claim.gpuMncs);
-  for (const [position, { instanceId, fencingToken, vehicleId, claim }] of claims.entries()) {
+  for (const [position, { instanceId, fencingToken, claim, ...by }] of claims.entries()) {
     const from = position === 0 ? payerAccount(task) : REPLICATION;
     const owed = position === 0 ? part.owed : [];
-    const deed: Deed = { vehicleId, from, did: { ...claim, cpuMncs, gpuMncs }, owed };
+    const deed: Deed = { by, from, did: { ...claim, cpuMncs, gpuMncs }, owed };
     book(turn, 'result', task, { instanceId, fencingToken, segment: 0 }, deed);
   }
   const chargedMncs = cpuMncs + owedMncs(part);
@@ -183,7 +185,7 @@ function book(
   deed: Deed,
 ): BookingRecord {
   const tariff = tariffAt(turn.state.settings.tariffs, turn.now.wallMs);
-  return writeBooking(turn, {
+  const booking = writeBooking(turn, {
     kind,
     taskId: task.record.taskId,
     ...id,
@@ -191,6 +193,8 @@ function book(
     ...(deed.did.overstay === true ? { overstay: true } : {}),
     entries: [...workEntries(turn, tariff, deed), ...energyEntries(turn, tariff, deed)],
   });
+  creditBooking(turn, deed.by, booking);
+  return booking;
 }
 
 function writeBooking(turn: Turn, about: Omit<BookingRecord, 'wallMs'>): BookingRecord {
@@ -208,14 +212,14 @@ interface Earned {
 
 /** In each unit: charged, cleared, earned. */
 function workEntries(turn: Turn, tariff: Tariff | undefined, deed: Deed): LedgerEntry[] {
-  const { vehicleId, from, owed } = deed;
+  const { by, from, owed } = deed;
   const earned = earnedBy(turn, tariff, deed);
   const entries = earned.flatMap(({ unit, amount, share }): LedgerEntry[] => {
     const before = owedIn({ owed }, unit);
     return [
       { account: from, unit, amount: 0 - amount - before },
       ...(before === 0 ? [] : [{ account: UNSETTLED, unit, amount: before }]),
-      { account: vehicleAccount(vehicleId), unit, amount: amount - share },
+      { account: vehicleAccount(by.vehicleId), unit, amount: amount - share },
       { account: OPERATOR, unit, amount: share },
     ];
   });
@@ -246,7 +250,11 @@ function settling(from: Account, { unit, amount }: OwedRecord): LedgerEntry[] {
 }
 
 /** Nobody is charged for energy here: it is said where it went, and what it costs the driver in the charging bill. */
-function energyEntries(turn: Turn, tariff: Tariff | undefined, { vehicleId, did }: Deed): LedgerEntry[] {
+function energyEntries(
+  turn: Turn,
+  tariff: Tariff | undefined,
+  { by: { vehicleId }, did }: Deed,
+): LedgerEntry[] {
   const amount = did.energyMwh;
   if (amount === 0) return [];
   const entries: LedgerEntry[] = [

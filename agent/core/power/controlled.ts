@@ -2,6 +2,7 @@
 import type { ControlOutcome } from '@plugpool/firmware-bridge';
 import type { ConnectorId } from '@plugpool/proto';
 import { assertNever } from '../assert-never.ts';
+import { onCreditOutcome } from '../credits/send-credit.ts';
 import { refreshDonor } from '../donors/donor.ts';
 import type { Control } from '../effects.ts';
 import { log, type Turn } from '../turn.ts';
@@ -15,6 +16,8 @@ export function onControlled(turn: Turn, control: Control, outcome: ControlOutco
     case 'clearCap':
       // A cap that could not be cleared expires by itself.
       return sayFailure(turn, control, outcome);
+    case 'sendCredit':
+      return onCreditOutcome(turn, control.creditId, outcome);
     case 'showText':
       return sayFailure(turn, control, outcome);
     default:

@@ -1,4 +1,5 @@
 /** A part is decided: one of its results is accepted, who agreed is credited and believed the more, who was outvoted is not. */
+import type { ConnectorId } from '@plugpool/proto';
 import { keepAnswer } from '../checks/keep-answer.ts';
 import { learnFromResult } from '../learned/learn.ts';
 import { learnFromRun } from '../learned/learn-use.ts';
@@ -37,10 +38,13 @@ export function settlePart(
   acceptPart(turn, accepted.instance, { ...accepted.result, chargedMncs, agreeing }, program);
 }
 
+/** Of a run that an older version kept. */
+const UNKNOWN = 'unknown/unknown/unknown' as ConnectorId;
+
 function claimIn({ instance, result }: Returned): AgreeingClaim[] {
   if (result.run === undefined) return [];
-  const { claim, fencingToken } = result.run;
-  return [{ instanceId: instance.instanceId, fencingToken, vehicleId: result.donor, claim }];
+  const { claim, fencingToken, connectorId = UNKNOWN } = result.run;
+  return [{ instanceId: instance.instanceId, fencingToken, vehicleId: result.donor, connectorId, claim }];
 }
 
 function programIn({ run }: PartResultRecord): Program {

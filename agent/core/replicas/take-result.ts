@@ -16,7 +16,7 @@ export function takeReplicaResult(
   { instance, lease }: { readonly instance: Instance; readonly lease: Lease },
   { outcome, used }: Result,
 ): void {
-  const { algorithm, demand, fencingToken, vehicleId } = lease;
+  const { algorithm, demand, fencingToken, vehicleId, connectorId } = lease;
   const claim = claimOf(turn, lease, used);
   const runMs = runMsOf(turn, lease, used);
   closeLease(turn, instance, outcome.ok ? 'completed' : 'failed', outcome.ok ? '' : outcome.failure.code);
@@ -31,6 +31,7 @@ export function takeReplicaResult(
       algorithmVersion: algorithm.version,
       demand,
       fencingToken,
+      connectorId,
       claim,
       runMs,
       ...(outcome.ok ? {} : { failure: outcome.failure }),

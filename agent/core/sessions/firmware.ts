@@ -6,6 +6,7 @@ import { namedBy } from '../binding/bindings.ts';
 import { watchCode } from '../binding/codes.ts';
 import { asClaim, identified, type Identity } from '../binding/identity.ts';
 import { forgetIdleDonors } from '../clients/connections.ts';
+import { followStay, noteLateReading } from '../credits/end-credit.ts';
 import { departureOf } from '../donors/report.ts';
 import { refreshDonor } from '../donors/donor.ts';
 import { noteLeft, notePlugged } from '../donors/restless.ts';
@@ -34,6 +35,8 @@ export function onFirmware(turn: Turn, event: FirmwareEvent, source: FirmwareSou
   const after = isShown ? identified(moved, said) : moved;
   watchSession(state, after, now);
   if (event.kind === 'meter' && event.powerMw !== undefined) noteCapReading(state, after, now);
+  if (event.kind === 'meter' && event.signed !== undefined && !isPlugged(after.state))
+    noteLateReading(turn, event.connectorId, event.signed.data);
   if (before?.state !== after.state || event.kind === 'identity')
     log(turn, 'info', 'session', {
       connectorId: event.connectorId,
@@ -67,6 +70,7 @@ export function changeSession(
   why: 'named' | 'told',
 ): void {
   turn.state.sessions.set(after.connectorId, after);
+  followStay(turn, before, after);
   if (after.disputed === true && before?.disputed !== true)
     log(turn, 'warn', 'who is plugged in is disputed', {
       connectorId: after.connectorId,

@@ -3,6 +3,7 @@ import type { DoubtedReading, FirmwareEvent } from '@plugpool/firmware-bridge';
 import type { Now } from '@plugpool/proto';
 import { broken, withReading, type Meter } from './meter.ts';
 import type { Session } from './session.ts';
+import { withSigned } from './signed-readings.ts';
 import { isLive, type FirmwareSource } from './sources.ts';
 
 type MeterEvent = Extract<FirmwareEvent, { kind: 'meter' }>;
@@ -14,7 +15,7 @@ export type Doubts = Readonly<Partial<Record<DoubtedReading['field'], DoubtedRea
 export function metered(session: Session, event: MeterEvent, source: FirmwareSource, now: Now): Session {
   const { powerMw, energyMwh } = event;
   const measured = powerMw === undefined ? session : { ...session, powerMw, powerMonoMs: now.monoMs };
-  const after = withDoubts(measured, event, ['powerMw', 'energyMwh']);
+  const after = withDoubts(signedBy(measured, event), event, ['powerMw', 'energyMwh']);
   if (!ownsMeter(session, source, now)) return after;
   const meter = meterAfter(session.meter, event, source, now);
   return {
@@ -22,6 +23,11 @@ export function metered(session: Session, event: MeterEvent, source: FirmwareSou
     ...(energyMwh === undefined ? {} : { energyMwh }),
     ...(meter === undefined ? {} : { meter }),
   };
+}
+
+function signedBy(session: Session, { signed }: MeterEvent): Session {
+  const readings = signed && withSigned(session.signed, signed.data);
+  return readings === undefined ? session : { ...session, signed: readings };
 }
 
 /** The first source that tells energy in a stay is the one that counts it; another takes over where that one is not heard. */

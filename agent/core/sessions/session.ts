@@ -17,6 +17,7 @@ import { asClaim, identified, shown, type Identity } from '../binding/identity.t
 import type { Meter } from './meter.ts';
 import { informed, metered, type Doubts } from './samples.ts';
 import { heardFrom, isCutOff, isVouchedFor, type FirmwareSource, type HeardSource } from './sources.ts';
+import type { SignedReadings } from './signed-readings.ts';
 import { withStay, type SessionStay } from './session-stay.ts';
 
 export interface Session {
@@ -37,6 +38,7 @@ export interface Session {
   /** When that was read. */
   readonly powerMonoMs?: number;
   readonly energyMwh?: number;
+  readonly signed?: SignedReadings;
   /** What of its readings was believed. */
   readonly meter?: Meter;
   /** What of its samples was not. */
