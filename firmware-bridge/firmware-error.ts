@@ -29,7 +29,6 @@ export interface FirmwareIssue {
   readonly code:
     | 'row_skipped'
     | 'rows_skipped'
-    | 'lines_skipped'
     | 'state_file_set_aside'
     /** What the adapter listens to cannot be reached; it tries again by itself. */
     | 'source_lost'

@@ -18,6 +18,8 @@ export type { LineSource } from './gbt27930/line-source.ts';
 export { ManualFirmware, createManualFirmware } from './manual/manual-firmware.ts';
 export type { ManualFirmwareOptions } from './manual/manual-firmware.ts';
 export type { ManualDetails } from './manual/plugged-vehicle.ts';
+export { createModbusFirmware } from './modbus/modbus-firmware.ts';
+export type { ModbusConnectorOptions, ModbusFirmwareOptions } from './modbus/modbus-firmware.ts';
 export { CONNECTOR_POWER_MW_MAX, Plausibility } from './plausibility.ts';
 export type { Plausible, PlausibilityOptions } from './plausibility.ts';
 export { createOcppFirmware } from './ocpp/ocpp-firmware.ts';

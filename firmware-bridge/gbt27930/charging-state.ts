@@ -9,7 +9,7 @@
 import type { ChargerStatus, ErrorReport, Message, StopReasons } from './message.ts';
 import type { Stage } from './stage.ts';
 import { CHARGING_SILENCE_MS_MAX, NO_CURRENT_MS_MIN } from './timeouts.ts';
-import type { Told } from './told.ts';
+import type { Told } from '../told.ts';
 
 /** Below this a current is noise of the measurement: 0.1 A is the unit. */
 const CURRENT_A_MIN = 0.5;

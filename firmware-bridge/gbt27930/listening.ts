@@ -123,7 +123,7 @@ export class Listening {
     if (nowMs - this.#reportedMs < REPORT_EVERY_MS) return;
     this.#reportedMs = nowMs;
     const issue: FirmwareIssue = {
-      code: 'lines_skipped',
+      code: 'source_odd',
       message: `${this.#options.source.name}: a line is passed over: ${why} (${this.#unusable} so far)`,
       hint,
     };

@@ -1,7 +1,7 @@
 /** What a session's messages measure: power, energy, state of charge, time to full; told when it changes, and now and then. */
 import type { ChargerStatus, ChargingStatus, Message } from './message.ts';
 import { EV_INFO_EVERY_MS, METER_EVERY_MS_MAX, METER_EVERY_MS_MIN } from './timeouts.ts';
-import type { Told } from './told.ts';
+import type { Told } from '../told.ts';
 
 const MINUTE_MS = 60_000;
 

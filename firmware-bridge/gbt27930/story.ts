@@ -17,7 +17,7 @@ import { Readings } from './readings.ts';
 import { stageOf } from './stage.ts';
 import type { Stage } from './stage.ts';
 import { CHARGING_SILENCE_MS_MAX, SILENCE_MS_MAX } from './timeouts.ts';
-import type { Told } from './told.ts';
+import type { Told } from '../told.ts';
 
 export interface StoryOptions {
   readonly connectorId: ConnectorId;

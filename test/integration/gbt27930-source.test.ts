@@ -146,7 +146,7 @@ test(
     const heard = await Heard.start(t, `unix:${path}`);
     await heard.told('chargingStarted');
     assert.equal(heard.issues.length, 1);
-    assert.equal(heard.issues[0]?.code, 'lines_skipped');
+    assert.equal(heard.issues[0]?.code, 'source_odd');
     assert.match(heard.issues[0].hint, /candump -L/);
   },
 );

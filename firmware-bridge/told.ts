@@ -1,5 +1,5 @@
-/** A fact of the one connector that a bus belongs to; types only. */
-import type { FirmwareFact } from '../firmware-fact.ts';
+/** A fact of a connector that whoever tells it need not name; types only. */
+import type { FirmwareFact } from './firmware-fact.ts';
 
 type WithoutConnector<Fact> = Fact extends FirmwareFact ? Omit<Fact, 'connectorId'> : never;
 
