@@ -6,6 +6,7 @@ import {
   createEverestFirmware,
   createGbt27930Firmware,
   createManualFirmware,
+  createModbusFirmware,
   createOcppFirmware,
   OCPP_TAP_FILE,
   FirmwareError,
@@ -70,6 +71,10 @@ function createAdapter(one: FirmwareConfig, around: FirmwareSurroundings): Made 
     case 'gbt27930': {
       const { kind: _, ...options } = one;
       return { adapter: createGbt27930Firmware({ ...options, station, pseudonymize, report }) };
+    }
+    case 'modbus': {
+      const { kind: _, ...options } = one;
+      return { adapter: createModbusFirmware({ ...options, station, pseudonymize, report }) };
     }
     default:
       return assertNever(one);

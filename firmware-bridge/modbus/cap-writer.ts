@@ -48,7 +48,11 @@ export class CapWriter {
     }
     return this.#attempt(async (access) => {
       this.#before ??= await this.#readBefore(access);
-      await this.#write(access, form.watchdog.fallback, this.#before.limit * scale(form.limit, form.watchdog.fallback));
+      await this.#write(
+        access,
+        form.watchdog.fallback,
+        this.#before.limit * scale(form.limit, form.watchdog.fallback),
+      );
       await this.#write(access, form.watchdog.seconds, seconds);
       const limit = Math.floor(amperes * PER_UNIT[form.limit.unit]);
       await this.#write(access, form.limit, Math.min(limit, this.#before.limit));
@@ -85,7 +89,8 @@ export class CapWriter {
     const off = watchdog.off[0] ?? 0;
     if (watchdog.off.includes(seconds)) return { limit: await this.#read(access, limit), seconds };
     const fallback = await this.#read(access, watchdog.fallback);
-    const known = fallback > 0 ? fallback * scale(watchdog.fallback, limit) : uncappedA * PER_UNIT[limit.unit];
+    const known =
+      fallback > 0 ? fallback * scale(watchdog.fallback, limit) : uncappedA * PER_UNIT[limit.unit];
     return { limit: known, seconds: off };
   }
 

@@ -126,7 +126,11 @@ export class DevicePoller {
   /** Yields after each round of looks whether any was answered; ends when the connection is of no use. */
   async *#rounds(): AsyncGenerator<boolean> {
     const { clock, pollMs } = this.#options;
-    for (let dueMs = clock.nowMonoMs(); !this.#ended.signal.aborted; dueMs = nextDueMs(dueMs, pollMs, clock)) {
+    for (
+      let dueMs = clock.nowMonoMs();
+      !this.#ended.signal.aborted;
+      dueMs = nextDueMs(dueMs, pollMs, clock)
+    ) {
       const waitMs = dueMs - clock.nowMonoMs();
       if (waitMs > 0) await pause(clock, waitMs, this.#ended.signal);
       const answered = await this.#round();

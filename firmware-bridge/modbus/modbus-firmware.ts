@@ -140,7 +140,9 @@ class Caps implements FirmwareControl {
     clock: FirmwareClock,
     poller: () => DevicePoller | undefined,
   ) {
-    const phasesOf = new Map(connectors.map(({ connectorId }, at) => [connectorId, options.connectors[at]?.phases ?? 3]));
+    const phasesOf = new Map(
+      connectors.map(({ connectorId }, at) => [connectorId, options.connectors[at]?.phases ?? 3]),
+    );
     this.#writers = new Map(
       connectors.map((place) => [
         place.connectorId,
@@ -151,7 +153,9 @@ class Caps implements FirmwareControl {
           phases: phasesOf.get(place.connectorId) ?? 3,
           request: (ask) => {
             const running = poller();
-            return running === undefined ? Promise.reject(new ModbusFailure('closed', 'the adapter is stopped')) : running.request(ask);
+            return running === undefined
+              ? Promise.reject(new ModbusFailure('closed', 'the adapter is stopped'))
+              : running.request(ask);
           },
         }),
       ]),
@@ -210,7 +214,7 @@ function capFormOf({ cap, name }: RegisterMap): CapForm {
   throw new FirmwareError(
     'invalid_argument',
     `The register map of ${name} does not say how a cap expires at the device`,
-    'Leave writeCap off, or give a map of your own with cap and its watchdog',
+    'Do not allow caps here, or give a map of your own that has cap with its watchdog',
   );
 }
 

@@ -61,7 +61,9 @@ function connected(host: string, port: number, withinMs: number, signal: AbortSi
   signal.addEventListener('abort', onAbort, { once: true });
   socket.setTimeout(withinMs, () => socket.destroy(new Error(`no connection within ${withinMs} ms`)));
   // Stays on: an error after the connection was made ends it, and is told by whoever asks next.
-  socket.on('error', (error) => reject(new ModbusFailure('closed', error.message, undefined, { cause: error })));
+  socket.on('error', (error) =>
+    reject(new ModbusFailure('closed', error.message, undefined, { cause: error })),
+  );
   socket.once('close', () => {
     signal.removeEventListener('abort', onAbort);
     reject(new ModbusFailure('closed', 'the connection was closed'));
@@ -83,12 +85,7 @@ class TcpRegisters implements RegisterAccess {
     this.#socket = socket;
   }
 
-  async read(
-    unit: number,
-    table: 'holding' | 'input',
-    address: number,
-    words: number,
-  ): Promise<Uint16Array> {
+  async read(unit: number, table: 'holding' | 'input', address: number, words: number): Promise<Uint16Array> {
     const { data } = await this.#ask(unit, () =>
       table === 'holding'
         ? this.#client.readHoldingRegisters(address, words)

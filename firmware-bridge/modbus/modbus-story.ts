@@ -41,7 +41,11 @@ export class ModbusStory {
   #freeToldMs = -Infinity;
   #brokenToldMs = -Infinity;
   #stateToldMs = -Infinity;
-  #meter = { powerMw: undefined as number | undefined, energyMwh: undefined as number | undefined, toldMs: -Infinity };
+  #meter = {
+    powerMw: undefined as number | undefined,
+    energyMwh: undefined as number | undefined,
+    toldMs: -Infinity,
+  };
   #soc = { permille: undefined as number | undefined, toldMs: -Infinity };
   /** What the device still showed when nobody was there: another vehicle's. */
   readonly #stale = new Map<CredentialKind, string>();

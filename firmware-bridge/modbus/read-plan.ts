@@ -19,7 +19,9 @@ export interface ReadRequest {
 export function planReads({ registers, readTogether }: RegisterMap): readonly ReadRequest[] {
   const inOrder = Object.entries(registers)
     .map(([name, register]) => ({ name, register }))
-    .sort((a, b) => a.register.table.localeCompare(b.register.table) || a.register.address - b.register.address);
+    .sort(
+      (a, b) => a.register.table.localeCompare(b.register.table) || a.register.address - b.register.address,
+    );
   const requests: ReadRequest[] = [];
   for (const one of inOrder) {
     const last = requests.at(-1);

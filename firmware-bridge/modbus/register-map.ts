@@ -53,7 +53,10 @@ const conditionSchema = z.union([
   z.array(z.union([z.number(), z.string()])).min(1),
   z
     .strictObject({ atLeast: z.number().optional(), below: z.number().optional() })
-    .refine(({ atLeast, below }) => atLeast !== undefined || below !== undefined, 'must say atLeast or below'),
+    .refine(
+      ({ atLeast, below }) => atLeast !== undefined || below !== undefined,
+      'must say atLeast or below',
+    ),
 ]);
 
 const ruleSchema = z.strictObject({
@@ -65,9 +68,7 @@ const ruleSchema = z.strictObject({
 
 const writtenSchema = z.strictObject({
   address,
-  readAt: z
-    .strictObject({ address, type: z.enum(['u16', 'u32']).default('u16') })
-    .optional(),
+  readAt: z.strictObject({ address, type: z.enum(['u16', 'u32']).default('u16') }).optional(),
   unit: z.enum(['A', '0.1A', 'mA', 's']),
 });
 
@@ -98,7 +99,10 @@ export const registerMapSchema = z
     readTogether: z.int().min(1).max(125).default(1),
     registers: z
       .record(z.string().regex(NAME, 'must begin with a small letter; letters and digits'), registerSchema)
-      .refine((all) => Object.keys(all).length >= 1 && Object.keys(all).length <= 64, 'must name 1 to 64 registers'),
+      .refine(
+        (all) => Object.keys(all).length >= 1 && Object.keys(all).length <= 64,
+        'must name 1 to 64 registers',
+      ),
     state: z.array(ruleSchema).min(1).max(64),
     cap: capSchema.optional(),
   })

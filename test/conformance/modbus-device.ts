@@ -71,7 +71,11 @@ export class ModbusDevice {
   setText(unit: number, address: number, text: string, words: number): void {
     const bytes = Buffer.alloc(words * 2);
     bytes.write(text, 'latin1');
-    this.set(unit, address, Array.from({ length: words }, (_, index) => bytes.readUInt16BE(index * 2)));
+    this.set(
+      unit,
+      address,
+      Array.from({ length: words }, (_, index) => bytes.readUInt16BE(index * 2)),
+    );
   }
 
   remove(unit: number, address: number): void {
@@ -85,7 +89,9 @@ export class ModbusDevice {
   #refusalOf(unit: number, address: number): Error | undefined {
     const isKnown = this.#words.has(`${unit}:${address}`);
     if (this.#mood === 'answers' && isKnown) return undefined;
-    return Object.assign(new Error('refused'), { modbusErrorCode: isKnown ? DEVICE_FAILURE : ILLEGAL_ADDRESS });
+    return Object.assign(new Error('refused'), {
+      modbusErrorCode: isKnown ? DEVICE_FAILURE : ILLEGAL_ADDRESS,
+    });
   }
 
   /** Hangs up, and takes no connection until it listens again. */

@@ -16,7 +16,10 @@ const pseudonymize = createPseudonymizer(new Uint8Array(16));
 class Heard {
   readonly events: FirmwareEvent[] = [];
   readonly adapter;
-  #waiting: { readonly isIt: (event: FirmwareEvent) => boolean; readonly resolve: (event: FirmwareEvent) => void }[] = [];
+  #waiting: {
+    readonly isIt: (event: FirmwareEvent) => boolean;
+    readonly resolve: (event: FirmwareEvent) => void;
+  }[] = [];
 
   private constructor(options: ModbusFirmwareOptions) {
     this.adapter = createModbusFirmware(options);
@@ -111,7 +114,10 @@ test('a CHARX: two charging points of one controller, each with its own register
   const free = await heard.next((event) => event.kind === 'unplugged');
   assert.equal(free.connectorId, 'pile/2/1');
   const first = heard.events.filter(({ connectorId }) => connectorId === 'pile/1/1');
-  assert.deepEqual(first.slice(0, 4).map(({ kind }) => kind), ['plugged', 'credential', 'chargingStarted', 'meter']);
+  assert.deepEqual(
+    first.slice(0, 4).map(({ kind }) => kind),
+    ['plugged', 'credential', 'chargingStarted', 'meter'],
+  );
   const credential = first[1];
   assert.ok(credential?.kind === 'credential' && credential.credential.kind === 'evccid');
   assert.equal(credential.credential.pseudonym, pseudonymize('evccid', '001A2B3C4D5E'));
@@ -122,22 +128,35 @@ test('a Bender without meter, battery or card registers is read by what it has',
   device.set(255, 122, [3]);
   const heard = await Heard.start(t, port, { map: 'bender' });
   await heard.told('chargingStarted');
-  assert.deepEqual(heard.events.map(({ kind }) => kind), ['plugged', 'chargingStarted']);
+  assert.deepEqual(
+    heard.events.map(({ kind }) => kind),
+    ['plugged', 'chargingStarted'],
+  );
 });
 
-test('a device that refuses is a lost link with the exception’s number, and its answer brings all back', TIMEOUT, async (t) => {
-  const { device, port } = await listening(t);
-  keba(device, 3, 7, 7_000_000);
-  const heard = await Heard.start(t, port, {});
-  await heard.told('chargingStarted');
-  device.become('refuses');
-  const lost = await heard.told('linkLost');
-  assert.match(lost.kind === 'linkLost' ? lost.reason : '', /exception 4/);
-  const back = heard.next((event) => event.kind === 'chargingStarted');
-  device.become('answers');
-  await back;
-  assert.deepEqual(heard.events.slice(-3).map(({ kind }) => kind).slice(0, 2), ['plugged', 'chargingStarted']);
-});
+test(
+  'a device that refuses is a lost link with the exception’s number, and its answer brings all back',
+  TIMEOUT,
+  async (t) => {
+    const { device, port } = await listening(t);
+    keba(device, 3, 7, 7_000_000);
+    const heard = await Heard.start(t, port, {});
+    await heard.told('chargingStarted');
+    device.become('refuses');
+    const lost = await heard.told('linkLost');
+    assert.match(lost.kind === 'linkLost' ? lost.reason : '', /exception 4/);
+    const back = heard.next((event) => event.kind === 'chargingStarted');
+    device.become('answers');
+    await back;
+    assert.deepEqual(
+      heard.events
+        .slice(-3)
+        .map(({ kind }) => kind)
+        .slice(0, 2),
+      ['plugged', 'chargingStarted'],
+    );
+  },
+);
 
 test('a device that is silent, and a unit that nobody is, are lost links', TIMEOUT, async (t) => {
   const { device, port } = await listening(t);

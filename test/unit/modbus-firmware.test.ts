@@ -232,7 +232,10 @@ test('a cap that cannot be kept is refused with a code, and nothing is written',
   scene.device.isCut = true;
   assert.equal(await set(ONE, 11_000_000, 60_000), 'link_lost');
   assert.deepEqual(scene.device.written, []);
-  for (const outcome of [await control?.showText(ONE, 'x', 1), await control?.sendCredit(ONE, { id: '', body: '', signature: '' })]) {
+  for (const outcome of [
+    await control?.showText(ONE, 'x', 1),
+    await control?.sendCredit(ONE, { id: '', body: '', signature: '' }),
+  ]) {
     assert.equal(outcome?.ok === false ? outcome.code : '', 'unsupported');
   }
 });

@@ -1,9 +1,10 @@
 /** Register maps: what is shipped is right, what an operator writes is read or refused with its place, and values become states. */
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { parse } from 'yaml';
 import { FirmwareError, createModbusFirmware, createPseudonymizer } from '../../firmware-bridge/index.ts';
 import { checkMap, loadMap, shippedMaps } from '../../firmware-bridge/modbus/load-map.ts';
 import { planReads } from '../../firmware-bridge/modbus/read-plan.ts';
@@ -96,7 +97,10 @@ test('what a map must not say is refused with its place', () => {
     },
   };
   const wrong: readonly (readonly [object, RegExp])[] = [
-    [{ ...RIGHT, state: [{ when: { vehicel: [1] }, is: 'unplugged' }] }, /state\[0\]\.when\.vehicel names a register/],
+    [
+      { ...RIGHT, state: [{ when: { vehicel: [1] }, is: 'unplugged' }] },
+      /state\[0\]\.when\.vehicel names a register/,
+    ],
     [{ ...RIGHT, state: [{ when: { vehicle: [1] }, is: 'gone' }] }, /state\[0\]\.is/],
     [{ ...RIGHT, state: [{ when: {}, is: 'unplugged' }] }, /must name a register/],
     [{ ...RIGHT, state: [] }, /state/],
@@ -106,8 +110,14 @@ test('what a map must not say is refused with its place', () => {
     [{ ...RIGHT, registers: { vehicle: { address: 1, type: 'ascii' } } }, /must say words/],
     [{ ...RIGHT, registers: { vehicle: { ...register, words: 2 } } }, /must say words/],
     [{ ...RIGHT, registers: { vehicle: { ...register, range: [5, 1] } } }, /\[lowest, highest\]/],
-    [{ ...RIGHT, registers: { ...RIGHT.registers, power: register } }, /registers\.power\.unit must be one of mW, W, kW/],
-    [{ ...RIGHT, registers: { ...RIGHT.registers, soc: { ...register, unit: 'W' } } }, /registers\.soc\.unit/],
+    [
+      { ...RIGHT, registers: { ...RIGHT.registers, power: register } },
+      /registers\.power\.unit must be one of mW, W, kW/,
+    ],
+    [
+      { ...RIGHT, registers: { ...RIGHT.registers, soc: { ...register, unit: 'W' } } },
+      /registers\.soc\.unit/,
+    ],
     [{ ...RIGHT, colour: 'green' }, /colour/],
     [{ ...RIGHT, sources: [] }, /sources/],
     [{ ...RIGHT, cap: { ...cap, limit: { address: 1, unit: 's' } } }, /limit and fallback in A/],
@@ -129,11 +139,26 @@ test("an operator's own file is read by its path; one that is no map, or is not 
   writeFileSync(file, '- 1');
   assert.throws(() => loadMap(file), { code: 'invalid_file' });
   assert.throws(() => loadMap(join(folder, 'absent.yaml')), { code: 'invalid_file' });
-  assert.throws(() => loadMap('wallbe'), (error: FirmwareError) => error.hint.includes('bender, charx, keba'));
+  assert.throws(
+    () => loadMap('wallbe'),
+    (error: FirmwareError) => error.hint.includes('bender, charx, keba'),
+  );
+});
+
+test('the map that the documentation shows is one', () => {
+  const page = readFileSync(join(import.meta.dirname, '../../docs/firmware/modbus.md'), 'utf8');
+  const example = /```yaml\n(name: [\s\S]*?)```/.exec(page)?.[1] ?? '';
+  assert.equal(checkMap('the page', parse(example)).cap?.uncappedA, 32);
 });
 
 test('options that cannot be right are refused before anything is connected', () => {
-  const right = { station: 'pile', host: 'controller', map: 'keba', connectors: [{ connector: '1' }], pseudonymize };
+  const right = {
+    station: 'pile',
+    host: 'controller',
+    map: 'keba',
+    connectors: [{ connector: '1' }],
+    pseudonymize,
+  };
   const wrong = [
     { connectors: [] },
     { connectors: [{ connector: 'a b' }] },
@@ -142,11 +167,18 @@ test('options that cannot be right are refused before anything is connected', ()
     { map: 'bender', writeCap: true },
   ];
   for (const options of wrong) {
-    assert.throws(() => createModbusFirmware({ ...right, ...options }), { code: 'invalid_argument' }, JSON.stringify(options));
+    assert.throws(
+      () => createModbusFirmware({ ...right, ...options }),
+      { code: 'invalid_argument' },
+      JSON.stringify(options),
+    );
   }
   const readOnly = createModbusFirmware(right);
   assert.equal(readOnly.control, undefined);
-  assert.deepEqual([...(createModbusFirmware({ ...right, writeCap: true }).control?.abilities ?? [])], ['cap']);
+  assert.deepEqual(
+    [...(createModbusFirmware({ ...right, writeCap: true }).control?.abilities ?? [])],
+    ['cap'],
+  );
 });
 
 test('words are read in their type, order and scale, and what the device does not know is none', () => {

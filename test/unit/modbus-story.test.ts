@@ -6,7 +6,11 @@ import { ModbusStory } from '../../firmware-bridge/modbus/modbus-story.ts';
 import type { ReadCredential, Reading } from '../../firmware-bridge/modbus/modbus-story.ts';
 import type { ReportedState } from '../../firmware-bridge/modbus/register-map.ts';
 
-const card = (pseudonym: string, lastSeen = false): ReadCredential => ({ kind: 'idToken', pseudonym, lastSeen });
+const card = (pseudonym: string, lastSeen = false): ReadCredential => ({
+  kind: 'idToken',
+  pseudonym,
+  lastSeen,
+});
 
 class Told {
   readonly story = new ModbusStory('pile/1/1' as ConnectorId);
@@ -47,7 +51,11 @@ test('what holds is said again now and then, so that it does not grow stale', ()
   const told = new Told();
   told.see('charging', { powerMw: 1, socPermille: 500 });
   assert.deepEqual(told.see('charging', { powerMw: 1, socPermille: 500 }, 9_000), []);
-  assert.deepEqual(told.see('charging', { powerMw: 1, socPermille: 500 }, 1_000), ['chargingStarted', 'meter', 'evInfo']);
+  assert.deepEqual(told.see('charging', { powerMw: 1, socPermille: 500 }, 1_000), [
+    'chargingStarted',
+    'meter',
+    'evInfo',
+  ]);
   told.see('unplugged');
   assert.deepEqual(told.see('unplugged', {}, 10_000), ['unplugged']);
 });
@@ -85,14 +93,21 @@ test('a card that the device only remembers is not the next vehicle’s', () => 
   told.see('plugged', { credentials: [card('a', true)] });
   told.see('unplugged', { credentials: [card('a', true)] });
   assert.deepEqual(told.see('plugged', { credentials: [card('a', true)] }), ['plugged']);
-  assert.deepEqual(told.see('charging', { credentials: [card('b', true)] }), ['credential b', 'chargingStarted']);
+  assert.deepEqual(told.see('charging', { credentials: [card('b', true)] }), [
+    'credential b',
+    'chargingStarted',
+  ]);
 });
 
 test('a remembered card is not believed of a vehicle that stood there before the first look', () => {
   const told = new Told();
   assert.deepEqual(told.see('charging', { credentials: [card('a', true)] }), ['plugged', 'chargingStarted']);
   const present = new Told();
-  assert.deepEqual(present.see('charging', { credentials: [card('a')] }), ['plugged', 'credential a', 'chargingStarted']);
+  assert.deepEqual(present.see('charging', { credentials: [card('a')] }), [
+    'plugged',
+    'credential a',
+    'chargingStarted',
+  ]);
 });
 
 test('after a lost link everything is told anew', () => {

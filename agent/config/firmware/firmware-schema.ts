@@ -4,14 +4,16 @@ import { assertNever } from '../../core/assert-never.ts';
 import { everestSchema, toEverest, type EverestConfig } from './everest-schema.ts';
 import { gbt27930Schema, toGbt27930, type Gbt27930Config } from './gbt27930-schema.ts';
 import { manualSchema, type ManualConfig } from './manual-schema.ts';
+import { modbusSchema, toModbus, type ModbusConfig } from './modbus-schema.ts';
 import { ocppSchema, toOcpp, type OcppConfig } from './ocpp-schema.ts';
 import { replaySchema, toReplay, type ReplayConfig } from './replay-schema.ts';
 
-const KINDS = [manualSchema, replaySchema, ocppSchema, everestSchema, gbt27930Schema] as const;
+const KINDS = [manualSchema, replaySchema, ocppSchema, everestSchema, gbt27930Schema, modbusSchema] as const;
 
 export const FIRMWARE_KINDS = KINDS.map(({ shape }) => shape.kind.value);
 
-export type FirmwareConfig = ManualConfig | ReplayConfig | OcppConfig | EverestConfig | Gbt27930Config;
+export type FirmwareConfig =
+  ManualConfig | ReplayConfig | OcppConfig | EverestConfig | Gbt27930Config | ModbusConfig;
 
 export const firmwareSchema = z
   .array(z.discriminatedUnion('kind', KINDS))
@@ -37,6 +39,8 @@ export function toFirmware(one: z.output<typeof firmwareSchema>[number]): Firmwa
       return toEverest(one);
     case 'gbt27930':
       return toGbt27930(one);
+    case 'modbus':
+      return toModbus(one);
     default:
       return assertNever(one);
   }

@@ -3,7 +3,11 @@ import { z } from 'zod';
 import { count, duration, ms } from '../fields.ts';
 
 const connector = z.strictObject({
-  connector: z.coerce.string().min(1).max(160).describe('Which connector it is: `3`, `3/1` or `station/3/1`.'),
+  connector: z.coerce
+    .string()
+    .min(1)
+    .max(160)
+    .describe('Which connector it is: `3`, `3/1` or `station/3/1`.'),
   unit: z.int().min(0).max(255).optional().describe('Its unit id; absent: as the register map says.'),
   index: count(1, 1, 64).describe('Which of the device’s connectors it is, where one device has several.'),
   phases: z
@@ -27,10 +31,12 @@ export const modbusSchema = z.strictObject({
   pollEvery: duration(2_000, 500, 60_000).describe('How often the registers are read.'),
   answerWithin: duration(1_500, 100, 30_000).describe('A request that takes longer has failed.'),
   lostAfter: count(3, 1, 100).describe('So many looks in a row that fail are a lost link.'),
-  writeCap: z
-    .boolean()
-    .default(false)
-    .describe('Whether caps are written, where the register map says how they expire; nothing else ever is.'),
+  allow: z
+    .array(z.enum(['cap']))
+    .default([])
+    .describe(
+      'What the agent may do beside reading: `cap` the power, where the register map says how a cap expires.',
+    ),
 });
 
 export interface ModbusConfig {
@@ -45,6 +51,16 @@ export interface ModbusConfig {
   readonly writeCap: boolean;
 }
 
-export function toModbus({ pollEvery, answerWithin, ...rest }: z.output<typeof modbusSchema>): ModbusConfig {
-  return { ...rest, pollMs: ms(pollEvery), answerWithinMs: ms(answerWithin) };
+export function toModbus({
+  pollEvery,
+  answerWithin,
+  allow,
+  ...rest
+}: z.output<typeof modbusSchema>): ModbusConfig {
+  return {
+    ...rest,
+    pollMs: ms(pollEvery),
+    answerWithinMs: ms(answerWithin),
+    writeCap: allow.includes('cap'),
+  };
 }
