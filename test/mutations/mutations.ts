@@ -212,4 +212,37 @@ export const MUTATIONS: readonly Mutation[] = [
     replace: 'return neededMs === marginMillis;',
     proof: SIMULATION,
   },
+  {
+    name: 'forget what the station can bear',
+    promise: 'no grant takes the station above the limit that its operator set',
+    file: 'agent/core/feasible/feasible.ts',
+    find: ' || stationObstacle(state, way) !== undefined',
+    replace: '',
+    proof: ['--test', 'test/unit/core-station-budget.test.ts'],
+  },
+  {
+    name: 'tell a station to keep a cap for longer than it is wanted',
+    promise: 'a cap ends by itself when nobody wants it any more',
+    file: 'agent/core/power/caps.ts',
+    find: 'const forMs = Math.min(state.settings.power.capForMs, leftMs);',
+    replace: 'const forMs = Math.max(state.settings.power.capForMs, leftMs);',
+    proof: ['--test', 'test/unit/core-caps.test.ts'],
+  },
+  {
+    name: 'make a credit record while something of its stay is undecided',
+    promise: 'the record of a stay comes to what its donor was credited for it',
+    file: 'agent/core/credits/end-credit.ts',
+    find: 'if (isLate || isSettled(state, credit)) return make(turn, credit);',
+    replace: 'if (isLate || credit.record.bookings >= 0) return make(turn, credit);',
+    proof: ['--test', 'test/unit/core-credits.test.ts'],
+  },
+  {
+    name: 'begin a new credit record after a restart',
+    promise: 'a stay has one record, whatever restarts',
+    file: 'agent/core/credits/load-credits.ts',
+    find: 'const open = keepOpen(state, credit, now.monoMs + CREDIT_UNSEEN_MS_MAX);',
+    replace:
+      'const open = keepOpen({ ...state, credits: { open: new Map(), ofVehicle: new Map(), unsent: new Map() } }, credit, now.monoMs);',
+    proof: ['--test', 'test/unit/core-credits.test.ts'],
+  },
 ];
