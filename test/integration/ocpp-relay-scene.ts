@@ -59,6 +59,8 @@ export class TestCsms {
   readonly handshakes: Handshake[] = [];
   /** Texts as they came from piles, in order, of all connections. */
   readonly heard: string[] = [];
+  /** Connections that ended. */
+  gone = 0;
   readonly #waiting = new Set<() => void>();
   #server: RPCServer;
   #port = 0;
@@ -106,6 +108,7 @@ export class TestCsms {
       for (const look of this.#waiting) look();
     });
     peer.on('disconnect', () => {
+      this.gone += 1;
       for (const look of this.#waiting) look();
     });
     for (const look of this.#waiting) look();
@@ -148,14 +151,14 @@ export interface RunningRelay {
 
 export async function startRelay(
   t: TestContext,
-  upstream: string | { readonly url: string },
+  upstream: 'none' | TestCsms | { readonly url: string; readonly [key: string]: unknown },
   more: Fields = {},
 ): Promise<RunningRelay> {
   const folder = mkdtempSync(join(tmpdir(), 'plugpool-relay-'));
   const tapPath = join(folder, 'tap.sock');
   const config = relayConfigSchema.parse({
     listen: 'ws://127.0.0.1:0',
-    upstream: typeof upstream === 'string' ? upstream : { url: upstream.url },
+    upstream: upstream instanceof TestCsms ? { url: upstream.url } : upstream,
     ...more,
   });
   const relay = new Relay({ config, tapPath, log: pino({ level: 'silent' }), clock: systemClock });

@@ -1,6 +1,7 @@
 /** The relay between piles and a CSMS of an independent library: it passes on what both say, and is not noticed. */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 import test from 'node:test';
 import { WebSocket } from 'ws';
 import {
@@ -79,7 +80,7 @@ test('what the CSMS refuses is refused with the same status', async (t) => {
 
 test('without a version in common the pile gets a connection without one, closed at once, as from the CSMS', async (t) => {
   const csms = await startPlainCsms(t);
-  const { url } = await startRelay(t, csms);
+  const { url } = await startRelay(t, { url: csms.url });
   for (const protocol of ['ocpp2.0.1', 'ocpp1.5']) {
     const socket = new WebSocket(`${url}/P1`, [protocol]);
     const [error] = (await once(socket, 'error')) as [Error];
@@ -173,6 +174,41 @@ test('of two connections with one identity the newer counts, once the CSMS took 
   assert.deepEqual(older.heardClose(), { code: 1001, reason: 'a newer connection has this identity' });
   newer.send('[2,"1","Heartbeat",{}]');
   await newer.until('an answer', () => newer.heard.length === 1);
+});
+
+test('what is no handshake gets an answer and leaves nothing at the CSMS', async (t) => {
+  const csms = await startCsms(t);
+  const { url, relay } = await startRelay(t, csms);
+  const { port } = new URL(url);
+  const upgrade = 'GET /P1 HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n';
+  const requests = {
+    'GET / HTTP/1.1\r\nHost: x\r\n\r\n': /^HTTP\/1\.1 426 /,
+    'no HTTP at all\r\n\r\n': /^HTTP\/1\.1 400 /,
+    [`${upgrade}Sec-WebSocket-Protocol: ocpp1.6\r\n\r\n`]: /^HTTP\/1\.1 400 /,
+  };
+  for (const [request, expected] of Object.entries(requests)) {
+    const socket = connect(Number(port), '127.0.0.1', () => socket.write(request));
+    const [answer] = (await once(socket, 'data')) as [Buffer];
+    assert.match(answer.toString(), expected);
+    socket.destroy();
+  }
+  await csms.until('the dialled connection to be gone', () => csms.gone === csms.peers.length);
+  await relay.stop();
+});
+
+test('a stop does not wait for a CSMS that does not answer', async (t) => {
+  const silent = createServer().listen(0, '127.0.0.1');
+  await once(silent, 'listening');
+  t.after(() => silent.close());
+  const { url, relay } = await startRelay(t, {
+    url: `ws://127.0.0.1:${(silent.address() as AddressInfo).port}`,
+  });
+  const pile = new RawPile(t, url, 'P1');
+  const [dialled] = (await once(silent, 'connection')) as [Socket];
+  const ended = once(pile.socket, 'unexpected-response');
+  await relay.stop();
+  assert.equal(((await ended) as [unknown, { statusCode: number }])[1].statusCode, 503);
+  dialled.destroy();
 });
 
 test('a stop closes both sides with 1001', async (t) => {

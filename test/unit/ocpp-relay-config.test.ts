@@ -1,10 +1,11 @@
 /** The relay's configuration: what is wrong is said with its key and what to do; where the tap lies. */
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import test, { after } from 'node:test';
 import { controlSocketPath, defaultDataDir } from '../../agent/config/data-dir.ts';
+import { relayConfigSchema } from '../../firmware-bridge/ocpp/relay/relay-config.ts';
 import { defaultTapPath, loadRelayConfig } from '../../firmware-bridge/ocpp/relay/load-relay-config.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'plugpool-relay-config-'));
@@ -73,6 +74,24 @@ const WRONG: Readonly<Record<string, RegExp>> = {
 
 for (const [yaml, expected] of Object.entries(WRONG))
   test(`${JSON.stringify(yaml)} is refused in words`, () => assert.match(problems(yaml), expected));
+
+const PAGE = readFileSync(join(import.meta.dirname, '../../docs/firmware/ocpp-relay.md'), 'utf8');
+
+test('every configuration in the documentation is one', () => {
+  const examples = [...PAGE.matchAll(/^( *)```yaml\n([^]*?)^ *```$/gm)].map(([, , yaml = '']) => yaml);
+  assert.equal(examples.length, 2);
+  for (const yaml of examples) {
+    const here = yaml.replaceAll('/etc/plugpool/', '').replaceAll('/var/lib/plugpool/', '');
+    writeFileSync(join(folder, 'cp-0815.password'), 'secret');
+    const loaded = load(here);
+    assert.ok(loaded.ok, loaded.ok ? '' : loaded.problems.join('\n'));
+  }
+});
+
+test('every key of the schema is in the documentation', () => {
+  for (const key of Object.keys(relayConfigSchema.shape))
+    assert.match(PAGE, new RegExp(`\\| \`${key}[.\`]`), key);
+});
 
 test('a file that is not there, or is none, is said', () => {
   for (const file of [join(folder, 'nothing.yaml'), folder]) {

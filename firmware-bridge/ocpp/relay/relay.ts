@@ -57,7 +57,8 @@ export class Relay {
   readonly #piles = new Map<string, RelayedPile>();
   readonly #attempts = new AttemptLimit();
   readonly #refusals = new RareLine();
-  #upgrades = 0;
+  /** Those who wait for the CSMS's word. */
+  readonly #dialling = new Set<AbortController>();
   #isStopping = false;
 
   /** Reads the files that the configuration names; throws where one is not what it must be. */
@@ -101,6 +102,7 @@ export class Relay {
   async stop(): Promise<void> {
     this.#isStopping = true;
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
+    for (const gone of this.#dialling) gone.abort();
     for (const pile of [...this.#piles.values()]) pile.stop(CLOSE_GOING_AWAY, 'the relay stops');
     const cancel = this.#options.clock.setTimer(CLOSE_MS_MAX, () => this.#server.closeAllConnections());
     await closed;
@@ -112,16 +114,15 @@ export class Relay {
     socket.on('error', () => socket.destroy());
     const checked = this.#newcomer(request);
     if ('refusal' in checked) return this.#refuse(request, socket, head, checked);
-    this.#upgrades += 1;
     const gone = new AbortController();
     const onGone = (): void => gone.abort();
     socket.once('close', onGone);
+    this.#dialling.add(gone);
     void checked.csmsOfPile.reach(checked.hello, gone.signal).then((reached) => {
-      this.#upgrades -= 1;
+      this.#dialling.delete(gone);
       socket.removeListener('close', onGone);
-      if (!reached.ok) return this.#refuse(request, socket, head, { ...checked, ...reached });
-      if (socket.destroyed || this.#isStopping) return reached.csms.cut();
-      this.#accept(request, socket, head, checked, reached);
+      if (!reached.ok) this.#refuse(request, socket, head, { ...checked, ...reached });
+      else this.#accept(request, socket, head, checked, reached);
     });
   }
 
@@ -139,7 +140,7 @@ export class Relay {
     const csmsOfPile = this.#csmsOf(identity);
     if (csmsOfPile === undefined) return refusal(404, 'this pile is not listed', identity);
     const isFull = this.#piles.size >= this.#options.config.pilesMax && !this.#piles.has(identity);
-    if (isFull || this.#upgrades >= this.#options.config.pilesMax || this.#isStopping)
+    if (isFull || this.#dialling.size >= this.#options.config.pilesMax || this.#isStopping)
       return refusal(503, 'too many piles at once', identity, RETRY_AFTER_S);
     const { authorization } = request.headers;
     return { identity, csmsOfPile, hello: { ...url, subprotocols, authorization } };
@@ -148,8 +149,7 @@ export class Relay {
   #refuse(request: IncomingMessage, socket: Duplex, head: Buffer, { identity, refusal }: Refused): void {
     const { why } = refusal;
     if (refusal.kind === 'http') refuseUpgrade(socket, refusal);
-    else
-      this.#handshake(request, socket, head, '', (webSocket) => webSocket.close(CLOSE_PROTOCOL_ERROR, why));
+    else this.#handshake(request, socket, head, '')?.close(CLOSE_PROTOCOL_ERROR, why);
     const status = refusal.kind === 'http' ? { status: refusal.status } : {};
     this.#refusals.tell(this.#options.clock.nowMonoMs(), (leftOut) =>
       this.#options.log.warn(
@@ -159,20 +159,23 @@ export class Relay {
     );
   }
 
-  /** `subprotocol` is the one that is chosen, or none. */
+  /**
+   * `subprotocol` is the one that is chosen, or none. Absent: the pile left meanwhile, or what it sent is no handshake; ws answers
+   * that by itself, and at once.
+   */
   #handshake(
     request: IncomingMessage,
     socket: Duplex,
     head: Buffer,
     subprotocol: OcppSubprotocol | '',
-    onOpen: (webSocket: WebSocket) => void,
-  ): void {
+  ): WebSocket | undefined {
     if (subprotocol === '') delete request.headers['sec-websocket-protocol'];
     else request.headers['sec-websocket-protocol'] = subprotocol;
-    this.#webSockets.handleUpgrade(request, socket, head, onOpen);
+    const opened: WebSocket[] = [];
+    this.#webSockets.handleUpgrade(request, socket, head, (webSocket) => opened.push(webSocket));
+    return opened[0];
   }
 
-  /** The newer connection of a pile counts: the CSMS took it, and the older one is most often a line that is dead already. */
   #accept(
     request: IncomingMessage,
     socket: Duplex,
@@ -180,17 +183,18 @@ export class Relay {
     newcomer: Newcomer,
     reached: Reached & { readonly ok: true },
   ): void {
-    this.#handshake(request, socket, head, reached.subprotocol, (webSocket) => {
-      const before = this.#piles.get(newcomer.identity);
-      if (before !== undefined) {
-        this.#options.log.warn(
-          { pile: newcomer.identity },
-          'a newer connection replaces the one that is there',
-        );
-        before.stop(CLOSE_GOING_AWAY, 'a newer connection has this identity');
-      }
-      this.#relay(webSocket, newcomer, reached);
-    });
+    const webSocket = this.#handshake(request, socket, head, reached.subprotocol);
+    if (webSocket === undefined) return reached.csms.cut();
+    this.#replace(newcomer.identity);
+    this.#relay(webSocket, newcomer, reached);
+  }
+
+  /** The newer connection of a pile counts: the CSMS took it, and the older one is most often a line that is dead already. */
+  #replace(identity: string): void {
+    const before = this.#piles.get(identity);
+    if (before === undefined) return;
+    this.#options.log.warn({ pile: identity }, 'a newer connection replaces the one that is there');
+    before.stop(CLOSE_GOING_AWAY, 'a newer connection has this identity');
   }
 
   #relay(
@@ -257,6 +261,7 @@ function serverFor({ tls, pilesMax }: RelayConfig): Server {
           cert: readFileSync(tls.certFile),
           key: readFileSync(tls.keyFile),
           minVersion: 'TLSv1.2',
+          handshakeTimeout: HANDSHAKE_MS_MAX,
           ...(tls.clientCaFile === undefined
             ? {}
             : { ca: readFileSync(tls.clientCaFile), requestCert: true, rejectUnauthorized: true }),
