@@ -15,6 +15,10 @@ const BENCHES: Readonly<Record<string, Bench>> = {
     about: 'compiling and evaluating constraints, the dearest among them',
     load: () => import('./constraint.ts'),
   },
+  firmware: {
+    about: 'from what the firmware says to the client being told, the last lease, a lost link noticed',
+    load: () => import('./firmware.ts'),
+  },
   footprint: {
     about: 'memory of the agent with 50 vehicles, memory and idle load of a vehicle client',
     load: () => import('./footprint.ts'),

@@ -10,6 +10,7 @@ export class LiveEverest {
   readonly evses: readonly SimulatedEverest[];
   readonly #client: MqttClient;
   readonly #beat: NodeJS.Timeout;
+  readonly #silent = new Set<number>();
   #told: (() => void)[] = [];
 
   constructor(client: MqttClient, count: number) {
@@ -21,8 +22,14 @@ export class LiveEverest {
     this.#beat = setInterval(() => this.everySecond(), BEAT_MS);
   }
 
+  /** Its module says nothing any more. */
+  silence(index: number): void {
+    this.#silent.add(index);
+  }
+
   everySecond(): void {
-    for (const evse of this.evses) {
+    for (const [index, evse] of this.evses.entries()) {
+      if (this.#silent.has(index)) continue;
       if (evse.state === 'Unplugged') evse.heartbeat();
       else evse.everySecond();
     }

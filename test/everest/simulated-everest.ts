@@ -37,7 +37,10 @@ export interface VehicleInfo {
   readonly evccid?: string;
 }
 
-type Token = typeof RFID_TOKEN | typeof CONTRACT_TOKEN;
+interface Token {
+  readonly id_token: { readonly value: string; readonly type: string };
+  readonly authorization_type: string;
+}
 
 export class SimulatedEverest {
   readonly #options: Required<SimulatedEverestOptions>;
