@@ -1,5 +1,4 @@
 /** Puts the firmware adapters together that the configuration names: one case a kind. */
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import {
@@ -9,7 +8,6 @@ import {
   createModbusFirmware,
   createOcppFirmware,
   OCPP_TAP_FILE,
-  FirmwareError,
   createReplayFirmware,
   SAMPLE_SESSIONS_FILE,
   type FirmwareAdapter,
@@ -23,6 +21,7 @@ import type { FirmwareConfig } from './config/firmware/firmware-schema.ts';
 import type { EverestConfig } from './config/firmware/everest-schema.ts';
 import type { ReplayConfig } from './config/firmware/replay-schema.ts';
 import { assertNever } from './core/assert-never.ts';
+import { passwordIn } from './firmware-password.ts';
 
 /** What every adapter may need beside its own keys. */
 export interface FirmwareSurroundings {
@@ -101,15 +100,4 @@ function createEverest(
     pseudonymize,
     report: ({ kind, message, fields }) => limited.warn(`everest:${kind}`, fields ?? {}, message),
   });
-}
-
-function passwordIn(file: string): string {
-  try {
-    return readFileSync(file, 'utf8').trim();
-  } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
-    throw new FirmwareError('invalid_file', why, 'Check passwordFile of the EVerest firmware', {
-      cause: error,
-    });
-  }
 }

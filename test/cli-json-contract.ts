@@ -556,6 +556,16 @@ export const CLI_CONTRACT: Readonly<Record<string, z.ZodType>> = {
       }),
     ),
   }),
+  'firmware record': z.strictObject({
+    ok: z.boolean(),
+    file: id,
+    format: z.enum(['ocpp16', 'ocpp201', 'everest', 'gbt27930']),
+    ended: z.enum(['interrupted', 'time', 'full', 'source']),
+    lines: count,
+    bytes: count,
+    leftOut: count,
+    lastProblem: z.string().nullable(),
+  }),
   cap: z.strictObject({ ok: z.boolean(), connectorId: id, cap: cap.nullable() }),
   'algorithms check add': z.strictObject({ ok: z.literal(true), algorithm: id, checks: count }),
   trust: z.strictObject({

@@ -1,5 +1,6 @@
-/** `plugpool firmware`: says by hand what happens at a connector, and reads recordings of firmware. */
+/** `plugpool firmware`: says by hand what happens at a connector, and reads and writes recordings of firmware. */
 import { Option, type Command } from 'commander';
+import { addFirmwareRecord } from './firmware-record.ts';
 import { addFirmwareReplay } from './firmware-replay.ts';
 import { durationMs, percentAsPermille, vehicleId } from './options.ts';
 import {
@@ -38,6 +39,7 @@ export function addFirmware(program: Command, cli: CliProgram): void {
     );
   for (const step of Object.keys(STEPS)) addStep(group, cli, step as keyof typeof STEPS);
   addFirmwareReplay(group, cli);
+  addFirmwareRecord(group, cli);
   showVerbsOnError(group);
 }
 

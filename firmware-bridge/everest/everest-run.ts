@@ -6,7 +6,7 @@ import type { EverestLink } from './everest-link.ts';
 import { EverestStory, type EverestEvse, type EverestStoryOptions } from './everest-story.ts';
 import type { StoryNow } from './connector-story.ts';
 import { Requests } from './requests.ts';
-import { fromEverest, toEverest, type EverestApi } from './topics.ts';
+import { fromEverest, heardFromEverest, toEverest, type EverestApi } from './topics.ts';
 
 export interface EverestRunOptions extends EverestStoryOptions {
   readonly evses: readonly EverestEvse[];
@@ -24,8 +24,6 @@ export interface EverestRunOptions extends EverestStoryOptions {
   readonly emit: (event: FirmwareEvent) => void;
   readonly signal: AbortSignal;
 }
-
-const EVSE_NAMES = ['session_event', 'session_info', 'ev_info', 'powermeter', 'heartbeat', 'hw_capabilities'];
 
 export class EverestRun {
   readonly #options: EverestRunOptions;
@@ -104,13 +102,9 @@ export class EverestRun {
 
   #filters(): readonly string[] {
     const { evses, authModule, ocppModule, displayModule } = this.#options;
-    const ofEvse = (module: string): string[] => [
-      ...EVSE_NAMES.map((name) => fromEverest('evse_manager_consumer', module, name)),
-      `${fromEverest('evse_manager_consumer', module, 'get_evse')}/+`,
-    ];
+    const modules = evses.map(({ module }) => module);
     return [
-      ...evses.flatMap(({ module }) => ofEvse(module)),
-      ...given(authModule, (module) => fromEverest('auth_consumer', module, 'token_validation_status')),
+      ...heardFromEverest(modules, authModule),
       ...given(ocppModule, (module) => `${fromEverest('ocpp_consumer', module, 'data_transfer_outgoing')}/+`),
       ...given(displayModule, (module) => `${toEverest('display_message', module, 'set_display_message')}/+`),
     ];

@@ -36,3 +36,19 @@ export function parseFromEverest(topic: string): EverestTopic | undefined {
   if (api === undefined || module === undefined || name === undefined) return undefined;
   return { api, module, name, ...(request === undefined ? {} : { request }) };
 }
+
+const EVSE_NAMES = ['session_event', 'session_info', 'ev_info', 'powermeter', 'heartbeat', 'hw_capabilities'];
+
+/** All that is listened to: of each EVSE's module, and of the one that validates tokens. */
+export function heardFromEverest(
+  modules: readonly string[],
+  authModule: string | undefined,
+): readonly string[] {
+  const ofEvse = (module: string): string[] => [
+    ...EVSE_NAMES.map((name) => fromEverest('evse_manager_consumer', module, name)),
+    `${fromEverest('evse_manager_consumer', module, 'get_evse')}/+`,
+  ];
+  const auth =
+    authModule === undefined ? [] : [fromEverest('auth_consumer', authModule, 'token_validation_status')];
+  return [...modules.flatMap(ofEvse), ...auth];
+}

@@ -8,7 +8,7 @@ const PACKET_BYTES = 7;
 const SILENCE_MS_MAX = 1250;
 
 /** First byte of a control frame, J1939-21 section 5.10.3. */
-const REQUEST_TO_SEND = 16;
+export const REQUEST_TO_SEND = 16;
 const ABORT = 255;
 
 export interface WholeMessage {
