@@ -5,7 +5,13 @@
 import { readFileSync } from 'node:fs';
 import { parse as parseYaml } from 'yaml';
 import { z } from 'zod';
-import { CONSTRAINT_BYTES_MAX, ID_PATTERN, NAME_PATTERN, type RuntimeKind } from '@plugpool/proto';
+import {
+  CONNECTOR_PATTERN,
+  CONSTRAINT_BYTES_MAX,
+  ID_PATTERN,
+  NAME_PATTERN,
+  type RuntimeKind,
+} from '@plugpool/proto';
 import {
   MINUTES_PER_DAY,
   WEEKDAYS,
@@ -32,6 +38,8 @@ export interface DonorSettings {
   readonly executionProviders: readonly string[];
   readonly cacheBytesMax: number;
   readonly policy: OwnerPolicy;
+  /** Where it stands whenever it is at this pile. */
+  readonly connector?: string | undefined;
   readonly signals: SignalSettings;
   readonly probeSettings: { readonly sampleEveryMs: number; readonly ownRootPids: readonly number[] };
 }
@@ -129,6 +137,7 @@ const signalsSchema = z.discriminatedUnion('adapter', [
 const configSchema = z.strictObject({
   agent: z.url({ protocol: /^mqtts?$/, error: 'the address of a pile, such as mqtt://192.168.1.10:1883' }),
   vehicle: z.string().regex(ID_PATTERN, '1 to 64 letters, digits, "_" and "-"'),
+  connector: z.string().regex(CONNECTOR_PATTERN, 'a connector such as 3, 3/1 or north/3/1').optional(),
   dataDir: z.string().min(1).optional(),
   tokenFile: z.string().min(1).optional(),
   logLevel: z.enum(LOG_LEVELS).optional(),
@@ -166,6 +175,7 @@ export const ENV_SETTINGS: readonly string[] = [
     'agent',
     'vehicle',
     'dataDir',
+    'connector',
     'tokenFile',
     'logLevel',
     'sandbox',
@@ -286,6 +296,7 @@ export function envName(path: string): string {
 const TEXT_SETTINGS = new Set([
   'agent',
   'vehicle',
+  'connector',
   'dataDir',
   'tokenFile',
   'signals.username',
@@ -378,6 +389,7 @@ function toConfig(raw: Raw): VehicleConfig {
   return {
     agent: raw.agent,
     vehicle: raw.vehicle,
+    connector: raw.connector,
     dataDir: raw.dataDir,
     tokenFile: raw.tokenFile,
     logLevel: raw.logLevel,

@@ -17,6 +17,8 @@ interface Pending {
   readonly cancelTimeout: () => void;
 }
 
+/** A claim by its word alone is made again so long after it was refused: the firmware may not have heard of it yet. */
+const CLAIM_AGAIN_MS = 60_000;
 /** Below that of the owner's command, which waits for it. */
 const ANSWER_WITHIN_MS = 4_000;
 /** An owner gives one code after the other. */
@@ -26,17 +28,31 @@ export class ConnectorClaims {
   readonly #conversation: Pick<Conversation, 'post' | 'welcome' | 'nextCorrelationId'>;
   readonly #clock: Clock;
   readonly #pending = new Map<number, Pending>();
+  readonly #connector: string | undefined;
   #bound: BoundConnector | undefined;
+  #bareClaim = 0;
+  #cancelAgain: (() => void) | undefined;
 
   constructor({
     conversation,
     clock,
+    connector,
   }: {
     readonly conversation: Pick<Conversation, 'post' | 'welcome' | 'nextCorrelationId'>;
     readonly clock: Clock;
+    /** Where the vehicle stands whenever it is here, by its owner's word. */
+    readonly connector?: string | undefined;
   }) {
     this.#conversation = conversation;
     this.#clock = clock;
+    this.#connector = connector;
+  }
+
+  /** The pile may have the word of its owner proven. */
+  welcomed(): void {
+    if (this.#connector === undefined) return;
+    this.#bareClaim = this.#conversation.nextCorrelationId();
+    this.#conversation.post({ kind: 'connectorClaim', connector: this.#connector }, this.#bareClaim);
   }
 
   get bound(): BoundConnector | undefined {
@@ -74,14 +90,27 @@ export class ConnectorClaims {
 
   /** False: it was no answer to a claim. */
   refused({ reasons, retryable }: Refused, correlationId: number): boolean {
+    if (correlationId !== 0 && correlationId === this.#bareClaim) {
+      this.#claimLater(reasons);
+      return true;
+    }
     const pending = this.#take(correlationId);
     pending?.reject(refusalError('the claim of the connector', reasons, retryable));
     return pending !== undefined;
   }
 
+  /** A pile that takes no vehicle's word takes it no better later. */
+  #claimLater(reasons: Refused['reasons']): void {
+    if (reasons.some(({ code }) => code === 'not_supported')) return;
+    this.#cancelAgain?.();
+    this.#cancelAgain = this.#clock.setTimer(CLAIM_AGAIN_MS, () => this.welcomed());
+  }
+
   /** The connection is lost: whether the pile heard is not known. */
   lost(): void {
     this.#bound = undefined;
+    this.#bareClaim = 0;
+    this.#cancelAgain?.();
     for (const correlationId of [...this.#pending.keys()])
       this.#take(correlationId)?.reject(noAnswer('the connection to the pile was lost'));
   }

@@ -24,6 +24,7 @@ import { Lending } from './lending.ts';
 import type { LendingEvent } from './lending.ts';
 import type { BlobCache, Clock, Link, LinkDown, Log, Outbox, Probe, VehicleSignalsSource } from './ports.ts';
 import type { Runtime } from './runtimes/port.ts';
+import { PowerReports } from './power-reports.ts';
 import { UnackedResults } from './unacked-results.ts';
 import { CLIENT_VERSION } from './version.ts';
 
@@ -32,6 +33,8 @@ export const LEND_SLOT = 'lend' as Slot;
 export interface DonorParts {
   readonly vehicleId: VehicleId;
   readonly policy: OwnerPolicy;
+  /** Where it stands whenever it is here, by its owner's word. */
+  readonly connector?: string | undefined;
   readonly link: Link;
   readonly probe: Probe;
   readonly signals: VehicleSignalsSource;
@@ -86,6 +89,7 @@ export class Donor {
   readonly #jobs: LeasedJobs;
   readonly #lending: Lending;
   readonly #claims: ConnectorClaims;
+  readonly #power: PowerReports;
   readonly #deployed: DeployedImages;
   readonly #abort = new AbortController();
   #hardware: HardwareProfile | undefined;
@@ -110,7 +114,8 @@ export class Donor {
     const conversation = this.#conversation;
     this.#pulls = new BlobPulls(conversation, clock);
     this.#shelf = new BlobShelf(conversation);
-    this.#claims = new ConnectorClaims({ conversation, clock });
+    this.#claims = new ConnectorClaims({ conversation, clock, connector: parts.connector });
+    this.#power = new PowerReports({ conversation, signals: parts.signals, clock });
     const shelf = this.#shelf;
     this.#results = new UnackedResults({ outbox, outputs, shelf, conversation, clock, log });
     this.#jobs = new LeasedJobs({
@@ -224,6 +229,7 @@ export class Donor {
     await fetchesEnded;
     await this.#conversation.stop();
     this.#claims.lost();
+    this.#power.stop();
     await this.#parts.probe.stop();
     await this.#parts.signals.stop();
     await Promise.all([...this.#parts.runtimes.values()].map((runtime) => runtime.stop()));
@@ -253,6 +259,7 @@ export class Donor {
     this.#results.sendAllAgain();
     this.#pulls.connected();
     this.#lending.welcomed();
+    this.#claims.welcomed();
   }
 
   #lost(cause: LinkDown): void {
@@ -264,6 +271,7 @@ export class Donor {
     this.#parts.onEvent?.({ kind: 'disconnected', ...cause });
     this.#lending.lost();
     this.#claims.lost();
+    this.#power.stop();
     this.#results.keepAll();
   }
 
@@ -290,7 +298,7 @@ export class Donor {
       case 'connectorBound':
         return this.#claims.heard(body, correlationId);
       case 'watchPower':
-        return;
+        return this.#power.watch(body);
       case 'refused':
         return this.#refused(body, correlationId);
       case 'accepted':

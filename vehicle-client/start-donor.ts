@@ -42,6 +42,7 @@ export async function startDonor(options: DonorOptions, signal?: AbortSignal): P
   const donor = new Donor({
     vehicleId,
     policy: options.policy,
+    connector: options.connector,
     clock,
     log,
     onEvent: options.onEvent,

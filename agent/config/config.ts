@@ -123,6 +123,7 @@ function toSettings({
     lendingStates: policy.lendingStates,
     identityAssurance: policy.identityAssurance,
     plugCodes: policy.plugCodes,
+    copresence: policy.copresence,
     operatorShareMillis: Math.round(policy.operatorSharePercent * 10),
     coreDrawsMw: Math.round(ledger.coreDrawsW * 1000),
     gpuDrawsMw: Math.round(ledger.gpuDrawsW * 1000),

@@ -220,6 +220,12 @@ export const policySchema = z.strictObject({
     .describe(
       'Whether a code is shown for each vehicle that is plugged in and not known more surely (docs/binding.md).',
     ),
+  copresence: z
+    .boolean()
+    .default(DEFAULT_SETTINGS.copresence)
+    .describe(
+      'Whether a vehicle may prove that it is plugged in by feeling the power of its connector vary; needs `power.caps` (docs/binding.md).',
+    ),
   operatorSharePercent: z
     .number()
     .min(0)

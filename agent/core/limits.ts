@@ -32,6 +32,12 @@ export const BINDINGS_MAX = 50_000;
 export const SOURCES_PER_CONNECTOR_MAX = 20;
 /** Vehicles that gave a wrong code of late; the one that did so longest ago is forgotten first, its guesses count at the connectors. */
 export const CODE_TRIERS_MAX = 1_000;
+/** Vehicles that claim one connector and are put to the proof together, and proofs in one stay: every try is a guess that may hit. */
+export const PRESENCE_CANDIDATES_MAX = 8;
+export const PRESENCE_TRIALS_PER_STAY_MAX = 4;
+export const PRESENCE_TRIES_PER_STAY_MAX = PRESENCE_CANDIDATES_MAX * PRESENCE_TRIALS_PER_STAY_MAX;
+/** Wrong codes that are looked at in one stay at one connector, whoever gives them. */
+export const WRONG_CODES_PER_STAY_MAX = 100;
 /** Vehicles that the operator drains one by one. */
 export const DRAINED_VEHICLES_MAX = 1_000;
 /** Vehicles remembered beside those connected or holding leases. */

@@ -198,9 +198,10 @@ function goneAlgorithm(lease: LeaseRecord): AlgorithmRecord {
   );
 }
 
-/** What is on the displays stays there; the timers are gone, so that it is shown again at once. */
+/** A proof ends with the caps that it stood on, and no pattern is drawn twice. What is on the displays stays there; the timers are gone, so that it is shown again at once. */
 function carryCodes(state: State, before: State, now: Now): void {
   state.codes = before.codes;
+  state.presence.drawn = before.presence.drawn;
   for (const [connectorId, { code }] of before.codes.of)
     if (code !== undefined) state.timers.set(`code:${connectorId}`, now.monoMs);
 }

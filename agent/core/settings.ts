@@ -79,6 +79,8 @@ export interface Settings {
   readonly identityAssurance: IdentityAssurance;
   /** Whether a code is shown for each vehicle that is plugged in and not known more surely. */
   readonly plugCodes: boolean;
+  /** Whether a claim may be proven by varying the power of the connector. */
+  readonly copresence: boolean;
   /** The operator's share of what a requester is charged, in thousandths. */
   readonly operatorShareMillis: number;
   /** What the reference core and the reference GPU are taken to draw at work, where a vehicle does not measure it. */
@@ -188,6 +190,7 @@ export const DEFAULT_SETTINGS: Omit<Settings, 'wire'> = {
   // the pile's own but the vehicle's claim.
   identityAssurance: 'presence',
   plugCodes: true,
+  copresence: false,
   operatorShareMillis: 100,
   // A core of a desktop processor under load, with its share of memory and power supply; the board power of an NVIDIA V100 PCIe.
   coreDrawsMw: 8_000,

@@ -36,6 +36,7 @@ import { noCredits, type Credits } from './credits/open-credit.ts';
 import { Constraints } from './constraint/constraint.ts';
 import type { Bindings } from './binding/bindings.ts';
 import { noCodes, type Codes } from './binding/codes.ts';
+import { noPresence, type Presence } from './binding/presence.ts';
 import { Deadlines } from './tasks/deadlines.ts';
 import { DonorIndex } from './matching/donor-index.ts';
 import type { Priority } from './tasks/priority.ts';
@@ -229,6 +230,7 @@ export type TimerName =
   | `revoke:${InstanceId}`
   | `stale:${ConnectorId}`
   | `code:${ConnectorId}`
+  | `presence:${ConnectorId}`
   | `unverified:${VehicleId}`
   | `blob:${Digest}`
   | `rest:${InstanceId}`
@@ -263,6 +265,7 @@ export interface State {
   bindings: Bindings;
   /** On the displays of the connectors. */
   codes: Codes;
+  presence: Presence;
   readonly clients: Map<ClientId, Client>;
   readonly donors: Map<VehicleId, Donor>;
   /** By `id@version`. */
@@ -360,6 +363,7 @@ export function emptyState(settings: Settings, generation: number): State {
     connectorOf: new Map(),
     bindings: new Map(),
     codes: noCodes(),
+    presence: noPresence(),
     clients: new Map(),
     donors: new Map(),
     algorithms: new Map(),

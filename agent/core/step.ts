@@ -10,6 +10,7 @@
 import type { Now } from '@plugpool/proto';
 import { assertNever } from './assert-never.ts';
 import { onConnectorClaim } from './binding/claims.ts';
+import { onPowerReport } from './binding/presence.ts';
 import { onConnected, onDisconnected, onHello } from './clients/connections.ts';
 import { issueChecks } from './checks/issue-check.ts';
 import { dropChecks } from './checks/judge-check.ts';
@@ -212,7 +213,7 @@ function dispatch(turn: Turn, client: Client, message: Message): void {
     case 'connectorClaim':
       return onConnectorClaim(turn, client, body, correlationId);
     case 'powerReport':
-      return;
+      return onPowerReport(turn, client, body);
     case 'blobPull':
     case 'blobChunk':
     case 'blobRefused':

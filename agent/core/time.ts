@@ -1,5 +1,6 @@
 /** What happens when a timer falls due; the names of the timers say what each is for. */
 import { showCode } from './binding/codes.ts';
+import { onSlotOver } from './binding/presence-slots.ts';
 import type { ConnectorId, Digest, InstanceId, VehicleId } from '@plugpool/proto';
 import { assertNever } from './assert-never.ts';
 import { onCheckDue } from './checks/issue-check.ts';
@@ -62,6 +63,8 @@ export function onTimer(turn: Turn, name: TimerName): void {
       return onCheckDue(turn, id as VehicleId);
     case 'budget':
       return onBudgetOver(turn);
+    case 'presence':
+      return onSlotOver(turn, id as ConnectorId);
     case 'code':
       return showCode(turn, id as ConnectorId);
     case 'credit':

@@ -2,9 +2,8 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import type { ConnectorClaim, VehicleId } from '@plugpool/proto';
-import { WRONG_CODES_PER_STAY_MAX } from '../../agent/core/binding/codes.ts';
 import type { Control } from '../../agent/core/effects.ts';
-import { CODE_TRIERS_MAX } from '../../agent/core/limits.ts';
+import { CODE_TRIERS_MAX, WRONG_CODES_PER_STAY_MAX } from '../../agent/core/limits.ts';
 import type { Settings } from '../../agent/core/settings.ts';
 import { step } from '../../agent/core/step.ts';
 import { connectorsView, vehiclesView } from '../../agent/core/views.ts';

@@ -8,6 +8,7 @@ import { isWeaker } from './assurance.ts';
 import { heldBackMs, noteWrong, tryCode, type CodeVerdict } from './codes.ts';
 import { connectorNamed } from './connector-named.ts';
 import { identified, type Identity } from './identity.ts';
+import { addCandidate, provesPresence } from './presence.ts';
 
 interface Claimant {
   readonly client: Client;
@@ -104,10 +105,15 @@ function takeCode(turn: Turn, claimant: Claimant, session: Session): void {
   take(turn, claimant, session, { vehicleId, assurance: 'code' });
 }
 
-/** Counts only where the operator lets mere claims lend. */
+/** Counts only where the operator lets mere claims lend, or has them proven. */
 function onBareClaim(turn: Turn, claimant: Claimant, at: ConnectorId | undefined): void {
   const { state } = turn;
   const session = at === undefined ? undefined : state.sessions.get(at);
+  if (session !== undefined && provesPresence(state)) {
+    if (!addCandidate(turn, claimant.client, session.connectorId))
+      return refuseClaim(turn, claimant, CROWDED);
+    if (state.settings.identityAssurance !== 'claimed') return sayNoted(turn, claimant, session);
+  }
   if (session === undefined || state.settings.identityAssurance !== 'claimed')
     return refuseClaim(turn, claimant, BARE);
   const { vehicleId } = claimant.client.name;
@@ -131,6 +137,12 @@ function sayBound(turn: Turn, { client, correlationId }: Claimant, { connectorId
   if (identity === undefined) return;
   const { assurance } = identity;
   send(turn, client.name.clientId, { kind: 'connectorBound', connectorId, assurance }, correlationId);
+}
+
+/** Nothing is believed yet. */
+function sayNoted(turn: Turn, { client, correlationId }: Claimant, { connectorId }: Session): void {
+  const noted = { kind: 'connectorBound', connectorId, assurance: 'claimed' } as const;
+  send(turn, client.name.clientId, noted, correlationId);
 }
 
 function refuseClaim(
@@ -176,6 +188,11 @@ const SPENT: Refusal = {
   code: 'rate_limited',
   detail: 'too many wrong codes were given there in this stay',
   hint: 'plug in anew, or ask the operator to say who is there',
+};
+const CROWDED: Refusal = {
+  code: 'rate_limited',
+  detail: 'too many vehicles claim this connector',
+  hint: 'give the code that is on the display of the pile',
 };
 const BARE: Refusal = {
   code: 'not_supported',

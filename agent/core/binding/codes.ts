@@ -12,7 +12,7 @@
  */
 import type { ConnectorId, Now, VehicleId } from '@plugpool/proto';
 import { keyedBlock } from '../keyed-block.ts';
-import { CODE_TRIERS_MAX } from '../limits.ts';
+import { CODE_TRIERS_MAX, WRONG_CODES_PER_STAY_MAX } from '../limits.ts';
 import { isPlugged, type Session } from '../sessions/session.ts';
 import { isCutOff } from '../sessions/sources.ts';
 import type { State } from '../state.ts';
@@ -42,7 +42,6 @@ interface Trier {
   sinceMonoMs: number;
 }
 
-export const WRONG_CODES_PER_STAY_MAX = 100;
 const WRONG_CODES_PER_PAUSE = 5;
 const PAUSE_MIN_MS = 60_000;
 const PAUSE_MAX_MS = 3_600_000;

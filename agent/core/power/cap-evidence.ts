@@ -41,6 +41,14 @@ export function watchCap(state: State, connectorId: ConnectorId, capMw: number, 
   );
 }
 
+/** Nobody wants it any more: what flows from now on says nothing of it. */
+export function unwatchCap({ capEvidence }: State, connectorId: ConnectorId): void {
+  const evidence = capEvidence.get(connectorId);
+  if (evidence?.watched === undefined) return;
+  const { watched: _over, ...rest } = evidence;
+  capEvidence.set(connectorId, rest);
+}
+
 /** After each reading of its power. */
 export function noteCapReading(
   state: State,

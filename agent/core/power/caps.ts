@@ -12,7 +12,7 @@ import type { ConnectorId, Now } from '@plugpool/proto';
 import { CAP_RETRY_MS_MAX, CAP_WANTED_MS_MAX, CAPPED_CONNECTORS_MAX } from '../limits.ts';
 import type { State } from '../state.ts';
 import { log, write, type Turn } from '../turn.ts';
-import { watchCap } from './cap-evidence.ts';
+import { unwatchCap, watchCap } from './cap-evidence.ts';
 
 /** Who wants a cap: each has one a connector. */
 export type CapWanter = 'operator' | 'presence';
@@ -124,6 +124,7 @@ function tellAgainLater({ state, now }: Turn, connectorId: ConnectorId, { wants,
 function tellNone(turn: Turn, connectorId: ConnectorId, cap: Cap): void {
   turn.state.timers.clear(`cap:${connectorId}`);
   turn.state.caps.delete(connectorId);
+  unwatchCap(turn.state, connectorId);
   if (cap.toldMw !== undefined) turn.effects.controls.push({ kind: 'clearCap', connectorId });
 }
 

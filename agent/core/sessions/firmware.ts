@@ -4,6 +4,7 @@ import type { ConnectorId, Now, VehicleId } from '@plugpool/proto';
 import { isWeaker } from '../binding/assurance.ts';
 import { namedBy } from '../binding/bindings.ts';
 import { watchCode } from '../binding/codes.ts';
+import { noteMeterReading, watchPresence } from '../binding/presence.ts';
 import { asClaim, identified, type Identity } from '../binding/identity.ts';
 import { forgetIdleDonors } from '../clients/connections.ts';
 import { followStay, noteLateReading } from '../credits/end-credit.ts';
@@ -34,9 +35,7 @@ export function onFirmware(turn: Turn, event: FirmwareEvent, source: FirmwareSou
   const isShown = event.kind === 'credential' && said !== undefined && isPlugged(moved.state);
   const after = isShown ? identified(moved, said) : moved;
   watchSession(state, after, now);
-  if (event.kind === 'meter' && event.powerMw !== undefined) noteCapReading(state, after, now);
-  if (event.kind === 'meter' && event.signed !== undefined && !isPlugged(after.state))
-    noteLateReading(turn, event.connectorId, event.signed.data);
+  if (event.kind === 'meter') noteReading(turn, event, after);
   if (before?.state !== after.state || event.kind === 'identity')
     log(turn, 'info', 'session', {
       connectorId: event.connectorId,
@@ -47,6 +46,17 @@ export function onFirmware(turn: Turn, event: FirmwareEvent, source: FirmwareSou
   if (said !== undefined) sayRefused(turn, known, after, said);
   if (before !== undefined && !isPlugged(after.state)) learnStay(turn, before);
   changeSession(turn, before, after, said === undefined ? 'told' : 'named');
+}
+
+/** What follows from a reading beside the session itself. */
+function noteReading(turn: Turn, event: Extract<FirmwareEvent, { kind: 'meter' }>, after: Session): void {
+  const { state, now } = turn;
+  if (event.powerMw !== undefined) {
+    noteCapReading(state, after, now);
+    noteMeterReading(state, after, now);
+  }
+  if (event.signed !== undefined && !isPlugged(after.state))
+    noteLateReading(turn, event.connectorId, event.signed.data);
 }
 
 /** Whom the event names as the vehicle that is there. */
@@ -79,6 +89,7 @@ export function changeSession(
     });
   moveVehicle(turn, why, before, after);
   watchCode(turn, after);
+  watchPresence(turn, after);
 }
 
 function sayRefused(turn: Turn, before: Session, after: Session, said: Identity): void {
