@@ -98,6 +98,7 @@ function createEverest(
     ocppModule: ocpp,
     displayModule: display,
     pseudonymize,
-    report: ({ kind, message, fields }) => limited.warn(`everest:${kind}`, fields ?? {}, message),
+    report: ({ kind, message, fields }) =>
+      limited[kind === 'link_up' ? 'info' : 'warn'](`everest:${kind}`, fields ?? {}, message),
   });
 }

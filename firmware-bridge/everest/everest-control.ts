@@ -3,7 +3,13 @@ import type { ConnectorId } from '@plugpool/proto';
 import { z } from 'zod';
 import type { ControlOutcome, FirmwareAbility, FirmwareControl, PowerCap, SignedRecord } from '../port.ts';
 import type { EverestRun } from './everest-run.ts';
-import { creditTransfer, displayMessages, externalLimits, NO_EXTERNAL_LIMITS } from './sent.ts';
+import {
+  creditTransfer,
+  displayMessages,
+  externalLimits,
+  NO_EXTERNAL_LIMITS,
+  type CreditAddress,
+} from './sent.ts';
 
 export interface ControlledEvse {
   readonly connectorId: ConnectorId;
@@ -18,6 +24,7 @@ export interface EverestControlOptions {
   readonly evses: readonly ControlledEvse[];
   /** Of the `ocpp_consumer_API`. */
   readonly ocppModule?: string | undefined;
+  readonly credit?: CreditAddress | undefined;
   /** Of the `display_message_API` by which EVerest speaks to the display. */
   readonly displayModule?: string | undefined;
   /** The one that is going on. */
@@ -90,10 +97,10 @@ export class EverestControl implements FirmwareControl {
   async sendCredit(connectorId: ConnectorId, record: SignedRecord): Promise<ControlOutcome> {
     const found = this.#ready('credit', connectorId);
     if ('refused' in found) return found.refused;
-    const { ocppModule } = this.#options;
-    if (ocppModule === undefined)
-      return refuse('unsupported', 'no OCPP module is named in the configuration');
-    const transfer = creditTransfer(record);
+    const { ocppModule, credit } = this.#options;
+    if (ocppModule === undefined || credit === undefined)
+      return refuse('unsupported', 'no OCPP module, or no vendorId, is named in the configuration');
+    const transfer = creditTransfer(credit, record);
     const answer = await found.run.ask(
       'ocpp_consumer',
       ocppModule,

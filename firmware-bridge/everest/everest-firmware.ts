@@ -14,6 +14,7 @@ import { EverestControl, type ControlledEvse } from './everest-control.ts';
 import type { EverestLink } from './everest-link.ts';
 import { EverestRun } from './everest-run.ts';
 import { EVSES_MAX } from './limits.ts';
+import type { CreditAddress } from './sent.ts';
 import { MqttLink, parseBrokerUrl } from './mqtt-link.ts';
 import { MODULE_PATTERN } from './topics.ts';
 
@@ -40,6 +41,8 @@ export interface EverestFirmwareOptions {
   readonly allow?: readonly FirmwareAbility[] | undefined;
   /** EVerest's name of the `ocpp_consumer_API` module, for `credit`. */
   readonly ocppModule?: string | undefined;
+  /** By what the back office knows our records, for `credit`. */
+  readonly credit?: CreditAddress | undefined;
   /** EVerest's name of the `display_message_API` module, for `text`. */
   readonly displayModule?: string | undefined;
   /** Shorter than `cfg_communication_check_to_s` of EVerest's modules. */

@@ -1,5 +1,4 @@
 /** What is sent to EVerest's modules, in the forms of its API. */
-import { CREDIT_MESSAGE_ID, CREDIT_VENDOR_ID, creditData } from '../credit-transfer.ts';
 import type { PowerCap, SignedRecord } from '../port.ts';
 
 /** By this EVerest's logs tell who limited. */
@@ -27,8 +26,15 @@ function schedule(entries: readonly object[]): object {
   return { schedule_import: entries, schedule_export: [], schedule_setpoints: [] };
 }
 
-export function creditTransfer(record: SignedRecord): object {
-  return { vendor_id: CREDIT_VENDOR_ID, message_id: CREDIT_MESSAGE_ID, data: creditData(record) };
+/** By what the back office knows our records. */
+export interface CreditAddress {
+  readonly vendorId: string;
+  readonly messageId: string;
+}
+
+/** The record as it was signed, beside its id and its signature. */
+export function creditTransfer({ vendorId, messageId }: CreditAddress, record: SignedRecord): object {
+  return { vendor_id: vendorId, message_id: messageId, data: JSON.stringify(record) };
 }
 
 /** One text for each EVSE: the next replaces it, and it goes away by itself. */

@@ -24,6 +24,7 @@ export async function openControlScene(over: Partial<EverestFirmwareOptions> = {
     authModule: 'auth_api',
     allow: ['cap', 'text', 'credit'],
     ocppModule: 'ocpp_api',
+    credit: { vendorId: 'org.example', messageId: 'plugpoolCredit' },
     displayModule: 'display_api',
     communicationCheckEveryMs: 2_000,
     silentAfterMs: 5_000,

@@ -306,7 +306,8 @@ test('an EVerest without EVSEs, with twins, with a foreign address, or that may 
     [{ broker: 'localhost:1883' }, /broker: "localhost:1883" is not the address/],
     [{ allow: ['cap'] }, /allow: names cap, which needs energyLimits of an EVSE/],
     [{ allow: ['text'] }, /allow: names text, which needs display/],
-    [{ allow: ['credit'] }, /allow: names credit, which needs ocpp/],
+    [{ allow: ['credit'] }, /allow: names credit, which needs ocpp and credit/],
+    [{ allow: ['credit'], ocpp: 'ocpp_api' }, /allow: names credit, which needs ocpp and credit/],
     [{ allow: ['start'] }, /allow\.0: must be cap or text or credit/],
     [{ silentAfter: '1ms' }, /silentAfter: 1ms is out of bounds/],
   ] as const)

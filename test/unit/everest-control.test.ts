@@ -115,7 +115,8 @@ for (const [answer, code] of ANSWERS) {
     answering(scene, answer);
     assert.equal(codeOf(await scene.adapter.control?.sendCredit(CONNECTOR, RECORD)), code);
     const [sent] = sentTo(scene, 'everest_api/1/ocpp_consumer/ocpp_api/m2e/data_transfer_outgoing');
-    const { payload } = sent as { readonly payload: { readonly data: string } };
+    const { payload } = sent as { readonly payload: { readonly vendor_id: string; readonly data: string } };
+    assert.equal(payload.vendor_id, 'org.example');
     assert.deepEqual(JSON.parse(payload.data), RECORD);
   });
 }

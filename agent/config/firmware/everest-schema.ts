@@ -1,6 +1,7 @@
 /** The keys of `kind: everest`. */
 import { parseBrokerUrl, parseConnectorId } from '@plugpool/firmware-bridge';
 import { z } from 'zod';
+import { creditSchema } from './credit-schema.ts';
 import { checkedBy, duration, ms, path } from '../fields.ts';
 
 const moduleName = z.string().regex(/^[A-Za-z0-9_-]{1,64}$/, 'must be the name of a module of EVerest');
@@ -19,7 +20,7 @@ const evseSchema = z.strictObject({
 });
 
 /** What each ability needs to know. */
-const NEEDS = { cap: 'energyLimits of an EVSE', text: 'display', credit: 'ocpp' } as const;
+const NEEDS = { cap: 'energyLimits of an EVSE', text: 'display', credit: 'ocpp and credit' } as const;
 
 export const everestSchema = z
   .strictObject({
@@ -50,6 +51,7 @@ export const everestSchema = z
         'What the agent may do beside listening: `cap` the power, show a `text`, send records of `credit`.',
       ),
     ocpp: moduleName.optional().describe('For `credit`: the `ocpp_consumer_API` module.'),
+    credit: creditSchema.optional(),
     display: moduleName
       .optional()
       .describe('For `text`: the `display_message_API` module by which EVerest speaks to the display.'),
@@ -60,11 +62,11 @@ export const everestSchema = z
       'A module that is silent for longer is a lost link; longer than its `cfg_heartbeat_interval_ms`.',
     ),
   })
-  .superRefine(({ allow, evses, ocpp, display }, context) => {
+  .superRefine(({ allow, evses, ocpp, credit, display }, context) => {
     const has = {
       cap: evses.some(({ energyLimits }) => energyLimits !== undefined),
       text: display,
-      credit: ocpp,
+      credit: ocpp !== undefined && credit !== undefined,
     };
     for (const ability of allow)
       if (has[ability] === undefined || has[ability] === false)

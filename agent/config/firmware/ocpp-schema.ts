@@ -2,24 +2,9 @@
 import { parseStationId } from '@plugpool/firmware-bridge';
 import { z } from 'zod';
 import { checkedBy, duration, ms, path } from '../fields.ts';
+import { creditSchema } from './credit-schema.ts';
 
 const DAY_MS = 86_400_000;
-
-const creditSchema = z.strictObject({
-  vendorId: z
-    .string()
-    .min(1)
-    .max(255)
-    .describe(
-      'The `vendorId` under which the CSMS knows credit records: a name in reverse, such as `org.example`.',
-    ),
-  messageId: z
-    .string()
-    .min(1)
-    .max(50)
-    .default('plugpoolCredit')
-    .describe('The `messageId` of a credit record.'),
-});
 
 export const ocppSchema = z.strictObject({
   kind: z
