@@ -21,6 +21,9 @@ interface Bus {
   readonly story: Gbt27930Story;
 }
 
+/** A timer that is so late was held up, and with it the frames that came meanwhile: they are heard before silence is judged. */
+const LATE_MS = 100;
+
 /** A tap without a clock counts from its start: its times are no wall times. */
 const SOURCE_WALL_MS_MIN = Date.UTC(2000, 0, 1);
 
@@ -86,14 +89,23 @@ export class BusStories {
     const dueMs = Math.min(...[...this.#buses.values()].map(({ story }) => story.nextDueMs() ?? Infinity));
     if (this.#isHalted || dueMs === Infinity || (this.#timer !== undefined && this.#timer.dueMs <= dueMs))
       return;
-    this.#timer?.cancel();
-    const delayMs = Math.min(Math.ceil(dueMs - this.#options.clock.nowMonoMs()), TIMER_MS_MAX);
-    this.#timer = { dueMs, cancel: this.#options.clock.setTimer(delayMs, () => this.#pass()) };
+    this.#set(dueMs);
   }
 
-  #pass(): void {
+  #set(dueMs: number): void {
+    this.#timer?.cancel();
+    const delayMs = Math.min(Math.ceil(dueMs - this.#options.clock.nowMonoMs()), TIMER_MS_MAX);
+    const cancel = this.#options.clock.setTimer(delayMs, () => this.#pass(dueMs));
+    this.#timer = { dueMs, cancel };
+  }
+
+  #pass(dueMs: number): void {
     this.#timer = undefined;
     const nowMs = this.#options.clock.nowMonoMs();
+    if (nowMs - dueMs > LATE_MS && !this.#isHalted) {
+      this.#set(nowMs + LATE_MS);
+      return;
+    }
     for (const { story } of this.#buses.values()) this.#tell(story.pass(nowMs));
     this.#arm();
   }

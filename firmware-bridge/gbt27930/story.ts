@@ -47,9 +47,9 @@ export class Gbt27930Story {
     this.#options = options;
   }
 
-  /** Somebody spoke. */
+  /** Somebody spoke. What silence before that meant is `pass`'s to say: a listener that was held up hears late, not nothing. */
   hear({ by, message }: Heard, nowMs: number): readonly FirmwareFact[] {
-    const told = [...this.#due(nowMs)];
+    const told: Told[] = [];
     if (message?.kind === 'CHM') told.push(...this.#greet());
     if (by === 'vehicle') told.push(...this.#hearVehicle(message, nowMs));
     const session = this.#link === 'up' ? this.#session : undefined;

@@ -3,7 +3,7 @@ import type { Speaker } from './identifier.ts';
 
 /** J1939-21 section 5.10.3: 255 packets of 7 bytes. GB/T 27930's longest message (BMV) has 512. */
 const BYTES_MAX = 1785;
-const PACKET_BYTES = 7;
+export const PACKET_BYTES = 7;
 /** J1939-21 section 5.10.2.4: T2 and T3, the longest that either side waits. */
 const SILENCE_MS_MAX = 1250;
 
@@ -38,7 +38,7 @@ export class TransportReassembly {
   /** A control frame (format 0xEC). */
   control(by: Speaker, data: Uint8Array, nowMs: number): void {
     if (data[0] === REQUEST_TO_SEND) this.#begin(by, data, nowMs);
-    else if (data[0] === ABORT) this.#abort(data[6]);
+    else if (data[0] === ABORT) this.#abort(groupOf(data));
     // Clear to send and the acknowledgement come from the other side; neither changes what is in the packets.
   }
 
@@ -59,12 +59,12 @@ export class TransportReassembly {
 
   #begin(by: Speaker, data: Uint8Array, nowMs: number): void {
     this.#drop(by);
-    const [, low = 0, high = 0, packets = 0, , pgnLow = 0, format = 0, pgnHigh = 0] = data;
+    const [, low = 0, high = 0, packets = 0, , groupLow = 0, , groupHigh = 0] = data;
     const bytes = low + high * 256;
     const isSound = bytes > 8 && bytes <= BYTES_MAX && packets === Math.ceil(bytes / PACKET_BYTES);
-    if (data.length < 8 || !isSound || pgnLow !== 0 || pgnHigh !== 0) return;
+    if (data.length < 8 || !isSound || groupLow !== 0 || groupHigh !== 0) return;
     this.#transfers.set(by, {
-      format,
+      format: groupOf(data),
       data: new Uint8Array(bytes),
       received: new Uint8Array(packets),
       missing: packets,
@@ -73,13 +73,18 @@ export class TransportReassembly {
   }
 
   /** Either side may abort: the frame says which message is meant, not whose. */
-  #abort(format: number | undefined): void {
+  #abort(format: number): void {
     for (const [by, transfer] of this.#transfers) if (transfer.format === format) this.#drop(by);
   }
 
   #drop(by: Speaker): void {
     if (this.#transfers.delete(by)) this.abandoned += 1;
   }
+}
+
+/** The format of the message that a control frame is about; the middle byte of its group number. */
+export function groupOf(control: Uint8Array): number {
+  return control[6] ?? 0;
 }
 
 function place(transfer: Transfer, packet: Uint8Array): void {
