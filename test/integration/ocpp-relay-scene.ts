@@ -123,9 +123,10 @@ export async function startCsms(t: TestContext, options: CsmsOptions = {}): Prom
 }
 
 /** One that does what OCPP says of versions, which the library does otherwise; it speaks 1.6 alone. */
-export async function startPlainCsms(t: TestContext) {
+export async function startPlainCsms(t: TestContext, options: { readonly autoPong?: boolean } = {}) {
   const paths: string[] = [];
   const server = new WebSocketServer({
+    ...options,
     host: '127.0.0.1',
     port: 0,
     handleProtocols: (protocols) => protocols.has('ocpp1.6') && 'ocpp1.6',

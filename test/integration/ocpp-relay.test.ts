@@ -196,6 +196,23 @@ test('what is no handshake gets an answer and leaves nothing at the CSMS', async
   await relay.stop();
 });
 
+test('a side that answers no ping is gone, whichever it is; one that says something is there', async (t) => {
+  const csms = await startPlainCsms(t, { autoPong: false });
+  const { url } = await startRelay(t, { url: csms.url }, { pingEveryS: 0.1 });
+  const pile = await new RawPile(t, url, 'P1').open();
+  await pile.until('the line to the CSMS to be given up', () => pile.closed !== undefined);
+
+  const answering = await startCsms(t);
+  const other = await startRelay(t, answering, { pingEveryS: 0.1 });
+  const silent = await new RawPile(t, other.url, 'P1', { autoPong: false }).open();
+  const talking = await new RawPile(t, other.url, 'P2', { autoPong: false }).open();
+  talking.socket.on('ping', () => talking.send('[2,"1","Heartbeat",{}]'));
+  await silent.until('it to be cut', () => silent.closed !== undefined);
+  assert.equal(silent.closed?.code, 1006);
+  await talking.until('three more answers', () => talking.heard.length >= 3);
+  assert.equal(talking.closed, undefined);
+});
+
 test('a stop does not wait for a CSMS that does not answer', async (t) => {
   const silent = createServer().listen(0, '127.0.0.1');
   await once(silent, 'listening');

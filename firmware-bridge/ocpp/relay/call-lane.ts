@@ -111,8 +111,9 @@ export class CallLane {
     this.#goOn(nowMs);
   }
 
-  /** The side that this lane leads to is gone: nothing is out there any more. */
-  calledLost(why: string): void {
+  /** The side that this lane leads to is gone: nothing is out there any more. Returns what was held and so never sent. */
+  calledLost(why: string): readonly string[] {
+    const held = this.#held;
     const calls = [...(this.#own === undefined ? [] : [this.#own]), ...this.#waiting];
     this.#own = undefined;
     this.#waiting = [];
@@ -121,6 +122,7 @@ export class CallLane {
     this.#open.clear();
     this.#forgotten.clear();
     for (const call of calls) call.settle({ ok: false, code: 'link_lost', message: why });
+    return held;
   }
 
   #note(id: string, nowMs: number): void {

@@ -156,11 +156,12 @@ export class RelayedPile {
     if (by === 'peer') return this.#endPile(code, reason, `the CSMS closed the connection (${code})`);
     const why = 'the line to the CSMS was lost';
     if (this.#options.awayCloseMs === 0) return this.#endPile(CLOSE_GOING_AWAY, why, why);
-    this.#toCsms.calledLost(why);
+    const unsent = this.#toCsms.calledLost(why);
     this.#toPile.callerLost(this.#options.clock.nowMonoMs());
     // It may have been left unread for the sake of the CSMS that is gone.
     this.#options.pile.resume();
     this.#options.onUpstream('down', why);
+    for (const text of unsent) this.#keep(text);
     void this.#redial();
   }
 
@@ -197,6 +198,7 @@ export class RelayedPile {
   }
 
   #keep(text: string): void {
+    if (this.#isOver()) return;
     this.#kept.push(text);
     this.#keptChars += text.length;
     if (this.#kept.length > AWAY_FRAMES_MAX || this.#keptChars > AWAY_CHARS_MAX)
