@@ -15,6 +15,7 @@ import {
   CONTROL_WITHIN_MS,
   CONTROLS_MAX,
   CONTROLS_PER_CONNECTOR_MAX,
+  SOURCES_PER_CONNECTOR_MAX,
 } from './core/limits.ts';
 import type { Clock } from './ports.ts';
 
@@ -35,7 +36,8 @@ const ABILITY: Readonly<Record<Control['kind'], FirmwareAbility>> = {
 
 export class FirmwareControls {
   readonly #around: FirmwareControlsAround;
-  readonly #speakers = new Map<ConnectorId, Map<FirmwareAbility, FirmwareControl>>();
+  /** Who spoke of it last is the last. */
+  readonly #speakers = new Map<ConnectorId, readonly FirmwareControl[]>();
   /** Of each connector, the first being under way. */
   readonly #waiting = new Map<ConnectorId, Control[]>();
   #count = 0;
@@ -44,16 +46,17 @@ export class FirmwareControls {
     this.#around = around;
   }
 
-  /** Whoever speaks of a connector is asked to do something there. */
+  /** Whoever speaks of a connector is asked to do something there. What it can is asked then: it may be told only later. */
   spoke({ control }: FirmwareAdapter, connectorId: ConnectorId): void {
     if (control === undefined) return;
-    let speakers = this.#speakers.get(connectorId);
+    const speakers = this.#speakers.get(connectorId);
     if (speakers === undefined) {
-      if (this.#speakers.size >= CONNECTORS_MAX) return;
-      speakers = new Map<FirmwareAbility, FirmwareControl>();
-      this.#speakers.set(connectorId, speakers);
+      if (this.#speakers.size < CONNECTORS_MAX) this.#speakers.set(connectorId, [control]);
+      return;
     }
-    for (const ability of control.abilities) speakers.set(ability, control);
+    if (speakers.at(-1) === control) return;
+    const others = speakers.filter((each) => each !== control);
+    this.#speakers.set(connectorId, [...others, control].slice(-SOURCES_PER_CONNECTOR_MAX));
   }
 
   push(control: Control): void {
@@ -106,7 +109,7 @@ export class FirmwareControls {
   #carryOut(control: Control): Promise<ControlOutcome> | ControlOutcome {
     const { connectorId } = control;
     const speakers = this.#speakers.get(connectorId);
-    const adapter = speakers?.get(ABILITY[control.kind]);
+    const adapter = speakers?.findLast(({ abilities }) => abilities.has(ABILITY[control.kind]));
     if (adapter === undefined) return nobody(speakers === undefined, control);
     switch (control.kind) {
       case 'setCap':

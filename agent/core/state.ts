@@ -26,7 +26,6 @@ import type {
   BookedRecord,
   ClaimRecord,
   CheckpointRecord,
-  CreditId,
   OwedRecord,
   PartResultRecord,
   TaskEndRecord,
@@ -64,6 +63,7 @@ import { KnownAnswers, type KnownAnswer } from './checks/known-answers.ts';
 import type { Session } from './sessions/session.ts';
 import type { Settings } from './settings.ts';
 import { Usage } from './waiting/usage.ts';
+import type { TimerName } from './timer-name.ts';
 import { Timers } from './timers.ts';
 import type { Way } from './waiting/need.ts';
 import { Asked } from './waiting/asked.ts';
@@ -224,29 +224,6 @@ export interface AwaitedBlob {
     readonly bodyHash: string;
   }[];
 }
-
-export type TimerName =
-  | `lease:${InstanceId}`
-  | `revoke:${InstanceId}`
-  | `stale:${ConnectorId}`
-  | `code:${ConnectorId}`
-  | `presence:${ConnectorId}`
-  | `unverified:${VehicleId}`
-  | `blob:${Digest}`
-  | `rest:${InstanceId}`
-  | `report:${VehicleId}`
-  | `review:${VehicleId}`
-  | `judge:${VehicleId}`
-  | `settled:${VehicleId}`
-  | `rested:${VehicleId}/${AlgorithmClass}`
-  | `pool:${AlgorithmClass}`
-  | `replica:${InstanceId}`
-  | `check:${VehicleId}`
-  | `cap:${ConnectorId}`
-  | 'deploy:pending'
-  | 'budget:over'
-  | `credit:${CreditId}`
-  | `send:${CreditId}`;
 
 export interface State {
   readonly settings: Settings;

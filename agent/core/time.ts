@@ -18,7 +18,8 @@ import type { CreditId } from './records.ts';
 import { onPoolTimer } from './pools/watch.ts';
 import { onStale } from './sessions/firmware.ts';
 import { instanceOf } from './tasks/open-task.ts';
-import type { Task, TimerName } from './state.ts';
+import type { Task } from './state.ts';
+import type { TimerName } from './timer-name.ts';
 import { endTask } from './tasks/task-end.ts';
 import { log, queue, type Turn } from './turn.ts';
 

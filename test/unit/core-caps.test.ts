@@ -175,11 +175,9 @@ test('what the operator wants outlives a restart for the rest of its time, what 
   pile.restart();
   pile.controls.length = 0;
   pile.pass(1);
+  const told = pile.controls.map((control) => control.kind === 'setCap' && [control.powerMw, control.forMs]);
+  assert.deepEqual(told, [[11 * KW, 120_000]]);
   pile.plug('a');
-  assert.deepEqual(
-    pile.controls.map((control) => control.kind === 'setCap' && [control.powerMw, control.forMs]),
-    [[11 * KW, 120_000]],
-  );
   pile.pass(39 * 60_000);
   assert.equal(capOf(pile)?.powerMw, 11 * KW);
   pile.pass(2 * 60_000);
@@ -216,6 +214,21 @@ test('a station that refuses is asked again, ever more seldom, and the operator 
   pile.answerControl = () => OK;
   pile.pass(10 * 60_000);
   assert.equal(capOf(pile)?.answer, 'set');
+});
+
+test('a station that knows no cap without a transaction is told it as soon as one begins, and again with the next', () => {
+  const pile = pileThatCaps();
+  let isOpen = false;
+  pile.answerControl = () => (isOpen ? OK : { ok: false, code: 'refused', message: 'no transaction' });
+  operate(pile, capTo(11, 24 * HOUR_MS));
+  pile.pass(HOUR_MS);
+  assert.equal(capOf(pile)?.answer, 'refused');
+  for (const transactionId of ['tx-1', 'tx-2']) {
+    isOpen = true;
+    pile.controls.length = 0;
+    pile.firmware({ kind: 'transactionStarted', connectorId: CONNECTOR, transactionId });
+    assert.deepEqual([pile.controls.length, capOf(pile)?.answer], [1, 'set']);
+  }
 });
 
 test('power that falls to a new cap shows that caps work; that which stays above shows that they do not', () => {
@@ -283,6 +296,18 @@ test('a cap that would keep the battery from being charged in time ends what com
   );
   assert.equal(isBehind(pile), true);
   operate(pile, { verb: 'clearCap', connectorId: CONNECTOR });
+  pile.say('a.lend', capacityReport({}));
+  assert.equal(isBehind(pile), false);
+});
+
+test('a cap for a moment, as a proof of presence sets it, takes nothing back', () => {
+  const pile = pileWithALender(22, HOUR_MS, 2 * HOUR_MS);
+  pile.say('asker.ask-1', request('r', 'sum'));
+  const turn = beginTurn(pile.state, pile.now());
+  wantCap(turn, CONNECTOR, 'presence', { powerMw: 5 * KW, forMs: 15_000 });
+  pile.commit(turn.effects);
+  for (const control of turn.effects.controls) answer(pile, control);
+  assert.equal(capOf(pile)?.answer, 'set');
   pile.say('a.lend', capacityReport({}));
   assert.equal(isBehind(pile), false);
 });

@@ -1,7 +1,7 @@
 /** What results, failures and leases teach the agent, and what of it outlives a restart and a commit that failed. */
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import type { TimerName } from '../../agent/core/state.ts';
+import type { TimerName } from '../../agent/core/timer-name.ts';
 import type { FailureCode, LeaseId, UpBody, VehicleId } from '@plugpool/proto';
 import {
   capacityReport,

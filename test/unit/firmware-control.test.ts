@@ -149,3 +149,18 @@ test('a credit is sent as its signed record; where there is none, nothing is sen
   await settled();
   assert.deepEqual(outcomes, ['sendCredit ok', 'sendCredit no_answer']);
 });
+
+test('what an adapter can is asked when something is to be done: it may be told only later', async () => {
+  const { made, outcomes } = controls();
+  const late = new WritingAdapter();
+  made.spoke(late.adapter, ONE);
+  made.push(CAP);
+  await settled();
+  assert.deepEqual(outcomes, ['setCap not_enabled']);
+  const { control } = late.adapter;
+  assert.ok(control);
+  (control.abilities as Set<FirmwareAbility>).add('cap');
+  made.push(CAP);
+  await settled();
+  assert.deepEqual(late.asked, ['cap 11000000']);
+});

@@ -5,11 +5,12 @@
 import type { ControlOutcome } from '@plugpool/firmware-bridge';
 import { CREDIT_GIVEN_UP_MS, CREDIT_RETRY_MS_MAX, CREDITS_UNSENT_MAX } from '../limits.ts';
 import type { CreditId, CreditRecord, CreditSending } from '../records.ts';
+import type { Unsent } from './open-credit.ts';
 import { log, write, writeLazily, type Turn } from '../turn.ts';
 
 const FIRST_RETRY_MS = 60_000;
-/** What comes of a try at once will come of every other. */
-const FINAL: ReadonlySet<string> = new Set(['refused', 'unsupported']);
+/** A back office that has trouble of its own refuses too: it is asked again for some hours. */
+const REFUSALS_MAX = 8;
 
 export function sendMade(turn: Turn, { creditId, connectorId, madeWallMs = 0 }: CreditRecord): void {
   const { state } = turn;
@@ -39,7 +40,7 @@ export function onCreditOutcome(turn: Turn, creditId: CreditId, outcome: Control
   const unsent = state.credits.unsent.get(creditId);
   if (unsent === undefined) return;
   unsent.tries += 1;
-  const next = stateAfter(turn, unsent.madeWallMs, outcome);
+  const next = stateAfter(turn, unsent, outcome);
   const sending: CreditSending = {
     state: next,
     tries: unsent.tries,
@@ -57,9 +58,14 @@ export function onCreditOutcome(turn: Turn, creditId: CreditId, outcome: Control
 
 const DETAIL_CHARS_MAX = 200;
 
-function stateAfter({ now }: Turn, madeWallMs: number, outcome: ControlOutcome): CreditSending['state'] {
+function stateAfter(
+  { now }: Turn,
+  { madeWallMs, tries }: Unsent,
+  outcome: ControlOutcome,
+): CreditSending['state'] {
   if (outcome.ok) return 'accepted';
-  if (FINAL.has(outcome.code)) return 'refused';
+  if (outcome.code === 'unsupported') return 'refused';
+  if (outcome.code === 'refused' && tries >= REFUSALS_MAX) return 'refused';
   return now.wallMs - madeWallMs > CREDIT_GIVEN_UP_MS ? 'given_up' : 'waiting';
 }
 

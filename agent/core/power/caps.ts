@@ -69,10 +69,10 @@ function nobodyWants(): Cap {
   return { wants: new Map(), answer: 'asked', failures: 0 };
 }
 
-/** What the station says that it keeps to; undefined: nothing. */
+/** What the station says that it keeps to for the operator; undefined: nothing. A proof of presence caps for moments: they tell nothing. */
 export function heldCapMw({ caps }: State, connectorId: ConnectorId): number | undefined {
   const cap = caps.get(connectorId);
-  return cap?.answer === 'set' ? cap.toldMw : undefined;
+  return cap?.answer === 'set' ? cap.wants.get('operator')?.powerMw : undefined;
 }
 
 /** Of those that are wanted now. */
@@ -126,6 +126,15 @@ function tellNone(turn: Turn, connectorId: ConnectorId, cap: Cap): void {
   turn.state.caps.delete(connectorId);
   unwatchCap(turn.state, connectorId);
   if (cap.toldMw !== undefined) turn.effects.controls.push({ kind: 'clearCap', connectorId });
+}
+
+/** Stations forget a cap with its transaction, and some know none before it: it is told as soon as somebody charges. */
+export function tellCapAnew(turn: Turn, connectorId: ConnectorId): void {
+  const cap = turn.state.caps.get(connectorId);
+  if (cap === undefined) return;
+  cap.failures = 0;
+  cap.answer = 'asked';
+  tell(turn, connectorId, cap);
 }
 
 export function onCapOutcome(turn: Turn, connectorId: ConnectorId, outcome: ControlOutcome): void {

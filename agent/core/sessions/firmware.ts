@@ -13,6 +13,7 @@ import { refreshDonor } from '../donors/donor.ts';
 import { noteLeft, notePlugged } from '../donors/restless.ts';
 import { CONNECTORS_MAX } from '../limits.ts';
 import { noteCapReading } from '../power/cap-evidence.ts';
+import { tellCapAnew } from '../power/caps.ts';
 import { stayThatEnded } from './session-stay.ts';
 import { nextStaleMonoMs, type FirmwareSource } from './sources.ts';
 import { isPlugged, isVerified, newSession, transition, type Session } from './session.ts';
@@ -35,6 +36,8 @@ export function onFirmware(turn: Turn, event: FirmwareEvent, source: FirmwareSou
   const isShown = event.kind === 'credential' && said !== undefined && isPlugged(moved.state);
   const after = isShown ? identified(moved, said) : moved;
   watchSession(state, after, now);
+  if (event.kind === 'transactionStarted' || (after.state === 'charging' && before?.state !== 'charging'))
+    tellCapAnew(turn, event.connectorId);
   if (event.kind === 'meter') noteReading(turn, event, after);
   if (before?.state !== after.state || event.kind === 'identity')
     log(turn, 'info', 'session', {
