@@ -10,10 +10,11 @@ import { RawVehicle } from '../test/integration/spine-raw-vehicle.ts';
 import { addProgram } from '../test/integration/spine-scene.ts';
 import { untilLending } from './echo-pile.ts';
 import { openBenchEverest } from './firmware/everest.ts';
+import { openBenchOcpp16, openBenchOcpp201 } from './firmware/ocpp.ts';
 import type { BenchFirmware, OpenBenchFirmware } from './firmware/source.ts';
 import { numbersFrom, percentile } from './options.ts';
 
-const SOURCES: readonly OpenBenchFirmware[] = [openBenchEverest];
+const SOURCES: readonly OpenBenchFirmware[] = [openBenchOcpp16, openBenchOcpp201, openBenchEverest];
 
 /** Of a donor's 4,000: it keeps one lease for good, and is granted another as soon as it is free for it. */
 const TASK_MILLICORES = 2_000;
