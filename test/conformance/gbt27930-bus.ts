@@ -73,9 +73,9 @@ export class Gbt27930Bus {
   }
 
   /** From the greeting to both being ready. */
-  handshake(vin?: string): this {
+  handshake(vin?: string, socPermille = 400): this {
     this.chm().bhm().wait(250).chm().bhm().wait(250);
-    this.crm(false).brm(vin).wait(250).crm(true).bcp(400).wait(250);
+    this.crm(false).brm(vin).wait(250).crm(true).bcp(socPermille).wait(250);
     return this.cts().cml().bro(false).wait(250).bro(true).cro().wait(250);
   }
 
