@@ -253,4 +253,28 @@ export const MUTATIONS: readonly Mutation[] = [
       'const open = keepOpen({ ...state, credits: { open: new Map(), ofVehicle: new Map(), unsent: new Map() } }, credit, now.monoMs);',
     proof: ['--test', 'test/unit/core-credits.test.ts'],
   },
+  {
+    name: 'pass a VIN on as it is',
+    promise: 'what names a car becomes a pseudonym where it is decoded',
+    file: 'firmware-bridge/gbt27930/decode-vehicle.ts',
+    find: "pseudonymize('vin', vin)",
+    replace: 'vin',
+    proof: ['--test', 'test/unit/gbt27930-decoder.test.ts'],
+  },
+  {
+    name: 'take a paused charger for a full vehicle',
+    promise: 'a session without supply lends nothing',
+    file: 'firmware-bridge/gbt27930/charging-state.ts',
+    find: "if (output === 'paused') return 'suspendedEVSE';",
+    replace: '',
+    proof: ['--test', 'test/unit/gbt27930-story.test.ts'],
+  },
+  {
+    name: 'let a cap raise the limit',
+    promise: 'a cap never raises what others set',
+    file: 'firmware-bridge/modbus/cap-writer.ts',
+    find: 'Math.min(limit, this.#before.limit)',
+    replace: 'limit',
+    proof: ['--test', 'test/unit/modbus-firmware.test.ts'],
+  },
 ];

@@ -240,6 +240,7 @@ test('lines that are cut or of another form are refused with a reason', () => {
     ' can0  1826F456   [3]  01 01 00',
     '(3256.5)  1826F456#010100',
     'x'.repeat(300),
+    `(3256.5) can0 1826F456#010100${' '.repeat(300)}`,
   ]) {
     const parsed = parseCandumpLine(line);
     assert.equal(parsed.kind, 'unreadable', line);

@@ -214,6 +214,26 @@ test('registers are read together where the device lets them, and optional ones 
     planReads(loadMap('charx')).map(({ address, words }) => [address, words]),
     [[244, 56]],
   );
+  const mixed = checkMap('mixed', {
+    ...RIGHT,
+    readTogether: 10,
+    registers: {
+      vehicle: { address: 1, type: 'u16' },
+      near: { address: 9, type: 'u32' },
+      far: { address: 12, type: 'u16' },
+      maybe: { address: 13, type: 'u16', optional: true },
+      other: { address: 2, type: 'u16', table: 'input' },
+    },
+  });
+  assert.deepEqual(
+    planReads(mixed).map(({ table, address, words }) => [table, address, words]),
+    [
+      ['holding', 1, 10],
+      ['holding', 12, 1],
+      ['holding', 13, 1],
+      ['input', 2, 1],
+    ],
+  );
   assert.equal(planReads(loadMap('keba')).length, 5);
   assert.equal(planReads(loadMap('bender')).length, 8);
 });
