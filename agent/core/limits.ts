@@ -36,6 +36,8 @@ export const CODE_TRIERS_MAX = 1_000;
 export const PRESENCE_CANDIDATES_MAX = 8;
 export const PRESENCE_TRIALS_PER_STAY_MAX = 4;
 export const PRESENCE_TRIES_PER_STAY_MAX = PRESENCE_CANDIDATES_MAX * PRESENCE_TRIALS_PER_STAY_MAX;
+/** Stays of which it is remembered who was bound by a person or a proof: all are written when one changes. */
+export const REMEMBERED_STAYS_MAX = 1_000;
 /** Wrong codes that are looked at in one stay at one connector, whoever gives them. */
 export const WRONG_CODES_PER_STAY_MAX = 100;
 /** Vehicles that the operator drains one by one. */

@@ -4,6 +4,7 @@ import type { AlgorithmRecord, InstanceRecord, LeaseRecord, StoredState } from '
 import { loadCredits } from './credits/load-credits.ts';
 import { DRAINING_NAME, loadDraining } from './donors/draining.ts';
 import { loadBindings } from './binding/bindings.ts';
+import { loadRemembered, REMEMBERED_NAME } from './binding/remembered.ts';
 import { countAsking } from './waiting/asked.ts';
 import { keepLearned, loadLearned } from './learned/learn.ts';
 import { carryNumbers } from './numbers.ts';
@@ -36,6 +37,7 @@ export function loadState(stored: StoredState, settings: Settings, now: Now, bef
   loadPools(state, stored.learned, now);
   loadSeedKey(state, stored.learned);
   state.bindings = loadBindings(stored.bindings);
+  if (!loadRemembered(state, stored.learned.get(REMEMBERED_NAME))) state.damaged.push(REMEMBERED_NAME);
   if (!loadDraining(state, stored.learned.get(DRAINING_NAME))) state.damaged.push(DRAINING_NAME);
   loadCredits(state, stored, now);
   if (!loadCaps(state, stored.learned.get(CAPS_NAME), now)) state.damaged.push(CAPS_NAME);

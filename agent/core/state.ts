@@ -36,6 +36,7 @@ import { Constraints } from './constraint/constraint.ts';
 import type { Bindings } from './binding/bindings.ts';
 import { noCodes, type Codes } from './binding/codes.ts';
 import { noPresence, type Presence } from './binding/presence.ts';
+import type { RememberedStay } from './binding/remembered.ts';
 import { Deadlines } from './tasks/deadlines.ts';
 import { DonorIndex } from './matching/donor-index.ts';
 import type { Priority } from './tasks/priority.ts';
@@ -243,6 +244,8 @@ export interface State {
   /** On the displays of the connectors. */
   codes: Codes;
   presence: Presence;
+  /** Who was bound to a stay by what will not be said again. */
+  readonly remembered: Map<ConnectorId, RememberedStay>;
   readonly clients: Map<ClientId, Client>;
   readonly donors: Map<VehicleId, Donor>;
   /** By `id@version`. */
@@ -341,6 +344,7 @@ export function emptyState(settings: Settings, generation: number): State {
     bindings: new Map(),
     codes: noCodes(),
     presence: noPresence(),
+    remembered: new Map(),
     clients: new Map(),
     donors: new Map(),
     algorithms: new Map(),

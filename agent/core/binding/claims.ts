@@ -9,6 +9,7 @@ import { heldBackMs, noteWrong, tryCode, type CodeVerdict } from './codes.ts';
 import { connectorNamed } from './connector-named.ts';
 import { identified, type Identity } from './identity.ts';
 import { addCandidate, provesPresence } from './presence.ts';
+import { remember } from './remembered.ts';
 
 interface Claimant {
   readonly client: Client;
@@ -124,6 +125,7 @@ function onBareClaim(turn: Turn, claimant: Claimant, at: ConnectorId | undefined
 
 function take(turn: Turn, claimant: Claimant, session: Session, said: Identity): void {
   const after = identified(session, said);
+  if (said.assurance !== 'claimed') remember(turn, after);
   changeSession(turn, session, after, 'named');
   log(turn, 'info', 'a vehicle is bound to its connector', {
     connectorId: session.connectorId,

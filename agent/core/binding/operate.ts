@@ -9,6 +9,7 @@ import { isPlugged, type Session } from '../sessions/session.ts';
 import { write, type Turn } from '../turn.ts';
 import { bindingKey, bindingsOf, namedBy } from './bindings.ts';
 import { identified, namedByOperator } from './identity.ts';
+import { remember } from './remembered.ts';
 
 export interface BindOrder {
   readonly vehicleId: VehicleId;
@@ -42,7 +43,9 @@ export function bindConnector(
   const refusal = whyNot(turn, order, credentials);
   if (refusal !== undefined) return refusal;
   for (const credential of credentials) keep(turn, order.vehicleId, credential);
-  changeSession(turn, session, namedByOperator(session, order.vehicleId), 'named');
+  const named = namedByOperator(session, order.vehicleId);
+  remember(turn, named);
+  changeSession(turn, session, named, 'named');
   return bound(order, connectorId, credentials);
 }
 

@@ -6,6 +6,7 @@ import type { State } from '../state.ts';
 import { donorOf, send, type Turn } from '../turn.ts';
 import { identified } from './identity.ts';
 import { applySlot, endTrial, whyNot, type PresenceStay } from './presence.ts';
+import { remember } from './remembered.ts';
 import { slotAt, SLOTS, verdictOf, type PresenceTrial } from './presence-trial.ts';
 
 /** A slot is over. */
@@ -37,6 +38,7 @@ function decide(turn: Turn, session: Session, stay: PresenceStay, trial: Presenc
   if (at !== undefined && at !== session.connectorId && isKnownBetter(turn, vehicleId, at, 'presence'))
     return;
   const after = identified(session, { vehicleId, assurance: 'presence' });
+  remember(turn, after);
   changeSession(turn, session, after, 'named');
   const clientId = donorOf(turn.state, vehicleId).clientId;
   const { connectorId } = session;

@@ -5,6 +5,7 @@ import { isWeaker } from '../binding/assurance.ts';
 import { namedBy } from '../binding/bindings.ts';
 import { watchCode } from '../binding/codes.ts';
 import { noteMeterReading, watchPresence } from '../binding/presence.ts';
+import { recall } from '../binding/remembered.ts';
 import { asClaim, identified, type Identity } from '../binding/identity.ts';
 import { forgetIdleDonors } from '../clients/connections.ts';
 import { followStay, noteLateReading } from '../credits/end-credit.ts';
@@ -34,7 +35,7 @@ export function onFirmware(turn: Turn, event: FirmwareEvent, source: FirmwareSou
   const known = asBelieved(state, before ?? newSession(event.connectorId, now), said);
   const moved = transition(known, event, source, now);
   const isShown = event.kind === 'credential' && said !== undefined && isPlugged(moved.state);
-  const after = isShown ? identified(moved, said) : moved;
+  const after = recall(turn, event, isShown ? identified(moved, said) : moved);
   watchSession(state, after, now);
   if (event.kind === 'transactionStarted' || (after.state === 'charging' && before?.state !== 'charging'))
     tellCapAnew(turn, event.connectorId);
@@ -48,7 +49,8 @@ export function onFirmware(turn: Turn, event: FirmwareEvent, source: FirmwareSou
     });
   if (said !== undefined) sayRefused(turn, known, after, said);
   if (before !== undefined && !isPlugged(after.state)) learnStay(turn, before);
-  changeSession(turn, before, after, said === undefined ? 'told' : 'named');
+  const isNamed = said !== undefined || moved.identity !== after.identity;
+  changeSession(turn, before, after, isNamed ? 'named' : 'told');
 }
 
 /** What follows from a reading beside the session itself. */
