@@ -277,4 +277,28 @@ export const MUTATIONS: readonly Mutation[] = [
     replace: 'limit',
     proof: ['--test', 'test/unit/modbus-firmware.test.ts'],
   },
+  {
+    name: 'let the answer to a call of the agent through to the other side',
+    promise: 'neither pile nor CSMS ever hears what the agent asked the other for',
+    file: 'firmware-bridge/ocpp/relay/call-lane.ts',
+    find: 'if (this.#forgotten.delete(head.id)) return false;',
+    replace: 'this.#forgotten.delete(head.id);',
+    proof: ['--test', 'test/property/ocpp-relayed-pile.test.ts'],
+  },
+  {
+    name: 'forget what a pile said while its CSMS was away',
+    promise: 'a CSMS that is back in time hears everything that its pile said, in order',
+    file: 'firmware-bridge/ocpp/relay/relayed-pile.ts',
+    find: 'for (const text of kept) this.#toCsms.relay(text, headOf(text), nowMs);',
+    replace: 'kept.length = nowMs && 0;',
+    proof: ['--test', 'test/property/ocpp-relayed-pile.test.ts'],
+  },
+  {
+    name: 'call a pile while a call of its CSMS is unanswered',
+    promise: 'OCPP’s one unanswered call a direction is kept',
+    file: 'firmware-bridge/ocpp/relay/call-lane.ts',
+    find: 'if (this.#open.size > 0) return;',
+    replace: '',
+    proof: ['--test', 'test/unit/ocpp-relay-lane.test.ts'],
+  },
 ];
