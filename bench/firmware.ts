@@ -42,7 +42,7 @@ interface Spread {
 }
 
 export async function run(args: readonly string[], json: boolean): Promise<void> {
-  const { connectors } = numbersFrom(args, { connectors: 24 });
+  const { connectors, beside } = numbersFrom(args, { connectors: 24, beside: 8 });
   for (const open of SOURCES) {
     const opened = await open(connectors);
     if ('why' in opened) {
@@ -50,7 +50,7 @@ export async function run(args: readonly string[], json: boolean): Promise<void>
       continue;
     }
     try {
-      const figures = await measure(opened.firmware, connectors);
+      const figures = await measure(opened.firmware, connectors, beside);
       if (json) process.stdout.write(`${JSON.stringify(figures)}\n`);
       else print(figures);
     } finally {
@@ -98,7 +98,7 @@ class Donor {
   }
 }
 
-async function measure(firmware: BenchFirmware, connectors: number): Promise<Figures> {
+async function measure(firmware: BenchFirmware, connectors: number, beside: number): Promise<Figures> {
   const policy = { lease: '10min', trust: { after: 0 }, departuresMax: 1_000 };
   const stage = new Stage({ agentConfig: { policy, firmware: firmware.config, logLevel: 'error' } });
   const requesters: Requester[] = [];
@@ -118,6 +118,7 @@ async function measure(firmware: BenchFirmware, connectors: number): Promise<Fig
     requesters.push(load.requester);
     load.keep(3 * connectors);
     await Promise.all(donors.map(({ holds }) => holds));
+    load.openMax = connectors + beside;
     await delay(SETTLE_MS);
     load.timesMs.length = 0;
     const spreads = await unplugOneByOne(firmware, donors.slice(0, -2));
@@ -148,7 +149,8 @@ async function startDonors(stage: Stage, firmware: BenchFirmware, count: number)
 class Load {
   readonly requester: Requester;
   readonly timesMs: number[] = [];
-  #isOver = false;
+  openMax = Infinity;
+  #open = 0;
 
   constructor(requester: Requester) {
     this.requester = requester;
@@ -159,16 +161,18 @@ class Load {
   }
 
   end(): Promise<void> {
-    this.#isOver = true;
+    this.openMax = 0;
     return Promise.resolve();
   }
 
   async #again(): Promise<void> {
-    while (!this.#isOver) {
+    while (this.#open < this.openMax) {
+      this.#open += 1;
       const fromMs = performance.now();
       const task = await this.requester.request({ algorithm: 'echo', input: Buffer.from('x') });
       await task.result;
       this.timesMs.push(performance.now() - fromMs);
+      this.#open -= 1;
     }
   }
 }

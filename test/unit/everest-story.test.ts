@@ -269,6 +269,20 @@ test('after a lost link a session that does not say when it began is nobody’s'
   assert.deepEqual(scene.kinds(), ['linkUp', 'plugged', 'chargingStarted']);
 });
 
+test('after a lost link an event of the same session finds the same vehicle, and one of another session another', () => {
+  for (const [uuid, kinds] of [
+    ['same', ['linkUp', 'plugged', 'credential', 'transactionStarted', 'suspended EV']],
+    ['other', ['linkUp', 'plugged', 'transactionStarted', 'suspended EV']],
+  ] as const) {
+    const scene = charging();
+    scene.cut();
+    scene.take();
+    const id = uuid === 'same' ? scene.everest.uuid : 'u-other';
+    scene.say('session_event', eventNow('ChargingPausedEV', id));
+    assert.deepEqual(scene.kinds(), kinds);
+  }
+});
+
 test('a vehicle that left while the link was lost is told as gone', () => {
   const scene = charging();
   scene.cut();
