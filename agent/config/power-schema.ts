@@ -34,7 +34,9 @@ export const powerSchema = z.strictObject({
     .positive()
     .max(POWER_KW_MAX)
     .optional()
-    .describe('What a connector is taken to draw while its firmware does not say it; absent: nobody knows.'),
+    .describe(
+      'What a connector is taken to draw while its firmware does not say it, and beyond which no reading is believed; absent: nobody knows.',
+    ),
 });
 
 export function toPower(power: z.output<typeof powerSchema>): PowerSettings {

@@ -20,7 +20,7 @@ import type { SessionRow } from './session-row.ts';
 export const SAMPLE_SESSIONS_FILE = fileURLToPath(new URL('./sample-sessions.csv', import.meta.url));
 
 export interface ReplayFirmwareOptions {
-  /** Path of a sessions CSV; its form is in docs/firmware.md. */
+  /** Path of a sessions CSV; its form is in docs/firmware/replay.md. */
   readonly file: string;
   /** The station that the file's connectors belong to. */
   readonly station: string;

@@ -70,6 +70,8 @@ function needed(event: FirmwareEvent): readonly FirmwareCapability[] {
   switch (event.kind) {
     case 'identity':
       return ['identity'];
+    case 'credential':
+      return ['credential'];
     case 'transactionStarted':
     case 'transactionEnded':
       return ['transaction'];

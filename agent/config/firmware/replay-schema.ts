@@ -5,7 +5,9 @@ import { duration, ms, path } from '../fields.ts';
 
 export const replaySchema = z.strictObject({
   kind: z.literal('replay').describe('Sessions that happened are lived again from a file.'),
-  file: path.optional().describe('A sessions CSV (docs/firmware.md); absent: the small one that is shipped.'),
+  file: path
+    .optional()
+    .describe('A sessions CSV (docs/firmware/replay.md); absent: the small one that is shipped.'),
   speed: z
     .number()
     .positive()
