@@ -23,8 +23,6 @@ export interface Gbt27930FirmwareOptions {
   readonly pseudonymize: Pseudonymize;
   readonly clock?: FirmwareClock | undefined;
   readonly report?: ReportIssue | undefined;
-  /** Hears every frame as a line of a recording (`candump -L`), with VIN and battery number left out. */
-  readonly record?: ((line: string) => void) | undefined;
 }
 
 /** Three times as long as power is left unsaid while it does not change. */
@@ -76,10 +74,10 @@ class Gbt27930Firmware implements FirmwareAdapter {
         'Stop it before starting it again',
       );
     }
-    const { clock = systemClock, report, record, unpluggedAfterMs, pseudonymize } = this.#options;
+    const { clock = systemClock, report, unpluggedAfterMs, pseudonymize } = this.#options;
     const connectors = this.#connectors;
     const stories = new BusStories({ connectors, unpluggedAfterMs, pseudonymize, clock }, emit);
-    this.#listening = new Listening({ source: this.#source, stories, clock, report, record, signal });
+    this.#listening = new Listening({ source: this.#source, stories, clock, report, signal });
     this.#listening.begin();
   }
 

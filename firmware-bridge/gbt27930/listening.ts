@@ -6,7 +6,6 @@ import { parseCandumpLine } from './candump-line.ts';
 import type { CanFrame } from './candump-line.ts';
 import type { LineSource } from './line-source.ts';
 import { LineSplitter } from './line-splitter.ts';
-import { MaskedLines } from './masked-line.ts';
 import { pause } from '../pause.ts';
 
 export interface ListeningOptions {
@@ -14,8 +13,6 @@ export interface ListeningOptions {
   readonly stories: BusStories;
   readonly clock: FirmwareClock;
   readonly report?: ReportIssue | undefined;
-  /** Every frame as a line of a recording, what names a car left out. */
-  readonly record?: ((line: string) => void) | undefined;
   readonly signal: AbortSignal;
 }
 
@@ -31,7 +28,6 @@ export class Listening {
   readonly #options: ListeningOptions;
   readonly #ended = new AbortController();
   #loop: Promise<void> = Promise.resolve();
-  readonly #masked = new MaskedLines();
   #unusable = 0;
   #reportedMs = -Infinity;
 
@@ -102,7 +98,6 @@ export class Listening {
       return;
     }
     if (wait !== undefined) await wait(parsed.frame);
-    this.#options.record?.(this.#masked.of(parsed.frame));
     if (this.#ended.signal.aborted || this.#options.stories.hear(parsed.frame)) return;
     this.#complain(
       `no connector has the interface ${parsed.frame.bus}`,

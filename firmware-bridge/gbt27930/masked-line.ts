@@ -1,6 +1,7 @@
 /**
  * Writes frames as `candump -L` does, for a recording, with what names a car left out: its VIN, and number, date and charges of its
- * battery, all in BRM. A packet that nobody announced could be part of one, so it is left out whole.
+ * battery, all in BRM. A packet that nobody announced could be part of one, and what strangers say could be anything: they are left out
+ * whole.
  */
 import type { CanFrame } from './candump-line.ts';
 import { TRANSPORT_CONTROL, TRANSPORT_DATA, addressOf } from './identifier.ts';
@@ -8,6 +9,8 @@ import { REQUEST_TO_SEND, PACKET_BYTES, groupOf } from './transport.ts';
 
 /** BRM's format, and where in it (GB/T 27930-2015, 7.2.4) stand what is particular to the battery, and the VIN. */
 const BRM = 0x02;
+/** More than any station has; beyond it, packets are announced anew before they are believed. */
+const BUSES_MAX = 256;
 const NAMING = [
   [12, 22],
   [24, 41],
@@ -27,14 +30,19 @@ export class MaskedLines {
   #masked({ bus, id, data }: CanFrame): Uint8Array {
     const address = addressOf(id);
     // A message of its own that claims to be a BRM is too short to be one, and may still hold a name.
-    if (address?.format === BRM) return new Uint8Array(data.length);
-    if (address?.by !== 'vehicle') return data;
+    if (address === undefined || address.format === BRM) return new Uint8Array(data.length);
+    if (address.by !== 'vehicle') return data;
     if (address.format === TRANSPORT_CONTROL && data[0] === REQUEST_TO_SEND)
-      this.#groups.set(bus, groupOf(data));
+      this.#announced(bus, groupOf(data));
     if (address.format !== TRANSPORT_DATA) return data;
     const group = this.#groups.get(bus);
     if (group === undefined) return data.map((byte, at) => (at === 0 ? byte : 0));
     return group === BRM ? withoutNames(data) : data;
+  }
+
+  #announced(bus: string, group: number): void {
+    if (this.#groups.size >= BUSES_MAX) this.#groups.clear();
+    this.#groups.set(bus, group);
   }
 }
 

@@ -3,8 +3,8 @@ import { statSync } from 'node:fs';
 import { FirmwareError } from '../firmware-error.ts';
 import { parseCandumpLine } from '../gbt27930/candump-line.ts';
 import { LineSplitter } from '../gbt27930/line-splitter.ts';
+import { MaskedLines } from '../gbt27930/masked-line.ts';
 import { parseLineSource, type LineSource } from '../gbt27930/line-source.ts';
-import { candumpLineOf, FrameMask } from './mask-frames.ts';
 import { aborted, type Recorder, type RecordSink } from './recorder.ts';
 
 /** `from` as the configuration names it. Throws a `FirmwareError` where it cannot be listened to beside the agent. */
@@ -26,11 +26,11 @@ async function record(
   signal: AbortSignal,
 ): Promise<'source' | 'aborted'> {
   const { lines } = await opened(source, signal);
-  const mask = new FrameMask();
+  const masked = new MaskedLines();
   const splitter = new LineSplitter();
   const read = async (): Promise<'source'> => {
-    for await (const chunk of lines) for (const line of splitter.push(chunk)) take(line, mask, sink);
-    for (const line of splitter.end()) take(line, mask, sink);
+    for await (const chunk of lines) for (const line of splitter.push(chunk)) take(line, masked, sink);
+    for (const line of splitter.end()) take(line, masked, sink);
     return 'source';
   };
   // Whoever aborts is not told of the stream that was cut.
@@ -54,8 +54,8 @@ function ended(error: unknown, sink: RecordSink): 'source' {
   return 'source';
 }
 
-function take(line: string, mask: FrameMask, sink: RecordSink): void {
+function take(line: string, masked: MaskedLines, sink: RecordSink): void {
   const parsed = parseCandumpLine(line);
-  if (parsed.kind === 'frame') sink.line(candumpLineOf(mask.mask(parsed.frame)));
+  if (parsed.kind === 'frame') sink.line(masked.of(parsed.frame));
   else if (parsed.kind === 'unreadable') sink.problem(parsed.why);
 }

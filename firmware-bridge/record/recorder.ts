@@ -9,7 +9,7 @@ export interface RecordSink {
   problem(why: string): void;
 }
 
-/** Only listens, and masks what it hears (`mask-values.ts`, `mask-frames.ts`) before it writes it. */
+/** Only listens, and masks what it hears (`mask-values.ts`, `gbt27930/masked-line.ts`) before it writes it. */
 export interface Recorder {
   /** Resolves when the source ended or the signal was aborted; rejects where the source can never be opened. */
   run(sink: RecordSink, signal: AbortSignal): Promise<'source' | 'aborted'>;

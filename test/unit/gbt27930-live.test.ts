@@ -108,3 +108,8 @@ test('packets that nobody announced, and a BRM in one frame, could hold a name',
   const masked = record('(1.0) can0 1CEB56F4#0442424242424242\n(1.0) can0 1C0256F4#4242424242424242\n');
   assert.ok(!masked.includes('42424242'), masked);
 });
+
+test('what a stranger on the bus says could be a name', () => {
+  const masked = record('(1.0) can0 18FEEC00#4242424242424242\n');
+  assert.ok(!masked.includes('42424242'), masked);
+});
