@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { RPCClient, RPCServer } from 'ocpp-rpc';
-import { pino } from 'pino';
+import { pino, type Logger } from 'pino';
 import { WebSocket, WebSocketServer } from 'ws';
 import { systemClock } from '../../firmware-bridge/clock.ts';
 import { relayConfigSchema } from '../../firmware-bridge/ocpp/relay/relay-config.ts';
@@ -154,6 +154,7 @@ export async function startRelay(
   t: TestContext,
   upstream: 'none' | TestCsms | { readonly url: string; readonly [key: string]: unknown },
   more: Fields = {},
+  log: Logger = pino({ level: 'silent' }),
 ): Promise<RunningRelay> {
   const folder = mkdtempSync(join(tmpdir(), 'plugpool-relay-'));
   const tapPath = join(folder, 'tap.sock');
@@ -162,7 +163,7 @@ export async function startRelay(
     upstream: upstream instanceof TestCsms ? { url: upstream.url } : upstream,
     ...more,
   });
-  const relay = new Relay({ config, tapPath, log: pino({ level: 'silent' }), clock: systemClock });
+  const relay = new Relay({ config, tapPath, log, clock: systemClock });
   const url = await relay.start();
   t.after(async () => {
     await relay.stop();

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 import test from 'node:test';
+import { pino } from 'pino';
 import { WebSocket } from 'ws';
 import {
   connectPile,
@@ -211,6 +212,23 @@ test('a side that answers no ping is gone, whichever it is; one that says someth
   assert.equal(silent.closed?.code, 1006);
   await talking.until('three more answers', () => talking.heard.length >= 3);
   assert.equal(talking.closed, undefined);
+});
+
+test('no log, however talkative, holds a password, a card or a frame', async (t) => {
+  const lines: string[] = [];
+  const log = pino({ level: 'trace' }, { write: (line: string) => lines.push(line) });
+  const csms = await startCsms(t, { refuse: ({ identity }) => (identity === 'P2' ? 401 : undefined) });
+  const { url } = await startRelay(t, csms, { allow: ['cap'] }, log);
+  const pile = await connectPile(t, url, 'P1', { password: 'secret-password' });
+  await pile.call('Authorize', { idToken: { idToken: 'CARD0001', type: 'ISO14443' } });
+  pile.sendRaw('secret-frame');
+  await refusedWith(url, 'P2', { auth: 'P2:secret-password' });
+  await csms.vanish();
+  await refusedWith(url, 'P3', { auth: 'P3:secret-password' });
+  const text = lines.join('');
+  assert.match(text, /a pile came.*a pile was refused/s);
+  const basic = Buffer.from('P2:secret-password').toString('base64').slice(4, 20);
+  for (const secret of ['secret', 'CARD0001', basic, 'Basic']) assert.ok(!text.includes(secret), secret);
 });
 
 test('a stop does not wait for a CSMS that does not answer', async (t) => {

@@ -12,6 +12,8 @@ export type Refusal =
       readonly status: number;
       readonly headers: Readonly<Record<string, string>>;
       readonly why: string;
+      /** For the log alone: addresses of the office are not the field's business. */
+      readonly detail?: string;
     }
   /** No OCPP version in common: the connection is made without one and closed (OCPP 2.0.1 part 4, 3.2). */
   | { readonly kind: 'noVersion'; readonly why: string };
@@ -125,8 +127,9 @@ function refused(response: IncomingMessage): Dialled {
 
 function unreached(error: Error): Dialled {
   const headers = { 'retry-after': String(RETRY_AFTER_S) };
-  const why = `the CSMS cannot be reached: ${error.message}`;
-  return { ok: false, isFinal: false, refusal: { kind: 'http', status: 503, headers, why } };
+  const why = 'the CSMS cannot be reached';
+  const refusal = { kind: 'http', status: 503, headers, why, detail: error.message } as const;
+  return { ok: false, isFinal: false, refusal };
 }
 
 function noSubprotocol(): Dialled {

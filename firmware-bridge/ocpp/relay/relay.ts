@@ -150,10 +150,10 @@ export class Relay {
     const { why } = refusal;
     if (refusal.kind === 'http') refuseUpgrade(socket, refusal);
     else this.#handshake(request, socket, head, '')?.close(CLOSE_PROTOCOL_ERROR, why);
-    const status = refusal.kind === 'http' ? { status: refusal.status } : {};
+    const about = refusal.kind === 'http' ? { status: refusal.status, detail: refusal.detail } : {};
     this.#refusals.tell(this.#options.clock.nowMonoMs(), (leftOut) =>
       this.#options.log.warn(
-        { pile: identity, ...status, why, ...(leftOut > 0 ? { leftOut } : {}) },
+        { pile: identity, ...about, why, ...(leftOut > 0 ? { leftOut } : {}) },
         'a pile was refused',
       ),
     );
