@@ -39,7 +39,9 @@ export class ChargingState {
         this.#batteryForbids = message.charging === 'forbidden';
         break;
       case 'CCS':
-        if (stage === 'charging') this.#chargerHeardMs = nowMs;
+        // What still flows while an error breaks the charging off is its end.
+        if (stage !== 'charging') break;
+        this.#chargerHeardMs = nowMs;
         yield* this.#become(this.#judge(message, nowMs));
         break;
       case 'BST':

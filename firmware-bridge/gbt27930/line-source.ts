@@ -1,5 +1,7 @@
 /** Where the lines of `candump -L` come from: a program, a pipe, a socket, standard input or a recording. Nothing is ever written to any. */
 import { spawn } from 'node:child_process';
+import type { ChildProcessByStdio } from 'node:child_process';
+import { once } from 'node:events';
 import { constants, createReadStream, openSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { Socket, connect } from 'node:net';
@@ -17,6 +19,8 @@ export interface LineSource {
 }
 
 const CONNECT_MS_MAX = 10_000;
+/** Of what a program says on its standard error. */
+const COMPLAINT_CHARS_MAX = 200;
 const INTERFACE_PATTERN = /^[A-Za-z0-9_.-]{1,15}$/;
 const HINT =
   'Write candump:can0, tcp://HOST:PORT, unix:/PATH, - for standard input, or the path of a pipe or a recording';
@@ -71,13 +75,39 @@ function candumpSource(bus: string): LineSource {
   return {
     name: `candump ${bus}`,
     async open(signal) {
-      const child = spawn('candump', ['-L', bus], { stdio: ['ignore', 'pipe', 'ignore'], signal });
-      const failed = new Promise<never>((_, reject) => child.once('error', reject));
+      const child = spawn('candump', ['-L', bus], { stdio: ['ignore', 'pipe', 'pipe'], signal });
+      const failed = new Promise<never>((_, reject) =>
+        child.once('error', (error) => reject(asInstalled(error))),
+      );
       failed.catch(() => undefined);
-      await Promise.race([failed, new Promise((resolve) => child.once('spawn', resolve))]);
-      return { lines: child.stdout, paced: false };
+      await Promise.race([failed, once(child, 'spawn')]);
+      return { lines: outputOf(child), paced: false };
     },
   };
+}
+
+type Program = ChildProcessByStdio<null, Readable, Readable>;
+
+/** What it writes, then the reason for which it ended, where it gave one. */
+async function* outputOf(child: Program): AsyncGenerator<Uint8Array> {
+  let complaint = '';
+  child.stderr.on(
+    'data',
+    (data: Buffer) => (complaint = `${complaint}${data.toString()}`.slice(-COMPLAINT_CHARS_MAX)),
+  );
+  const ended = once(child.stderr, 'close');
+  try {
+    yield* child.stdout as AsyncIterable<Uint8Array>;
+  } finally {
+    child.kill();
+  }
+  await ended;
+  if (complaint.trim() !== '') throw new Error(complaint.trim());
+}
+
+function asInstalled(error: Error): Error {
+  const isAbsent = (error as NodeJS.ErrnoException).code === 'ENOENT';
+  return isAbsent ? new Error('candump is not installed (Debian: can-utils)', { cause: error }) : error;
 }
 
 /** A pipe is listened to, a recording is lived again. */

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import type { AddressInfo, Socket } from 'node:net';
@@ -21,6 +21,8 @@ const SPOKEN = new Gbt27930Bus().handshake().charge(200).take();
 class Heard {
   readonly kinds: string[] = [];
   readonly issues: FirmwareIssue[] = [];
+  lostBecause = '';
+  stop: () => Promise<void> = async () => undefined;
   readonly #waiting = new Map<string, () => void>();
 
   static async start(t: TestContext, from: string): Promise<Heard> {
@@ -30,9 +32,13 @@ class Heard {
       from,
       connectors: { can0: '1' },
       pseudonymize: createPseudonymizer(new Uint8Array(16)),
-      report: (issue) => heard.issues.push(issue),
+      report: (issue) => {
+        heard.issues.push(issue);
+        heard.#waiting.get('issue')?.();
+      },
     });
-    t.after(() => adapter.stop());
+    heard.stop = () => adapter.stop();
+    t.after(heard.stop);
     await adapter.start((event) => heard.#hear(event), new AbortController().signal);
     return heard;
   }
@@ -43,7 +49,14 @@ class Heard {
     await new Promise<void>((resolve) => this.#waiting.set(`${kind} ${nth}`, resolve));
   }
 
-  #hear({ kind }: FirmwareEvent): void {
+  /** Resolves when an issue was reported. */
+  async reported(): Promise<void> {
+    if (this.issues.length === 0) await new Promise<void>((resolve) => this.#waiting.set('issue', resolve));
+  }
+
+  #hear(event: FirmwareEvent): void {
+    const { kind } = event;
+    if (event.kind === 'linkLost') this.lostBecause = event.reason;
     this.kinds.push(kind);
     this.#waiting.get(`${kind} ${this.kinds.filter((one) => one === kind).length}`)?.();
   }
@@ -53,6 +66,18 @@ function folder(t: TestContext): string {
   const path = mkdtempSync(join(tmpdir(), 'plugpool-can-'));
   t.after(() => rmSync(path, { recursive: true }));
   return path;
+}
+
+/** Resolves when no process has this id. */
+async function gone(pid: number): Promise<void> {
+  for (;;) {
+    try {
+      process.kill(pid, 0);
+    } catch {
+      return;
+    }
+    await new Promise((resolve) => setImmediate(resolve));
+  }
 }
 
 test('a TCP server is listened to, and again after it hung up', TIMEOUT, async (t) => {
@@ -105,17 +130,46 @@ test('a pipe is listened to, whoever writes to it and how often', TIMEOUT, async
   assert.ok(!heard.kinds.includes('linkLost'));
 });
 
-test('the program candump is started for an interface, and its end is a lost link', TIMEOUT, async (t) => {
+/** Another program in candump's place, for as long as the test runs. */
+function candumpOf(t: TestContext, script: string | undefined): void {
   const path = folder(t);
-  writeFileSync(join(path, 'spoken'), SPOKEN);
-  writeFileSync(join(path, 'candump'), `#!/bin/sh\n[ "$*" = "-L can0" ] && cat ${path}/spoken\n`);
-  chmodSync(join(path, 'candump'), 0o755);
+  if (script !== undefined) {
+    writeFileSync(join(path, 'candump'), `#!/bin/sh\n${script}\n`);
+    chmodSync(join(path, 'candump'), 0o755);
+  }
   const before = process.env['PATH'];
-  process.env['PATH'] = `${path}:${before}`;
+  process.env['PATH'] = script === undefined ? path : `${path}:${before}`;
   t.after(() => (process.env['PATH'] = before));
+}
+
+test('the program candump is started for an interface, and its end is a lost link', TIMEOUT, async (t) => {
+  const file = join(folder(t), 'spoken');
+  writeFileSync(file, SPOKEN);
+  candumpOf(t, `[ "$*" = "-L can0" ] && cat ${file}`);
   const heard = await Heard.start(t, 'candump:can0');
   await heard.told('chargingStarted');
   await heard.told('linkLost');
+  assert.match(heard.lostBecause, /candump can0 ended/);
+});
+
+test('why candump ended, or that it is not installed, is said', TIMEOUT, async (t) => {
+  candumpOf(t, 'echo "SIOCGIFINDEX: No such device" >&2; exit 1');
+  const failing = await Heard.start(t, 'candump:can0');
+  await failing.told('linkLost');
+  assert.match(failing.lostBecause, /No such device/);
+  candumpOf(t, undefined);
+  const absent = await Heard.start(t, 'candump:can0');
+  await absent.told('linkLost');
+  assert.match(absent.lostBecause, /not installed \(Debian: can-utils\)/);
+});
+
+test('candump is ended with the adapter', TIMEOUT, async (t) => {
+  const file = join(folder(t), 'pid');
+  candumpOf(t, `echo $$ > ${file}; echo started; exec sleep 60`);
+  const heard = await Heard.start(t, 'candump:can0');
+  await heard.reported();
+  await heard.stop();
+  await gone(Number(readFileSync(file, 'utf8')));
 });
 
 test('a recording is lived at its own pace, once', TIMEOUT, async (t) => {

@@ -149,6 +149,11 @@ test('an error of either is told once, however often it is repeated, and a new i
   assert.deepEqual(listened.told(), ['chargingStarted']);
 });
 
+test('what still flows after an error is its end, not charging', () => {
+  const listened = charging().say((bus) => bus.bem(0xf1).charge(300).charge(2_000, { currentA: 0 }));
+  assert.deepEqual(listened.told(), ['faulted: BEM: waited in vain for CCS']);
+});
+
 test('an error that names nothing is none', () => {
   assert.deepEqual(
     charging()
