@@ -6,6 +6,7 @@ import type { ConnectorId } from '@plugpool/proto';
 import type { FirmwareEvent, Pseudonymize } from '../port.ts';
 import { ConnectorStory, type StoryNow } from './connector-story.ts';
 import { decodeEverest, type DecodeProblem, type EverestMessage } from './decode.ts';
+import { MESSAGES_PER_SECOND_MAX } from './limits.ts';
 import { parseFromEverest } from './topics.ts';
 
 export interface EverestEvse {
@@ -29,6 +30,9 @@ interface Evse {
   readonly story: ConnectorStory;
   heardMonoMs: number;
   heartbeatId: number;
+  /** Since when its messages are counted, and how many came since. */
+  countedFromMonoMs: number;
+  counted: number;
   /** EVerest's number of it, once it was asked. */
   evseId: number | undefined;
   /** Below it an AC vehicle stops charging. */
@@ -52,6 +56,8 @@ export class EverestStory {
       story: new ConnectorStory(connectorId),
       heardMonoMs: now.monoMs,
       heartbeatId: -1,
+      countedFromMonoMs: now.monoMs,
+      counted: 0,
       evseId: undefined,
       minimumMw: undefined,
     });
@@ -102,8 +108,9 @@ export class EverestStory {
   }
 
   #hearEvse(evse: Evse, name: string, payload: Uint8Array | string, now: StoryNow): Heard {
-    const { message, problems } = decodeEverest(name, payload, this.#options.pseudonymize);
     evse.heardMonoMs = now.monoMs;
+    if (isTooMuch(evse, now)) return { events: evse.story.lost(TOO_MUCH, now), problems: [] };
+    const { message, problems } = decodeEverest(name, payload, this.#options.pseudonymize);
     return { events: message === undefined ? [] : this.#say(evse, message, now), problems };
   }
 
@@ -133,6 +140,18 @@ export class EverestStory {
       return { events: [], problems };
     return { events: evse.story.show(credential, now), problems };
   }
+}
+
+const TOO_MUCH = `it says more than ${MESSAGES_PER_SECOND_MAX} messages a second`;
+
+/** What is left out of a flood may be that the vehicle left: whoever floods is not believed until the second is over. */
+function isTooMuch(evse: Evse, { monoMs }: StoryNow): boolean {
+  if (monoMs - evse.countedFromMonoMs >= 1_000) {
+    evse.countedFromMonoMs = monoMs;
+    evse.counted = 0;
+  }
+  evse.counted += 1;
+  return evse.counted > MESSAGES_PER_SECOND_MAX;
 }
 
 /** They count up: one that begins anew is another run of EVerest, of which nothing is known. */

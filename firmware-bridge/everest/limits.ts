@@ -12,3 +12,5 @@ export const CREDENTIALS_PER_STAY_MAX = 8;
 export const REQUESTS_MAX = 64;
 /** One record of a session log: the longest that were seen have 2 KiB. */
 export const LOG_RECORD_CHARS_MAX = 256 * 1024;
+/** Of one module: ten times what a DC session with everything published says. */
+export const MESSAGES_PER_SECOND_MAX = 200;

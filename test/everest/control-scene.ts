@@ -32,7 +32,8 @@ export async function openControlScene(over: Partial<EverestFirmwareOptions> = {
     link: () => link,
     ...over,
   });
-  await adapter.start((event) => events.push(event), new AbortController().signal);
+  const abort = new AbortController();
+  await adapter.start((event) => events.push(event), abort.signal);
   link.up();
-  return { adapter, clock, link, events, everest };
+  return { adapter, clock, link, events, everest, abort };
 }

@@ -68,6 +68,14 @@ test('a cap that is cleared, and one that holds when the adapter stops, is lifte
   assert.deepEqual(sentTo(scene, LIMITS).at(-1), none);
 });
 
+test('a cap is lifted by a stop also where the agent had ended the listening before', async () => {
+  const scene = await openControlScene();
+  await scene.adapter.control?.setCap(CONNECTOR, CAP);
+  scene.abort.abort();
+  await scene.adapter.stop();
+  assert.equal(sentTo(scene, LIMITS).length, 2);
+});
+
 test('a cap under which the vehicle would stop charging is refused', async () => {
   const scene = await openControlScene();
   scene.everest.sayHardware();

@@ -360,6 +360,20 @@ test('the EVCCID is a credential, said once, and never in the clear', () => {
   assert.doesNotMatch(JSON.stringify(told), /5E:?10/i);
 });
 
+test('a module that floods is lost for the rest of the second, once, and states the connector anew after it', () => {
+  const scene = charging();
+  scene.wait(1_000);
+  for (let count = 0; count < 1_000; count++) scene.say('powermeter', meterNow());
+  const kinds = scene.kinds();
+  assert.deepEqual(kinds.slice(-2), ['meter', 'linkLost']);
+  assert.ok(kinds.length <= 201, `${kinds.length} events`);
+  scene.everest.sayInfo();
+  assert.deepEqual(scene.kinds(), []);
+  scene.wait(1_000);
+  scene.everest.sayInfo();
+  assert.equal(scene.kinds()[0], 'linkUp');
+});
+
 test('other topics, other modules and other versions are not heard', () => {
   const scene = new Scene();
   const payload = infoNow('Charging');
