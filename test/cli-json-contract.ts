@@ -73,6 +73,7 @@ const status = z.strictObject({
   algorithms: count,
   store,
   draining,
+  power: z.strictObject({ limitMw: count, drawnMw: count, unknown: count, over: z.boolean() }).nullable(),
   counters: z.strictObject({
     accepted: count,
     refused: count,

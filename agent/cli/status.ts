@@ -11,6 +11,7 @@ import {
   coresInWords,
   counted,
   durationInWords,
+  kilowattsInWords,
   percentInWords,
   timeInWords,
 } from './words.ts';
@@ -48,6 +49,16 @@ function drainingFacts({ draining }: StatusAnswer): [string, string][] {
   return [['draining', `${what}, ${still}; plugpool resume takes it back`]];
 }
 
+/** Only where there is a limit. */
+function powerFacts({ power }: StatusAnswer): [string, string][] {
+  if (power === null) return [];
+  const parts = [`${kilowattsInWords(power.drawnMw)} of ${kilowattsInWords(power.limitMw)} are drawn`];
+  if (power.unknown > 0)
+    parts.push(`${counted(power.unknown, 'connector')} of unknown power: nothing new is granted`);
+  else if (power.over) parts.push('above its limit: nothing new is granted until it is clearly below');
+  return [['power', parts.join(', ')]];
+}
+
 function statusPage(status: StatusAnswer, paint: Paint): string {
   const { capacity, tasks, counters } = status;
   const { lendable, free } = capacity;
@@ -64,6 +75,7 @@ function statusPage(status: StatusAnswer, paint: Paint): string {
       ['vehicles', `${counted(status.clientsConnected, 'connection')}, ${status.donorsEligible} lend now`],
       ...drainingFacts(status),
       ['free', lent],
+      ...powerFacts(status),
       ['connectors', `${status.connectors} known`],
       ['algorithms', String(status.algorithms)],
       [

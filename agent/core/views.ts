@@ -16,6 +16,7 @@ import { isVerified } from './sessions/session.ts';
 import { isCutOff, isFresh, type HeardSource } from './sessions/sources.ts';
 import type { Counters, Donor, State, Task } from './state.ts';
 import { capView, type CapView } from './power/cap-view.ts';
+import { budgetView, type BudgetView } from './power/station-budget.ts';
 import { probabilityToFinish } from './dwell/stay.ts';
 import { STAY_MAX_MS } from './dwell/time-bins.ts';
 import { priorityOf, type Priority } from './tasks/priority.ts';
@@ -32,6 +33,7 @@ export interface StatusView {
   readonly connectors: number;
   readonly algorithms: number;
   readonly draining: DrainingView;
+  readonly power: BudgetView | null;
   readonly counters: Counters;
 }
 
@@ -54,6 +56,7 @@ export function statusView(state: State, now: Now): StatusView {
     connectors: state.sessions.size,
     algorithms: state.algorithms.size,
     draining: drainingView(state),
+    power: budgetView(state),
     counters: { ...state.counters },
   };
 }

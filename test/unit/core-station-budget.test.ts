@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import fc from 'fast-check';
 import { explain } from '../../agent/core/explain/explain.ts';
+import { statusView } from '../../agent/core/views.ts';
 import { DEFAULT_POWER, type PowerSettings } from '../../agent/core/power/power-settings.ts';
 import { checkLaws } from '../simulation/laws.ts';
 import {
@@ -61,6 +62,8 @@ test('a run is granted while the station has power for it, and waits with the re
   assert.equal(bodiesOf(pile.say('asker.ask-1', request('r1', 'sum')), 'offer').length, 1);
   assert.equal(bodiesOf(pile.say('asker.ask-1', request('r2', 'sum')), 'offer').length, 0);
   assert.deepEqual(obstaclesOf(pile), [[{ test: 'station_power', needMw: RUN_MW, haveMw: 0 }]]);
+  const { power } = statusView(pile.state, pile.now());
+  assert.deepEqual(power, { limitMw: 22 * KW + RUN_MW, drawnMw: 22 * KW + RUN_MW, unknown: 0, over: false });
   const told = explained(pile);
   assert.match(told.donors[0]?.because.join() ?? '', /needs 8 W, and the limit of the station leaves 0 W/);
   assert.match(told.wait?.wouldRun[0] ?? '', /8 W more below the limit of the station, on a/);

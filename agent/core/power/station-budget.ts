@@ -105,3 +105,26 @@ function isInReading(state: State, { connectorId, grantedMonoMs }: Lease, now: N
   if (hasFreshPower(session, now)) return (session.powerMonoMs ?? 0) - grantedMonoMs >= IN_READING_AFTER_MS;
   return session.state === 'charging' || !isVerified(session, now);
 }
+
+/** Null where there is no limit. */
+export interface BudgetView {
+  readonly limitMw: number;
+  /** What is drawn, computing and all that was granted since in it, as far as it is known. */
+  readonly drawnMw: number;
+  /** Connectors of which nobody knows what they draw: while there is one, nothing new is granted. */
+  readonly unknown: number;
+  /** It was above the limit, and is not yet clearly below. */
+  readonly over: boolean;
+}
+
+export function budgetView({ settings, budget }: State): BudgetView | null {
+  const { stationLimitMw } = settings.power;
+  if (stationLimitMw === undefined) return null;
+  const { drawnMw, addedMw, unknown, overSinceMonoMs } = budget;
+  return {
+    limitMw: stationLimitMw,
+    drawnMw: Math.round(drawnMw + addedMw),
+    unknown,
+    over: overSinceMonoMs !== undefined,
+  };
+}
