@@ -54,6 +54,18 @@ for (const [format, name] of Object.entries(STAYS))
     });
   });
 
+test('every live form brings the session through the same states', async () => {
+  const states = async (format: keyof typeof STAYS): Promise<unknown[]> => {
+    const { stdout } = await replay(join(RECORDINGS, STAYS[format]), '--format', format, '--json');
+    return linesOf(stdout)
+      .map(({ state }) => state)
+      .filter((state, index, all) => state !== all[index - 1]);
+  };
+  const expected = ['plugged', 'charging', 'suspendedEV', 'charging', 'finishing', 'unplugged'];
+  for (const format of ['ocpp16', 'ocpp201', 'everest', 'gbt27930'] as const)
+    assert.deepEqual(await states(format), expected, format);
+});
+
 test('what came before a line that cannot be read is told, then its number, and the exit code is 1', async (t) => {
   const folder = newDirectory(t);
   for (const [format, name] of Object.entries(STAYS)) {

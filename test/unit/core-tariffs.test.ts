@@ -11,6 +11,7 @@ import { tariffAt, windowProblem, type Tariff } from '../../agent/core/ledger/ta
 import { MONEY_MICROS_MAX } from '../../agent/core/limits.ts';
 import type { BookingRecord } from '../../agent/core/records.ts';
 import type { Settings } from '../../agent/core/settings.ts';
+import { broken, mostMwhSince, withReading } from '../../agent/core/sessions/meter.ts';
 import { checkLaws } from '../simulation/laws.ts';
 import { connectorOf, digestOf, leaseIn, request, SimulatedPile } from '../simulation/simulated-pile.ts';
 
@@ -231,6 +232,26 @@ test('a meter that runs backwards, begins anew or jumps bounds nothing across it
     assert.ok(booking);
     assert.equal(inUnit(booking, 'mWh')['vehicle:donor'], 10_000, 'six minutes of 100 W');
   }
+});
+
+test('what a meter is believed to have seen only grows, whatever is read and doubted', () => {
+  const now = { monoMs: 0, wallMs: 0 };
+  const act = fc.record({
+    registerMwh: fc.option(fc.nat(), { nil: undefined }),
+    source: fc.constantFrom('a', 'b'),
+  });
+  fc.assert(
+    fc.property(fc.array(act), (acts) => {
+      let meter = withReading(undefined, { registerMwh: 0, source: 'a' }, now);
+      for (const { registerMwh, source } of acts) {
+        const before = meter;
+        meter = registerMwh === undefined ? broken(meter) : withReading(meter, { registerMwh, source }, now);
+        assert.ok(meter.seenMwh >= before.seenMwh && meter.breaks >= before.breaks);
+        if (meter.breaks !== before.breaks) assert.equal(mostMwhSince(before, meter, 1, now, now), undefined);
+        else assert.ok(meter.seenMwh - before.seenMwh <= Math.max(0, meter.registerMwh - before.registerMwh));
+      }
+    }),
+  );
 });
 
 test('the example of docs/ledger.md is what is booked', () => {
