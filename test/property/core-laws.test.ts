@@ -432,7 +432,7 @@ class Play {
       pile.message('a.lend', capacityReport({ cpu: 4000, gpu: 1000 })),
       ...(offer === undefined ? [] : [pile.message(offer.clientId, answerOf(offer.lease, how, cpuMs))]),
       ...(nth === 0
-        ? [{ kind: 'firmware', event: unplugged, source: { name: 'test', staleAfterMs: 0 } } as const]
+        ? [{ kind: 'firmware', event: unplugged, source: pile.sourceOf(connectorOf('b')) } as const]
         : []),
     );
     // As the engine does: whatever became possible with the load is decided at once.
