@@ -79,26 +79,30 @@ export class ConnectorStory {
    * Says whether it was taken. A status is the present one, whenever it came to be; but piles that queue even these send old ones:
    * one that is older than the last is taken only where it lends nothing.
    */
-  status(message: StatusMessage, sourceWallMs: number | undefined, nowSourceMs: number): boolean {
+  status(message: StatusMessage, queuedWallMs: number | undefined, sinceSourceMs: number): boolean {
     const { status, reason } = message;
     const lends = status === 'charging' || status === 'suspendedEV';
-    if (lends && isBefore(sourceWallMs, this.#statusSourceMs)) return false;
+    if (lends && isBefore(queuedWallMs, this.#statusSourceMs)) return false;
     this.known = afterStatus(this.known, status, reason);
     if (status === 'free') this.before = undefined;
-    this.#statusSourceMs = sourceWallMs ?? this.#statusSourceMs;
-    this.changedSourceMs = Math.max(this.changedSourceMs ?? 0, sourceWallMs ?? nowSourceMs);
+    this.#statusSourceMs = queuedWallMs ?? this.#statusSourceMs;
+    this.changedSourceMs = Math.max(this.changedSourceMs ?? 0, sinceSourceMs);
     return true;
   }
 
-  transaction(message: TransactionMessage, sourceWallMs: number | undefined): void {
-    const isHistory = message.isOffline || isBefore(sourceWallMs, this.changedSourceMs);
-    if (isHistory) this.#pastTransaction(message);
-    else this.#presentTransaction(message, sourceWallMs);
+  /** It happened before the last change that is known of. */
+  isHistory({ isOffline }: TransactionMessage, queuedWallMs: number | undefined): boolean {
+    return isOffline || isBefore(queuedWallMs, this.changedSourceMs);
+  }
+
+  transaction(message: TransactionMessage, queuedWallMs: number | undefined): void {
+    if (this.isHistory(message, queuedWallMs)) this.#pastTransaction(message);
+    else this.#presentTransaction(message, queuedWallMs);
   }
 
   /** A transaction that is under way, of which the start was not heard, or that outlived a lost link. */
-  adopt(transactionId: string, sourceWallMs: number | undefined): void {
-    if (isBefore(sourceWallMs, this.changedSourceMs) || this.known.transactionId !== undefined) return;
+  adopt(transactionId: string, queuedWallMs: number | undefined): void {
+    if (isBefore(queuedWallMs, this.changedSourceMs) || this.known.transactionId !== undefined) return;
     if (this.known.place === 'occupied' && !this.isNameless) return;
     this.known = occupied(this.known);
     this.name(transactionId);
@@ -142,7 +146,7 @@ export class ConnectorStory {
     }
   }
 
-  #presentTransaction(message: TransactionMessage, sourceWallMs: number | undefined): void {
+  #presentTransaction(message: TransactionMessage, queuedWallMs: number | undefined): void {
     const { phase, transactionId, supply, vehicle } = message;
     const isOpen = transactionId !== undefined && transactionId === this.known.transactionId;
     if (phase === 'ended') this.#end(message, isOpen);
@@ -150,13 +154,13 @@ export class ConnectorStory {
       this.known = afterStart(this.known, supply);
       if (transactionId !== undefined) this.name(transactionId);
     } else {
-      if (transactionId !== undefined && !isOpen) this.adopt(transactionId, sourceWallMs);
+      if (transactionId !== undefined && !isOpen) this.adopt(transactionId, queuedWallMs);
       if (transactionId !== this.known.transactionId) return;
       if (supply !== undefined) this.known = afterSupply(this.known, supply);
       if (vehicle === 'came') this.known = occupied(this.known);
       if (vehicle === 'left') this.known = afterSupply(this.known, 'noVehicle');
     }
-    if (sourceWallMs !== undefined) this.changedSourceMs = Math.max(this.changedSourceMs ?? 0, sourceWallMs);
+    if (queuedWallMs !== undefined) this.changedSourceMs = Math.max(this.changedSourceMs ?? 0, queuedWallMs);
   }
 
   /** One that was never heard of ends what is under way here, unless that is known to be another. */
@@ -187,7 +191,7 @@ export class ConnectorStory {
       ...(ocmf === undefined ? {} : { signed: { format: 'OCMF' as const, data: ocmf } }),
       ...(doubted.length === 0 ? {} : { doubted }),
     };
-    if (Object.keys(meter).length > 0) this.telling.tellReading({ kind: 'meter', ...meter }, at);
+    if (Object.keys(meter).length > 0) this.telling.tellReading({ kind: 'meter', ...meter }, at, this.known);
     this.#tellEvInfo({ ...socOf(socPercent), at });
   }
 
@@ -202,7 +206,7 @@ export class ConnectorStory {
   }
 
   #tellEvInfo({ at, ...told }: EvInfo & { readonly at: SampleTime }): void {
-    if (Object.keys(told).length > 0) this.telling.tellReading({ kind: 'evInfo', ...told }, at);
+    if (Object.keys(told).length > 0) this.telling.tellReading({ kind: 'evInfo', ...told }, at, this.known);
   }
 }
 

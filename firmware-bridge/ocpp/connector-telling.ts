@@ -16,6 +16,15 @@ interface Told {
   readonly credentials: readonly Credential[];
 }
 
+type Reading = Extract<Fact, { readonly kind: 'meter' | 'evInfo' }>;
+
+/** The last that was heard while it could not be told, such as what a relay remembers. */
+interface KeptReading {
+  readonly fact: Reading;
+  readonly at: SampleTime;
+  readonly stay: number;
+}
+
 const NOTHING_TOLD: Told = { place: 'unheard', stay: -1, credentials: [] };
 
 export class ConnectorTelling {
@@ -23,6 +32,7 @@ export class ConnectorTelling {
   readonly #emit: (event: FirmwareEvent) => void;
   #isLost = false;
   #told: Told = NOTHING_TOLD;
+  #kept: readonly KeptReading[] = [];
 
   constructor(connectorId: ConnectorId, emit: (event: FirmwareEvent) => void) {
     this.connectorId = connectorId;
@@ -51,9 +61,17 @@ export class ConnectorTelling {
     this.#tellFault(known, at);
   }
 
-  /** What a vehicle presupposes: nobody hears it of a free connector, or while the link is lost. */
-  tellReading(fact: Extract<Fact, { readonly kind: 'meter' | 'evInfo' }>, at: SampleTime): void {
-    if (!this.#isLost && this.#told.place === 'occupied') this.#say(fact, at);
+  /** What a vehicle presupposes: nobody hears it of a free connector; while the link is lost the last of each kind is kept. */
+  tellReading(fact: Reading, at: SampleTime, { place, stay }: ConnectorKnown): void {
+    if (place !== 'occupied') return;
+    if (!this.#isLost && this.#told.place === 'occupied') return this.#say(fact, at);
+    this.#kept = [...this.#kept.filter((one) => one.fact.kind !== fact.kind), { fact, at, stay }];
+  }
+
+  #tellKept({ stay }: ConnectorKnown, at: SampleTime): void {
+    const kept = this.#kept.filter((one) => one.stay === stay);
+    this.#kept = [];
+    for (const one of kept) this.#say(...retold(one, at));
   }
 
   #tellFree(at: SampleTime): void {
@@ -74,6 +92,7 @@ export class ConnectorTelling {
     // Whoever is told of a state takes the fault for over.
     if (known.fault === undefined) this.#tellActivity(known.activity, at);
     if (known.transactionId === undefined) this.#tellEnd(at);
+    this.#tellKept(known, at);
   }
 
   #tellCredentials({ credentials }: ConnectorKnown, at: SampleTime): void {
@@ -132,4 +151,13 @@ export class ConnectorTelling {
   #say(fact: Fact, at: SampleTime): void {
     this.#emit({ ...fact, connectorId: this.connectorId, at });
   }
+}
+
+/** Durations count from when it is told. */
+function retold({ fact, at }: KeptReading, now: SampleTime): [Reading, SampleTime] {
+  const times = { ...at, receivedWallMs: now.receivedWallMs };
+  if (fact.kind !== 'evInfo' || fact.departureInMs === undefined) return [fact, times];
+  const { departureInMs, ...rest } = fact;
+  const leftMs = departureInMs - (now.receivedWallMs - at.receivedWallMs);
+  return [leftMs > 0 ? { ...rest, departureInMs: leftMs } : rest, times];
 }

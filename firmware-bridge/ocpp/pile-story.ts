@@ -1,10 +1,12 @@
 /** What one pile's frames say: matches answers to calls, and moves what is known of its connectors. No I/O, no clock. */
 import { parseConnectorId } from '../connector-id.ts';
 import type { FirmwareEvent, Pseudonymize, SampleTime } from '../port.ts';
+import { AcceptedTokens } from './accepted-tokens.ts';
 import { ConnectorStory } from './connector-story.ts';
 import { dialect16 } from './dialect-16.ts';
 import { dialect201 } from './dialect-201.ts';
 import type { OcppFrame } from './frame.ts';
+import { keepNewest } from './keep-newest.ts';
 import type {
   MeterMessage,
   NeedsMessage,
@@ -46,9 +48,8 @@ interface Waiting {
 const WAITING_MAX = 32;
 const CONNECTORS_MAX = 64;
 const ENDED_MAX = 64;
-const ACCEPTED_MAX = 32;
-/** Between a card at the reader and the start lies a cable that is looked for. */
-const ACCEPTED_MS = 600_000;
+/** So long after a pile came back it may send what it had queued; an old time later is a clock that was set back. */
+const CATCH_UP_MS = 15 * 60_000;
 
 /** Until the CSMS said another: what most of them say is less. */
 export const HEARTBEAT_MS_DEFAULT = 300_000;
@@ -64,20 +65,21 @@ export class PileStory {
   readonly #waiting = new Map<string, Waiting>();
   /** Transactions that are over: what still comes of them is history. */
   readonly #ended = new Set<string>();
-  /** Pseudonyms of tokens that the CSMS accepted when they were shown, and when that was. */
-  readonly #accepted = new Map<string, number>();
+  readonly #tokens: AcceptedTokens;
   readonly #clock = new SourceClock();
   readonly limits = new PowerLimits();
   #subprotocol: OcppSubprotocol;
   #heartbeatMs: number;
   #link: 'up' | 'silent' | 'down' = 'down';
   #heardMonoMs = 0;
+  #upSinceMonoMs = 0;
   #isRecalling = false;
   /** When the present connection began, until a frame of it was heard. */
   #upSinceWallMs: number | undefined;
 
   constructor(options: PileStoryOptions) {
     this.#options = options;
+    this.#tokens = new AcceptedTokens(options.pseudonymize);
     this.#subprotocol = options.subprotocol;
     this.#heartbeatMs = options.heartbeatMs;
   }
@@ -110,6 +112,7 @@ export class PileStory {
     if (this.#link !== 'down') return;
     this.#link = 'up';
     this.#heardMonoMs = heard.monoMs;
+    this.#upSinceMonoMs = heard.monoMs;
     this.#upSinceWallMs = heard.readWallMs;
     if (!this.#isRecalling) this.#beginConnection();
   }
@@ -213,7 +216,8 @@ export class PileStory {
     const sourceWallMs = this.#clock.read(message.sourceWallMs, heard.readWallMs);
     if (connector === undefined) return undefined;
     const held = [connector.known.transactionId, connector.before?.transactionId];
-    const isTaken = connector.status(message, sourceWallMs, this.#clock.at(heard.readWallMs));
+    const queuedWallMs = this.#queued(sourceWallMs, heard);
+    const isTaken = connector.status(message, queuedWallMs, sourceWallMs ?? this.#clock.at(heard.readWallMs));
     if (!isTaken) return undefined;
     // A vehicle that left without an end of its transaction took it along.
     if (message.status === 'free') {
@@ -229,15 +233,18 @@ export class PileStory {
     const connector = this.#connectorOf(message);
     const sourceWallMs = this.#clock.read(message.sourceWallMs, heard.readWallMs);
     if (connector === undefined) return undefined;
-    // 1.6 learns the id from the answer: one that is given again is another transaction.
-    if (transactionId !== undefined && this.#ended.has(transactionId)) return undefined;
+    // An id that begins anew is another transaction; all else of one that ended comes late.
+    const queuedWallMs = this.#queued(sourceWallMs, heard);
+    if (message.phase === 'started' && !connector.isHistory(message, queuedWallMs))
+      this.#ended.delete(transactionId ?? '');
+    if (this.#ended.has(transactionId ?? '')) return undefined;
     const at = sampledAt(sourceWallMs, heard);
     if (message.phase === 'ended') {
       connector.readings(message.readings, transactionId, heard.readWallMs, at);
       this.#noteEnded(transactionId);
       this.limits.transactionEnded(connector.evse);
     }
-    connector.transaction(message, sourceWallMs);
+    connector.transaction(message, queuedWallMs);
     const isHere = transactionId === undefined ? connector.isNameless : connector.holds(transactionId);
     if (message.phase === 'started' && isHere) this.#identify(connector, message.token, undefined, heard);
     this.#tell(connector, at);
@@ -254,7 +261,8 @@ export class PileStory {
     const sourceWallMs = this.#clock.read(last?.sourceWallMs, heard.readWallMs);
     const at = sampledAt(sourceWallMs, heard);
     const isOver = transactionId !== undefined && this.#ended.has(transactionId);
-    if (!isOver && transactionId !== undefined) connector.adopt(transactionId, sourceWallMs);
+    if (!isOver && transactionId !== undefined)
+      connector.adopt(transactionId, this.#queued(sourceWallMs, heard));
     this.#tell(connector, at);
     // Some piles go on under the id of the transaction before.
     const openId = connector.known.transactionId;
@@ -262,6 +270,11 @@ export class PileStory {
       connector.readings(message.readings, undefined, heard.readWallMs, at);
     this.#tell(connector, at);
     return connector;
+  }
+
+  /** The time of what may have been queued; absent once nothing is any more, whatever its time says. */
+  #queued(sourceWallMs: number | undefined, heard: Heard): number | undefined {
+    return heard.monoMs - this.#upSinceMonoMs < CATCH_UP_MS ? sourceWallMs : undefined;
   }
 
   #takeNeeds(message: NeedsMessage, heard: Heard): ConnectorStory | undefined {
@@ -278,7 +291,8 @@ export class PileStory {
     const { message, stay } = waiting;
     const answer = this.#dialect().readAnswer(frame.payload);
     if (message.what === 'boot') this.#heartbeatMs = answer.heartbeatMs ?? this.#heartbeatMs;
-    if (message.what === 'shown' && answer.isTokenAccepted === true) this.#noteAccepted(message.token, heard);
+    if (message.what === 'shown' && answer.isTokenAccepted === true)
+      this.#tokens.accepted(message.token, heard.readWallMs);
     if (message.what !== 'transaction' || message.phase === 'ended') return;
     const transactionId = message.transactionId ?? answer.transactionId;
     const connector =
@@ -303,16 +317,8 @@ export class PileStory {
     { readWallMs }: Heard,
   ): void {
     if (token === undefined) return;
-    const pseudonym = this.#options.pseudonymize(token.kind, token.value);
-    const shownWallMs = this.#accepted.get(pseudonym) ?? -Infinity;
-    // Where the answer says nothing of the token, what was said when it was shown holds.
-    if (isAccepted ?? readWallMs - shownWallMs <= ACCEPTED_MS)
-      connector.identify({ kind: token.kind, pseudonym });
-  }
-
-  #noteAccepted(token: ShownToken, { readWallMs }: Heard): void {
-    keepNewest(this.#accepted, ACCEPTED_MAX);
-    this.#accepted.set(this.#options.pseudonymize(token.kind, token.value), readWallMs);
+    const credential = this.#tokens.credentialOf(token, isAccepted, readWallMs);
+    if (credential !== undefined) connector.identify(credential);
   }
 
   #noteEnded(transactionId: string | undefined): void {
@@ -370,12 +376,4 @@ function receivedAt({ wallMs }: Heard): SampleTime {
 
 function sampledAt(sourceWallMs: number | undefined, { wallMs }: Heard): SampleTime {
   return sourceWallMs === undefined ? { receivedWallMs: wallMs } : { sourceWallMs, receivedWallMs: wallMs };
-}
-
-/** Makes room for one more: the oldest goes. */
-function keepNewest(kept: Map<string, unknown> | Set<string>, max: number): void {
-  for (const oldest of kept.keys()) {
-    if (kept.size < max) return;
-    kept.delete(oldest);
-  }
 }

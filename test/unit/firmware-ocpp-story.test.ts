@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { FRAME_CHARS_MAX } from '../../firmware-bridge/ocpp/frame.ts';
-import { Pile16, tells } from '../ocpp-pile.ts';
+import { Pile16, Pile201, tells } from '../ocpp-pile.ts';
 
 const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
@@ -40,6 +40,18 @@ describe('a link that is lost', () => {
     tells(pile.later(HOUR_MS), '');
     pile.call('Heartbeat', {}, {});
     tells(pile, 'linkUp plugged credential(idToken) transactionStarted(1) chargingStarted');
+  });
+});
+
+describe('a clock that is set back', () => {
+  it('makes nothing history, once what was queued must have come', () => {
+    const pile = new Pile201();
+    pile.later(20 * MINUTE_MS).charging();
+    const behindMs = HOUR_MS;
+    pile.later(1000).event('Updated', 'a', { info: { chargingState: 'SuspendedEVSE' }, behindMs });
+    tells(pile, 'suspended(EVSE)');
+    pile.event('Ended', 'a', { behindMs });
+    tells(pile, 'chargingStopped transactionEnded(a)');
   });
 });
 

@@ -33,6 +33,12 @@ describe('OCPP 2.0.1', () => {
     tells(pile, '');
   });
 
+  it('an id that begins anew is another transaction', () => {
+    const pile = new Pile201().charging().event('Ended', 'a').status('Available').later(MINUTE_MS);
+    pile.status('Occupied').take();
+    tells(pile.event('Started', 'a').state('a', 'Charging'), 'transactionStarted(a) chargingStarted');
+  });
+
   it('a vehicle whose cable was pulled is unplugged, and its transaction goes on when it is back', () => {
     const pile = new Pile201().charging().state('a', 'Idle');
     tells(pile, 'transactionEnded(a) unplugged');
