@@ -93,6 +93,7 @@ function createEverest(
   return createEverestFirmware({
     ...rest,
     station: config.settings.stationId,
+    memoryFile: join(config.dataDir, `everest-${one.evses[0]?.module ?? ''}.json`),
     password: passwordFile === undefined ? undefined : passwordIn(passwordFile),
     authModule: auth,
     ocppModule: ocpp,

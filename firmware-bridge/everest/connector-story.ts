@@ -11,7 +11,9 @@ import type { ConnectorId } from '@plugpool/proto';
 import { DURATION_MS_MAX } from '@plugpool/proto';
 import type { FirmwareFact } from '../firmware-fact.ts';
 import type { Credential, FirmwareEvent } from '../port.ts';
-import type { EverestMessage, EvseState, MeterReading } from './decode.ts';
+import { isSameSession, type Acquaintance, type Session } from './acquaintance.ts';
+import type { EverestMessage, MeterReading } from './decode.ts';
+import { isOver, isSameInfo, PRESUPPOSES_VEHICLE, SUPPLY_OF_STATE, type Supply } from './evse-words.ts';
 import { CREDENTIALS_PER_STAY_MAX } from './limits.ts';
 
 export interface StoryNow {
@@ -22,14 +24,6 @@ export interface StoryNow {
 type SessionEvent = Extract<EverestMessage, { name: 'session_event' }>;
 type SessionInfo = Extract<EverestMessage, { name: 'session_info' }>;
 type EvInfo = Extract<EverestMessage, { name: 'ev_info' }>;
-
-type Supply = 'none' | 'charging' | 'pausedByEV' | 'pausedByEVSE' | 'ended';
-
-/** What tells one session from another; unknown where it was not said. */
-interface Session {
-  readonly uuid?: string | undefined;
-  readonly sessionStartWallMs?: number | undefined;
-}
 
 interface Stay {
   /** EVerest's id of the session; unknown where only `session_info` was heard so far. */
@@ -49,8 +43,8 @@ export class ConnectorStory {
   readonly connectorId: ConnectorId;
   #link: 'unheard' | 'up' | 'lost' = 'unheard';
   #at: 'unknown' | 'free' | Stay = 'unknown';
-  /** Before the link was lost. Where EVerest says the same session after it, it is the same vehicle: what it showed is said again. */
-  #before: Stay | undefined;
+  /** Before the link was lost, or the agent stopped: said again where EVerest says the same session. */
+  #before: Acquaintance | undefined;
   /** Shown before a vehicle was plugged in, by kind. */
   readonly #heldCredentials = new Map<string, Credential>();
   #heldEvInfo: EvInfo | undefined;
@@ -62,8 +56,16 @@ export class ConnectorStory {
   #now: StoryNow = { monoMs: 0, wallMs: 0 };
   #out: FirmwareEvent[] = [];
 
-  constructor(connectorId: ConnectorId) {
+  constructor(connectorId: ConnectorId, before?: Acquaintance) {
     this.connectorId = connectorId;
+    this.#before = before;
+  }
+
+  /** Of the vehicle that is there; while that is not known, of the one that was there last. */
+  get acquaintance(): Acquaintance | undefined {
+    if (typeof this.#at !== 'object') return this.#before;
+    const { uuid, sessionStartWallMs, credentials } = this.#at;
+    return { uuid, sessionStartWallMs, credentials: [...credentials.values()] };
   }
 
   get isLost(): boolean {
@@ -79,7 +81,7 @@ export class ConnectorStory {
     if (this.#link === 'lost') return [];
     this.#begin(now);
     this.#forget();
-    if (typeof this.#at === 'object') this.#before = this.#at;
+    this.#before = this.acquaintance;
     this.#at = 'unknown';
     this.#link = 'lost';
     return this.#end({ kind: 'linkLost', connectorId: this.connectorId, reason });
@@ -255,7 +257,7 @@ export class ConnectorStory {
 
   #occupied(atWallMs: number, who: Session): Stay {
     if (typeof this.#at === 'object') {
-      if (!isOther(this.#at.uuid, who.uuid)) {
+      if (this.#at.uuid === undefined || who.uuid === undefined || this.#at.uuid === who.uuid) {
         this.#at.uuid ??= who.uuid;
         return this.#at;
       }
@@ -266,11 +268,11 @@ export class ConnectorStory {
 
   #plugged(atWallMs: number, who: Session): Stay {
     this.#heard();
-    const before = isSame(this.#before, who) ? this.#before : undefined;
+    const before = isSameSession(this.#before, who) ? this.#before : undefined;
     this.#before = undefined;
     const stay: Stay = {
       uuid: who.uuid ?? before?.uuid,
-      sessionStartWallMs: who.sessionStartWallMs,
+      sessionStartWallMs: who.sessionStartWallMs ?? before?.sessionStartWallMs,
       supply: 'none',
       transaction: 'none',
       evInfo: undefined,
@@ -278,7 +280,7 @@ export class ConnectorStory {
     };
     this.#at = stay;
     this.#say({ kind: 'plugged', connectorId: this.connectorId }, atWallMs);
-    for (const credential of before?.credentials.values() ?? []) this.#credential(credential);
+    for (const credential of before?.credentials ?? []) this.#credential(credential);
     for (const credential of this.#heldCredentials.values()) this.#credential(credential);
     if (this.#heldEvInfo !== undefined) this.#onEvInfo(this.#heldEvInfo);
     this.#forget();
@@ -355,41 +357,4 @@ export class ConnectorStory {
     const signed = ocmf === undefined ? {} : { signed: { format: 'OCMF', data: ocmf } as const };
     this.#say({ kind: 'meter', connectorId: this.connectorId, ...power, energyMwh, ...signed }, atWallMs);
   }
-}
-
-/** A vehicle is connected, says EVerest of these; what moves its supply presupposes it too. */
-const PRESUPPOSES_VEHICLE: ReadonlySet<string> = new Set(['AuthRequired', 'TransactionStarted']);
-
-const SUPPLY_OF_STATE: Readonly<Partial<Record<EvseState, Supply>>> = {
-  AuthRequired: 'none',
-  Charging: 'charging',
-  ChargingPausedEV: 'pausedByEV',
-  ChargingPausedEVSE: 'pausedByEVSE',
-  AuthTimeout: 'ended',
-  Finished: 'ended',
-  FinishedEVSE: 'ended',
-  // Said when charging is being stopped, from which it may still return.
-  FinishedEV: 'pausedByEVSE',
-};
-
-function isOther(one: string | undefined, other: string | undefined): boolean {
-  return one !== undefined && other !== undefined && one !== other;
-}
-
-function isSame(before: Stay | undefined, { uuid, sessionStartWallMs }: Session): boolean {
-  if (uuid !== undefined) return before?.uuid === uuid;
-  return sessionStartWallMs !== undefined && before?.sessionStartWallMs === sessionStartWallMs;
-}
-
-/** A cable that was pulled ends the transaction first, and the session a moment later. */
-function isOver({ event, finishedBy }: SessionEvent): boolean {
-  return event === 'SessionFinished' || (event === 'TransactionFinished' && finishedBy === 'EVDisconnected');
-}
-
-function isSameInfo(one: EvInfo, other: EvInfo): boolean {
-  return (
-    one.socPermille === other.socPermille &&
-    one.fullAtWallMs === other.fullAtWallMs &&
-    one.departureAtWallMs === other.departureAtWallMs
-  );
 }

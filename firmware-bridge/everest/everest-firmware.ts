@@ -50,6 +50,8 @@ export interface EverestFirmwareOptions {
   /** A module that is silent for longer is lost; longer than its `cfg_heartbeat_interval_ms`. */
   readonly silentAfterMs: number;
   readonly pseudonymize: Pseudonymize;
+  /** Where who is plugged in, as pseudonyms, outlives a restart; absent: it does not. */
+  readonly memoryFile?: string | undefined;
   readonly report?: ((issue: EverestIssue) => void) | undefined;
   readonly clock?: FirmwareClock | undefined;
   /** Instead of MQTT, in a test. */
@@ -58,7 +60,7 @@ export interface EverestFirmwareOptions {
 
 /** Of a closed list of kinds, so that whoever writes them can limit each. */
 export interface EverestIssue {
-  readonly kind: 'message_refused' | 'retained_ignored' | 'link_down' | 'link_up';
+  readonly kind: 'message_refused' | 'retained_ignored' | 'link_down' | 'link_up' | 'memory_unsaved';
   readonly message: string;
   readonly fields?: object;
 }

@@ -4,6 +4,7 @@ import type { FirmwareEvent } from '../port.ts';
 import type { EverestIssue } from './everest-firmware.ts';
 import type { EverestLink } from './everest-link.ts';
 import { EverestStory, type EverestEvse, type EverestStoryOptions } from './everest-story.ts';
+import { AcquaintanceFile, loadAcquaintances } from './acquaintance-file.ts';
 import type { StoryNow } from './connector-story.ts';
 import { Requests } from './requests.ts';
 import { fromEverest, heardFromEverest, toEverest, type EverestApi } from './topics.ts';
@@ -17,6 +18,8 @@ export interface EverestRunOptions extends EverestStoryOptions {
   readonly ocppModule?: string | undefined;
   /** … and of the `display_message_API`, beside which we speak to the display. */
   readonly displayModule?: string | undefined;
+  /** Where who is plugged in outlives a restart; absent: it does not. */
+  readonly memoryFile?: string | undefined;
   readonly link: EverestLink;
   readonly clock: FirmwareClock;
   readonly communicationCheckEveryMs: number;
@@ -25,10 +28,14 @@ export interface EverestRunOptions extends EverestStoryOptions {
   readonly signal: AbortSignal;
 }
 
+/** What changes who is known. */
+const REMEMBERED = /\/(session_event|session_info|ev_info|token_validation_status)$/;
+
 export class EverestRun {
   readonly #options: EverestRunOptions;
   readonly #story: EverestStory;
   readonly #requests: Requests;
+  readonly #memory: AcquaintanceFile | undefined;
   #isOver = false;
   #link: 'unknown' | 'up' | 'down' = 'unknown';
   #cancelCheck: (() => void) | undefined;
@@ -38,7 +45,14 @@ export class EverestRun {
     this.#options = options;
     this.#story = new EverestStory(options);
     this.#requests = new Requests(options.clock);
-    for (const evse of options.evses) this.#story.add(evse, nowOf(options.clock));
+    const { memoryFile, report } = options;
+    const known = memoryFile === undefined ? undefined : loadAcquaintances(memoryFile);
+    for (const evse of options.evses) this.#story.add(evse, nowOf(options.clock), known?.get(evse.module));
+    if (memoryFile === undefined) return;
+    const message = 'who is plugged in cannot be kept over a restart';
+    this.#memory = new AcquaintanceFile(memoryFile, (error) =>
+      report?.({ kind: 'memory_unsaved', message, fields: { error: String(error) } }),
+    );
   }
 
   begin(): void {
@@ -91,6 +105,7 @@ export class EverestRun {
     this.#hush();
     this.#requests.giveUp();
     await this.#options.link.stop();
+    await this.#memory?.idle();
   }
 
   /** Tells nothing any more; what is to be taken back at EVerest can still be. */
@@ -154,6 +169,7 @@ export class EverestRun {
       });
     this.#tell(events);
     if (events.length > 0) this.#watchSilence();
+    if (REMEMBERED.test(topic)) this.#memory?.save(this.#story.acquaintances());
   }
 
   /** EVerest reports a client that does not say this in time as gone; each module listens for itself. */

@@ -4,6 +4,8 @@
  */
 import type { ConnectorId } from '@plugpool/proto';
 import type { FirmwareEvent, Pseudonymize } from '../port.ts';
+import type { Acquaintance } from './acquaintance.ts';
+import type { Acquaintances } from './acquaintance-file.ts';
 import { ConnectorStory, type StoryNow } from './connector-story.ts';
 import { decodeEverest, type DecodeProblem, type EverestMessage } from './decode.ts';
 import { MESSAGES_PER_SECOND_MAX } from './limits.ts';
@@ -51,9 +53,9 @@ export class EverestStory {
   }
 
   /** From now on it is listened to, and its silence counts. */
-  add({ connectorId, module }: EverestEvse, now: StoryNow): void {
+  add({ connectorId, module }: EverestEvse, now: StoryNow, before?: Acquaintance): void {
     this.#evses.set(module, {
-      story: new ConnectorStory(connectorId),
+      story: new ConnectorStory(connectorId, before),
       heardMonoMs: now.monoMs,
       heartbeatId: -1,
       countedFromMonoMs: now.monoMs,
@@ -96,6 +98,12 @@ export class EverestStory {
       .filter(({ story }) => !story.isLost)
       .map((evse) => evse.heardMonoMs);
     return Math.min(...heard) + this.#options.silentAfterMs;
+  }
+
+  /** Who is, or was last, plugged in; by module. */
+  acquaintances(): Acquaintances {
+    const known = [...this.#evses].map(([module, { story }]) => [module, story.acquaintance] as const);
+    return Object.fromEntries(known.filter(([, one]) => one !== undefined)) as Acquaintances;
   }
 
   /** EVerest's clock less ours. */

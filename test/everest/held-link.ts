@@ -3,6 +3,8 @@ import type { EverestLink, EverestLinkHandlers } from '../../firmware-bridge/ind
 
 export class HeldLink implements EverestLink {
   readonly published: { readonly topic: string; readonly payload: unknown }[] = [];
+  /** What nobody heard. */
+  readonly undelivered: { readonly topic: string; readonly payload: string }[] = [];
   #handlers: EverestLinkHandlers | undefined;
   #isUp = false;
   /** What the broker says of the next messages. */
@@ -47,5 +49,6 @@ export class HeldLink implements EverestLink {
 
   deliver(topic: string, payload: string, isRetained = false): void {
     if (this.#isUp) this.#handlers?.message(topic, Buffer.from(payload), isRetained);
+    else this.undelivered.push({ topic, payload });
   }
 }

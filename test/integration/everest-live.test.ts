@@ -1,4 +1,4 @@
-/** A whole pile on EVerest: a real broker in its place, the agent and its vehicles as processes; a task moves, the broker dies. */
+/** A whole pile on EVerest: a real broker in its place, the agent and its vehicles as processes; a task moves, the broker dies, then the agent. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Stage } from '../../scripts/stage.ts';
@@ -43,7 +43,7 @@ async function untilConnector(
 }
 
 test(
-  'EVerest drives donors from plugged to unplugged: a task moves off the one that leaves, and a dead broker verifies nobody',
+  'EVerest drives donors from plugged to unplugged: a task moves off the one that leaves, a dead broker verifies nobody, a new agent knows who is there',
   { skip: NO_MOSQUITTO },
   async (t) => {
     const broker = await openMosquitto(t);
@@ -114,6 +114,10 @@ test(
     await untilConnector(stage, stays + 1, 'the connector to be stated anew', (one) => {
       return one.verified && one.state === 'charging' && one.vehicleId === VEHICLES[stays];
     });
+    await untilLending(stage, 1);
+
+    await stage.killAgent();
+    await stage.startAgent();
     await untilLending(stage, 1);
   },
 );
