@@ -333,4 +333,28 @@ export const MUTATIONS: readonly Mutation[] = [
     replace: '',
     proof: ['--test', 'test/unit/ocpp-relay-lane.test.ts'],
   },
+  {
+    name: 'know a vehicle of another EVerest session',
+    promise: 'another session of EVerest is another vehicle',
+    file: 'firmware-bridge/everest/acquaintance.ts',
+    find: 'return before?.uuid === uuid;',
+    replace: 'return true;',
+    proof: ['--test', 'test/unit/everest-story.test.ts'],
+  },
+  {
+    name: 'believe what EVerest’s broker kept',
+    promise: 'a message of any age verifies nobody',
+    file: 'firmware-bridge/everest/everest-run.ts',
+    find: '    if (isRetained) {',
+    replace: '    if (isRetained && topic === "") {',
+    proof: ['--test', 'test/unit/everest-control.test.ts'],
+  },
+  {
+    name: 'bring a vehicle back that left EVerest',
+    promise: 'what is still said of a session whose vehicle left brings no vehicle back',
+    file: 'firmware-bridge/everest/connector-story.ts',
+    find: '    if (message.uuid === this.#endedUuid) return;\n',
+    replace: '',
+    proof: ['--test', 'test/unit/everest-story.test.ts'],
+  },
 ];
