@@ -120,6 +120,12 @@ function listenProblem(config: unknown): string | undefined {
   return tokens === 'tokens' || tokens === 'open' ? verdict.reason : undefined;
 }
 
+/** Records of two piles of one name would be taken for one another. */
+function creditsAreNamed(config: unknown): boolean {
+  const { credits, station } = (config ?? {}) as { credits?: unknown; station?: unknown };
+  return credits !== 'send' || station !== DEFAULT_SETTINGS.stationId;
+}
+
 function deadlinesAgree(config: unknown): boolean {
   const { policy } = (config ?? {}) as { policy?: { deadlineDefault?: unknown; deadlineMax?: unknown } };
   const defaultMs = parseDurationMs(String(policy?.deadlineDefault));
@@ -186,6 +192,12 @@ export const configSchema = z
     when: always,
     path: ['firmware'],
     error: ({ input }) => brokerClash(input),
+  })
+  .refine(creditsAreNamed, {
+    when: always,
+    path: ['station'],
+    error:
+      'is the default name; name this station before credits are sent, since the back office tells records apart by it',
   })
   .refine(deadlinesAgree, {
     when: always,

@@ -10,7 +10,7 @@ import type { Account, CreditId, CreditRecord, StoreChange, Unit } from '../../a
 import { CLI_CONTRACT } from '../cli-json-contract.ts';
 import { newDirectory, plugpool, plugpoolJson } from './cli-fixtures.ts';
 
-const ONE = 'station/1/1' as ConnectorId;
+const ONE = 'north/1/1' as ConnectorId;
 const DAY_MS = 86_400_000;
 const FIRST_DAY_MS = Date.UTC(2026, 10, 1, 12);
 
@@ -95,9 +95,12 @@ async function start(
   input: ConfigInput,
   firmware: readonly FirmwareAdapter[] = [],
 ): Promise<RunningAgent> {
-  const running = await startAgent(configOf({ dataDir, listen: 'mqtt://127.0.0.1:0', ...input }), {
-    firmware,
-  });
+  const running = await startAgent(
+    configOf({ dataDir, station: 'north', listen: 'mqtt://127.0.0.1:0', ...input }),
+    {
+      firmware,
+    },
+  );
   t.after(() => running.stop());
   return running;
 }
@@ -120,10 +123,10 @@ test('records are listed, exported and proven offline; who alters one is found',
     await agent.parts.store.commit(stayOf(n, vehicle));
   assert.deepEqual(
     (await listed(dataDir)).map(({ id }) => id),
-    ['station/1', 'station/2'],
+    ['north/1', 'north/2'],
   );
   const page = await plugpool(dataDir, 'credits', 'list', '--from', '2026-11-02');
-  assert.match(page.stdout, /station\/2 .*car-b .*1\.800 core-s/);
+  assert.match(page.stdout, /north\/2 .*car-b .*1\.800 core-s/);
   assert.doesNotMatch(page.stdout, /car-a/);
 
   const out = join(newDirectory(t), 'credits.jsonl');
@@ -143,12 +146,12 @@ test('records are listed, exported and proven offline; who alters one is found',
   const csv = await plugpool(dataDir, 'credits', 'export', '--format', 'csv');
   const [heading, first] = csv.stdout.split('\n');
   assert.match(heading ?? '', /^id,station,connector,transaction,vehicle,/);
-  assert.match(first ?? '', /^station\/1,station,station\/1\/1,'=tx-1,[0-9a-f]{32},.*,900,0,0,EUR,1000,day,/);
+  assert.match(first ?? '', /^north\/1,north,north\/1\/1,'=tx-1,[0-9a-f]{32},.*,900,0,0,EUR,1000,day,/);
 
   writeFileSync(out, lines.replace('\\"micros\\":1000', '\\"micros\\":9000'));
   const forged = await plugpool(dataDir, 'credits', 'verify', out);
   assert.equal(forged.code, 1);
-  assert.match(forged.stdout, /line 1: station\/1: the signature does not fit/);
+  assert.match(forged.stdout, /line 1: north\/1: the signature does not fit/);
   writeFileSync(out, csv.stdout);
   assert.match((await plugpool(dataDir, 'credits', 'verify', out)).stderr, /CSV export/);
   const none = await plugpool(dataDir, 'credits', 'export', '--from', '2026-12-01', '--to', '2026-11-01');

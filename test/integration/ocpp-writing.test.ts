@@ -31,6 +31,7 @@ test('a pile is capped while a donor charges there, and its CSMS is told once wh
   const running = await startAgent(
     configOf({
       dataDir,
+      station: 'site',
       listen: 'mqtt://127.0.0.1:0',
       policy: { trust: { after: 0 } },
       power: { caps: true },

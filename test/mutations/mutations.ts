@@ -282,7 +282,7 @@ export const MUTATIONS: readonly Mutation[] = [
     file: 'agent/core/credits/load-credits.ts',
     find: 'const open = keepOpen(state, credit, now.monoMs + CREDIT_UNSEEN_MS_MAX);',
     replace:
-      'const open = keepOpen({ ...state, credits: { open: new Map(), ofVehicle: new Map(), unsent: new Map() } }, credit, now.monoMs);',
+      'const open = keepOpen({ ...state, credits: { open: new Map(), atConnector: new Map(), unsent: new Map() } }, credit, now.monoMs);',
     proof: ['--test', 'test/unit/core-credits.test.ts'],
   },
   {

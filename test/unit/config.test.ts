@@ -314,6 +314,21 @@ test('an EVerest without EVSEs, with twins, with a foreign address, or that may 
     assert.match(refused(over), what);
 });
 
+test('power is set in kW, and what cannot be is refused: a cap for an hour, less than nothing, credits of a pile without a name', (t) => {
+  const file = fileWith(
+    t,
+    'station: north\ncredits: send\npower: { caps: true, capFor: 1min, capMinKw: 1.38, stationLimitKw: 50, connectorMaxKw: 22 }\n',
+  );
+  const { power, credits } = loaded({ file }).settings;
+  assert.deepEqual([power.caps, power.capForMs, power.capMinMw], [true, 60_000, 1_380_000]);
+  assert.deepEqual([power.stationLimitMw, power.connectorMaxMw, credits], [50_000_000, 22_000_000, 'send']);
+  const wrong = fileWith(t, 'credits: send\npower: { capFor: 1h, stationLimitKw: -3 }\n');
+  assert.deepEqual(
+    problems({ file: wrong }).map(([, what]) => what.replace(/[;,].*/, '')),
+    ['1h is out of bounds', 'must be above 0', 'is the default name'],
+  );
+});
+
 test('what is in force, written to a file, is in force again', (t) => {
   const first = loadConfig({ env: { PLUGPOOL_POLICY_REST: '90s', PLUGPOOL_DATA_DIR: '/var/lib/plugpool' } });
   assert.ok(first.ok);

@@ -10,15 +10,13 @@ import { isCutOff } from '../sessions/sources.ts';
 import type { SignedReadings } from '../sessions/signed-readings.ts';
 import type { State } from '../state.ts';
 import type { Turn } from '../turn.ts';
-import { changeCredit, forgetOpenCredit, type OpenCredit } from './open-credit.ts';
+import { changeCredit, creditsAt, forgetOpenCredit, type OpenCredit } from './open-credit.ts';
 import { sendMade } from './send-credit.ts';
 
 const LOOK_AGAIN_MS = 10_000;
 
 /** After each event of the firmware: `before` is what was known before it. */
 export function followStay(turn: Turn, before: Session | undefined, after: Session): void {
-  const { credits } = turn.state;
-  if (credits.open.size === 0) return;
   for (const credit of creditsAt(turn.state, after.connectorId)) {
     if (credit.endedMonoMs !== undefined) continue;
     if (isGone(after, credit)) {
@@ -26,10 +24,6 @@ export function followStay(turn: Turn, before: Session | undefined, after: Sessi
       end(turn, credit, { wallMs: Math.round(turn.now.wallMs), how: 'unplugged' });
     } else noteFacts(turn, credit, after);
   }
-}
-
-function* creditsAt({ credits }: State, connectorId: ConnectorId): Generator<OpenCredit> {
-  for (const credit of credits.open.values()) if (credit.record.connectorId === connectorId) yield credit;
 }
 
 function isGone({ state, identity, sources }: Session, { record }: OpenCredit): boolean {
@@ -62,9 +56,7 @@ function signedOf(
 
 /** Stations say the last signed reading after the plug was pulled, too. */
 export function noteLateReading(turn: Turn, connectorId: ConnectorId, data: string): void {
-  const ended = [...creditsAt(turn.state, connectorId)].findLast(
-    ({ endedMonoMs }) => endedMonoMs !== undefined,
-  );
+  const ended = creditsAt(turn.state, connectorId).findLast(({ endedMonoMs }) => endedMonoMs !== undefined);
   if (ended === undefined || data.length > SIGNED_CHARS_MAX) return;
   const first = ended.record.signed?.first ?? data;
   changeCredit(turn, ended, { ...ended.record, signed: { first, last: data } }, 'told');

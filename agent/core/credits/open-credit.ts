@@ -23,7 +23,8 @@ export interface OpenCredit {
 
 export interface Credits {
   readonly open: Map<CreditId, OpenCredit>;
-  readonly ofVehicle: Map<VehicleId, OpenCredit[]>;
+  /** Oldest first. */
+  readonly atConnector: Map<ConnectorId, readonly OpenCredit[]>;
   /** Made, and not yet with the back office: how often that was tried. */
   readonly unsent: Map<CreditId, Unsent>;
 }
@@ -35,7 +36,7 @@ export interface Unsent {
 }
 
 export function noCredits(): Credits {
-  return { open: new Map(), ofVehicle: new Map(), unsent: new Map() };
+  return { open: new Map(), atConnector: new Map(), unsent: new Map() };
 }
 
 /** At a connector, as far as a stay goes there; of a run, when it was granted. */
@@ -90,15 +91,17 @@ function earnedIn(entries: BookingRecord['entries'], vehicleId: VehicleId): Owed
 
 /** A run that was granted before its vehicle left belongs to that stay, whenever it is booked. */
 function creditAt(
-  { credits }: State,
-  { vehicleId, connectorId, grantedMonoMs }: Where,
+  state: State,
+  { vehicleId, connectorId, grantedMonoMs = -Infinity }: Where,
 ): OpenCredit | undefined {
-  return credits.ofVehicle
-    .get(vehicleId)
-    ?.find(
-      ({ record, endedMonoMs = Infinity }) =>
-        record.connectorId === connectorId && (grantedMonoMs ?? -Infinity) < endedMonoMs,
-    );
+  return creditsAt(state, connectorId).find(
+    ({ record, endedMonoMs = Infinity }) => record.vehicleId === vehicleId && grantedMonoMs < endedMonoMs,
+  );
+}
+
+/** Oldest first. */
+export function creditsAt({ credits }: State, connectorId: ConnectorId): readonly OpenCredit[] {
+  return credits.atConnector.get(connectorId) ?? [];
 }
 
 function openCredit(turn: Turn, { vehicleId, connectorId, grantedWallMs }: Where): OpenCredit | undefined {
@@ -143,17 +146,18 @@ export function changeCredit(
 
 export function keepOpen(state: State, record: CreditRecord, unseenMonoMs: number): OpenCredit {
   const credit: OpenCredit = { record, endedMonoMs: undefined, unseenMonoMs };
-  state.credits.open.set(record.creditId, credit);
-  const { ofVehicle } = state.credits;
-  ofVehicle.set(record.vehicleId, [...(ofVehicle.get(record.vehicleId) ?? []), credit]);
+  const { credits } = state;
+  credits.open.set(record.creditId, credit);
+  credits.atConnector.set(record.connectorId, [...creditsAt(state, record.connectorId), credit]);
   return credit;
 }
 
-export function forgetOpenCredit({ credits, timers }: State, credit: OpenCredit): void {
-  const { creditId, vehicleId } = credit.record;
-  credits.open.delete(creditId);
-  timers.clear(`credit:${creditId}`);
-  const left = (credits.ofVehicle.get(vehicleId) ?? []).filter((each) => each !== credit);
-  if (left.length === 0) credits.ofVehicle.delete(vehicleId);
-  else credits.ofVehicle.set(vehicleId, left);
+export function forgetOpenCredit(state: State, credit: OpenCredit): void {
+  const { creditId, connectorId } = credit.record;
+  const { open, atConnector } = state.credits;
+  open.delete(creditId);
+  state.timers.clear(`credit:${creditId}`);
+  const left = creditsAt(state, connectorId).filter((each) => each !== credit);
+  if (left.length === 0) atConnector.delete(connectorId);
+  else atConnector.set(connectorId, left);
 }
