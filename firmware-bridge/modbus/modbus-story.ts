@@ -4,6 +4,7 @@ import type { FirmwareFact } from '../firmware-fact.ts';
 import type { CredentialKind } from '../port.ts';
 import type { Told } from '../told.ts';
 import type { ReportedState } from './register-map.ts';
+import { RememberedCards } from './remembered-cards.ts';
 
 /** One look at a connector; absent is unknown. */
 export interface Reading {
@@ -24,6 +25,8 @@ export interface ReadCredential {
 
 /** Said again after this long without a change: silence would mean that the device is not heard. */
 export const RESTATE_MS = 10_000;
+/** Nobody is unplugged and another plugged in within this: after a shorter silence it is the same vehicle. */
+const SWAP_MS_MIN = 15_000;
 
 interface Stay {
   state: ReportedState;
@@ -47,9 +50,8 @@ export class ModbusStory {
     toldMs: -Infinity,
   };
   #soc = { permille: undefined as number | undefined, toldMs: -Infinity };
-  /** What the device still showed when nobody was there: another vehicle's. */
-  readonly #stale = new Map<CredentialKind, string>();
-  #hasLooked = false;
+  readonly #cards = new RememberedCards();
+  #lookedMs = -Infinity;
 
   constructor(connectorId: ConnectorId) {
     this.#connectorId = connectorId;
@@ -61,9 +63,10 @@ export class ModbusStory {
 
   see(reading: Reading, nowMs: number): readonly FirmwareFact[] {
     const told: Told[] = this.#isLost ? [{ kind: 'linkUp' }] : [];
+    if (this.#isLost && nowMs - this.#lookedMs > SWAP_MS_MIN) this.#cards.forget();
     this.#isLost = false;
+    this.#lookedMs = nowMs;
     told.push(...this.#look(reading, nowMs));
-    this.#hasLooked = true;
     return this.#named(told);
   }
 
@@ -74,8 +77,6 @@ export class ModbusStory {
     this.#stay = undefined;
     this.#freeToldMs = -Infinity;
     this.#brokenToldMs = -Infinity;
-    this.#stale.clear();
-    this.#hasLooked = false;
     return this.#named([{ kind: 'linkLost', reason }]);
   }
 
@@ -98,9 +99,9 @@ export class ModbusStory {
   }
 
   *#free({ credentials }: Reading, nowMs: number): Generator<Told> {
-    this.#stale.clear();
-    for (const { kind, pseudonym, lastSeen } of credentials) if (lastSeen) this.#stale.set(kind, pseudonym);
     const isNews = this.#stay !== undefined || this.#freeToldMs === -Infinity;
+    if (isNews) this.#cards.left(credentials);
+    else this.#cards.free(credentials, nowMs);
     if (!isNews && nowMs - this.#freeToldMs < RESTATE_MS) return;
     this.#stay = undefined;
     this.#freeToldMs = nowMs;
@@ -115,7 +116,7 @@ export class ModbusStory {
     }
     const stay = this.#stay;
     if (stay === undefined) return;
-    yield* this.#credentials(stay, reading);
+    yield* this.#credentials(stay, reading, nowMs);
     yield* this.#state(stay, reading, nowMs);
     yield* this.#readings(reading, nowMs);
   }
@@ -125,15 +126,14 @@ export class ModbusStory {
     this.#stateToldMs = -Infinity;
     this.#meter = { powerMw: undefined, energyMwh: undefined, toldMs: -Infinity };
     this.#soc = { permille: undefined, toldMs: -Infinity };
-    // Whose card the device kept is not known of a vehicle that was there before we looked.
-    if (this.#hasLooked) return;
-    for (const { kind, pseudonym, lastSeen } of credentials) if (lastSeen) this.#stale.set(kind, pseudonym);
+    this.#cards.came(credentials);
   }
 
-  *#credentials(stay: Stay, { credentials }: Reading): Generator<Told> {
-    for (const { kind, pseudonym } of credentials) {
-      if (this.#stale.get(kind) === pseudonym || stay.told.get(kind) === pseudonym) continue;
-      this.#stale.delete(kind);
+  *#credentials(stay: Stay, { credentials }: Reading, nowMs: number): Generator<Told> {
+    for (const credential of credentials) {
+      const { kind, pseudonym } = credential;
+      if (this.#cards.isOfAnother(credential, nowMs) || stay.told.get(kind) === pseudonym) continue;
+      this.#cards.told(credential);
       stay.told.set(kind, pseudonym);
       yield { kind: 'credential', credential: { kind, pseudonym } };
     }

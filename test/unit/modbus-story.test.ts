@@ -110,6 +110,34 @@ test('a remembered card is not believed of a vehicle that stood there before the
   ]);
 });
 
+test('a card that is shown at the free connector is that of who plugs in a moment later, and not of who comes in an hour', () => {
+  const told = new Told();
+  told.see('unplugged', { credentials: [card('a', true)] });
+  told.see('unplugged', { credentials: [card('b', true)] });
+  assert.deepEqual(told.see('plugged', { credentials: [card('b', true)] }, 60_000), [
+    'plugged',
+    'credential b',
+  ]);
+  told.see('unplugged', { credentials: [card('b', true)] });
+  told.see('unplugged', { credentials: [card('c', true)] });
+  assert.deepEqual(told.see('plugged', { credentials: [card('c', true)] }, 3_600_000), ['plugged']);
+});
+
+test('a remembered card is told again after a short silence of the device, and not after one in which another could have come', () => {
+  const told = new Told();
+  told.see('unplugged');
+  told.see('charging', { credentials: [card('a', true)] });
+  told.story.lose('silent');
+  const short = told.see('charging', { credentials: [card('a', true)] }, 10_000);
+  assert.deepEqual(short, ['linkUp', 'plugged', 'credential a', 'chargingStarted']);
+  told.story.lose('silent');
+  const long = told.see('charging', { credentials: [card('a', true)] }, 20_000);
+  assert.deepEqual(long, ['linkUp', 'plugged', 'chargingStarted']);
+  told.story.lose('silent');
+  told.see('unplugged', { credentials: [card('a', true)] });
+  assert.deepEqual(told.see('plugged', { credentials: [card('a', true)] }), ['plugged']);
+});
+
 test('after a lost link everything is told anew', () => {
   const told = new Told();
   told.see('charging', { powerMw: 5 });
