@@ -60,7 +60,8 @@ export class BusStories {
   }
 
   loseTap(reason: string): void {
-    for (const { story } of this.#buses.values()) this.#tell(story.loseTap(reason));
+    const nowMs = this.#options.clock.nowMonoMs();
+    for (const { story } of this.#buses.values()) this.#tell(story.loseTap(reason, nowMs));
     this.#arm();
   }
 

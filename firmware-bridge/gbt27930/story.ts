@@ -10,6 +10,7 @@
  */
 import type { ConnectorId } from '@plugpool/proto';
 import type { FirmwareFact } from '../firmware-fact.ts';
+import { SWAP_MS_MIN } from '../swap-time.ts';
 import { ChargingState } from './charging-state.ts';
 import type { Heard } from './decoder.ts';
 import type { Message } from './message.ts';
@@ -40,6 +41,7 @@ export class Gbt27930Story {
   #session: Session | undefined;
   #link: Link = 'up';
   #vehicleHeardMs = 0;
+  #deafSinceMs = 0;
   /** A charger's greeting (CHM) was heard that no vehicle answered yet. */
   #greeted = false;
 
@@ -72,18 +74,21 @@ export class Gbt27930Story {
   }
 
   /** We hear nothing any more, whatever is said on the bus. */
-  loseTap(reason: string): readonly FirmwareFact[] {
+  loseTap(reason: string, nowMs: number): readonly FirmwareFact[] {
     if (this.#link === 'tapLost') return [];
     const wasUp = this.#link === 'up';
     this.#link = 'tapLost';
-    // Another vehicle may charge when we hear again.
-    if (this.#session !== undefined) this.#session.vinPseudonym = undefined;
+    // A tap that comes and goes is deaf since the vehicle was last heard through it.
+    if (wasUp) this.#deafSinceMs = nowMs;
     return wasUp ? this.#named([{ kind: 'linkLost', reason }]) : [];
   }
 
   /** We hear again; whether anybody speaks is another matter. */
   regainTap(nowMs: number): void {
     if (this.#link !== 'tapLost') return;
+    // Another vehicle may charge by now, whose handshake we did not hear.
+    const mayBeAnother = nowMs - this.#deafSinceMs > SWAP_MS_MIN;
+    if (mayBeAnother && this.#session !== undefined) this.#session.vinPseudonym = undefined;
     this.#link = 'vehicleSilent';
     this.#vehicleHeardMs = nowMs;
   }

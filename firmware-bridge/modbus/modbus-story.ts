@@ -2,6 +2,7 @@
 import type { ConnectorId } from '@plugpool/proto';
 import type { FirmwareFact } from '../firmware-fact.ts';
 import type { CredentialKind } from '../port.ts';
+import { SWAP_MS_MIN } from '../swap-time.ts';
 import type { Told } from '../told.ts';
 import type { ReportedState } from './register-map.ts';
 import { RememberedCards } from './remembered-cards.ts';
@@ -25,8 +26,6 @@ export interface ReadCredential {
 
 /** Said again after this long without a change: silence would mean that the device is not heard. */
 export const RESTATE_MS = 10_000;
-/** Nobody is unplugged and another plugged in within this: after a shorter silence it is the same vehicle. */
-const SWAP_MS_MIN = 15_000;
 
 interface Stay {
   state: ReportedState;

@@ -68,7 +68,7 @@ test('any frames at any times are told in the order that the port has, and never
             assert.ok((passes += 1) < 5, 'time that passed stays due');
           }
           if (index === tapLostAt) {
-            see(story.loseTap('cut'));
+            see(story.loseTap('cut', nowMs));
             story.regainTap(nowMs);
           }
           const heard = decoder.take({ atMs: nowMs, bus: 'can0', id: frameId >>> 0, data }, nowMs);

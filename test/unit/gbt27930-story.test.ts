@@ -242,10 +242,36 @@ test('a stated time of silence ends the session', () => {
 
 test('while the tap is lost no time counts, and a vehicle that is heard again is not assumed to be the same', () => {
   const listened = charging(60_000);
-  listened.facts.push(...listened.story.loseTap('the pipe broke'));
-  listened.facts.push(...listened.story.loseTap('the pipe broke again'));
+  listened.facts.push(...listened.story.loseTap('the pipe broke', listened.nowMs()));
+  listened.facts.push(...listened.story.loseTap('the pipe broke again', listened.nowMs()));
   assert.deepEqual(listened.silence(600_000).told(), ['linkLost: the pipe broke']);
   listened.story.regainTap(listened.nowMs());
+  listened.say((bus) => bus.charge(300));
+  assert.deepEqual(listened.told(), ['linkUp', 'plugged', 'chargingStarted']);
+});
+
+test('a tap that is lost for a moment does not forget whose session it is', () => {
+  const listened = charging();
+  listened.facts.push(...listened.story.loseTap('the pipe broke', listened.nowMs()));
+  listened.bus.wait(5_000);
+  listened.story.regainTap(listened.nowMs());
+  listened.say((bus) => bus.charge(300));
+  assert.deepEqual(listened.told(), [
+    'linkLost: the pipe broke',
+    'linkUp',
+    'plugged',
+    'credential',
+    'chargingStarted',
+  ]);
+});
+
+test('a tap that comes and goes without hearing the vehicle is deaf all the while', () => {
+  const listened = charging();
+  for (let round = 0; round < 10; round += 1) {
+    listened.story.loseTap('the pipe broke', listened.nowMs());
+    listened.bus.wait(2_000);
+    listened.story.regainTap(listened.nowMs());
+  }
   listened.say((bus) => bus.charge(300));
   assert.deepEqual(listened.told(), ['linkUp', 'plugged', 'chargingStarted']);
 });
