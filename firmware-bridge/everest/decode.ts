@@ -86,6 +86,7 @@ export type EverestMessage =
   | { readonly name: 'heartbeat'; readonly id: number }
   | { readonly name: 'hw_capabilities'; readonly minimumMw: number }
   | { readonly name: 'get_evse'; readonly evseId: number }
+  | { readonly name: 'evse_id'; readonly evse: string }
   | {
       readonly name: 'token_validation_status';
       readonly isAccepted: boolean;
@@ -243,6 +244,10 @@ const DECODERS: Readonly<Record<EverestMessage['name'], Decode>> = {
   get_evse(json, problems) {
     const read = readLeniently(evse, json, problems);
     return read === undefined ? undefined : { name: 'get_evse', evseId: read.id };
+  },
+  evse_id(json, problems) {
+    const evse = readLeniently(z.string(), json, problems);
+    return evse === undefined ? undefined : { name: 'evse_id', evse };
   },
   token_validation_status(json, problems, pseudonymize) {
     const read = readLeniently(tokenStatus, json, problems);

@@ -15,6 +15,7 @@ export interface ControlledEvse {
   readonly connectorId: ConnectorId;
   /** Of the `evse_manager_consumer_API`. */
   readonly module: string;
+  readonly evse?: string | undefined;
   /** Of an `external_energy_limits_consumer_API` that limits this EVSE and nothing else. */
   readonly energyLimits?: string | undefined;
 }

@@ -23,6 +23,8 @@ export interface EverestEvseOptions {
   readonly connector: string;
   /** EVerest's name of the `evse_manager_consumer_API` module of this EVSE. */
   readonly module: string;
+  /** What EVerest must call the EVSE, where that is to be checked: `DE*ABC*E123*1`. */
+  readonly evse?: string | undefined;
   /** EVerest's name of an `external_energy_limits_consumer_API` module that limits this EVSE and nothing else. */
   readonly energyLimits?: string | undefined;
 }

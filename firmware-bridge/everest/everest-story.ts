@@ -15,6 +15,8 @@ export interface EverestEvse {
   readonly connectorId: ConnectorId;
   /** EVerest's name of the `evse_manager_consumer_API` module. */
   readonly module: string;
+  /** What EVerest must call the EVSE, as `DE*ABC*E123*1`; absent: whatever it does. */
+  readonly evse?: string | undefined;
 }
 
 export interface EverestStoryOptions {
@@ -32,6 +34,10 @@ interface Evse {
   readonly story: ConnectorStory;
   heardMonoMs: number;
   heartbeatId: number;
+  /** What EVerest must call it, … */
+  readonly called: string | undefined;
+  /** … and whether it said another name: then it is wired to another EVSE, and nothing of it is about this connector. */
+  isForeign: boolean;
   /** Since when its messages are counted, and how many came since. */
   countedFromMonoMs: number;
   counted: number;
@@ -53,11 +59,13 @@ export class EverestStory {
   }
 
   /** From now on it is listened to, and its silence counts. */
-  add({ connectorId, module }: EverestEvse, now: StoryNow, before?: Acquaintance): void {
+  add({ connectorId, module, evse }: EverestEvse, now: StoryNow, before?: Acquaintance): void {
     this.#evses.set(module, {
       story: new ConnectorStory(connectorId, before),
       heardMonoMs: now.monoMs,
       heartbeatId: -1,
+      called: evse,
+      isForeign: false,
       countedFromMonoMs: now.monoMs,
       counted: 0,
       evseId: undefined,
@@ -123,6 +131,8 @@ export class EverestStory {
   }
 
   #say(evse: Evse, message: EverestMessage, now: StoryNow): readonly FirmwareEvent[] {
+    if (message.name === 'evse_id') return named(evse, message.evse, now);
+    if (evse.isForeign) return [];
     switch (message.name) {
       case 'heartbeat':
         return heartbeat(evse, message.id, now);
@@ -148,6 +158,13 @@ export class EverestStory {
       return { events: [], problems };
     return { events: evse.story.show(credential, now), problems };
   }
+}
+
+function named(evse: Evse, name: string, now: StoryNow): readonly FirmwareEvent[] {
+  evse.isForeign = evse.called !== undefined && evse.called !== name;
+  return evse.isForeign
+    ? evse.story.lost(`EVerest calls it ${name.slice(0, 64)}, not ${evse.called}`, now)
+    : [];
 }
 
 const TOO_MUCH = `it says more than ${MESSAGES_PER_SECOND_MAX} messages a second`;

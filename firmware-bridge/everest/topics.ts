@@ -37,7 +37,15 @@ export function parseFromEverest(topic: string): EverestTopic | undefined {
   return { api, module, name, ...(request === undefined ? {} : { request }) };
 }
 
-const EVSE_NAMES = ['session_event', 'session_info', 'ev_info', 'powermeter', 'heartbeat', 'hw_capabilities'];
+const EVSE_NAMES = [
+  'session_event',
+  'session_info',
+  'ev_info',
+  'powermeter',
+  'heartbeat',
+  'hw_capabilities',
+  'evse_id',
+];
 
 /** All that is listened to: of each EVSE's module, and of the one that validates tokens. */
 export function heardFromEverest(

@@ -20,9 +20,15 @@ import { RECORDING_OPTIONS } from './firmware-stories.ts';
 const folder = sharedData('firmware/everest-api');
 const skip = folder === undefined && 'this machine does not have EVerest’s API files';
 
-const READ = ['session_event', 'session_info', 'ev_info', 'powermeter', 'heartbeat', 'hw_capabilities'].map(
-  (name) => `everest_api/1/evse_manager_consumer/evse_1_api/e2m/${name}`,
-);
+const READ = [
+  'session_event',
+  'session_info',
+  'ev_info',
+  'powermeter',
+  'heartbeat',
+  'hw_capabilities',
+  'evse_id',
+].map((name) => `everest_api/1/evse_manager_consumer/evse_1_api/e2m/${name}`);
 READ.push(
   'everest_api/1/evse_manager_consumer/evse_1_api/e2m/get_evse/plugpool',
   'everest_api/1/auth_consumer/auth_api/e2m/token_validation_status',
@@ -37,6 +43,7 @@ function simulated(): readonly PublishedMessage[] {
   });
   for (const token of [RFID_TOKEN, CONTRACT_TOKEN]) {
     everest.sayHardware();
+    everest.sayName('DE*ABC*E123*1');
     everest.answerEvse('everest_api/1/evse_manager_consumer/evse_1_api/e2m/get_evse/plugpool');
     everest.plugIn();
     for (const status of ['Processing', 'Accepted', 'Rejected', 'UsedToStart', 'UsedToStop'])

@@ -168,6 +168,10 @@ export class SimulatedEverest {
     });
   }
 
+  sayName(evse: string): void {
+    this.#say('evse_id', evse);
+  }
+
   /** Answers `get_evse`. */
   answerEvse(replyTo: string): void {
     this.#options.publish({ topic: replyTo, payload: { id: this.#options.evseId, connectors: [{ id: 1 }] } });

@@ -24,8 +24,8 @@ class Scene {
   });
   readonly #order = new FirmwareOrder();
 
-  constructor() {
-    this.story.add({ connectorId: 'pile/1/1' as never, module: 'evse_1_api' }, this.#now());
+  constructor(evse?: string) {
+    this.story.add({ connectorId: 'pile/1/1' as never, module: 'evse_1_api', evse }, this.#now());
   }
 
   hear(topic: string, payload: unknown): void {
@@ -358,6 +358,26 @@ test('the EVCCID is a credential, said once, and never in the clear', () => {
     ['credential', 'evInfo'],
   );
   assert.doesNotMatch(JSON.stringify(told), /5E:?10/i);
+});
+
+test('a module that is wired to another EVSE than was meant is not believed, until it is the right one', () => {
+  const scene = new Scene('DE*ABC*E1*1');
+  scene.everest.plugIn();
+  scene.take();
+  scene.everest.sayName('DE*ABC*E2*1');
+  scene.nowMs += 1_500;
+  scene.say('session_info', infoNow('Charging'));
+  scene.everest.heartbeat();
+  assert.deepEqual(scene.kinds(), ['linkLost']);
+  scene.everest.sayName('DE*ABC*E1*1');
+  scene.say('session_info', infoNow('Charging'));
+  assert.deepEqual(scene.kinds().slice(0, 2), ['linkUp', 'plugged']);
+});
+
+test('what an EVSE is called is of no importance where nobody asked', () => {
+  const scene = charging();
+  scene.everest.sayName('DE*ABC*E2*1');
+  assert.deepEqual(scene.kinds(), []);
 });
 
 test('a module that floods is lost for the rest of the second, once, and states the connector anew after it', () => {

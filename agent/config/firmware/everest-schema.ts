@@ -12,6 +12,14 @@ const evseSchema = z.strictObject({
     .superRefine(checkedBy((text) => parseConnectorId(text, 'station')))
     .describe('Which connector it is: `3`, `3/1` or `station/3/1`.'),
   module: moduleName.describe('The `evse_manager_consumer_API` module of this EVSE, by its name in EVerest.'),
+  evse: z
+    .string()
+    .min(1)
+    .max(64)
+    .optional()
+    .describe(
+      'What EVerest must call this EVSE (`evse_id`), as `DE*ABC*E123*1`; under another name it is not believed.',
+    ),
   energyLimits: moduleName
     .optional()
     .describe(
