@@ -6,6 +6,9 @@ import { createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { CLI_CONTRACT } from '../cli-json-contract.ts';
+import { openLiveEverest } from '../everest/live-everest.ts';
+import { NO_MOSQUITTO, openMosquitto } from '../everest/mosquitto.ts';
+import { RFID_TOKEN } from '../everest/simulated-everest.ts';
 import { interruptible, newDirectory, plugpool, type CliOutcome } from './cli-fixtures.ts';
 
 const STAY = join(import.meta.dirname, '../conformance/recordings/stay.gbt27930.log');
@@ -100,6 +103,55 @@ test('piles are recorded from the relay until Ctrl-C, with their links beside', 
   );
   assert.match(readFileSync(join(folder, 'recording.links.jsonl'), 'utf8'), /"event":"open"/);
 });
+
+test(
+  'EVerest is recorded from its own broker, beside whoever else listens',
+  { skip: NO_MOSQUITTO },
+  async (t) => {
+    const broker = await openMosquitto(t);
+    const everest = await openLiveEverest(broker.url, 1);
+    t.after(() => everest.stop());
+    const evses = [{ connector: '1', module: 'evse_1_api' }];
+    const { folder, out } = scene(
+      t,
+      [{ kind: 'everest', broker: broker.url, evses, auth: 'auth_api' }],
+      'jsonl',
+    );
+    const argv = [
+      'firmware',
+      'record',
+      '--out',
+      out,
+      '--format',
+      'everest',
+      '--config',
+      join(folder, 'agent.yaml'),
+    ];
+    const [evse] = everest.evses;
+    const stay = (): void => {
+      evse?.plugIn();
+      evse?.authorise(RFID_TOKEN);
+      evse?.charge();
+      evse?.unplug();
+    };
+    const outcome = await interruptible(folder, argv, (callback) => {
+      const look = setInterval(() => {
+        const text = existsSync(out) ? readFileSync(out, 'utf8') : '';
+        // What is heard first shows that it listens; what was said before that is not there.
+        if (text !== '' && !isPlayed) stay();
+      isPlayed ||= text !== '';
+        if (text.includes('SessionFinished')) callback();
+        else everest.everySecond();
+      }, 20);
+      return () => clearInterval(look);
+    });
+    assert.equal(outcome.code, 0, outcome.stderr);
+    assert.ok(!readFileSync(out, 'utf8').includes(RFID_TOKEN.id_token.value));
+    assert.deepEqual(everest.received, [], 'it publishes nothing');
+    const { stdout } = await plugpool(folder, 'firmware', 'replay', out, '--format', 'everest');
+    assert.match(stdout, /plugged[^]*credential +plugged in +idToken[^]*charging[^]*unplugged +free/);
+  },
+);
 
 test('a recording is bounded by its bytes', async (t) => {
   const { out, record } = scene(t, [BUS]);
