@@ -95,6 +95,8 @@ module.exports = {
           '^agent/verify-store\\.ts$',
           // `plugpool firmware replay` and `record` work where no agent runs; loaded by those commands alone.
           '^agent/(replay|record)-recording\\.ts$',
+          // `plugpool credits verify`, which asks no agent either.
+          '^agent/credits/verify-credits\\.ts$',
           // What an exported head looks like.
           '^agent/signed-head\\.ts$',
         ],

@@ -3,6 +3,7 @@ import type { Pseudonymize, SignedRecord } from '@plugpool/firmware-bridge';
 import { openLedgerKey, type LedgerKey } from '../adapters/ledger-key.ts';
 import type { CreditId } from '../core/records.ts';
 import type { CreditPage, MadeCredit, Store } from '../ports.ts';
+import { creditView, type CreditView } from './credit-view.ts';
 import { creditBody, creditId } from './credit-body.ts';
 
 export interface CreditCareParts {
@@ -13,7 +14,7 @@ export interface CreditCareParts {
 }
 
 export interface SignedPage {
-  readonly credits: readonly { readonly credit: MadeCredit; readonly signed: SignedRecord }[];
+  readonly credits: readonly { readonly view: CreditView; readonly signed: SignedRecord }[];
   readonly next?: number;
 }
 
@@ -33,8 +34,11 @@ export class CreditCare {
 
   async page(after: number, fromWallMs: number, toWallMs: number): Promise<SignedPage> {
     const { credits, next }: CreditPage = await this.#parts.store.creditsAfter(after, fromWallMs, toWallMs);
-    const signed = credits.map((credit) => ({ credit, signed: this.#sign(credit) }));
-    return next === undefined ? { credits: signed } : { credits: signed, next };
+    const found = credits.map((credit) => {
+      const signed = this.#sign(credit);
+      return { view: creditView(signed.id, credit), signed };
+    });
+    return next === undefined ? { credits: found } : { credits: found, next };
   }
 
   /** Ed25519 gives the same signature for the same text each time: nothing has to be kept. */
