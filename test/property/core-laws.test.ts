@@ -97,7 +97,7 @@ interface Answer {
 const HAPPENINGS = [
   ...(['plug', 'plug', 'unplug', 'moveAway', 'hangUp', 'comeBackUnheard', 'renew', 'renew'] as const),
   ...(['linkLost', 'linkUp', 'suspendEV', 'suspendEVSE', 'finish', 'fault', 'meter', 'leaveSoon'] as const),
-  ...(['hearsay', 'misnamed', 'unnamed'] as const),
+  ...(['hearsay', 'misnamed', 'unnamed', 'guessCode', 'giveCode'] as const),
 ] as const;
 
 const donor = fc.constantFrom(...DONORS);
@@ -348,6 +348,12 @@ class Play {
         for (const kind of ['linkUp', 'plugged', 'chargingStarted'] as const)
           pile.firmware({ kind, connectorId });
         return;
+      case 'guessCode':
+        return this.#say(clientId, { kind: 'connectorClaim', code: '000000' });
+      case 'giveCode': {
+        const code = pile.state.codes.of.get(connectorId)?.code;
+        return code === undefined ? undefined : this.#say(clientId, { kind: 'connectorClaim', code });
+      }
       case 'leaveSoon':
         return void pile.firmware({ kind: 'evInfo', connectorId, departureInMs: 10_000 });
     }
