@@ -8,7 +8,7 @@ export { parseConnectorId, parseStationId } from './connector-id.ts';
 export { createEverestFirmware } from './everest/everest-firmware.ts';
 export type { EverestFirmwareOptions, EverestIssue } from './everest/everest-firmware.ts';
 export type { EverestLink, EverestLinkHandlers } from './everest/everest-link.ts';
-export { parseBrokerUrl } from './everest/mqtt-link.ts';
+export { parseBrokerUrl } from './everest/broker-url.ts';
 export { FirmwareError } from './firmware-error.ts';
 export type { FirmwareErrorCode, FirmwareIssue, ReportIssue } from './firmware-error.ts';
 export type { FirmwareFact } from './firmware-fact.ts';

@@ -10,12 +10,13 @@ import type {
   FirmwareEvent,
   Pseudonymize,
 } from '../port.ts';
+import { parseBrokerUrl } from './broker-url.ts';
 import { EverestControl, type ControlledEvse } from './everest-control.ts';
 import type { EverestLink } from './everest-link.ts';
 import { EverestRun } from './everest-run.ts';
 import { EVSES_MAX } from './limits.ts';
 import type { CreditAddress } from './sent.ts';
-import { MqttLink, parseBrokerUrl } from './mqtt-link.ts';
+import { LazyMqttLink } from './lazy-mqtt-link.ts';
 import { MODULE_PATTERN } from './topics.ts';
 
 export interface EverestEvseOptions {
@@ -106,7 +107,7 @@ export class EverestFirmware implements FirmwareAdapter {
     if (this.#run !== undefined)
       throw new FirmwareError('already_started', 'The EVerest firmware is running already', 'Stop it first');
     const { broker, username, password, clock = systemClock } = this.#options;
-    const makeLink = this.#options.link ?? (() => new MqttLink({ broker, username, password, clock }));
+    const makeLink = this.#options.link ?? (() => new LazyMqttLink({ broker, username, password, clock }));
     this.#run = new EverestRun({
       ...this.#options,
       clock,

@@ -5,10 +5,9 @@
 import { createConnection, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import MqttClientModule from 'mqtt/lib/client';
-import type { FirmwareClock } from '../clock.ts';
-import { FirmwareError } from '../firmware-error.ts';
 import { retryDelaysMs } from './backoff.ts';
-import type { EverestLink, EverestLinkHandlers } from './everest-link.ts';
+import { parseBrokerUrl, type BrokerAddress } from './broker-url.ts';
+import type { EverestLink, EverestLinkHandlers, MqttLinkOptions } from './everest-link.ts';
 
 // The package is CommonJS with a default export of its own: which of the two an import yields depends on the loader.
 type MqttClient = InstanceType<typeof MqttClientModule.default>;
@@ -18,39 +17,8 @@ const KEEPALIVE_S = 4;
 const CONNECT_TIMEOUT_MS = 5_000;
 const ACKNOWLEDGED_WITHIN_MS = 2_000;
 const STOP_WITHIN_MS = 1_000;
-const DEFAULT_PORT = { 'mqtt:': 1883, 'mqtts:': 8883 } as const;
 const QOS_1 = { qos: 1 } as const;
 const REFUSED = 128;
-
-export interface MqttLinkOptions {
-  /** `mqtt://host[:port]` or `mqtts://host[:port]`. */
-  readonly broker: string;
-  readonly username?: string | undefined;
-  readonly password?: string | undefined;
-  readonly clock: FirmwareClock;
-  readonly random?: (() => number) | undefined;
-}
-
-export interface BrokerAddress {
-  readonly isSecure: boolean;
-  readonly host: string;
-  readonly port: number;
-}
-
-/** Throws a `FirmwareError`. A password belongs in no address, which is logged. */
-export function parseBrokerUrl(text: string): BrokerAddress {
-  const url = URL.parse(text);
-  const isBare = url !== null && url.username === '' && /^\/?$/.test(url.pathname) && url.search === '';
-  if (url === null || !isBare || url.hostname === '' || !(url.protocol in DEFAULT_PORT))
-    throw new FirmwareError(
-      'invalid_argument',
-      `${JSON.stringify(text.slice(0, 60))} is not the address of EVerest's broker`,
-      'Write mqtt://HOST:PORT or mqtts://HOST:PORT; user name and password are keys of their own',
-    );
-  const protocol = url.protocol as keyof typeof DEFAULT_PORT;
-  const port = url.port === '' ? DEFAULT_PORT[protocol] : Number(url.port);
-  return { isSecure: protocol === 'mqtts:', host: url.hostname.replace(/^\[(.*)\]$/, '$1'), port };
-}
 
 export class MqttLink implements EverestLink {
   readonly #options: MqttLinkOptions;

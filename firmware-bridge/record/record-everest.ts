@@ -1,7 +1,7 @@
 /** Writes down what EVerest says on its own broker, in the form that `read-recording.ts` reads. It publishes nothing. */
 import { systemClock, type FirmwareClock } from '../clock.ts';
 import type { EverestLink } from '../everest/everest-link.ts';
-import { MqttLink } from '../everest/mqtt-link.ts';
+import { LazyMqttLink } from '../everest/lazy-mqtt-link.ts';
 import { heardFromEverest } from '../everest/topics.ts';
 import { createMask, type MaskValue } from './mask-values.ts';
 import { aborted, type Recorder, type RecordSink } from './recorder.ts';
@@ -22,7 +22,7 @@ export function createEverestRecorder(options: RecordEverestOptions): Recorder {
   return {
     async run(sink, signal) {
       const { broker, username, password, clock = systemClock, mask = createMask() } = options;
-      const link = options.link ?? new MqttLink({ broker, username, password, clock });
+      const link = options.link ?? new LazyMqttLink({ broker, username, password, clock });
       link.start(heardFromEverest(options.modules, options.authModule), {
         up: () => undefined,
         down: (reason) => sink.problem(`EVerest’s broker is not reached: ${reason}`),
