@@ -6,6 +6,7 @@ import { ConnectorStory } from './connector-story.ts';
 import { dialect16 } from './dialect-16.ts';
 import { dialect201 } from './dialect-201.ts';
 import type { OcppFrame } from './frame.ts';
+import { HeartbeatSetting } from './heartbeat-setting.ts';
 import { keepNewest } from './keep-newest.ts';
 import type {
   MeterMessage,
@@ -70,6 +71,7 @@ export class PileStory {
   readonly limits = new PowerLimits();
   #subprotocol: OcppSubprotocol;
   #heartbeatMs: number;
+  readonly #heartbeat = new HeartbeatSetting();
   #link: 'up' | 'silent' | 'down' = 'down';
   #heardMonoMs = 0;
   #upSinceMonoMs = 0;
@@ -163,8 +165,12 @@ export class PileStory {
     if (heard.readWallMs >= (this.#upSinceWallMs ?? Infinity)) this.#beginConnection();
     if (from === 'pile') this.#noteHeard(heard);
     if (from === 'pile' && frame.type === 'call') this.#takeCall(frame, heard);
-    if (from === 'csms' && frame.type === 'call') this.limits.take(frame.action, frame.payload);
-    else if (from === 'csms') this.#takeAnswer(frame, heard);
+    if (from === 'csms' && frame.type === 'call') {
+      this.limits.take(frame.action, frame.payload);
+      this.#heartbeat.asked(frame.id, frame.action, frame.payload);
+    } else if (from === 'csms') this.#takeAnswer(frame, heard);
+    else if (frame.type === 'result')
+      this.#heartbeatMs = this.#heartbeat.answered(frame.id, frame.payload) ?? this.#heartbeatMs;
   }
 
   /** The connection was there all the while and messages keep their order, so that what is known was not overtaken. */

@@ -41,6 +41,21 @@ describe('a link that is lost', () => {
     pile.call('Heartbeat', {}, {});
     tells(pile, 'linkUp plugged credential(idToken) transactionStarted(1) chargingStarted');
   });
+
+  it('a heartbeat that the CSMS changes counts once the pile took it, in both versions', () => {
+    const pile = new Pile16().charging();
+    const change = (id: string, value: string) =>
+      pile.text(`[2,"${id}","ChangeConfiguration",{"key":"HeartbeatInterval","value":"${value}"}]`, 'csms');
+    change('c', '20').text('[3,"c",{"status":"Rejected"}]');
+    tells(pile.later(35_000), '');
+    change('d', '20').text('[3,"d",{"status":"Accepted"}]');
+    tells(pile.later(35_000), 'linkLost');
+    const other = new Pile201().charging();
+    const variable = { variable: { name: 'HeartbeatInterval' }, attributeValue: '20' };
+    other.text(JSON.stringify([2, 's', 'SetVariables', { setVariableData: [variable] }]), 'csms');
+    other.text('[3,"s",{"setVariableResult":[{"attributeStatus":"Accepted"}]}]');
+    tells(other.later(35_000), 'linkLost');
+  });
 });
 
 describe('a clock that is set back', () => {
