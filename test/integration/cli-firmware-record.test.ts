@@ -128,6 +128,7 @@ test(
       join(folder, 'agent.yaml'),
     ];
     const [evse] = everest.evses;
+    let isPlayed = false;
     const stay = (): void => {
       evse?.plugIn();
       evse?.authorise(RFID_TOKEN);
@@ -139,7 +140,7 @@ test(
         const text = existsSync(out) ? readFileSync(out, 'utf8') : '';
         // What is heard first shows that it listens; what was said before that is not there.
         if (text !== '' && !isPlayed) stay();
-      isPlayed ||= text !== '';
+        isPlayed ||= text !== '';
         if (text.includes('SessionFinished')) callback();
         else everest.everySecond();
       }, 20);
