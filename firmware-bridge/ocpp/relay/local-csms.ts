@@ -36,7 +36,12 @@ export class LocalCsms implements Peer {
     this.close(1006, '');
   }
 
-  /** It says nothing by itself. */
-  pause(): void {}
-  resume(): void {}
+  /** It says nothing by itself: a pile that takes no more answers must ask no more, as where a CSMS reads no further. */
+  pause(): void {
+    this.#listener?.onFull(true);
+  }
+
+  resume(): void {
+    this.#listener?.onFull(false);
+  }
 }
