@@ -177,24 +177,44 @@ test('of two connections with one identity the newer counts, once the CSMS took 
   await newer.until('an answer', () => newer.heard.length === 1);
 });
 
-test('what is no handshake gets an answer and leaves nothing at the CSMS', async (t) => {
+test('what is no handshake gets an answer, and the CSMS hears nothing of it', async (t) => {
   const csms = await startCsms(t);
-  const { url, relay } = await startRelay(t, csms);
-  const { port } = new URL(url);
-  const upgrade = 'GET /P1 HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n';
+  const { url } = await startRelay(t, csms);
+  const there = await new RawPile(t, url, 'P1').open();
+  const handshake = (changed: Readonly<Record<string, string>>, method = 'GET'): string => {
+    const headers = {
+      Host: 'x',
+      Connection: 'Upgrade',
+      Upgrade: 'websocket',
+      'Sec-WebSocket-Key': 'AAAAAAAAAAAAAAAAAAAAAA==',
+      'Sec-WebSocket-Version': '13',
+      'Sec-WebSocket-Protocol': 'ocpp1.6',
+      ...changed,
+    };
+    const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
+    return `${method} /P1 HTTP/1.1\r\n${lines.join('')}\r\n`;
+  };
   const requests = {
     'GET / HTTP/1.1\r\nHost: x\r\n\r\n': /^HTTP\/1\.1 426 /,
     'no HTTP at all\r\n\r\n': /^HTTP\/1\.1 400 /,
-    [`${upgrade}Sec-WebSocket-Protocol: ocpp1.6\r\n\r\n`]: /^HTTP\/1\.1 400 /,
+    [handshake({}, 'POST')]: /^HTTP\/1\.1 405 .*allow: GET/s,
+    [handshake({ Upgrade: 'h2c' })]: /^HTTP\/1\.1 400 /,
+    [handshake({ 'Sec-WebSocket-Key': '' })]: /^HTTP\/1\.1 400 /,
+    [handshake({ 'Sec-WebSocket-Key': 'short' })]: /^HTTP\/1\.1 400 /,
+    [handshake({ 'Sec-WebSocket-Version': '12' })]: /^HTTP\/1\.1 426 .*sec-websocket-version: 13/s,
   };
   for (const [request, expected] of Object.entries(requests)) {
-    const socket = connect(Number(port), '127.0.0.1', () => socket.write(request));
+    const socket = connect(Number(new URL(url).port), '127.0.0.1', () => socket.write(request));
     const [answer] = (await once(socket, 'data')) as [Buffer];
     assert.match(answer.toString(), expected);
     socket.destroy();
   }
-  await csms.until('the dialled connection to be gone', () => csms.gone === csms.peers.length);
-  await relay.stop();
+  assert.equal(csms.handshakes.length, 1, 'it was dialled for the pile that is there, and for none of these');
+  assert.equal(there.heardClose(), undefined);
+  const socket = connect(Number(new URL(url).port), '127.0.0.1', () => socket.write(handshake({})));
+  const [answer] = (await once(socket, 'data')) as [Buffer];
+  assert.match(answer.toString(), /^HTTP\/1\.1 101 /, 'the rest of it was right');
+  socket.destroy();
 });
 
 test('a side that answers no ping is gone, whichever it is; one that says something is there', async (t) => {

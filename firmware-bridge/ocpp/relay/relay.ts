@@ -13,6 +13,7 @@ import type { OcppSubprotocol, TapCall, TapOutcome } from '../tap.ts';
 import { AttemptLimit } from './attempt-limit.ts';
 import { csmsChooser, type CsmsOfPile, type Reached } from './csms-of-pile.ts';
 import type { PileHello, Refusal } from './dial-csms.ts';
+import { handshakeFault } from './handshake-fault.ts';
 import { CLOSE_MS_MAX } from './limits.ts';
 import { offeredSubprotocols, pileAddressOf } from './pile-address.ts';
 import { PileBook } from './pile-book.ts';
@@ -128,6 +129,8 @@ export class Relay {
 
   /** Who wants in, or why not: all that can be said before the CSMS is asked. */
   #newcomer(request: IncomingMessage): Newcomer | Refused {
+    const fault = handshakeFault(request);
+    if (fault !== undefined) return { identity: '', refusal: fault };
     const address = pileAddressOf(request.url ?? '');
     if (address === undefined) return refusal(404, 'the URL must end in the identity of the pile');
     const { identity, ...url } = address;
@@ -160,8 +163,8 @@ export class Relay {
   }
 
   /**
-   * `subprotocol` is the one that is chosen, or none. Absent: the pile left meanwhile, or what it sent is no handshake; ws answers
-   * that by itself, and at once.
+   * `subprotocol` is the one that is chosen, or none. Absent: the pile left meanwhile, or ws sees a fault that handshake-fault.ts
+   * does not; it answers by itself, and at once.
    */
   #handshake(
     request: IncomingMessage,
