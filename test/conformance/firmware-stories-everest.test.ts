@@ -15,7 +15,7 @@ import {
   theStay,
 } from './firmware-stories.ts';
 
-const read = RECORDINGS.everest!;
+const read = RECORDINGS.everest;
 const made = (name: string): string => join(import.meta.dirname, 'recordings', name);
 
 firmwareStories('everest', read, [

@@ -4,7 +4,7 @@ import { RECORDINGS } from '../../firmware-bridge/index.ts';
 import { sharedData } from '../shared-data.ts';
 import { firmwareStories, theStay } from './firmware-stories.ts';
 
-firmwareStories('gbt27930', RECORDINGS.gbt27930!, [
+firmwareStories('gbt27930', RECORDINGS.gbt27930, [
   {
     name: 'the made-up stay',
     file: join(import.meta.dirname, 'recordings/stay.gbt27930.log'),

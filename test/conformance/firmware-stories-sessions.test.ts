@@ -7,7 +7,7 @@ import { test, type TestContext } from 'node:test';
 import { RECORDINGS, RecordingError, type FirmwareEvent } from '../../firmware-bridge/index.ts';
 import { firmwareStories, RECORDING_OPTIONS, STAY_ENERGY_WH } from './firmware-stories.ts';
 
-const read = RECORDINGS.sessions!;
+const read = RECORDINGS.sessions;
 /** Of the stay a row knows when charging ended for good, not that it paused meanwhile. */
 const STORY = [
   'plugged',
