@@ -138,7 +138,9 @@ export type FirmwareEventKind = FirmwareEvent['kind'];
  * before `start` was called or after `stop` resolved. An adapter first says `plugged` for a vehicle that it finds plugged in
  * at start, then the rest of the state it knows. Between `linkLost` and `linkUp` nothing is emitted for that connector.
  * `credential` comes while a vehicle is plugged; shown before (a card at a free connector), it is kept and said after `plugged`.
- * After `linkUp` the adapter states the connector anew (`plugged` … or `unplugged`): what happened meanwhile is not assumed.
+ * After `linkUp` the adapter states the connector anew (`plugged` … or `unplugged`): what happened meanwhile is not assumed. So it does
+ * when a fault is over, since nobody sees who comes and goes at a connector that is faulted: `plugged`, then the credentials and the
+ * transaction where it knows that the stay is the same.
  */
 export interface FirmwareAdapter {
   readonly name: string;

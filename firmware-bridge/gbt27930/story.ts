@@ -30,6 +30,8 @@ export interface StoryOptions {
 interface Session {
   stage: Stage;
   vinPseudonym: string | undefined;
+  /** So it was told last. */
+  isFaulted: boolean;
   readonly charging: ChargingState;
   readonly readings: Readings;
 }
@@ -102,7 +104,7 @@ export class Gbt27930Story {
     const session = this.#session;
     if (session === undefined || this.#link === 'tapLost') return;
     if (this.#link === 'up') {
-      yield* session.charging.pass(session.stage, this.#vehicleHeardMs, nowMs);
+      yield* followed(session, session.charging.pass(session.stage, this.#vehicleHeardMs, nowMs));
       if (nowMs < this.#vehicleSilentMs(session)) return;
       this.#link = 'vehicleSilent';
       yield { kind: 'linkLost', reason: 'nothing is heard from the vehicle on the bus' };
@@ -151,7 +153,7 @@ export class Gbt27930Story {
     if (message.kind === 'BRM' && message.vinPseudonym !== undefined) {
       yield* nameVehicle(session, message.vinPseudonym);
     }
-    yield* session.charging.follow(session.stage, message, nowMs);
+    yield* followed(session, session.charging.follow(session.stage, message, nowMs));
     yield* session.readings.of(message, nowMs);
   }
 }
@@ -160,17 +162,33 @@ function newSession(): Session {
   return {
     stage: 'handshake',
     vinPseudonym: undefined,
+    isFaulted: false,
     charging: new ChargingState(),
     readings: new Readings(),
   };
 }
 
+/** After a fault nothing is assumed of who is there. This vehicle never fell silent, nor was there a new handshake: it is the same. */
+function* followed(session: Session, told: Iterable<Told>): Generator<Told> {
+  for (const fact of told) {
+    if (fact.kind !== 'faulted' && session.isFaulted) {
+      yield { kind: 'plugged' };
+      yield* named(session);
+    }
+    session.isFaulted = fact.kind === 'faulted';
+    yield fact;
+  }
+}
+
+function* named({ vinPseudonym }: Session): Generator<Told> {
+  if (vinPseudonym === undefined) return;
+  yield { kind: 'credential', credential: { kind: 'vin', pseudonym: vinPseudonym } };
+}
+
 /** What is still known of a vehicle that was silent for a while, and spoke on without a new handshake. */
 function* restated(session: Session): Generator<Told> {
-  const { vinPseudonym } = session;
-  if (vinPseudonym !== undefined) {
-    yield { kind: 'credential', credential: { kind: 'vin', pseudonym: vinPseudonym } };
-  }
+  session.isFaulted = false;
+  yield* named(session);
   yield* session.charging.restate();
   session.readings.restate();
 }
@@ -178,7 +196,7 @@ function* restated(session: Session): Generator<Told> {
 function* nameVehicle(session: Session, vinPseudonym: string): Generator<Told> {
   if (session.vinPseudonym === vinPseudonym) return;
   session.vinPseudonym = vinPseudonym;
-  yield { kind: 'credential', credential: { kind: 'vin', pseudonym: vinPseudonym } };
+  yield* named(session);
 }
 
 /** Whether this is the first word of another session: a handshake where this one is past it, or another vehicle's name. */

@@ -50,7 +50,9 @@ export class ModbusStory {
   };
   #soc = { permille: undefined as number | undefined, toldMs: -Infinity };
   readonly #cards = new RememberedCards();
-  #lookedMs = -Infinity;
+  /** The last look that said who is there: nobody sees who comes and goes at a connector that is faulted. */
+  #seenMs = -Infinity;
+  #isFaulted = false;
 
   constructor(connectorId: ConnectorId) {
     this.#connectorId = connectorId;
@@ -62,9 +64,11 @@ export class ModbusStory {
 
   see(reading: Reading, nowMs: number): readonly FirmwareFact[] {
     const told: Told[] = this.#isLost ? [{ kind: 'linkUp' }] : [];
-    if (this.#isLost && nowMs - this.#lookedMs > SWAP_MS_MIN) this.#cards.forget();
+    const wasUnseen = this.#isLost || this.#isFaulted;
+    if (wasUnseen && nowMs - this.#seenMs > SWAP_MS_MIN) this.#cards.forget();
     this.#isLost = false;
-    this.#lookedMs = nowMs;
+    this.#isFaulted = reading.state === 'faulted';
+    if (!this.#isFaulted) this.#seenMs = nowMs;
     told.push(...this.#look(reading, nowMs));
     return this.#named(told);
   }
@@ -109,7 +113,8 @@ export class ModbusStory {
   }
 
   *#occupied(reading: Reading, nowMs: number): Generator<Told> {
-    if (this.#stay === undefined) {
+    const isOverFault = this.#stay?.state === 'faulted' && reading.state !== 'faulted';
+    if (this.#stay === undefined || isOverFault) {
       yield { kind: 'plugged' };
       this.#begin(reading);
     }

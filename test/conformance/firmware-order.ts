@@ -9,9 +9,11 @@ type Phase =
 interface Connector {
   phase: Phase;
   transactionId: string | undefined;
-  /** Open when the link was lost: what became of it is not assumed, and its end may still be told, whoever stands there. */
+  /** Open when the link was lost, or before a fault: what became of it is not assumed, and its end may still be told, whoever stands there. */
   lostTransactionId: string | undefined;
   isFinished: boolean;
+  /** And not told anew since. */
+  isFaulted: boolean;
   receivedWallMs: number;
 }
 
@@ -51,6 +53,7 @@ export class FirmwareOrder {
       transactionId: undefined,
       lostTransactionId: undefined,
       isFinished: false,
+      isFaulted: false,
       receivedWallMs: 0,
     };
     this.#connectors.set(event.connectorId, connector);
@@ -105,22 +108,35 @@ function step(connector: Connector, event: FirmwareEvent): string | undefined {
       if (connector.phase !== 'linkLost') return 'without linkLost before it';
       connector.phase = 'unheard';
       connector.isFinished = false;
+      connector.isFaulted = false;
       return undefined;
     case 'faulted':
+      connector.isFaulted = true;
       return undefined;
     case 'plugged':
-      if (connector.phase === 'occupied') return 'a vehicle is plugged in already';
-      Object.assign(connector, { phase: 'occupied', transactionId: undefined, isFinished: false });
-      return undefined;
+      return plug(connector);
     case 'unplugged':
       if (connector.transactionId !== undefined) return 'the transaction has not ended';
       connector.phase = 'free';
+      connector.isFaulted = false;
       return undefined;
     case 'transactionEnded':
       return endOf(connector, event.transactionId);
     default:
       return connector.phase === 'occupied' ? duringStay(connector, event) : 'before plugged';
   }
+}
+
+function plug(connector: Connector): string | undefined {
+  if (connector.phase === 'occupied' && !connector.isFaulted) return 'a vehicle is plugged in already';
+  connector.lostTransactionId = connector.transactionId ?? connector.lostTransactionId;
+  Object.assign(connector, {
+    phase: 'occupied',
+    transactionId: undefined,
+    isFinished: false,
+    isFaulted: false,
+  });
+  return undefined;
 }
 
 function endOf(connector: Connector, transactionId: string): string | undefined {

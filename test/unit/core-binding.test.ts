@@ -143,6 +143,29 @@ test('of a free connector, and of a kind that was not shown, nothing can be boun
   assert.ok(operate(pile, order).ok);
 });
 
+test('at a connector that is faulted nothing is bound: nobody sees who is there', () => {
+  for (const before of [plugged(), new SimulatedPile()]) {
+    before.firmware({ kind: 'faulted', connectorId, reason: 'ground' });
+    const answer = operate(before, { verb: 'bindConnector', vehicleId: car, connectorId, replace: false });
+    assert.equal(answer.ok === false && answer.code, 'not_plugged');
+    before.firmware({ kind: 'chargingStarted', connectorId });
+    assert.equal(at(before).vehicleId, null);
+  }
+});
+
+test('after a fault a known vehicle lends again when what it shows is shown again', () => {
+  const pile = plugged();
+  bind(pile, 'idToken', 'card');
+  show(pile, 'idToken', 'card');
+  pile.lend('car');
+  assert.equal(ineligible(pile), null);
+  pile.firmware({ kind: 'faulted', connectorId, reason: 'ground' });
+  pile.firmware({ kind: 'chargingStarted', connectorId });
+  assert.equal(ineligible(pile), 'identity_too_weak');
+  show(pile, 'idToken', 'card');
+  assert.equal(ineligible(pile), null);
+});
+
 test('unbound while it stands there, that it stands there is a claim and lends nothing', () => {
   const pile = plugged();
   bind(pile, 'idToken', 'x');

@@ -40,6 +40,11 @@ function loseLink(pile: SimulatedPile): void {
   pile.firmware({ kind: 'plugged', connectorId });
 }
 
+function breakDown(pile: SimulatedPile): void {
+  pile.firmware({ kind: 'faulted', connectorId, reason: 'x' });
+  pile.firmware({ kind: 'plugged', connectorId });
+}
+
 /** What is lazily written reaches the disk with the next change that cannot wait. */
 function restart(pile: SimulatedPile): void {
   pile.addAlgorithm(`a-${pile.nowMs}`);
@@ -50,6 +55,7 @@ function restart(pile: SimulatedPile): void {
 for (const [name, interrupt] of [
   ['a lost link', loseLink],
   ['a restart', restart],
+  ['a fault', breakDown],
 ] as const) {
   test(`after ${name} the same transaction says that the same vehicle is there`, () => {
     for (const startsFirst of [true, false]) {
@@ -78,6 +84,15 @@ for (const [name, interrupt] of [
     assert.notEqual(knownBy(pile), 'car code');
   });
 }
+
+test('a transaction that began while the connector was faulted is another vehicle’s, also when it is said again', () => {
+  const pile = boundPile();
+  pile.firmware({ kind: 'faulted', connectorId, reason: 'x' });
+  start(pile, 't-2');
+  pile.firmware({ kind: 'plugged', connectorId });
+  start(pile, 't-2');
+  assert.equal(knownBy(pile), 'car claimed');
+});
 
 test('the vehicle of the stay before is not remembered, though a station gave the same id again', () => {
   const pile = boundPile();

@@ -73,6 +73,32 @@ test('after a fault whoever is plugged in is named anew', () => {
   assert.equal(session.faultReason, undefined);
 });
 
+for (const [name, goesOn] of [
+  ['charging', { ...about, kind: 'chargingStarted' }],
+  ['a pause', { ...about, kind: 'suspended', by: 'EVSE' }],
+  ['the end of charging', { ...about, kind: 'chargingStopped' }],
+  ['a transaction', { ...about, kind: 'transactionStarted', transactionId: 't' }],
+  ['a vehicle', { ...about, kind: 'plugged' }],
+] as const satisfies readonly [string, FirmwareEvent][]) {
+  test(`after a fault ${name} says nothing of who is there: whoever was known is a claim`, () => {
+    const session = after(...charging, { ...about, kind: 'faulted', reason: 'ground' }, goesOn);
+    assert.deepEqual(session.identity, { vehicleId: 'car', assurance: 'claimed' });
+    assert.equal(session.shown, undefined);
+  });
+}
+
+test('who is named while the connector is faulted is a claim when it is not any more', () => {
+  const fault: FirmwareEvent = { ...about, kind: 'faulted', reason: 'ground' };
+  const session = after({ ...about, kind: 'unplugged' }, fault, identity('car', 'operator'), charging[2]!);
+  assert.equal(session.identity?.assurance, 'claimed');
+});
+
+test('a fault of a free connector begins no stay: since when somebody is there, nobody saw', () => {
+  const fault: FirmwareEvent = { ...about, kind: 'faulted', reason: 'ground' };
+  assert.equal(after({ ...about, kind: 'unplugged' }, fault).stay, undefined);
+  assert.equal(after({ ...about, kind: 'unplugged' }, fault, charging[0]!).stay?.isOlder, true);
+});
+
 test('a sample that is too old is verified no more', () => {
   const session = transition(
     newSession(connectorId, now),

@@ -10,6 +10,7 @@ const plugged: FirmwareFact = { kind: 'plugged', connectorId };
 const unplugged: FirmwareFact = { kind: 'unplugged', connectorId };
 const chargingStarted: FirmwareFact = { kind: 'chargingStarted', connectorId };
 const linkLost: FirmwareFact = { kind: 'linkLost', connectorId, reason: 'cut' };
+const faulted: FirmwareFact = { kind: 'faulted', connectorId, reason: 'ground' };
 const linkUp: FirmwareFact = { kind: 'linkUp', connectorId };
 const started: FirmwareFact = { kind: 'transactionStarted', connectorId, transactionId: 'a' };
 
@@ -55,6 +56,10 @@ describe('FirmwareOrder', () => {
 
   it('lets a stay pass in which the link was lost and what is true was told anew', () => {
     assert.deepEqual(judge(plugged, started, linkLost, linkUp, plugged, started, chargingStarted), []);
+  });
+
+  it('lets a stay pass that is told anew after a fault', () => {
+    assert.deepEqual(judge(plugged, started, faulted, plugged, started, chargingStarted), []);
   });
 
   it('sees time that runs backwards, connector by connector', () => {

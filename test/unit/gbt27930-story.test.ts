@@ -146,7 +146,7 @@ test('an error of either is told once, however often it is repeated, and a new i
   for (let round = 0; round < 20; round += 1) listened.say((bus) => bus.bem(0xf1).wait(250));
   assert.deepEqual(listened.told(), ['faulted: BEM: waited in vain for CCS']);
   listened.say((bus) => bus.crm(false).brm(VIN).crm(true).wait(250).bro(true).cro().charge(300));
-  assert.deepEqual(listened.told(), ['chargingStarted']);
+  assert.deepEqual(listened.told(), ['plugged', 'credential', 'chargingStarted']);
 });
 
 test('what still flows after an error is its end, not charging', () => {

@@ -67,7 +67,20 @@ test('a fault without a vehicle brings none, and one with a vehicle does not end
   assert.deepEqual(told.see('unplugged'), ['unplugged']);
   told.see('charging');
   assert.deepEqual(told.see('faulted'), ['faulted']);
-  assert.deepEqual(told.see('charging'), ['chargingStarted']);
+  assert.deepEqual(told.see('charging'), ['plugged', 'chargingStarted']);
+});
+
+test('after a fault it is told anew: a card that the device remembers only where it was a short one, in which nobody else could come', () => {
+  const told = new Told();
+  told.see('unplugged');
+  const credentials = [card('a', true), { ...card('v'), kind: 'vin' as const }];
+  told.see('charging', { credentials });
+  told.see('faulted', { credentials });
+  const short = told.see('charging', { credentials });
+  assert.deepEqual(short, ['plugged', 'credential a', 'credential v', 'chargingStarted']);
+  for (let passedMs = 0; passedMs < 20_000; passedMs += 2_000) told.see('faulted', { credentials });
+  const long = told.see('charging', { credentials });
+  assert.deepEqual(long, ['plugged', 'credential v', 'chargingStarted']);
 });
 
 test('what stopped for good goes on with another vehicle only', () => {

@@ -1,7 +1,7 @@
 /** A vehicle says that it stands at a connector: with the code on the display there, or by its word alone. */
 import type { ConnectorClaim, ConnectorId, RefusalCode, VehicleId } from '@plugpool/proto';
 import { changeSession, isKnownBetter } from '../sessions/firmware.ts';
-import { isPlugged, isVerified, type Session } from '../sessions/session.ts';
+import { isSeenPlugged, isVerified, type Session } from '../sessions/session.ts';
 import type { Client, State } from '../state.ts';
 import { log, refuse, send, type Turn } from '../turn.ts';
 import { isWeaker } from './assurance.ts';
@@ -46,7 +46,7 @@ export function onConnectorClaim(
 /** What can be said before any code is looked at. */
 function whyNotThere(turn: Turn, session: Session, vehicleId: VehicleId): Refusal | undefined {
   const { state, now } = turn;
-  if (!isPlugged(session.state) || !isVerified(session, now)) return FREE;
+  if (!isSeenPlugged(session.state) || !isVerified(session, now)) return FREE;
   const { identity, disputed } = session;
   if (disputed === true) return TAKEN;
   const isClaimed = identity === undefined || identity.assurance === 'claimed';

@@ -5,7 +5,7 @@ import type { OperatorAnswer } from '../events.ts';
 import { BINDINGS_MAX } from '../limits.ts';
 import type { BindingRecord } from '../records.ts';
 import { changeSession } from '../sessions/firmware.ts';
-import { isPlugged, type Session } from '../sessions/session.ts';
+import { isSeenPlugged, type Session } from '../sessions/session.ts';
 import { write, type Turn } from '../turn.ts';
 import { bindingKey, bindingsOf, namedBy } from './bindings.ts';
 import { identified, namedByOperator } from './identity.ts';
@@ -37,7 +37,7 @@ export function bindConnector(
   kind: CredentialKind | undefined,
 ): OperatorAnswer {
   const session = turn.state.sessions.get(connectorId);
-  if (session === undefined || !isPlugged(session.state)) return nobodyThere(connectorId);
+  if (session === undefined || !isSeenPlugged(session.state)) return nobodyThere(connectorId);
   const credentials = credentialsShown(session).filter((each) => kind === undefined || each.kind === kind);
   if (kind !== undefined && credentials.length === 0) return notShown(connectorId, kind);
   const refusal = whyNot(turn, order, credentials);

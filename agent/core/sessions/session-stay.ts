@@ -25,6 +25,8 @@ const CLOCK_SLACK_MS = 60_000;
 
 /** `after`, where somebody is plugged in, with what is remembered of the stay; `before` is the session before the event. */
 export function withStay(before: Session, after: Session, event: FirmwareEvent, now: Now): Session {
+  // A fault of a connector that was free brings nobody.
+  if (before.stay === undefined && after.state === 'faulted') return after;
   const stay = before.stay === undefined || isUnseen(before, event, now) ? begun(before, now) : before.stay;
   return { ...after, stay: stated(charged(stay, before, after, now), after, now) };
 }

@@ -133,8 +133,12 @@ function moved(session: Session, state: SessionState, now: Now): Session {
   return { ...rest, state, sinceWallMs: now.wallMs };
 }
 
-/** Whatever presupposes a vehicle implies that one is plugged in. */
+/**
+ * Whatever presupposes a vehicle implies that one is plugged in. Of a connector that is faulted nobody sees who comes and goes: who
+ * was known before, or was named meanwhile, is a claim.
+ */
 function pluggedIn(session: Session, now: Now): Session {
+  if (session.state === 'faulted') return asClaim(session);
   return isPlugged(session.state) ? session : moved(withoutVehicle(session), 'plugged', now);
 }
 
@@ -143,8 +147,14 @@ function withoutVehicle(session: Session): Session {
   return { connectorId, state, sinceWallMs, sources };
 }
 
+/** Or may be: a station that is faulted says nothing of a vehicle. */
 export function isPlugged(state: SessionState): boolean {
   return state !== 'unknown' && state !== 'unplugged';
+}
+
+/** The firmware says that a vehicle is there. */
+export function isSeenPlugged(state: SessionState): boolean {
+  return isPlugged(state) && state !== 'faulted';
 }
 
 /** The firmware is heard, what it said is fresh, and whoever speaks of the connector agrees (sources.ts). */
