@@ -313,9 +313,9 @@ export const MUTATIONS: readonly Mutation[] = [
     name: 'let the answer to a call of the agent through to the other side',
     promise: 'neither pile nor CSMS ever hears what the agent asked the other for',
     file: 'firmware-bridge/ocpp/relay/call-lane.ts',
-    find: 'if (this.#forgotten.delete(head.id)) return false;',
-    replace: 'this.#forgotten.delete(head.id);',
-    proof: ['--test', 'test/property/ocpp-relayed-pile.test.ts'],
+    find: 'if (isOwnId(head.id) || this.#isForgotten(head.id)) return false;',
+    replace: 'if (this.#isForgotten(head.id)) return false;',
+    proof: ['--test', 'test/unit/ocpp-relay-lane.test.ts'],
   },
   {
     name: 'forget what a pile said while its CSMS was away',

@@ -9,6 +9,7 @@ import {
   HELD_CALLS_MAX,
   OWN_CALLS_WAITING_MAX,
 } from '../../firmware-bridge/ocpp/relay/limits.ts';
+import { newOwnId } from '../../firmware-bridge/ocpp/relay/own-ids.ts';
 import type { TapOutcome } from '../../firmware-bridge/ocpp/tap.ts';
 
 class Scene {
@@ -20,17 +21,21 @@ class Scene {
     this.sentAtMs.set(this.ids().at(-1) ?? '', this.nowMs);
   });
   nowMs = 0;
+  /** Their names here, by the ids that they have. */
+  readonly #names = new Map<string, string>();
 
   theirs(id: string): void {
     const text = JSON.stringify([2, id, 'Reset', {}]);
     this.lane.relay(text, headOf(text), this.nowMs);
   }
 
-  own(id: string, withinMs = 1_000): void {
+  own(name: string, withinMs = 1_000): void {
     const settle = (outcome: TapOutcome): void => {
-      assert.ok(!this.settled.has(id), `${id} is settled once`);
-      this.settled.set(id, outcome);
+      assert.ok(!this.settled.has(name), `${name} is settled once`);
+      this.settled.set(name, outcome);
     };
+    const id = newOwnId();
+    this.#names.set(id, name);
     const call: OwnCall = {
       id,
       text: JSON.stringify([2, id, 'SetChargingProfile', {}]),
@@ -40,13 +45,17 @@ class Scene {
     this.lane.inject(call, this.nowMs);
   }
 
-  answer(id: string): boolean {
+  answer(name: string): boolean {
+    const [id = name] = [...this.#names].findLast(([, each]) => each === name) ?? [];
     const text = JSON.stringify([3, id, { status: 'Accepted' }]);
     return this.lane.answered(headOf(text) as FrameHead & { kind: 'result' }, text, this.nowMs);
   }
 
   ids(): string[] {
-    return this.sent.map((text) => (JSON.parse(text) as string[])[1] ?? '');
+    return this.sent.map((text) => {
+      const id = (JSON.parse(text) as string[])[1] ?? '';
+      return this.#names.get(id) ?? id;
+    });
   }
 
   code(id: string): string | undefined {
@@ -64,6 +73,8 @@ test('the head of a frame is read, whatever comes behind it', () => {
     id: '12',
     errorCode: 'GenericError',
   });
+  for (const three of ['3.0', '3e0', '0.3E1', '30e-1'])
+    assert.deepEqual(headOf(`[${three},"a",{}]`), { kind: 'result', id: 'a' }, three);
   assert.deepEqual(headOf('[6,"a","NotifyPeriodicEventStream",{}]'), { kind: 'other', id: 'a' });
   for (const text of [
     '',
@@ -71,6 +82,8 @@ test('the head of a frame is read, whatever comes behind it', () => {
     '[2]',
     '[2,"a"',
     '[7,"a","Reset",{}]',
+    '[2.5,"a","Reset",{}]',
+    '[03,"a",{}]',
     '[2,"a\\q","Reset",{}]',
     `[2,"${'i'.repeat(600)}","Reset",{}]`,
   ])
@@ -108,6 +121,42 @@ test("the agent's calls are bounded in number and in time, and a call that nobod
   assert.equal(scene.code('o0'), 'no_answer');
   assert.equal(scene.code('o1'), 'no_answer');
   assert.equal(scene.lane.nextDueMs(), undefined);
+});
+
+test("an answer to one of the agent's calls reaches nobody, however often it is said", () => {
+  const scene = new Scene();
+  scene.own('o1');
+  for (const expected of ['ok', 'ok', 'ok']) {
+    assert.equal(scene.answer('o1'), false);
+    assert.equal(scene.code('o1'), expected);
+  }
+  scene.own('o2', 1);
+  scene.nowMs = 1;
+  scene.lane.expire(1);
+  for (let again = 0; again < 3; again += 1) assert.equal(scene.answer('o2'), false);
+  for (let other = 0; other < 100; other += 1) {
+    scene.own('o3');
+    scene.answer('o3');
+    scene.settled.clear();
+  }
+  assert.equal(scene.answer('o1'), false, 'long ago');
+  assert.ok(newOwnId().length <= 36, 'OCPP lets no id be longer');
+  assert.equal(scene.answer('plugpool-1'), true, 'another relay behind this one has calls of its own');
+});
+
+test('a late answer to a lost caller is eaten however often it is said, and its id may be used anew', () => {
+  const scene = new Scene();
+  scene.theirs('1');
+  scene.lane.callerLost(0);
+  assert.equal(scene.answer('1'), false);
+  assert.equal(scene.answer('1'), false);
+  scene.theirs('1');
+  assert.equal(scene.answer('1'), true);
+  scene.theirs('2');
+  scene.lane.callerLost(0);
+  scene.theirs('2');
+  assert.equal(scene.answer('2'), false, 'the lost one’s comes first');
+  assert.equal(scene.answer('2'), true);
 });
 
 test('when the caller is lost its answers have no addressee, and what was held is nobody’s', () => {

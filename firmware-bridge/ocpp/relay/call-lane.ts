@@ -20,8 +20,10 @@ import {
   OPEN_CALLS_MAX,
   OWN_CALLS_WAITING_MAX,
 } from './limits.ts';
+import { isOwnId } from './own-ids.ts';
 
 export interface OwnCall {
+  /** Of own-ids.ts. */
   readonly id: string;
   readonly text: string;
   /** Monotonic time; then it is given up, sent or not. */
@@ -33,8 +35,8 @@ export class CallLane {
   readonly #send: (text: string) => void;
   /** Calls of the other side that are out, and since when. */
   readonly #open = new Map<string, number>();
-  /** Calls that are out of which nobody wants the answer any more. */
-  readonly #forgotten = new Set<string>();
+  /** Calls of a caller that was lost, whose answers nobody wants any more: what came of each. */
+  readonly #forgotten = new Map<string, 'awaited' | 'answered'>();
   #held: string[] = [];
   #heldChars = 0;
   #own: OwnCall | undefined;
@@ -56,11 +58,6 @@ export class CallLane {
     this.#goOn(nowMs);
   }
 
-  /** Whether this id was seen lately. */
-  knows(id: string): boolean {
-    return this.#open.has(id) || this.#forgotten.has(id) || this.#own?.id === id;
-  }
-
   inject(call: OwnCall, nowMs: number): void {
     if (this.#waiting.length >= OWN_CALLS_WAITING_MAX) {
       const message = `${OWN_CALLS_WAITING_MAX} calls wait already`;
@@ -78,7 +75,8 @@ export class CallLane {
       this.#goOn(nowMs);
       return false;
     }
-    if (this.#forgotten.delete(head.id)) return false;
+    // Given up before, or answered before.
+    if (isOwnId(head.id) || this.#isForgotten(head.id)) return false;
     this.#open.delete(head.id);
     this.#goOn(nowMs);
     return true;
@@ -131,15 +129,23 @@ export class CallLane {
     if (this.#open.size > OPEN_CALLS_MAX) this.#open.delete(first(this.#open));
   }
 
+  /** By its answer: those who say it twice say it to nobody, unless the next caller uses the id anew. */
+  #isForgotten(id: string): boolean {
+    const before = this.#forgotten.get(id);
+    if (before === undefined) return false;
+    this.#forgotten.set(id, 'answered');
+    return before === 'awaited' || !this.#open.has(id);
+  }
+
   #forget(id: string): void {
-    this.#forgotten.add(id);
+    this.#forgotten.delete(id);
+    this.#forgotten.set(id, 'awaited');
     if (this.#forgotten.size > FORGOTTEN_CALLS_MAX) this.#forgotten.delete(first(this.#forgotten));
   }
 
-  /** Its answer, should it still come, is eaten. */
+  /** Its answer, should it still come, is eaten: its id says whose it is. */
   #giveUp(call: OwnCall, message: string): void {
     this.#own = undefined;
-    this.#forget(call.id);
     call.settle({ ok: false, code: 'no_answer', message });
   }
 

@@ -9,8 +9,9 @@ export type FrameHead =
   | { readonly kind: 'other'; readonly id: string };
 
 const STRING = String.raw`"(?:[^"\\]|\\.)*"`;
-/** `[type, id, word`: ids are strings by the standard, and numbers from some. */
-const HEAD = new RegExp(String.raw`^\s*\[\s*([2-6])\s*,\s*(${STRING}|-?\d{1,20})\s*(?:,\s*(${STRING}))?`);
+const NUMBER = String.raw`(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?`;
+/** `[type, id, word`: to who reads JSON 3.0 is the type 3; ids are strings by the standard, and numbers from some. */
+const HEAD = new RegExp(String.raw`^\s*\[\s*(${NUMBER})\s*,\s*(${STRING}|-?\d{1,20})\s*(?:,\s*(${STRING}))?`);
 
 /** Undefined where the text does not begin as a frame does: it is relayed all the same. */
 export function headOf(text: string): FrameHead | undefined {
@@ -18,15 +19,18 @@ export function headOf(text: string): FrameHead | undefined {
   const id = unquoted(idText);
   const word = unquoted(wordText);
   if (id === undefined) return undefined;
-  switch (type) {
-    case '2':
+  switch (Number(type)) {
+    case 2:
       return word === undefined ? undefined : { kind: 'call', id, action: word };
-    case '3':
+    case 3:
       return { kind: 'result', id };
-    case '4':
+    case 4:
       return { kind: 'error', id, errorCode: word ?? '' };
-    default:
+    case 5:
+    case 6:
       return { kind: 'other', id };
+    default:
+      return undefined;
   }
 }
 

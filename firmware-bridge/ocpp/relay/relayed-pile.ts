@@ -7,7 +7,6 @@
  *
  * A frame is passed on as it came, in its order; the agent's own calls take turns with it (call-lane.ts).
  */
-import { randomBytes } from 'node:crypto';
 import type { FirmwareClock } from '../../clock.ts';
 import type { OcppSubprotocol, TapCall, TapOutcome } from '../tap.ts';
 import { CallLane } from './call-lane.ts';
@@ -19,6 +18,7 @@ import {
   REDIAL_FIRST_MS,
   REDIAL_MS_MAX,
 } from './limits.ts';
+import { isOwnId, newOwnId } from './own-ids.ts';
 import type { Gone, Peer } from './peer.ts';
 
 /** The CSMS reached anew, or whether trying on is of any use. */
@@ -42,9 +42,6 @@ export interface RelayedPileOptions {
 }
 
 const CLOSE_GOING_AWAY = 1001;
-const ID_BYTES = 16;
-/** So that somebody who reads along sees whose they are; what makes them unique is chance. */
-const ID_PREFIX = 'plugpool-';
 
 export class RelayedPile {
   readonly #options: RelayedPileOptions;
@@ -86,7 +83,7 @@ export class RelayedPile {
     if (to === 'csms' && this.#csms === undefined) return Promise.resolve(linkLost('the CSMS is away'));
     const lane = to === 'pile' ? this.#toPile : this.#toCsms;
     const nowMs = this.#options.clock.nowMonoMs();
-    const id = freeId(lane);
+    const id = newOwnId();
     return new Promise((settle) => {
       const untilMs = nowMs + Math.min(withinMs, OWN_CALL_MS_MAX);
       lane.inject({ id, text: JSON.stringify([2, id, action, payload]), untilMs, settle }, nowMs);
@@ -119,11 +116,7 @@ export class RelayedPile {
     if (this.#isOver()) return;
     const nowMs = this.#options.clock.nowMonoMs();
     const head = headOf(text);
-    if (head?.kind === 'result' || head?.kind === 'error') {
-      const isTheirs = this.#toPile.answered(head, text, nowMs);
-      this.#arm();
-      if (!isTheirs) return;
-    }
+    if (this.#isOurs(this.#toPile, head, text, nowMs)) return;
     if (this.#csms !== undefined) this.#toCsms.relay(text, head, nowMs);
     // Whoever reads along comes second.
     this.#options.onFrame('pile', text, head);
@@ -134,13 +127,18 @@ export class RelayedPile {
     if (this.#isOver()) return;
     const nowMs = this.#options.clock.nowMonoMs();
     const head = headOf(text);
-    if (head?.kind === 'result' || head?.kind === 'error') {
-      const isTheirs = this.#toCsms.answered(head, text, nowMs);
-      this.#arm();
-      if (!isTheirs) return;
-    }
+    if (this.#isOurs(this.#toCsms, head, text, nowMs)) return;
     this.#toPile.relay(text, head, nowMs);
     this.#options.onFrame('csms', text, head);
+  }
+
+  /** What answers a call of the agent, or one of which nobody wants the answer, came from the side that `lane` leads to. */
+  #isOurs(lane: CallLane, head: FrameHead | undefined, text: string, nowMs: number): boolean {
+    if (head === undefined || head.kind === 'call') return false;
+    if (head.kind === 'other') return isOwnId(head.id);
+    const isTheirs = lane.answered(head, text, nowMs);
+    this.#arm();
+    return !isTheirs;
   }
 
   #pileGone({ by, code, reason }: Gone): void {
@@ -238,13 +236,6 @@ export class RelayedPile {
       this.#toCsms.expire(clock.nowMonoMs());
       this.#arm();
     });
-  }
-}
-
-function freeId(lane: CallLane): string {
-  for (;;) {
-    const id = ID_PREFIX + randomBytes(ID_BYTES).toString('base64url');
-    if (!lane.knows(id)) return id;
   }
 }
 
