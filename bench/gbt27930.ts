@@ -1,8 +1,8 @@
 /** How many CAN frames a second become a session's story: text of candump in, events out, on one core. */
 import type { ConnectorId } from '@plugpool/proto';
-import { parseCandumpLine } from '../firmware-bridge/gbt27930/candump-line.ts';
+import { BoundedLines } from '../firmware-bridge/bounded-lines.ts';
+import { LINE_CHARS_MAX, parseCandumpLine } from '../firmware-bridge/gbt27930/candump-line.ts';
 import { Gbt27930Decoder } from '../firmware-bridge/gbt27930/decoder.ts';
-import { LineSplitter } from '../firmware-bridge/gbt27930/line-splitter.ts';
 import { Gbt27930Story } from '../firmware-bridge/gbt27930/story.ts';
 import { createPseudonymizer } from '../firmware-bridge/index.ts';
 import { Gbt27930Bus } from '../test/conformance/gbt27930-bus.ts';
@@ -29,7 +29,7 @@ function session(): Buffer {
 }
 
 class Listened {
-  readonly #splitter = new LineSplitter();
+  readonly #lines = new BoundedLines(LINE_CHARS_MAX);
   readonly #decoder = new Gbt27930Decoder(createPseudonymizer(new Uint8Array(16)));
   readonly #story = new Gbt27930Story({ connectorId: 'pile/1/1' as ConnectorId });
   /** The bus's own time goes back at each repetition; ours goes on. */
@@ -40,7 +40,7 @@ class Listened {
   hear(text: Buffer): void {
     let atMs = 0;
     for (let start = 0; start < text.length; start += CHUNK_BYTES) {
-      for (const line of this.#splitter.push(text.subarray(start, start + CHUNK_BYTES))) {
+      for (const line of this.#lines.push(text.subarray(start, start + CHUNK_BYTES))) {
         const parsed = parseCandumpLine(line);
         if (parsed.kind !== 'frame') continue;
         this.frames += 1;

@@ -9,7 +9,7 @@ import { z } from 'zod';
 import { ConnectorStory, type StoryNow } from './connector-story.ts';
 import { EverestStory } from './everest-story.ts';
 import { EVSES_MAX, LOG_RECORD_CHARS_MAX } from './limits.ts';
-import { recordingLines, type RecordingLine } from './recording-lines.ts';
+import { recordingLines, type RecordingLine } from '../recording-lines.ts';
 import { logRecords, messagesOf } from './session-log.ts';
 import { parseFromEverest } from './topics.ts';
 

@@ -7,7 +7,7 @@ import { z } from 'zod';
 import { RecordingError } from '../recording.ts';
 import type { EverestMessage, SessionEventName } from './decode.ts';
 import { LOG_RECORD_CHARS_MAX } from './limits.ts';
-import type { RecordingLine } from './recording-lines.ts';
+import type { RecordingLine } from '../recording-lines.ts';
 
 export interface LogRecord {
   /** Of its first line. */

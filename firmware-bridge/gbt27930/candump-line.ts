@@ -35,10 +35,11 @@ const DIGITS = Int8Array.from({ length: 128 }, (_, code) => {
   return Number.isNaN(digit) ? -1 : digit;
 });
 
-/** Never throws, whatever the line. */
-export function parseCandumpLine(line: string): ParsedLine {
+/** Never throws, whatever the line; one that was too long to be held is absent. */
+export function parseCandumpLine(line: string | undefined): ParsedLine {
+  if (line === undefined || line.length > LINE_CHARS_MAX)
+    return unreadable(`it has more than ${LINE_CHARS_MAX} characters`);
   if (line.length === 0 || line === '\r') return OTHER;
-  if (line.length > LINE_CHARS_MAX) return unreadable(`it has more than ${LINE_CHARS_MAX} characters`);
   const timeEnd = line.indexOf(') ');
   if (line.charCodeAt(0) !== 0x28 || timeEnd < 0) return unreadable('it does not begin with (seconds)');
   const atMs = millisecondsOf(line.slice(1, timeEnd));

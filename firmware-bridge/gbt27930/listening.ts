@@ -1,11 +1,11 @@
 /** One adapter from start to stop: opens the source again and again, and brings its lines to the stories of its buses. */
+import { BoundedLines } from '../bounded-lines.ts';
 import type { FirmwareClock } from '../clock.ts';
 import type { FirmwareIssue, ReportIssue } from '../firmware-error.ts';
 import type { BusStories } from './bus-stories.ts';
-import { parseCandumpLine } from './candump-line.ts';
+import { LINE_CHARS_MAX, parseCandumpLine } from './candump-line.ts';
 import type { CanFrame } from './candump-line.ts';
 import type { LineSource } from './line-source.ts';
-import { LineSplitter } from './line-splitter.ts';
 import { pause } from '../pause.ts';
 
 export interface ListeningOptions {
@@ -74,11 +74,11 @@ export class Listening {
       const { lines, paced } = await source.open(this.#ended.signal);
       by = paced ? 'recording' : 'source';
       stories.regainTap();
-      const splitter = new LineSplitter();
+      const cut = new BoundedLines(LINE_CHARS_MAX);
       const wait = paced ? this.#pace() : undefined;
       for await (const chunk of lines) {
         heard = true;
-        for (const line of splitter.push(chunk)) await this.#take(line, wait);
+        for (const line of cut.push(chunk)) await this.#take(line, wait);
       }
       return { by, heard, reason: `${source.name} ended` };
     } catch (error) {
@@ -90,7 +90,10 @@ export class Listening {
     }
   }
 
-  async #take(line: string, wait: ((frame: CanFrame) => Promise<void>) | undefined): Promise<void> {
+  async #take(
+    line: string | undefined,
+    wait: ((frame: CanFrame) => Promise<void>) | undefined,
+  ): Promise<void> {
     const parsed = parseCandumpLine(line);
     if (parsed.kind === 'other') return;
     if (parsed.kind === 'unreadable') {

@@ -1,15 +1,14 @@
 /** Reads a recording of `candump -L` into the events that the adapter would have told; its interfaces are EVSE 1, 2 … as they first speak. */
-import { createReadStream } from 'node:fs';
 import type { ConnectorId } from '@plugpool/proto';
 import { parseConnectorId } from '../connector-id.ts';
 import type { FirmwareFact } from '../firmware-fact.ts';
 import type { FirmwareEvent } from '../port.ts';
 import { RecordingError } from '../recording.ts';
 import type { ReadRecording, RecordingOptions } from '../recording.ts';
-import { parseCandumpLine } from './candump-line.ts';
+import { recordingLines } from '../recording-lines.ts';
+import { LINE_CHARS_MAX, parseCandumpLine } from './candump-line.ts';
 import type { CanFrame } from './candump-line.ts';
 import { Gbt27930Decoder } from './decoder.ts';
-import { LineSplitter } from './line-splitter.ts';
 import { Gbt27930Story } from './story.ts';
 
 /** More than any station has outlets; each holds one unfinished message of either side. */
@@ -18,7 +17,7 @@ const BUSES_MAX = 64;
 /** The bus is silent after the last frame of the file: the last event is `linkLost`. */
 export const readGbt27930Recording: ReadRecording = async function* (file, options) {
   const recording = new Recording(options);
-  for await (const { text, line } of linesOf(file)) {
+  for await (const { number: line, text } of recordingLines(file, LINE_CHARS_MAX)) {
     const parsed = parseCandumpLine(text);
     if (parsed.kind === 'unreadable') {
       throw new RecordingError(
@@ -31,15 +30,6 @@ export const readGbt27930Recording: ReadRecording = async function* (file, optio
   }
   yield* recording.end();
 };
-
-async function* linesOf(file: string): AsyncGenerator<{ readonly text: string; readonly line: number }> {
-  const splitter = new LineSplitter();
-  let line = 0;
-  for await (const chunk of createReadStream(file) as AsyncIterable<Uint8Array>) {
-    for (const text of splitter.push(chunk)) yield { text, line: (line += 1) };
-  }
-  for (const text of splitter.end()) yield { text, line: (line += 1) };
-}
 
 interface Bus {
   readonly decoder: Gbt27930Decoder;

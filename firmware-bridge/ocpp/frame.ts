@@ -13,6 +13,8 @@ export type FrameReading =
 
 /** Whoever speaks of connectors needs a few kilobytes; what is longer (certificates, reports) is none of ours and is not read. */
 export const FRAME_CHARS_MAX = 256 * 1024;
+/** A line of this many characters is longer than any frame that is read, quoted as JSON text. */
+export const LINE_CHARS_MAX = 2 * 1024 * 1024;
 /** OCPP allows 36 characters; some piles need more. */
 const ID_CHARS_MAX = 128;
 const ACTION_CHARS_MAX = 64;

@@ -2,10 +2,11 @@
  * Reads a recording of OCPP frames: `{"at": ISO time, "from": "pile"|"csms", "frame": [...]}`, one a line, and beside `NAME.jsonl`
  * where there is one `NAME.links.jsonl` with what happened to the socket. A frame may name its `pile`.
  */
-import { createReadStream, existsSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import type { FirmwareEvent } from '../port.ts';
 import { RecordingError, type ReadRecording, type RecordingOptions } from '../recording.ts';
-import { BoundedLines, LINE_CHARS_MAX } from './bounded-lines.ts';
+import { recordingLines } from '../recording-lines.ts';
+import { LINE_CHARS_MAX } from './frame.ts';
 import { fieldsOf, textOf, wallMsOf, type Fields } from './payload-fields.ts';
 import { HEARTBEAT_MS_DEFAULT } from './pile-story.ts';
 import { RelayStory } from './relay-story.ts';
@@ -126,11 +127,9 @@ async function readLinks(file: string): Promise<readonly RecordedLink[]> {
 const LINK: Readonly<Record<string, 'up' | 'down'>> = { open: 'up', cut: 'down', close: 'down' };
 
 async function* readLines(file: string): AsyncGenerator<RecordedLine> {
-  let line = 0;
   let lastWallMs = 0;
-  for await (const text of textLines(file)) {
-    line += 1;
-    if (text?.trim() === '') continue;
+  for await (const { number: line, text } of recordingLines(file, LINE_CHARS_MAX)) {
+    if (text.trim() === '') continue;
     const fields = parseLine(text, line);
     const atWallMs = wallMsOf(fields['at']);
     if (atWallMs === undefined)
@@ -142,15 +141,7 @@ async function* readLines(file: string): AsyncGenerator<RecordedLine> {
   }
 }
 
-async function* textLines(file: string): AsyncGenerator<string | undefined> {
-  const lines = new BoundedLines();
-  for await (const chunk of createReadStream(file)) yield* lines.push(chunk as Uint8Array);
-  yield* lines.end();
-}
-
-function parseLine(text: string | undefined, line: number): Fields {
-  if (text === undefined)
-    throw new RecordingError(line, `longer than ${LINE_CHARS_MAX} characters`, 'Remove the line');
+function parseLine(text: string, line: number): Fields {
   try {
     const value: unknown = JSON.parse(text);
     if (fieldsOf(value) === value) return value as Fields;

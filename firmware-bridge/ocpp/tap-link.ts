@@ -1,8 +1,9 @@
 /** The agent's end of the relay's tap: connects, and connects again when it is lost. */
 import { createConnection } from 'node:net';
 import type { Duplex } from 'node:stream';
+import { BoundedLines } from '../bounded-lines.ts';
 import type { FirmwareClock } from '../clock.ts';
-import { BoundedLines } from './bounded-lines.ts';
+import { LINE_CHARS_MAX } from './frame.ts';
 import { parseTapLine } from './tap-line.ts';
 import type { TapLine } from './tap.ts';
 
@@ -36,7 +37,7 @@ export class TapLink {
   start(): void {
     const { path, connect = createConnection } = this.#options;
     const socket = connect(path);
-    const lines = new BoundedLines();
+    const lines = new BoundedLines(LINE_CHARS_MAX);
     this.#socket = socket;
     let why = 'the relay closed its tap';
     socket.on('error', (error: Error) => (why = error.message));

@@ -1,8 +1,8 @@
 /** Writes down the bus of a DC charger, as `candump -L` has it. Nothing is ever sent to it. */
 import { statSync } from 'node:fs';
+import { BoundedLines } from '../bounded-lines.ts';
 import { FirmwareError } from '../firmware-error.ts';
-import { parseCandumpLine } from '../gbt27930/candump-line.ts';
-import { LineSplitter } from '../gbt27930/line-splitter.ts';
+import { LINE_CHARS_MAX, parseCandumpLine } from '../gbt27930/candump-line.ts';
 import { MaskedLines } from '../gbt27930/masked-line.ts';
 import { parseLineSource, type LineSource } from '../gbt27930/line-source.ts';
 import { aborted, type Recorder, type RecordSink } from './recorder.ts';
@@ -27,10 +27,10 @@ async function record(
 ): Promise<'source' | 'aborted'> {
   const { lines } = await opened(source, signal);
   const masked = new MaskedLines();
-  const splitter = new LineSplitter();
+  const cut = new BoundedLines(LINE_CHARS_MAX);
   const read = async (): Promise<'source'> => {
-    for await (const chunk of lines) for (const line of splitter.push(chunk)) take(line, masked, sink);
-    for (const line of splitter.end()) take(line, masked, sink);
+    for await (const chunk of lines) for (const line of cut.push(chunk)) take(line, masked, sink);
+    for (const line of cut.end()) take(line, masked, sink);
     return 'source';
   };
   // Whoever aborts is not told of the stream that was cut.
@@ -54,7 +54,7 @@ function ended(error: unknown, sink: RecordSink): 'source' {
   return 'source';
 }
 
-function take(line: string, masked: MaskedLines, sink: RecordSink): void {
+function take(line: string | undefined, masked: MaskedLines, sink: RecordSink): void {
   const parsed = parseCandumpLine(line);
   if (parsed.kind === 'frame') sink.line(masked.of(parsed.frame));
   else if (parsed.kind === 'unreadable') sink.problem(parsed.why);

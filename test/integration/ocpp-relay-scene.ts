@@ -12,7 +12,8 @@ import { WebSocket, WebSocketServer } from 'ws';
 import { systemClock } from '../../firmware-bridge/clock.ts';
 import { relayConfigSchema } from '../../firmware-bridge/ocpp/relay/relay-config.ts';
 import { Relay } from '../../firmware-bridge/ocpp/relay/relay.ts';
-import { BoundedLines } from '../../firmware-bridge/ocpp/bounded-lines.ts';
+import { BoundedLines } from '../../firmware-bridge/bounded-lines.ts';
+import { LINE_CHARS_MAX } from '../../firmware-bridge/ocpp/frame.ts';
 import type { TapCall, TapLine, TapOutcome } from '../../firmware-bridge/ocpp/tap.ts';
 
 /** Of the library, as its types should say it. */
@@ -276,7 +277,7 @@ export class TapReader {
       this.isClosed = true;
       for (const look of this.#waiting) look();
     });
-    const lines = new BoundedLines();
+    const lines = new BoundedLines(LINE_CHARS_MAX);
     this.#socket.on('data', (chunk) => {
       for (const line of lines.push(chunk)) this.lines.push(JSON.parse(line ?? 'null') as TapLine);
       for (const look of this.#waiting) look();

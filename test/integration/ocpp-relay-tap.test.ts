@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { statSync } from 'node:fs';
 import test from 'node:test';
-import { LINE_CHARS_MAX } from '../../firmware-bridge/ocpp/bounded-lines.ts';
+import { LINE_CHARS_MAX } from '../../firmware-bridge/ocpp/frame.ts';
 import { TAP_UNREAD_BYTES_MAX } from '../../firmware-bridge/ocpp/relay/limits.ts';
 import { RawPile, startCsms, startRelay, TapReader, type TestCsms } from './ocpp-relay-scene.ts';
 

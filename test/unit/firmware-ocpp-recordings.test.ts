@@ -129,7 +129,7 @@ describe('recordings of OCPP', () => {
       '{"at":"2025-01-01T10:00:01Z","from":"pile","frame":[]}',
       /^line 2: .*earlier/,
     ],
-    ['3 MiB', `"${'x'.repeat(3 * 1024 * 1024)}"`, /^line 2: longer/],
+    ['3 MiB', `"${'x'.repeat(3 * 1024 * 1024)}"`, /^line 2: .*longer/],
   ];
   for (const [why, line, message] of BAD_LINES) {
     it(`a line with ${why} is refused with its number, after what came before it was told`, async (context) => {

@@ -2,9 +2,9 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
-import { parseCandumpLine } from '../../firmware-bridge/gbt27930/candump-line.ts';
+import { BoundedLines } from '../../firmware-bridge/bounded-lines.ts';
+import { LINE_CHARS_MAX, parseCandumpLine } from '../../firmware-bridge/gbt27930/candump-line.ts';
 import { Gbt27930Decoder } from '../../firmware-bridge/gbt27930/decoder.ts';
-import { LineSplitter } from '../../firmware-bridge/gbt27930/line-splitter.ts';
 import type { Message } from '../../firmware-bridge/gbt27930/message.ts';
 import { createPseudonymizer } from '../../firmware-bridge/index.ts';
 import { Gbt27930Bus } from '../conformance/gbt27930-bus.ts';
@@ -248,14 +248,14 @@ test('lines that are cut or of another form are refused with a reason', () => {
 });
 
 test('lines are whole however they are cut, and a line without end costs no memory', () => {
-  const splitter = new LineSplitter();
-  const push = (text: string): string[] => [...splitter.push(Buffer.from(text))];
+  const lines = new BoundedLines(LINE_CHARS_MAX);
+  const push = (text: string) => lines.push(Buffer.from(text));
   assert.deepEqual(push('ab'), []);
   assert.deepEqual(push('c\r\nde\nf'), ['abc', 'de']);
   for (let round = 0; round < 100; round += 1) assert.deepEqual(push('x'.repeat(10_000)), []);
-  const [long, next] = push('\ng\n');
-  assert.ok((long ?? '').length < 300);
-  assert.equal(next, 'g');
+  assert.ok(lines.isTooLong);
+  assert.deepEqual(push('\ng\n'), [undefined, 'g']);
+  assert.equal(parseCandumpLine(undefined).kind, 'unreadable');
 });
 
 const recording = sharedData('firmware/gbt27930-session.candump.log');

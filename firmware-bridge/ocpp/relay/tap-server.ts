@@ -5,8 +5,9 @@
 import { chmodSync, unlinkSync } from 'node:fs';
 import { createConnection, createServer, type Server, type Socket } from 'node:net';
 import type { Logger } from 'pino';
+import { BoundedLines } from '../../bounded-lines.ts';
 import { FirmwareError } from '../../firmware-error.ts';
-import { BoundedLines } from '../bounded-lines.ts';
+import { LINE_CHARS_MAX } from '../frame.ts';
 import type { TapAbility, TapCall, TapLine, TapOutcome } from '../tap.ts';
 import { TAP_READERS_MAX, TAP_UNREAD_BYTES_MAX } from './limits.ts';
 import { parseTapCall } from './tap-call.ts';
@@ -67,7 +68,7 @@ export class TapServer {
     socket.on('error', () => socket.destroy());
     socket.on('close', () => this.#readers.delete(reader));
     socket.on('drain', () => (reader.unreadBytesMax = TAP_UNREAD_BYTES_MAX));
-    const lines = new BoundedLines();
+    const lines = new BoundedLines(LINE_CHARS_MAX);
     socket.on('data', (chunk) => {
       for (const line of lines.push(chunk)) void this.#asked(reader, line);
     });

@@ -1,15 +1,22 @@
 /** Cuts a stream of bytes into lines of text, none longer than a bound. */
 import { StringDecoder } from 'node:string_decoder';
 
-/** A line of this many characters is longer than any frame that is read, quoted as JSON text. */
-export const LINE_CHARS_MAX = 2 * 1024 * 1024;
-
 export class BoundedLines {
+  readonly #charsMax: number;
   readonly #decoder = new StringDecoder('utf8');
   #begun = '';
   #isTooLong = false;
 
-  /** The lines that ended in `chunk`; `undefined` stands for one that was too long. */
+  constructor(charsMax: number) {
+    this.#charsMax = charsMax;
+  }
+
+  /** Whether the line under way is too long already: nothing more of it is kept. */
+  get isTooLong(): boolean {
+    return this.#isTooLong;
+  }
+
+  /** The lines that ended in `chunk`, without their ends; `undefined` stands for one that was too long. */
   push(chunk: Uint8Array): readonly (string | undefined)[] {
     const parts = this.#decoder.write(chunk).split('\n');
     const lines: (string | undefined)[] = [];
@@ -26,7 +33,7 @@ export class BoundedLines {
   }
 
   #append(part: string): void {
-    if (this.#begun.length + part.length > LINE_CHARS_MAX) {
+    if (this.#begun.length + part.length > this.#charsMax) {
       this.#isTooLong = true;
       this.#begun = '';
     }
@@ -37,6 +44,6 @@ export class BoundedLines {
     const line = this.#isTooLong ? undefined : this.#begun;
     this.#begun = '';
     this.#isTooLong = false;
-    return line;
+    return line?.endsWith('\r') === true ? line.slice(0, -1) : line;
   }
 }
