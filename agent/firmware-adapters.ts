@@ -1,4 +1,5 @@
 /** Puts the firmware adapters together that the configuration names: one case a kind. */
+import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import {
@@ -19,6 +20,7 @@ import { limitLog } from './adapters/broker-aedes/limited-log.ts';
 import type { Config } from './config/config.ts';
 import type { FirmwareConfig } from './config/firmware/firmware-schema.ts';
 import type { EverestConfig } from './config/firmware/everest-schema.ts';
+import type { ModbusConfig } from './config/firmware/modbus-schema.ts';
 import type { ReplayConfig } from './config/firmware/replay-schema.ts';
 import { assertNever } from './core/assert-never.ts';
 import { passwordIn } from './firmware-password.ts';
@@ -73,11 +75,20 @@ function createAdapter(one: FirmwareConfig, around: FirmwareSurroundings): Made 
     }
     case 'modbus': {
       const { kind: _, ...options } = one;
-      return { adapter: createModbusFirmware({ ...options, station, pseudonymize, report }) };
+      const memoryFile = join(config.dataDir, `modbus-${deviceName(one)}.json`);
+      return { adapter: createModbusFirmware({ ...options, station, memoryFile, pseudonymize, report }) };
     }
     default:
       return assertNever(one);
   }
+}
+
+/** The same as long as the entry is of the same device, whatever its host is called. */
+function deviceName({ host, port, connectors: [first] }: ModbusConfig): string {
+  return createHash('sha256')
+    .update(`${host}:${port} ${first?.unit ?? ''} ${first?.index ?? 1}`)
+    .digest('hex')
+    .slice(0, 16);
 }
 
 function replayOptions({ kind: _, file, ...rest }: ReplayConfig) {

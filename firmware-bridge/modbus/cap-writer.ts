@@ -1,39 +1,56 @@
 /**
  * Caps one connector so that its device forgets the cap by itself: its watchdog is set before the limit is, to fall back to the
- * limit that held before. It never raises that limit, and puts it back when the cap is cleared or has expired.
+ * limit that others set. It never writes above that limit, nor over one that stops the car, and puts back only what is still as it
+ * wrote it.
  */
 import type { FirmwareClock } from '../clock.ts';
 import type { ControlOutcome, PowerCap } from '../port.ts';
+import { alsoHold, beforeOf, isOurWatchdog, isOurs, mayHold } from './cap-claim.ts';
+import type { CapClaim } from './cap-claim.ts';
+import type { CapMemory } from './cap-memory.ts';
+import { CAP_REGISTERS, CapRegisters } from './cap-registers.ts';
+import type { CapValues } from './cap-registers.ts';
 import type { Place } from './look.ts';
 import { ModbusFailure } from './modbus-link.ts';
 import type { RegisterAccess } from './modbus-link.ts';
-import type { CapForm, WrittenRegister } from './register-map.ts';
+import type { CapForm } from './register-map.ts';
 
 export interface CapWriterOptions {
   readonly form: CapForm;
   readonly place: Place;
   readonly phases: 1 | 3;
   readonly clock: FirmwareClock;
+  readonly memory: CapMemory;
   readonly request: <Answer>(ask: (access: RegisterAccess) => Promise<Answer>) => Promise<Answer>;
 }
 
 /** IEC 60038: what a phase has against neutral. */
 const VOLTS = 230;
-const PER_UNIT: Readonly<Record<WrittenRegister['unit'], number>> = { A: 1, '0.1A': 10, mA: 1000, s: 1 };
-
-/** What held before we wrote anything, in the device's own numbers. */
-interface Before {
-  readonly limit: number;
-  readonly seconds: number;
-}
+/** Until what could not be put back is tried again, and until what an earlier run left is, unless somebody wants the cap still. */
+const PUT_BACK_MS = 60_000;
+const DONE: ControlOutcome = { ok: true };
 
 export class CapWriter {
   readonly #options: CapWriterOptions;
-  #before: Before | undefined;
+  readonly #registers: CapRegisters;
+  #isRunning = false;
   #cancelExpiry: (() => void) | undefined;
 
   constructor(options: CapWriterOptions) {
     this.#options = options;
+    this.#registers = new CapRegisters(options.form, options.place);
+  }
+
+  /** What an earlier run left at the device is put back, unless somebody wants it again before. */
+  resume(): void {
+    this.#isRunning = true;
+    if (this.#claim !== undefined) this.#expireIn(PUT_BACK_MS);
+  }
+
+  /** The device is left to forget by itself. */
+  abandon(): void {
+    this.#isRunning = false;
+    this.#cancelExpiry?.();
   }
 
   async set(cap: PowerCap): Promise<ControlOutcome> {
@@ -47,83 +64,117 @@ export class CapWriter {
       return refused(`the device forgets a cap after ${form.watchdog.atLeastS} s at the earliest`);
     }
     return this.#attempt(async (access) => {
-      this.#before ??= await this.#readBefore(access);
-      await this.#write(
-        access,
-        form.watchdog.fallback,
-        this.#before.limit * scale(form.limit, form.watchdog.fallback),
-      );
-      await this.#write(access, form.watchdog.seconds, seconds);
-      const limit = Math.floor(amperes * PER_UNIT[form.limit.unit]);
-      await this.#write(access, form.limit, Math.min(limit, this.#before.limit));
+      const found = await this.#registers.read(access);
+      const obstacle = this.#obstacle(found);
+      if (obstacle !== undefined) {
+        await this.#giveBack(access, found);
+        return refused(obstacle);
+      }
       this.#expireIn(cap.forMs);
+      await this.#write(access, found, amperes, seconds);
+      return DONE;
     });
   }
 
   async clear(): Promise<ControlOutcome> {
     this.#cancelExpiry?.();
-    const before = this.#before;
-    if (before === undefined) return { ok: true };
-    return this.#attempt(async (access) => {
-      await this.#write(access, this.#options.form.limit, before.limit);
-      await this.#write(access, this.#options.form.watchdog.seconds, before.seconds);
-      this.#before = undefined;
-    });
+    if (this.#claim === undefined) return DONE;
+    const outcome = await this.#attempt(async (access) =>
+      (await this.#giveBack(access, await this.#registers.read(access))) ? DONE : refused(STOPPED),
+    );
+    if (!outcome.ok) this.#expireIn(PUT_BACK_MS);
+    return outcome;
   }
 
-  /** The device is left to forget by itself. */
-  abandon(): void {
-    this.#cancelExpiry?.();
+  get #claim(): CapClaim | undefined {
+    return this.#options.memory.of(this.#options.place);
   }
 
-  /** Where it cannot be reached then, its watchdog does the same. */
+  /** Why nothing of ours belongs into these registers. */
+  #obstacle(found: CapValues): string | undefined {
+    if (this.#isStopped(found)) return STOPPED;
+    return this.#isWatchedByAnother(found) ? WATCHED : undefined;
+  }
+
+  /** By a limit below which no car charges: any other that we wrote would start it again. */
+  #isStopped(found: CapValues): boolean {
+    return this.#registers.amperesOf(found) < this.#options.form.atLeastA;
+  }
+
+  #isWatchedByAnother(found: CapValues): boolean {
+    const claim = this.#claim;
+    return this.#registers.isWatched(found) && !(claim !== undefined && isOurWatchdog(claim, found));
+  }
+
+  async #write(access: RegisterAccess, found: CapValues, amperes: number, seconds: number): Promise<void> {
+    const before = beforeOf(this.#claim, found);
+    const values = this.#registers.valuesFor(amperes, seconds, before.limit);
+    // Also what it held until now: a request that nobody answers may have been heard or not.
+    await this.#keep({ before, mayHold: alsoHold(this.#claim, values) });
+    for (const name of CAP_REGISTERS) await this.#registers.write(access, name, values[name]);
+    // A device may round what it is told, and some say late what they were told.
+    await this.#keep({ before, mayHold: mayHold(values, await this.#registers.read(access)) });
+  }
+
+  /** What is still as we wrote it; false where the limit has to wait, since others keep the car stopped. */
+  async #giveBack(access: RegisterAccess, found: CapValues): Promise<boolean> {
+    const claim = this.#claim;
+    if (claim === undefined) return true;
+    const isStopped = this.#isStopped(found);
+    const putBack = async (name: keyof CapValues): Promise<void> => {
+      if (isOurs(claim, name, found)) await this.#registers.write(access, name, claim.before[name]);
+    };
+    if (!isStopped) await putBack('limit');
+    if (!this.#isWatchedByAnother(found)) {
+      await putBack('seconds');
+      await putBack('fallback');
+    }
+    if (!isStopped) await this.#keep(undefined);
+    return !isStopped;
+  }
+
+  async #keep(claim: CapClaim | undefined): Promise<void> {
+    const { memory, place } = this.#options;
+    try {
+      await memory.keep(place, claim);
+    } catch (error) {
+      throw new NotKept(error);
+    }
+  }
+
+  /** Where it cannot be reached then, its watchdog does the same to the limit. */
   #expireIn(forMs: number): void {
     this.#cancelExpiry?.();
+    if (!this.#isRunning) return;
     this.#cancelExpiry = this.#options.clock.setTimer(forMs, () => void this.clear());
   }
 
-  /** A watchdog that is set already was set by us before we were started anew: what held before that is its fallback. */
-  async #readBefore(access: RegisterAccess): Promise<Before> {
-    const { limit, watchdog, uncappedA } = this.#options.form;
-    const seconds = await this.#read(access, watchdog.seconds);
-    const off = watchdog.off[0] ?? 0;
-    if (watchdog.off.includes(seconds)) return { limit: await this.#read(access, limit), seconds };
-    const fallback = await this.#read(access, watchdog.fallback);
-    const known =
-      fallback > 0 ? fallback * scale(watchdog.fallback, limit) : uncappedA * PER_UNIT[limit.unit];
-    return { limit: known, seconds: off };
-  }
-
-  async #read(access: RegisterAccess, { address, readAt }: WrittenRegister): Promise<number> {
-    const { unit, shift } = this.#options.place;
-    const words = readAt?.type === 'u32' ? 2 : 1;
-    const [high = 0, low] = await access.read(unit, 'holding', (readAt?.address ?? address) + shift, words);
-    return low === undefined ? high : high * 65_536 + low;
-  }
-
-  async #write(access: RegisterAccess, { address }: WrittenRegister, value: number): Promise<void> {
-    const { unit, shift } = this.#options.place;
-    await access.write(unit, this.#options.form.writes, address + shift, Math.min(Math.floor(value), 65_535));
-  }
-
-  async #attempt(ask: (access: RegisterAccess) => Promise<void>): Promise<ControlOutcome> {
+  async #attempt(ask: (access: RegisterAccess) => Promise<ControlOutcome>): Promise<ControlOutcome> {
     try {
-      await this.#options.request(ask);
-      return { ok: true };
+      return await this.#options.request(ask);
     } catch (error) {
+      if (error instanceof NotKept) return refused(error.message);
       if (!(error instanceof ModbusFailure)) throw error;
       return { ok: false, code: CODES[error.code], message: error.message };
     }
   }
 }
 
+/** Without what held before on disk, a crash would leave our watchdog at the device for good. */
+class NotKept extends Error {
+  constructor(cause: unknown) {
+    super(`what held before could not be kept: ${cause instanceof Error ? cause.message : String(cause)}`, {
+      cause,
+    });
+    this.name = 'NotKept';
+  }
+}
+
+const STOPPED = 'others keep the car stopped at this device: what we wrote would start it';
+const WATCHED =
+  'the watchdog of the device is set, and not by us: switch it off there, or leave caps to whoever set it';
 const CODES = { exception: 'refused', no_answer: 'no_answer', closed: 'link_lost' } as const;
 
 function refused(message: string): ControlOutcome {
   return { ok: false, code: 'refused', message };
-}
-
-/** From a number of one register's unit to that of the other's. */
-function scale(from: WrittenRegister, to: WrittenRegister): number {
-  return PER_UNIT[to.unit] / PER_UNIT[from.unit];
 }

@@ -14,6 +14,7 @@ import type {
   PowerCap,
   Pseudonymize,
 } from '../port.ts';
+import { CapMemory } from './cap-memory.ts';
 import { CapWriter } from './cap-writer.ts';
 import { DevicePoller } from './device-poller.ts';
 import type { DeviceConnector } from './device-poller.ts';
@@ -46,6 +47,8 @@ export interface ModbusFirmwareOptions {
   readonly lostAfter?: number | undefined;
   /** Whether caps may be written. Default false: nothing is ever written. */
   readonly writeCap?: boolean | undefined;
+  /** Where what held before a cap outlives a restart; absent: then a watchdog that an earlier run left counts as another's. */
+  readonly memoryFile?: string | undefined;
   readonly pseudonymize: Pseudonymize;
   readonly clock?: FirmwareClock | undefined;
   readonly report?: ReportIssue | undefined;
@@ -118,6 +121,8 @@ class ModbusFirmware implements FirmwareAdapter {
       signal,
     });
     this.#poller.begin();
+    this.#caps?.resume();
+    signal.addEventListener('abort', () => this.#caps?.abandon(), { once: true });
   }
 
   async stop(): Promise<void> {
@@ -143,11 +148,13 @@ class Caps implements FirmwareControl {
     const phasesOf = new Map(
       connectors.map(({ connectorId }, at) => [connectorId, options.connectors[at]?.phases ?? 3]),
     );
+    const memory = new CapMemory(options.memoryFile);
     this.#writers = new Map(
       connectors.map((place) => [
         place.connectorId,
         new CapWriter({
           form,
+          memory,
           place,
           clock,
           phases: phasesOf.get(place.connectorId) ?? 3,
@@ -176,6 +183,10 @@ class Caps implements FirmwareControl {
 
   async sendCredit(): Promise<ControlOutcome> {
     return UNSUPPORTED;
+  }
+
+  resume(): void {
+    for (const writer of this.#writers.values()) writer.resume();
   }
 
   abandon(): void {

@@ -77,7 +77,6 @@ const capSchema = z
     writes: z.enum(['single', 'multiple']).default('multiple'),
     limit: writtenSchema,
     atLeastA: z.number().min(6).max(63).default(6),
-    uncappedA: z.number().min(6).max(500),
     watchdog: z.strictObject({
       seconds: writtenSchema,
       atLeastS: z.int().min(1).max(3_600),

@@ -15,6 +15,11 @@ export class MemoryRegisters implements ModbusLink {
   /** Called when a request begins: a test lets time pass here. */
   onAsked: (address: number) => void = () => undefined;
 
+  /** What the device makes of a value that is written. */
+  becomes: (address: number, value: number) => number = (_, value) => value;
+  /** Called when a value was written, before the answer: a test loses the answer here. */
+  onWritten: (address: number) => void = () => undefined;
+
   async open(): Promise<RegisterAccess> {
     this.opened += 1;
     if (this.isCut) throw new ModbusFailure('closed', 'the line is cut');
@@ -29,7 +34,8 @@ export class MemoryRegisters implements ModbusLink {
         this.#fail();
         this.#word(address);
         this.written.push([address, value]);
-        this.words.set(address, value);
+        this.words.set(address, this.becomes(address, value));
+        this.onWritten(address);
       },
       close: () => undefined,
     };

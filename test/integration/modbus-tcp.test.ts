@@ -215,6 +215,7 @@ test('a cap reaches the registers of a KEBA in its own units, and is cleared aga
   assert.deepEqual(cleared, [
     [5004, 20_000],
     [5018, 0],
+    [5016, 0],
   ]);
 });
 

@@ -304,9 +304,25 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: 'let a cap raise the limit',
     promise: 'a cap never raises what others set',
+    file: 'firmware-bridge/modbus/cap-registers.ts',
+    find: 'Math.min(Math.floor(amperes * perLimit), limitBefore, WORD_MAX)',
+    replace: 'Math.min(Math.floor(amperes * perLimit), WORD_MAX)',
+    proof: ['--test', 'test/unit/modbus-firmware.test.ts'],
+  },
+  {
+    name: 'take the watchdog of an energy manager for our own',
+    promise: 'a cap never raises what others set',
     file: 'firmware-bridge/modbus/cap-writer.ts',
-    find: 'Math.min(limit, this.#before.limit)',
-    replace: 'limit',
+    find: 'return this.#isWatchedByAnother(found) ? WATCHED : undefined;',
+    replace: 'return undefined;',
+    proof: ['--test', 'test/unit/modbus-firmware.test.ts'],
+  },
+  {
+    name: 'put a limit back that others changed since',
+    promise: 'a cap never raises what others set',
+    file: 'firmware-bridge/modbus/cap-writer.ts',
+    find: 'if (isOurs(claim, name, found)) await',
+    replace: 'await',
     proof: ['--test', 'test/unit/modbus-firmware.test.ts'],
   },
   {

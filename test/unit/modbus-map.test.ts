@@ -87,7 +87,6 @@ test('what a map must not say is refused with its place', () => {
   const register = { address: 1, type: 'u16' };
   const cap = {
     limit: { address: 1, unit: 'A' },
-    uncappedA: 32,
     watchdog: {
       fallback: { address: 2, unit: 'A' },
       seconds: { address: 3, unit: 's' },
@@ -148,7 +147,7 @@ test("an operator's own file is read by its path; one that is no map, or is not 
 test('the map that the documentation shows is one', () => {
   const page = readFileSync(join(import.meta.dirname, '../../docs/firmware/modbus.md'), 'utf8');
   const example = /```yaml\n(name: [\s\S]*?)```/.exec(page)?.[1] ?? '';
-  assert.equal(checkMap('the page', parse(example)).cap?.uncappedA, 32);
+  assert.equal(checkMap('the page', parse(example)).cap?.watchdog.atMostS, 600);
 });
 
 test('options that cannot be right are refused before anything is connected', () => {
