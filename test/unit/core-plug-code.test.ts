@@ -161,6 +161,24 @@ test('a vehicle that gives wrong codes is not heard for some minutes, at no conn
   assert.equal(claim(pile, 'car', { connector: '2', code: codeAt(pile, '2') }), 'bound');
 });
 
+test('a vehicle that guesses patiently gives 40 codes a day at most, however it spreads them', () => {
+  // Each waits as little as it may, and so many codes at a time.
+  for (const atOnce of [1, 4, 5]) {
+    const pile = pileWithCodes();
+    let looked = 0;
+    for (let minute = 0; minute < 24 * 60; minute += 10) {
+      for (let i = 0; i < atOnce; i += 1) {
+        // Another stay each time, so that the connectors are never what holds it back.
+        for (const stay of pile.state.codes.of.values()) Object.assign(stay, { wrong: 0, wrongInStay: 0 });
+        if (claim(pile, 'car', { code: wrongAt(pile) }) === 'code_wrong') looked += 1;
+      }
+      pile.pass(600_000);
+    }
+    assert.ok(looked >= 30 && looked <= 40, `${looked} were looked at, ${atOnce} at once`);
+    assert.equal(claim(pile, 'car', { code: codeAt(pile, '1') }), 'bound', 'a day later it is forgiven');
+  }
+});
+
 test('a connector that got wrong codes from many vehicles is left in peace, for longer each time', () => {
   const pile = pileWithCodes();
   for (let i = 0; i < 6; i += 1) join(pile, `liar-${i}`);

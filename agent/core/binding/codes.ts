@@ -8,7 +8,8 @@
  * that is made at each start and known to nobody, and not from the generator of the state, of which vehicles see traces.
  *
  * How likely a guess is right: in one stay at most `WRONG_CODES_PER_STAY_MAX` wrong codes are looked at, whoever gives them, so that
- * all guessing together hits with 10⁻⁴ at most. A code without a connector is looked at, and counts, at each of them.
+ * all guessing together hits with 10⁻⁴ at most. A code without a connector is looked at, and counts, at each of them. One vehicle gives
+ * at most 40 wrong codes a day: where 20 connectors show one all day long, it hits in a day with 40 · 20 · 10⁻⁶ = 8·10⁻⁴ at most.
  */
 import type { ConnectorId, Now, VehicleId } from '@plugpool/proto';
 import { keyedBlock } from '../keyed-block.ts';
@@ -38,16 +39,22 @@ export interface Codes {
 }
 
 interface Trier {
-  wrong: number;
-  sinceMonoMs: number;
+  readonly wrong: number;
+  /** The first of them. */
+  readonly sinceMonoMs: number;
+  readonly pausedUntilMonoMs: number;
 }
 
 const WRONG_CODES_PER_PAUSE = 5;
 const PAUSE_MIN_MS = 60_000;
 const PAUSE_MAX_MS = 3_600_000;
-/** Of one vehicle, at all connectors together, within this time. */
-const WRONG_CODES_PER_VEHICLE_MAX = 5;
-const VEHICLE_FORGIVEN_MS = 600_000;
+/**
+ * Of one vehicle, at all connectors together: after so many it pauses, twice as long each time, until a day after the first is forgotten.
+ * So in a day it gives 40 at most: 5 at once and after 10, 30, 70, 150, 310, 630 and 1270 min.
+ */
+const WRONG_CODES_PER_VEHICLE_PAUSE = 5;
+const VEHICLE_PAUSE_MIN_MS = 600_000;
+const VEHICLE_FORGIVEN_MS = 86_400_000;
 
 const CODES = 1_000_000;
 const CODE_DIGITS = 6;
@@ -146,20 +153,28 @@ export function tryCode(stay: StayCode, code: string, now: Now): CodeVerdict {
 export function heldBackMs({ triers }: Codes, vehicleId: VehicleId, now: Now): number | undefined {
   const trier = triers.get(vehicleId);
   if (trier === undefined) return undefined;
-  const leftMs = trier.sinceMonoMs + VEHICLE_FORGIVEN_MS - now.monoMs;
-  if (leftMs <= 0) triers.delete(vehicleId);
-  return leftMs > 0 && trier.wrong >= WRONG_CODES_PER_VEHICLE_MAX ? leftMs : undefined;
+  const forgivenMonoMs = trier.sinceMonoMs + VEHICLE_FORGIVEN_MS;
+  if (forgivenMonoMs <= now.monoMs) triers.delete(vehicleId);
+  const leftMs = Math.min(trier.pausedUntilMonoMs, forgivenMonoMs) - now.monoMs;
+  return leftMs > 0 ? leftMs : undefined;
 }
 
 export function noteWrong({ triers }: Codes, vehicleId: VehicleId, now: Now): void {
   const before = triers.get(vehicleId);
+  const wrong = (before?.wrong ?? 0) + 1;
   triers.delete(vehicleId);
   triers.set(vehicleId, {
-    wrong: (before?.wrong ?? 0) + 1,
+    wrong,
     sinceMonoMs: before?.sinceMonoMs ?? now.monoMs,
+    pausedUntilMonoMs: now.monoMs + pauseAfterMs(wrong),
   });
   for (const oldest of triers.keys()) {
     if (triers.size <= CODE_TRIERS_MAX) return;
     triers.delete(oldest);
   }
+}
+
+function pauseAfterMs(wrong: number): number {
+  if (wrong % WRONG_CODES_PER_VEHICLE_PAUSE !== 0) return 0;
+  return VEHICLE_PAUSE_MIN_MS * 2 ** (wrong / WRONG_CODES_PER_VEHICLE_PAUSE - 1);
 }
