@@ -14,6 +14,7 @@ import type { Credential, FirmwareEvent } from '../port.ts';
 import { isSameSession, type Acquaintance, type Session } from './acquaintance.ts';
 import type { EverestMessage, MeterReading } from './decode.ts';
 import { isOver, isSameInfo, PRESUPPOSES_VEHICLE, SUPPLY_OF_STATE, type Supply } from './evse-words.ts';
+import { HeldForNext } from './held-for-next.ts';
 import { CREDENTIALS_PER_STAY_MAX } from './limits.ts';
 
 export interface StoryNow {
@@ -45,9 +46,7 @@ export class ConnectorStory {
   #at: 'unknown' | 'free' | Stay = 'unknown';
   /** Before the link was lost, or the agent stopped: said again where EVerest says the same session. */
   #before: Acquaintance | undefined;
-  /** Shown before a vehicle was plugged in, by kind. */
-  readonly #heldCredentials = new Map<string, Credential>();
-  #heldEvInfo: EvInfo | undefined;
+  readonly #held = new HeldForNext();
   #eventMonoMs = Number.NEGATIVE_INFINITY;
   /** Of the session whose vehicle left last: what is still said of it brings no vehicle back. */
   #endedUuid: string | undefined;
@@ -80,7 +79,7 @@ export class ConnectorStory {
   lost(reason: string, now: StoryNow): readonly FirmwareEvent[] {
     if (this.#link === 'lost') return [];
     this.#begin(now);
-    this.#forget();
+    this.#held.clear();
     this.#before = this.acquaintance;
     this.#at = 'unknown';
     this.#link = 'lost';
@@ -111,12 +110,17 @@ export class ConnectorStory {
     return this.#out;
   }
 
-  /** A token that was accepted for this EVSE alone. Shown while a transaction runs, it is there to end it. */
+  /** A token that was used for this EVSE alone. Shown while a transaction runs, it is there to end it. */
   show(credential: Credential, now: StoryNow): readonly FirmwareEvent[] {
     this.#begin(now);
     const isBegun = typeof this.#at === 'object' && this.#at.transaction !== 'none';
     if (!isBegun) this.#credential(credential);
     return this.#out;
+  }
+
+  /** A token that was refused, or that nobody came for, is not the next vehicle's. */
+  takeBack(credential: Credential): void {
+    this.#held.drop(credential);
   }
 
   #begin(now: StoryNow): void {
@@ -136,11 +140,6 @@ export class ConnectorStory {
 
   #keepsTime(atWallMs: number): void {
     this.#aheadMs = atWallMs - this.#now.wallMs;
-  }
-
-  #forget(): void {
-    this.#heldCredentials.clear();
-    this.#heldEvInfo = undefined;
   }
 
   #onEvent(message: SessionEvent): void {
@@ -177,6 +176,8 @@ export class ConnectorStory {
         return this.#setSupply('ended', atWallMs);
       case 'TransactionFinished':
         return this.#transactionFinished(atWallMs);
+      case 'Deauthorized':
+        return this.#held.clear();
       case 'Disabled':
         if (this.#hasCharged()) this.#setSupply('pausedByEVSE', atWallMs);
         return;
@@ -281,14 +282,15 @@ export class ConnectorStory {
     this.#at = stay;
     this.#say({ kind: 'plugged', connectorId: this.connectorId }, atWallMs);
     for (const credential of before?.credentials ?? []) this.#credential(credential);
-    for (const credential of this.#heldCredentials.values()) this.#credential(credential);
-    if (this.#heldEvInfo !== undefined) this.#onEvInfo(this.#heldEvInfo);
-    this.#forget();
+    for (const credential of this.#held.credentials(this.#now.monoMs)) this.#credential(credential);
+    const heldInfo = this.#held.evInfo(this.#now.monoMs);
+    if (heldInfo !== undefined) this.#onEvInfo(heldInfo);
+    this.#held.clear();
     return stay;
   }
 
   #becomeFree(atWallMs: number): void {
-    this.#forget();
+    this.#held.clear();
     this.#before = undefined;
     if (this.#at === 'free') return;
     this.#heard();
@@ -311,7 +313,7 @@ export class ConnectorStory {
   #credential(credential: Credential, atWallMs?: number): void {
     const { kind, pseudonym } = credential;
     if (typeof this.#at !== 'object') {
-      this.#heldCredentials.set(kind, credential);
+      this.#held.hold(credential, this.#now.monoMs);
       return;
     }
     const { credentials } = this.#at;
@@ -324,7 +326,7 @@ export class ConnectorStory {
   #onEvInfo(info: EvInfo): void {
     if (this.#at === 'free') return;
     if (this.#at === 'unknown') {
-      this.#heldEvInfo = info;
+      this.#held.holdInfo(info, this.#now.monoMs);
       return;
     }
     if (info.evccid !== undefined) this.#credential(info.evccid);

@@ -89,11 +89,17 @@ export type EverestMessage =
   | { readonly name: 'evse_id'; readonly evse: string }
   | {
       readonly name: 'token_validation_status';
-      readonly isAccepted: boolean;
+      readonly token: TokenUse;
       readonly credential?: Credential;
       /** EVerest's numbers of the EVSEs where it may be used; empty: any. */
       readonly evseIds: readonly number[];
     };
+
+/**
+ * What became of a token. `pending`: also one that is accepted, of which EVerest has yet to choose the EVSE, and may refuse it
+ * there for a reservation. `over`: it stands for no vehicle that comes.
+ */
+export type TokenUse = 'pending' | 'used' | 'over';
 
 export interface MeterReading {
   readonly atWallMs: number;
@@ -174,16 +180,18 @@ const hwCapabilities = z.object({
 
 const evse = z.object({ id: z.int().min(1).max(128) });
 
+const TOKEN_USES = {
+  Processing: 'pending',
+  Accepted: 'pending',
+  UsedToStart: 'used',
+  Rejected: 'over',
+  TimedOut: 'over',
+  UsedToStop: 'over',
+  Withdrawn: 'over',
+} as const satisfies Readonly<Record<string, TokenUse>>;
+
 const tokenStatus = z.object({
-  status: z.enum([
-    'Processing',
-    'Accepted',
-    'Rejected',
-    'TimedOut',
-    'UsedToStart',
-    'UsedToStop',
-    'Withdrawn',
-  ]),
+  status: z.enum(Object.keys(TOKEN_USES) as (keyof typeof TOKEN_USES)[]),
   token: providedToken,
 });
 
@@ -252,11 +260,10 @@ const DECODERS: Readonly<Record<EverestMessage['name'], Decode>> = {
   token_validation_status(json, problems, pseudonymize) {
     const read = readLeniently(tokenStatus, json, problems);
     if (read === undefined) return undefined;
-    const isAccepted = read.status === 'Accepted' || read.status === 'UsedToStart';
     const credential = credentialOf(read.token, pseudonymize);
     return {
       name: 'token_validation_status',
-      isAccepted,
+      token: TOKEN_USES[read.status],
       evseIds: read.token.connectors ?? [],
       ...(credential === undefined ? {} : { credential }),
     };

@@ -3,7 +3,7 @@
  * in tests it is the same.
  */
 import type { ConnectorId } from '@plugpool/proto';
-import type { FirmwareEvent, Pseudonymize } from '../port.ts';
+import type { Credential, FirmwareEvent, Pseudonymize } from '../port.ts';
 import type { Acquaintance } from './acquaintance.ts';
 import type { Acquaintances } from './acquaintance-file.ts';
 import { ConnectorStory, type StoryNow } from './connector-story.ts';
@@ -151,12 +151,24 @@ export class EverestStory {
   #hearAuth(name: string, payload: Uint8Array | string, now: StoryNow): Heard {
     const { message, problems } = decodeEverest(name, payload, this.#options.pseudonymize);
     if (message?.name !== 'token_validation_status') return { events: [], problems };
-    const { isAccepted, credential, evseIds } = message;
+    const { token, credential, evseIds } = message;
+    if (credential === undefined) return { events: [], problems };
+    const events = token === 'used' ? this.#show(credential, evseIds, now) : [];
+    if (token === 'over') this.#takeBack(credential, evseIds);
+    return { events, problems };
+  }
+
+  #show(credential: Credential, evseIds: readonly number[], now: StoryNow): readonly FirmwareEvent[] {
     const [evseId] = evseIds;
     const evse = [...this.#evses.values()].find((one) => one.evseId === evseId);
-    if (!isAccepted || credential === undefined || evseIds.length !== 1 || evse === undefined)
-      return { events: [], problems };
-    return { events: evse.story.show(credential, now), problems };
+    return evse === undefined || evseIds.length !== 1 ? [] : evse.story.show(credential, now);
+  }
+
+  /** Where it names no EVSE, at every one; so too where the number of ours is not known. */
+  #takeBack(credential: Credential, evseIds: readonly number[]): void {
+    for (const { story, evseId } of this.#evses.values())
+      if (evseIds.length === 0 || evseId === undefined || evseIds.includes(evseId))
+        story.takeBack(credential);
   }
 }
 

@@ -1,11 +1,10 @@
 /** The tokens that a CSMS accepted when they were shown at a pile, before any connector was named; as pseudonyms. */
+import { ACCEPTED_MS } from '../accepted-ms.ts';
 import type { Credential, Pseudonymize } from '../port.ts';
 import { keepNewest } from './keep-newest.ts';
 import type { ShownToken } from './pile-message.ts';
 
 const TOKENS_MAX = 32;
-/** Between a card at the reader and the start lies a cable that is looked for. */
-const ACCEPTED_MS = 600_000;
 
 export class AcceptedTokens {
   readonly #pseudonymize: Pseudonymize;

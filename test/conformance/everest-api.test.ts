@@ -46,7 +46,15 @@ function simulated(): readonly PublishedMessage[] {
     everest.sayName('DE*ABC*E123*1');
     everest.answerEvse('everest_api/1/evse_manager_consumer/evse_1_api/e2m/get_evse/plugpool');
     everest.plugIn();
-    for (const status of ['Processing', 'Accepted', 'Rejected', 'UsedToStart', 'UsedToStop'])
+    for (const status of [
+      'Processing',
+      'Accepted',
+      'Rejected',
+      'TimedOut',
+      'Withdrawn',
+      'UsedToStart',
+      'UsedToStop',
+    ])
       everest.showToken(token, status);
     everest.authorise(token);
     everest.charge();

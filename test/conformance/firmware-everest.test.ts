@@ -35,7 +35,7 @@ firmwareConformance('everest', (situation: Situation): Promise<FirmwareHarness> 
     if (everest.state === 'Unplugged') everest.plugIn();
     live(2);
     if (everest.state === 'AuthRequired') {
-      everest.showToken(RFID_TOKEN, 'Accepted');
+      everest.showToken(RFID_TOKEN, 'UsedToStart');
       everest.authorise(CONTRACT_TOKEN);
     }
     everest.sayVehicle({ soc: 41.5, fullInMs: 3_600_000, departsInMs: 7_200_000, evccid: EVCCID });

@@ -406,6 +406,14 @@ export const MUTATIONS: readonly Mutation[] = [
     proof: ['--test', 'test/unit/everest-control.test.ts'],
   },
   {
+    name: 'keep a card of EVerest that nobody came for',
+    promise: 'a card that nobody used is not the next vehicle’s',
+    file: 'firmware-bridge/everest/everest-story.ts',
+    find: "    if (token === 'over') this.#takeBack(credential, evseIds);\n",
+    replace: '',
+    proof: ['--test', 'test/unit/everest-tokens.test.ts'],
+  },
+  {
     name: 'bring a vehicle back that left EVerest',
     promise: 'what is still said of a session whose vehicle left brings no vehicle back',
     file: 'firmware-bridge/everest/connector-story.ts',

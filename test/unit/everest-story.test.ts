@@ -1,86 +1,11 @@
 /** What EVerest's messages come to at a connector, message by message. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { EverestStory } from '../../firmware-bridge/everest/everest-story.ts';
-import type { FirmwareEvent } from '../../firmware-bridge/index.ts';
-import { FirmwareOrder } from '../conformance/firmware-order.ts';
-import { RECORDING_OPTIONS } from '../conformance/firmware-stories.ts';
-import { CONTRACT_TOKEN, EVCCID, RFID_TOKEN, SimulatedEverest } from '../everest/simulated-everest.ts';
-
-const BEGAN_MS = Date.UTC(2026, 2, 1, 8);
-const MODULE = 'everest_api/1/evse_manager_consumer/evse_1_api/e2m';
-
-/** An EVSE, its clock, and what the story tells of it. */
-class Scene {
-  nowMs = BEGAN_MS;
-  /** EVerest's clock less ours. */
-  aheadMs = 0;
-  readonly told: FirmwareEvent[] = [];
-  readonly problems: unknown[] = [];
-  readonly story = new EverestStory({ silentAfterMs: 5_000, pseudonymize: RECORDING_OPTIONS.pseudonymize });
-  readonly everest = new SimulatedEverest({
-    nowWallMs: () => this.nowMs + this.aheadMs,
-    publish: ({ topic, payload }) => this.hear(topic, payload),
-  });
-  readonly #order = new FirmwareOrder();
-
-  constructor(evse?: string) {
-    this.story.add({ connectorId: 'pile/1/1' as never, module: 'evse_1_api', evse }, this.#now());
-  }
-
-  hear(topic: string, payload: unknown): void {
-    const { events, problems } = this.story.hear(topic, JSON.stringify(payload), this.#now());
-    this.problems.push(...problems);
-    this.#tell(events);
-  }
-
-  say(name: string, payload: unknown): void {
-    this.hear(`${MODULE}/${name}`, payload);
-  }
-
-  wait(ms: number): void {
-    this.nowMs += ms;
-    this.#tell(this.story.tick(this.#now()));
-  }
-
-  cut(): void {
-    this.#tell(this.story.disconnected('cut', this.#now()));
-    this.story.connected(this.#now());
-  }
-
-  /** Since it was last asked. */
-  kinds(): readonly string[] {
-    return this.take().map((event) => (event.kind === 'suspended' ? `suspended ${event.by}` : event.kind));
-  }
-
-  take(): readonly FirmwareEvent[] {
-    return this.told.splice(0);
-  }
-
-  #now() {
-    return { monoMs: this.nowMs, wallMs: this.nowMs };
-  }
-
-  #tell(events: readonly FirmwareEvent[]): void {
-    assert.deepEqual(
-      events.flatMap((event) => this.#order.see(event)),
-      [],
-    );
-    this.told.push(...events);
-  }
-}
-
-function charging(): Scene {
-  const scene = new Scene();
-  scene.everest.plugIn();
-  scene.everest.authorise();
-  scene.everest.charge();
-  scene.take();
-  return scene;
-}
+import { BEGAN_MS, charging, eventNow, infoNow, iso, meterNow, StoryScene } from '../everest/story-scene.ts';
+import { EVCCID, RFID_TOKEN } from '../everest/simulated-everest.ts';
 
 test('a token that starts a session is no vehicle; its credential is said when one is plugged in', () => {
-  const scene = new Scene();
+  const scene = new StoryScene();
   const started = { reason: 'Authorized', meter_value: meterNow(), id_tag: RFID_TOKEN };
   scene.say('session_event', { ...eventNow('SessionStarted', 'u-1'), session_started: started });
   scene.say('session_info', infoNow('Preparing'));
@@ -93,7 +18,7 @@ test('a token that starts a session is no vehicle; its credential is said when o
 });
 
 test('a token whose authorisation times out is not the next vehicle’s', () => {
-  const scene = new Scene();
+  const scene = new StoryScene();
   const started = { reason: 'Authorized', meter_value: meterNow(), id_tag: RFID_TOKEN };
   scene.say('session_event', { ...eventNow('SessionStarted', 'u-1'), session_started: started });
   scene.say('session_event', eventNow('SessionFinished', 'u-1'));
@@ -127,7 +52,7 @@ test('what is still said of a session whose vehicle left brings no vehicle back'
 });
 
 test('a session_info that is older than the event before it changes nothing, and is believed a second later', () => {
-  const scene = new Scene();
+  const scene = new StoryScene();
   scene.everest.plugIn();
   scene.take();
   scene.say('session_info', infoNow('Unplugged'));
@@ -138,7 +63,7 @@ test('a session_info that is older than the event before it changes nothing, and
 });
 
 test('a vehicle that is found is told from session_info alone, its transaction when its id is heard', () => {
-  const scene = new Scene();
+  const scene = new StoryScene();
   scene.say('session_info', infoNow('Charging', { transaction_duration_s: 5 }));
   assert.deepEqual(scene.kinds(), ['plugged', 'chargingStarted']);
   scene.say('session_event', eventNow('ChargingPausedEV', 'u-9'));
@@ -152,7 +77,7 @@ test('a vehicle that is found is told from session_info alone, its transaction w
 });
 
 test('Preparing alone is no vehicle; with a transaction it is', () => {
-  const scene = new Scene();
+  const scene = new StoryScene();
   scene.say('session_info', infoNow('Preparing'));
   scene.say('session_info', infoNow('Reserved'));
   scene.say('session_info', infoNow('Unknown'));
@@ -230,7 +155,7 @@ test('a module that falls silent is lost, once, and what it says next states the
 });
 
 test('heartbeats alone keep a free EVSE’s link', () => {
-  const scene = new Scene();
+  const scene = new StoryScene();
   scene.say('session_info', infoNow('Unplugged'));
   scene.take();
   for (let second = 0; second < 60; second++) {
@@ -321,33 +246,6 @@ test('what flows to the grid is no power of charging, and energy goes on', () =>
   assert.deepEqual([meter.powerMw, meter.energyMwh], [undefined, 12_000_000]);
 });
 
-test('a token that was accepted for this EVSE is said once a vehicle is there, and one that ends a transaction never', () => {
-  const scene = new Scene();
-  scene.everest.answerEvse(`${MODULE}/get_evse/plugpool`);
-  scene.everest.showToken(RFID_TOKEN, 'Processing');
-  scene.everest.showToken(RFID_TOKEN, 'Rejected');
-  scene.everest.showToken(CONTRACT_TOKEN, 'Accepted');
-  scene.everest.plugIn();
-  assert.deepEqual(
-    scene.take().map((event) => (event.kind === 'credential' ? event.credential.kind : event.kind)),
-    ['plugged', 'emaid', 'meter'],
-  );
-  scene.everest.authorise(CONTRACT_TOKEN);
-  scene.take();
-  scene.everest.showToken(RFID_TOKEN, 'Accepted');
-  assert.deepEqual(scene.kinds(), []);
-});
-
-test('a token for any EVSE, for several, or for another one is nobody’s until the transaction starts', () => {
-  const scene = new Scene();
-  scene.everest.plugIn();
-  scene.everest.showToken(RFID_TOKEN, 'Accepted');
-  scene.everest.answerEvse(`${MODULE}/get_evse/plugpool`);
-  for (const connectors of [undefined, [], [1, 2], [2]])
-    scene.everest.showToken({ ...RFID_TOKEN, connectors } as never, 'Accepted');
-  assert.deepEqual(scene.kinds(), ['plugged', 'meter']);
-});
-
 test('the EVCCID is a credential, said once, and never in the clear', () => {
   const scene = charging();
   scene.everest.sayVehicle({ evccid: EVCCID });
@@ -361,7 +259,7 @@ test('the EVCCID is a credential, said once, and never in the clear', () => {
 });
 
 test('a module that is wired to another EVSE than was meant is not believed, until it is the right one', () => {
-  const scene = new Scene('DE*ABC*E1*1');
+  const scene = new StoryScene('DE*ABC*E1*1');
   scene.everest.plugIn();
   scene.take();
   scene.everest.sayName('DE*ABC*E2*1');
@@ -395,7 +293,7 @@ test('a module that floods is lost for the rest of the second, once, and states 
 });
 
 test('other topics, other modules and other versions are not heard', () => {
-  const scene = new Scene();
+  const scene = new StoryScene();
   const payload = infoNow('Charging');
   for (const topic of [
     'everest_api/2/evse_manager_consumer/evse_1_api/e2m/session_info',
@@ -410,27 +308,3 @@ test('other topics, other modules and other versions are not heard', () => {
   assert.deepEqual(scene.kinds(), []);
   assert.deepEqual(scene.problems, []);
 });
-
-function iso(ms: number): string {
-  return new Date(ms).toISOString();
-}
-
-function eventNow(event: string, uuid: string): object {
-  return { uuid, timestamp: iso(BEGAN_MS), event };
-}
-
-function infoNow(state: string, more: object = {}): object {
-  return {
-    state,
-    charged_energy_wh: 0,
-    discharged_energy_wh: 0,
-    latest_total_w: 0,
-    session_duration_s: 0,
-    timestamp: iso(BEGAN_MS),
-    ...more,
-  };
-}
-
-function meterNow(): object {
-  return { timestamp: iso(BEGAN_MS), energy_Wh_import: { total: 12_000 } };
-}
