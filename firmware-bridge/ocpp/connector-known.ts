@@ -110,6 +110,13 @@ export function afterEnd(known: ConnectorKnown): ConnectorKnown {
   return known.place === 'occupied' ? doing(rest, 'finishing') : { ...rest, credentials: [] };
 }
 
+/** It ended before the last change that is known of: whoever began it may have left, and what goes on is somebody's own. */
+export function afterPastEnd(known: ConnectorKnown): ConnectorKnown {
+  const { transactionId: _ended, ...rest } = known;
+  if (known.place !== 'occupied' || known.credentials.length === 0) return { ...rest, credentials: [] };
+  return { ...rest, credentials: [], stay: known.stay + 1 };
+}
+
 export function withCredential(known: ConnectorKnown, credential: Credential): ConnectorKnown {
   const { credentials } = known;
   const isKnown = credentials.some(

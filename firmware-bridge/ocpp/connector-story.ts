@@ -4,6 +4,7 @@ import type { Credential, DoubtedReading, FirmwareEvent, SampleTime } from '../p
 import {
   NOTHING_KNOWN,
   afterEnd,
+  afterPastEnd,
   afterStart,
   afterStatus,
   afterSupply,
@@ -35,7 +36,7 @@ export class ConnectorStory {
   readonly connector: number;
   readonly telling: ConnectorTelling;
   known: ConnectorKnown = NOTHING_KNOWN;
-  /** What was known when the pile was cut off: the same transaction brings it back. */
+  /** What was known when the pile was cut off, or is said of then: the same transaction brings it back once it goes on now. */
   before: ConnectorKnown | undefined;
   /** By the pile's clock: what happened before this is history. */
   changedSourceMs: number | undefined;
@@ -117,8 +118,18 @@ export class ConnectorStory {
     this.before = undefined;
   }
 
-  identify(credential: Credential): void {
-    this.known = withCredential(this.known, credential);
+  /** Whoever began that transaction; absent: the stay under way, whose transaction has no id yet. */
+  identify(credential: Credential, transactionId: string | undefined): void {
+    if (transactionId === this.known.transactionId) this.known = withCredential(this.known, credential);
+    else if (transactionId !== undefined && transactionId === this.before?.transactionId)
+      this.before = withCredential(this.before, credential);
+  }
+
+  /** It began before the last change that is known of, perhaps for a vehicle that left since: it names nobody who is here now. */
+  beganBefore(transactionId: string): void {
+    const { place, transactionId: openId } = this.known;
+    if (place === 'free' || openId !== undefined || this.before?.transactionId === transactionId) return;
+    this.before = { ...this.known, transactionId, credentials: [] };
   }
 
   needs({ departureWallMs, socPercent }: NeedsMessage, nowSourceMs: number, at: SampleTime): void {
@@ -172,9 +183,9 @@ export class ConnectorStory {
   /** It moves nothing but the transaction itself: who stands there since, and whether it charges, other messages say. */
   #pastTransaction({ phase, transactionId }: TransactionMessage): void {
     if (transactionId === undefined) return;
-    const isOpen = transactionId === this.known.transactionId;
-    if (phase === 'ended' && isOpen) this.known = { ...this.known, transactionId: undefined };
-    if (phase !== 'ended' && this.isNameless) this.name(transactionId);
+    if (phase !== 'ended') return this.beganBefore(transactionId);
+    if (transactionId === this.before?.transactionId) this.before = undefined;
+    if (transactionId === this.known.transactionId) this.known = afterPastEnd(this.known);
   }
 
   #reading({ energy, powerW, socPercent, ocmf }: MeterReading, atMs: number, at: SampleTime): void {

@@ -14,7 +14,6 @@ import type {
   OcppDialect,
   OcppPlace,
   PileMessage,
-  ShownToken,
   StatusMessage,
   TransactionMessage,
 } from './pile-message.ts';
@@ -43,6 +42,8 @@ interface Waiting {
   readonly message: PileMessage;
   /** The stay that a transaction began in. */
   readonly stay?: number | undefined;
+  /** It began before that, perhaps for another vehicle. */
+  readonly isHistory?: boolean;
 }
 
 /** OCPP allows one; piles that number badly or never get an answer must not fill the memory. */
@@ -184,31 +185,36 @@ export class PileStory {
   #takeCall({ id, action, payload }: OcppFrame & { readonly type: 'call' }, heard: Heard): void {
     const message = this.#dialect().readCall(action, payload);
     if (message === undefined) return;
-    const waiting = { message, stay: this.#takeMessage(message, heard)?.known.stay };
-    if (message.what !== 'boot' && message.what !== 'shown' && message.what !== 'transaction') return;
+    const waiting = this.#takeMessage(message, heard);
+    if (waiting === undefined) return;
     keepNewest(this.#waiting, WAITING_MAX);
     this.#waiting.set(id, waiting);
   }
 
-  #takeMessage(message: PileMessage, heard: Heard): ConnectorStory | undefined {
+  /** What its answer will say more of. */
+  #takeMessage(message: PileMessage, heard: Heard): Waiting | undefined {
     switch (message.what) {
       case 'boot':
-        return this.#reboot(heard);
+        this.#reboot(heard);
+        return { message };
       case 'status':
-        return this.#takeStatus(message, heard);
+        this.#takeStatus(message, heard);
+        return undefined;
       case 'transaction':
         return this.#takeTransaction(message, heard);
       case 'meter':
-        return this.#takeMeter(message, heard);
-      case 'needs':
-        return this.#takeNeeds(message, heard);
-      case 'shown':
+        this.#takeMeter(message, heard);
         return undefined;
+      case 'needs':
+        this.#takeNeeds(message, heard);
+        return undefined;
+      case 'shown':
+        return { message };
     }
   }
 
   /** Its transactions may be forgotten and its clock another: the connectors are known when it speaks of them. */
-  #reboot(heard: Heard): undefined {
+  #reboot(heard: Heard): void {
     for (const connector of this.connectors) {
       if (connector.known.place === 'occupied')
         connector.telling.lose('the pile started anew', receivedAt(heard));
@@ -217,52 +223,53 @@ export class PileStory {
     }
   }
 
-  #takeStatus(message: StatusMessage, heard: Heard): ConnectorStory | undefined {
+  #takeStatus(message: StatusMessage, heard: Heard): void {
     const connector = this.#connectorAt(message.place);
     const sourceWallMs = this.#clock.read(message.sourceWallMs, heard.readWallMs);
-    if (connector === undefined) return undefined;
+    if (connector === undefined) return;
     const held = [connector.known.transactionId, connector.before?.transactionId];
     const queuedWallMs = this.#queued(sourceWallMs, heard);
     const isTaken = connector.status(message, queuedWallMs, sourceWallMs ?? this.#clock.at(heard.readWallMs));
-    if (!isTaken) return undefined;
+    if (!isTaken) return;
     // A vehicle that left without an end of its transaction took it along.
     if (message.status === 'free') {
       for (const transactionId of held) this.#noteEnded(transactionId);
       this.limits.transactionEnded(connector.evse);
     }
     this.#tell(connector, sampledAt(sourceWallMs, heard));
-    return connector;
   }
 
-  #takeTransaction(message: TransactionMessage, heard: Heard): ConnectorStory | undefined {
+  #takeTransaction(message: TransactionMessage, heard: Heard): Waiting | undefined {
     const { transactionId } = message;
     const connector = this.#connectorOf(message);
     const sourceWallMs = this.#clock.read(message.sourceWallMs, heard.readWallMs);
     if (connector === undefined) return undefined;
     // An id that begins anew is another transaction; all else of one that ended comes late.
     const queuedWallMs = this.#queued(sourceWallMs, heard);
-    if (message.phase === 'started' && !connector.isHistory(message, queuedWallMs))
-      this.#ended.delete(transactionId ?? '');
+    const isHistory = connector.isHistory(message, queuedWallMs);
+    if (message.phase === 'started' && !isHistory) this.#ended.delete(transactionId ?? '');
     if (this.#ended.has(transactionId ?? '')) return undefined;
     const at = sampledAt(sourceWallMs, heard);
     if (message.phase === 'ended') {
       connector.readings(message.readings, transactionId, heard.readWallMs, at);
       this.#noteEnded(transactionId);
-      this.limits.transactionEnded(connector.evse);
+      if (!isHistory) this.limits.transactionEnded(connector.evse);
     }
     connector.transaction(message, queuedWallMs);
-    const isHere = transactionId === undefined ? connector.isNameless : connector.holds(transactionId);
-    if (message.phase === 'started' && isHere) this.#identify(connector, message.token, undefined, heard);
+    // Before its id is known, history cannot be told from what is under way.
+    const isTellable = !isHistory || transactionId !== undefined;
+    if (message.phase === 'started' && isTellable) this.#identify(connector, message, undefined, heard);
     this.#tell(connector, at);
-    if (message.phase !== 'ended') connector.readings(message.readings, transactionId, heard.readWallMs, at);
+    if (message.phase !== 'ended' && isTellable)
+      connector.readings(message.readings, transactionId, heard.readWallMs, at);
     this.#tell(connector, at);
-    return connector;
+    return { message, stay: connector.known.stay, isHistory };
   }
 
-  #takeMeter(message: MeterMessage, heard: Heard): ConnectorStory | undefined {
+  #takeMeter(message: MeterMessage, heard: Heard): void {
     const { transactionId } = message;
     const connector = this.#connectorAt(message.place);
-    if (connector === undefined) return undefined;
+    if (connector === undefined) return;
     const last = message.readings.at(-1);
     const sourceWallMs = this.#clock.read(last?.sourceWallMs, heard.readWallMs);
     const at = sampledAt(sourceWallMs, heard);
@@ -275,7 +282,6 @@ export class PileStory {
     if (isOver ? openId !== undefined : (transactionId ?? openId) === openId)
       connector.readings(message.readings, undefined, heard.readWallMs, at);
     this.#tell(connector, at);
-    return connector;
   }
 
   /** The time of what may have been queued; absent once nothing is any more, whatever its time says. */
@@ -283,18 +289,17 @@ export class PileStory {
     return heard.monoMs - this.#upSinceMonoMs < CATCH_UP_MS ? sourceWallMs : undefined;
   }
 
-  #takeNeeds(message: NeedsMessage, heard: Heard): ConnectorStory | undefined {
+  #takeNeeds(message: NeedsMessage, heard: Heard): void {
     const connector = this.#connectorAt(message.place);
     const sourceWallMs = this.#clock.read(message.sourceWallMs, heard.readWallMs);
     connector?.needs(message, this.#clock.at(heard.readWallMs), sampledAt(sourceWallMs, heard));
-    return connector;
   }
 
   #takeAnswer(frame: OcppFrame, heard: Heard): void {
     const waiting = this.#waiting.get(frame.id);
     this.#waiting.delete(frame.id);
     if (waiting === undefined || frame.type !== 'result') return;
-    const { message, stay } = waiting;
+    const { message, stay, isHistory = false } = waiting;
     const answer = this.#dialect().readAnswer(frame.payload);
     if (message.what === 'boot') this.#heartbeatMs = answer.heartbeatMs ?? this.#heartbeatMs;
     if (message.what === 'shown' && answer.isTokenAccepted === true)
@@ -305,9 +310,10 @@ export class PileStory {
       message.place === undefined ? this.#holderOf(transactionId) : this.#connectorAt(message.place);
     // Answered when the vehicle had left, or another had come.
     if (connector === undefined || transactionId === undefined || connector.known.stay !== stay) return;
-    if (message.transactionId === undefined && connector.isNameless) this.#begin(connector, transactionId);
-    if (!connector.holds(transactionId)) return;
-    this.#identify(connector, message.token, answer.isTokenAccepted, heard);
+    if (isHistory) connector.beganBefore(transactionId);
+    else if (message.transactionId === undefined && connector.isNameless)
+      this.#begin(connector, transactionId);
+    this.#identify(connector, { ...message, transactionId }, answer.isTokenAccepted, heard);
     this.#tell(connector, receivedAt(heard));
   }
 
@@ -318,13 +324,13 @@ export class PileStory {
 
   #identify(
     connector: ConnectorStory,
-    token: ShownToken | undefined,
+    { token, transactionId }: Pick<TransactionMessage, 'token' | 'transactionId'>,
     isAccepted: boolean | undefined,
     { readWallMs }: Heard,
   ): void {
     if (token === undefined) return;
     const credential = this.#tokens.credentialOf(token, isAccepted, readWallMs);
-    if (credential !== undefined) connector.identify(credential);
+    if (credential !== undefined) connector.identify(credential, transactionId);
   }
 
   #noteEnded(transactionId: string | undefined): void {

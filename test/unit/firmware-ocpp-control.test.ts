@@ -6,7 +6,7 @@ import {
   type ControlOutcome,
   type FirmwareAdapter,
 } from '../../firmware-bridge/index.ts';
-import type { OcppSubprotocol, TapLine, TapOutcome } from '../../firmware-bridge/ocpp/tap.ts';
+import type { OcppSubprotocol, TapAbility, TapLine, TapOutcome } from '../../firmware-bridge/ocpp/tap.ts';
 import { SteppedClock } from '../../firmware-bridge/stepped-clock.ts';
 import { parseConnectorId } from '../../firmware-bridge/connector-id.ts';
 import { FakeTap } from '../fake-tap.ts';
@@ -32,8 +32,8 @@ async function charging(
   subprotocol: 'ocpp1.6' | 'ocpp2.0.1',
   clockBehindMs = 0,
 ): Promise<Scene> {
-  const scene = await plugged(t, subprotocol);
   const timestamp = new Date(START_WALL_MS - clockBehindMs).toISOString();
+  const scene = await plugged(t, subprotocol, undefined, timestamp);
   if (subprotocol === 'ocpp1.6')
     await scene.frame('StartTransaction', { connectorId: 1, idTag: 'C', meterStart: 0, timestamp }, 'pile', {
       transactionId: 41,
@@ -52,7 +52,8 @@ async function charging(
 async function plugged(
   t: TestContext,
   subprotocol: OcppSubprotocol,
-  allow = ['cap', 'text', 'credit'] as const,
+  allow: readonly TapAbility[] = ['cap', 'text', 'credit'],
+  timestamp = new Date(START_WALL_MS).toISOString(),
 ) {
   const tap = new FakeTap();
   const clock = new SteppedClock(START_WALL_MS);
@@ -80,8 +81,8 @@ async function plugged(
   };
   const status =
     subprotocol === 'ocpp1.6'
-      ? { connectorId: 1, errorCode: 'NoError', status: 'Preparing' }
-      : { evseId: 1, connectorId: 1, connectorStatus: 'Occupied' };
+      ? { connectorId: 1, errorCode: 'NoError', status: 'Preparing', timestamp }
+      : { evseId: 1, connectorId: 1, connectorStatus: 'Occupied', timestamp };
   await frame('StatusNotification', status);
   return { tap, clock, adapter, frame };
 }

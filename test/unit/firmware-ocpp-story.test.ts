@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { FRAME_CHARS_MAX } from '../../firmware-bridge/ocpp/frame.ts';
-import { Pile16, Pile201, tells } from '../ocpp-pile.ts';
+import { Pile16, Pile201, TOKEN_ACCEPTED, tells } from '../ocpp-pile.ts';
 
 const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
@@ -23,6 +23,52 @@ describe('a link that is lost', () => {
     pile.start(2, { timestamp: pile.time(30 * MINUTE_MS) });
     tells(pile, '');
     tells(pile.status('Available'), 'linkUp unplugged');
+  });
+
+  it('whoever began a transaction while it was cut off is not named beside the vehicle of now', () => {
+    const pile = new Pile16()
+      .status('Available')
+      .link('down')
+      .later(3 * HOUR_MS)
+      .link('up');
+    pile.status('Preparing').status('Charging').take();
+    pile.start(1, { idTag: 'LEFT', timestamp: pile.time(2 * HOUR_MS) });
+    tells(pile.stop(1, { timestamp: pile.time(HOUR_MS) }), '');
+    pile.start(2, { idTag: undefined });
+    tells(pile, 'meter(0Wh) transactionStarted(2)');
+    const other = new Pile201()
+      .status('Available')
+      .link('down')
+      .later(3 * HOUR_MS)
+      .link('up');
+    other.status('Occupied').take();
+    const idToken = { idToken: 'LEFT', type: 'ISO14443' };
+    other.event('Started', 'a', { idToken, offline: true, behindMs: 2 * HOUR_MS }, TOKEN_ACCEPTED);
+    other.event('Updated', 'a', { idToken, offline: true, behindMs: 2 * HOUR_MS }, TOKEN_ACCEPTED);
+    other.event('Ended', 'a', { offline: true, behindMs: HOUR_MS });
+    other.event('Started', 'b', { idToken: { idToken: '', type: 'NoAuthorization' } });
+    tells(other.state('b', 'Charging'), 'transactionStarted(b) chargingStarted');
+  });
+
+  it('nor is the vehicle from before the cut, by what was queued of its transaction', () => {
+    const pile = new Pile201().status('Occupied');
+    pile.event('Started', 'a', { idToken: { idToken: 'LEFT', type: 'ISO14443' } }, TOKEN_ACCEPTED);
+    pile.link('down').later(HOUR_MS).link('up').status('Occupied').take();
+    pile.event('Updated', 'a', { offline: true, behindMs: 50 * MINUTE_MS });
+    tells(pile, '');
+  });
+
+  it('a transaction that began while it was cut off, and goes on now, names whoever began it', () => {
+    const pile = new Pile16().link('down').later(HOUR_MS).link('up').status('Charging');
+    tells(pile, 'plugged chargingStarted');
+    tells(pile.start(1, { timestamp: pile.time(30 * MINUTE_MS) }), '');
+    tells(pile.later(MINUTE_MS).energy(1, 900), 'credential(idToken) transactionStarted(1) meter(900Wh)');
+  });
+
+  it('a transaction that was over before takes whoever began it along', () => {
+    const pile = new Pile16().charging().later(MINUTE_MS).status('Charging');
+    pile.stop(1, { timestamp: pile.time(30_000) });
+    tells(pile, 'meter(3000Wh) transactionEnded(1) unplugged plugged chargingStarted');
   });
 
   it('a pile that started anew has forgotten its transactions', () => {
