@@ -1,9 +1,10 @@
 /** A pile whose operator runs it without a CSMS: the relay answers, by the schemas of OCPP, as little as lets it charge. */
 import assert from 'node:assert/strict';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { type TestContext } from 'node:test';
+import { pino } from 'pino';
 import { TransactionIds } from '../../firmware-bridge/ocpp/relay/transaction-ids.ts';
 import { connectPile, RawPile, refusedWith, startRelay, TapReader } from './ocpp-relay-scene.ts';
 
@@ -141,6 +142,58 @@ test('the agent’s calls reach such a pile, and nobody takes its credits', asyn
     ok: true,
     payload: { status: 'UnknownVendorId' },
   });
+});
+
+test('a disk that takes nothing costs a pile its new transactions, and nobody anything else', async (t) => {
+  const folder = folderOf(t);
+  const stateFile = join(folder, 'ids.json');
+  const inTheWay = `${stateFile}.new`;
+  mkdirSync(inTheWay);
+  const lines: string[] = [];
+  const log = pino({ level: 'warn' }, { write: (line: string) => lines.push(line) });
+  const { url } = await startRelay(t, 'none', { withoutCsms: { idTokens: 'all', stateFile } }, log);
+  const pile = await new RawPile(t, url, 'P1').open();
+  const start = (id: string): void =>
+    pile.send(
+      JSON.stringify([
+        2,
+        id,
+        'StartTransaction',
+        { connectorId: 1, idTag: 'x', meterStart: 0, timestamp: AT },
+      ]),
+    );
+  for (const id of ['1', '2']) start(id);
+  pile.send('[2,"3","Heartbeat",{}]');
+  await pile.until('three answers', () => pile.heard.length === 3);
+  assert.deepEqual(
+    pile.heard.map((text) =>
+      (JSON.parse(text) as unknown[]).slice(0, 3).slice(0, text.startsWith('[4') ? 3 : 2),
+    ),
+    [
+      [4, '1', 'InternalError'],
+      [4, '2', 'InternalError'],
+      [3, '3'],
+    ],
+  );
+  assert.match(lines.join(''), /"code":"EISDIR".*no transaction id can be given/);
+  assert.ok(!pile.heard.join('').includes(folder), 'paths of this machine are not the field’s business');
+  rmSync(inTheWay, { recursive: true });
+  start('4');
+  await pile.until('an id', () => pile.heard.length === 4);
+  assert.deepEqual(JSON.parse(pile.heard[3] ?? ''), [
+    3,
+    '4',
+    { transactionId: 1, idTagInfo: { status: 'Accepted' } },
+  ]);
+});
+
+test('an id is given only once the disk has it', (t) => {
+  const file = join(folderOf(t), 'ids.json');
+  const ids = new TransactionIds(file);
+  mkdirSync(`${file}.new`);
+  for (let again = 0; again < 2; again += 1) assert.throws(() => ids.next(), { code: 'EISDIR' });
+  rmSync(`${file}.new`, { recursive: true });
+  assert.equal(ids.next(), 1);
 });
 
 test('no transaction id is given twice, whatever ends the process; a damaged file is not guessed at', (t) => {

@@ -1,12 +1,14 @@
 /** Which CSMS a pile has: one that is dialled in its name, or, where its operator said so, none but the relay itself. */
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import type { Logger } from 'pino';
 import type { FirmwareClock } from '../../clock.ts';
 import type { OcppSubprotocol } from '../tap.ts';
 import { dialCsms, readClientTls, type CsmsAddress, type PileHello, type Refusal } from './dial-csms.ts';
 import type { LocalDesk } from './local-answers.ts';
 import { LocalCsms } from './local-csms.ts';
 import type { Peer } from './peer.ts';
+import { RareLine } from './rare-line.ts';
 import type { RelayConfig, Upstream } from './relay-config.ts';
 import { SocketPeer } from './socket-peer.ts';
 import { TransactionIds } from './transaction-ids.ts';
@@ -27,11 +29,20 @@ const KNOWN_STARTS_MAX = 1_000;
 export function csmsChooser(
   config: RelayConfig,
   clock: FirmwareClock,
+  log: Logger,
 ): (identity: string) => CsmsOfPile | undefined {
+  const failures = new RareLine();
+  const onFailed = ({ code, message }: DiskError): void =>
+    failures.tell(clock.nowMonoMs(), (leftOut) =>
+      log.error(
+        { code, detail: message, ...(leftOut > 0 ? { leftOut } : {}) },
+        'no transaction id can be given: withoutCsms.stateFile cannot be written',
+      ),
+    );
   const starts =
     config.withoutCsms === undefined
       ? undefined
-      : new KnownStarts(new TransactionIds(config.withoutCsms.stateFile));
+      : new KnownStarts(new TransactionIds(config.withoutCsms.stateFile), onFailed);
   const make = (identity: string, upstream: Upstream, passwordFile?: string): CsmsOfPile =>
     upstream === 'none'
       ? withoutCsms(identity, passwordFile, deskFor(identity, config, starts), clock)
@@ -121,21 +132,37 @@ function deskFor(identity: string, { withoutCsms }: RelayConfig, starts: KnownSt
   };
 }
 
+type DiskError = Error & { readonly code: unknown };
+
 /** A pile that did not hear the answer says its StartTransaction again, and means the same one. */
 class KnownStarts {
   readonly #ids: TransactionIds;
+  readonly #onFailed: (error: DiskError) => void;
   readonly #given = new Map<string, number>();
 
-  constructor(ids: TransactionIds) {
+  constructor(ids: TransactionIds, onFailed: (error: DiskError) => void) {
     this.#ids = ids;
+    this.#onFailed = onFailed;
   }
 
-  idOf(start: string): number {
-    const id = this.#given.get(start) ?? this.#ids.next();
+  /** Undefined where the disk takes no more. */
+  idOf(start: string): number | undefined {
+    const id = this.#given.get(start) ?? this.#next();
+    if (id === undefined) return undefined;
     this.#given.delete(start);
     this.#given.set(start, id);
     const [oldest] = this.#given.keys();
     if (this.#given.size > KNOWN_STARTS_MAX && oldest !== undefined) this.#given.delete(oldest);
     return id;
+  }
+
+  #next(): number | undefined {
+    try {
+      return this.#ids.next();
+    } catch (error) {
+      if (!(error instanceof Error && 'code' in error)) throw error;
+      this.#onFailed(error);
+      return undefined;
+    }
   }
 }

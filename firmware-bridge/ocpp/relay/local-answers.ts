@@ -8,12 +8,13 @@ export interface LocalDesk {
   readonly heartbeatS: number;
   /** `all`: whoever asks may charge. Upper case: OCPP's tokens do not know the difference. */
   readonly idTokens: 'all' | ReadonlySet<string>;
-  /** Durable, never given twice. `start` is what a repeated StartTransaction repeats. */
-  transactionId(start: string): number;
+  /** Durable, never given twice; undefined where none can be kept now. `start` is what a repeated StartTransaction repeats. */
+  transactionId(start: string): number | undefined;
 }
 
 type Fields = Readonly<Record<string, unknown>>;
-type Answer = (payload: Fields, desk: LocalDesk, nowWallMs: number) => Fields | undefined;
+/** Undefined where the payload lacks what it must have. */
+type Answer = (payload: Fields, desk: LocalDesk, nowWallMs: number) => Fields | 'unable' | undefined;
 
 const EMPTY: Answer = () => ({});
 
@@ -40,6 +41,7 @@ const OCPP_16: Readonly<Record<string, Answer>> = {
   StartTransaction: ({ connectorId, idTag, timestamp, meterStart }, desk) => {
     if (typeof idTag !== 'string' || typeof connectorId !== 'number') return undefined;
     const transactionId = desk.transactionId(JSON.stringify([connectorId, timestamp, meterStart]));
+    if (transactionId === undefined) return 'unable';
     return { transactionId, idTagInfo: { status: status16(idTag, desk) } };
   },
   StopTransaction: ({ idTag }, desk) => {
@@ -90,6 +92,8 @@ export function localAnswer(
   if (typeof payload !== 'object' || payload === null || Array.isArray(payload))
     return callError(id, formCode(subprotocol), 'the payload is no object');
   const answer = answers[action]?.(payload as Fields, desk, nowWallMs);
+  // The pile says it again, by rules of its own.
+  if (answer === 'unable') return callError(id, 'InternalError', `${action} cannot be answered now`);
   if (answer === undefined) return callError(id, formCode(subprotocol), `${action} lacks what it must have`);
   return JSON.stringify([3, id, answer]);
 }

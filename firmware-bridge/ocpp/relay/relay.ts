@@ -66,7 +66,7 @@ export class Relay {
   constructor(options: RelayOptions) {
     const { config, clock, log, tapPath } = options;
     this.#options = options;
-    this.#csmsOf = csmsChooser(config, clock);
+    this.#csmsOf = csmsChooser(config, clock, log);
     this.#server = serverFor(config);
     this.#server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) =>
       this.#upgrade(request, socket, head),

@@ -20,6 +20,7 @@ export class TransactionIds {
     this.#reserved = this.#next - 1;
   }
 
+  /** Throws the disk's error where it takes no more; the ids go on when it does again. */
   next(): number {
     if (this.#next > ID_MAX) this.#next = 1;
     if (this.#next > this.#reserved || this.#reserved >= ID_MAX) this.#reserve();
@@ -28,11 +29,12 @@ export class TransactionIds {
   }
 
   #reserve(): void {
-    this.#reserved = Math.min(ID_MAX, this.#next + RESERVED_AT_ONCE - 1);
+    const reserved = Math.min(ID_MAX, this.#next + RESERVED_AT_ONCE - 1);
     const aside = `${this.#file}.new`;
-    writeSynced(aside, `${JSON.stringify({ transactionIdsGivenUpTo: this.#reserved })}\n`);
+    writeSynced(aside, `${JSON.stringify({ transactionIdsGivenUpTo: reserved })}\n`);
     renameSync(aside, this.#file);
     syncDirectory(dirname(this.#file));
+    this.#reserved = reserved;
   }
 }
 
