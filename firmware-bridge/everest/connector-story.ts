@@ -50,7 +50,7 @@ export class ConnectorStory {
   #eventMonoMs = Number.NEGATIVE_INFINITY;
   /** Of the session whose vehicle left last: what is still said of it brings no vehicle back. */
   #endedUuid: string | undefined;
-  /** EVerest's clock less ours, by the latest message that has a time. */
+  /** EVerest's clock less ours, by what it says of the session: a meter has a clock of its own. */
   #aheadMs = 0;
   #now: StoryNow = { monoMs: 0, wallMs: 0 };
   #out: FirmwareEvent[] = [];
@@ -101,7 +101,6 @@ export class ConnectorStory {
         this.#onEvInfo(message);
         break;
       case 'powermeter':
-        this.#keepsTime(message.atWallMs);
         this.#sayMeter(message);
         break;
       default:

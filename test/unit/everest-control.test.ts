@@ -56,6 +56,18 @@ test('a cap begins now and is lifted by the schedule itself, by EVerest’s own 
   ]);
 });
 
+test('a meter whose clock is an hour ahead delays no cap', async () => {
+  const scene = await openControlScene();
+  scene.everest.plugIn();
+  const timestamp = new Date(scene.clock.nowWallMs() + 3_600_000).toISOString();
+  const meter = JSON.stringify({ timestamp, energy_Wh_import: { total: 12_000 } });
+  scene.link.deliver('everest_api/1/evse_manager_consumer/evse_1_api/e2m/powermeter', meter);
+  assert.equal(scene.events.at(-1)?.kind, 'meter');
+  await scene.adapter.control?.setCap(CONNECTOR, CAP);
+  const [limits] = sentTo(scene, LIMITS) as readonly { schedule_import: readonly { timestamp: string }[] }[];
+  assert.equal(limits?.schedule_import[0]?.timestamp, new Date(scene.clock.nowWallMs()).toISOString());
+});
+
 test('a cap that is cleared, and one that holds when the adapter stops, is lifted at once', async () => {
   const scene = await openControlScene();
   const none = { schedule_import: [], schedule_export: [], schedule_setpoints: [] };
