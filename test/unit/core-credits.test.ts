@@ -185,7 +185,7 @@ test('a restart in the middle of a stay makes no second record of it', () => {
 });
 
 test('a vehicle that left while the agent was away has its record when the firmware says so, or names it no more', () => {
-  for (const how of ['unplugged', 'another', 'silent'] as const) {
+  for (const how of ['unplugged', 'silent'] as const) {
     const pile = pileThatKeeps();
     come(pile, 'a');
     earn(pile, 'a', 1_000);
@@ -194,7 +194,6 @@ test('a vehicle that left while the agent was away has its record when the firmw
     pile.pass(1_000);
     assert.deepEqual(madeOf(pile), [], 'the firmware has said nothing yet');
     if (how === 'unplugged') pile.unplug('a');
-    if (how === 'another') pile.plug('b', 'a');
     pile.pass(10);
     if (how === 'silent') {
       pile.pass(CREDIT_UNSEEN_MS_MAX - 10_000);
@@ -203,6 +202,87 @@ test('a vehicle that left while the agent was away has its record when the firmw
       assert.deepEqual(onlyMade(pile).ended, { wallMs: lastWallMs, how: 'unseen' });
     } else assert.equal(onlyMade(pile).ended?.how, 'unplugged');
   }
+});
+
+test('a vehicle that left unseen has its record when the stay of who is there now is over, as of when that one was named', () => {
+  const pile = pileThatKeeps();
+  come(pile, 'a');
+  earn(pile, 'a', 1_000);
+  pile.restart();
+  pile.plug('b', 'a');
+  const namedWallMs = pile.now().wallMs;
+  pile.pass(CREDIT_UNSEEN_MS_MAX + MINUTE_MS);
+  assert.deepEqual(madeOf(pile), [], 'it may be the same stay yet');
+  pile.unplug('a');
+  pile.pass(10);
+  assert.deepEqual(onlyMade(pile).ended, { wallMs: namedWallMs, how: 'unplugged' });
+});
+
+test('a vehicle has one record of its stay, though another was named in the middle of it, which has its own', () => {
+  const pile = pileThatKeeps();
+  const connectorId = connectorOf('a');
+  const breakDown = (): void => {
+    pile.firmware({ kind: 'faulted', connectorId, reason: 'x' });
+  };
+  come(pile, 'a');
+  earn(pile, 'a', 1_000);
+  breakDown();
+  pile.plug('b', 'a');
+  const namedWallMs = pile.now().wallMs;
+  pile.lend('b');
+  earn(pile, 'b', 500);
+  pile.pass(CREDIT_SETTLES_MS_MAX + MINUTE_MS);
+  breakDown();
+  pile.plug('a');
+  pile.lend('a');
+  earn(pile, 'a', 2_000);
+  pile.pass(MINUTE_MS);
+  assert.deepEqual(madeOf(pile), []);
+  pile.unplug('a');
+  pile.pass(10);
+  const made = madeOf(pile).map((record) => [record.vehicleId, inUnit(record, 'cpuMncs')]);
+  assert.deepEqual(made, [
+    ['a', 2_700],
+    ['b', 450],
+  ]);
+  const [one, other] = madeOf(pile);
+  assert.deepEqual(one?.ended, { wallMs: pile.now().wallMs - 10, how: 'unplugged' });
+  assert.ok(other?.ended !== undefined && other.ended.wallMs > namedWallMs);
+});
+
+test('a vehicle that is named late after a restart has one record of its stay', () => {
+  for (const lateMs of [1_000, 2 * CREDIT_UNSEEN_MS_MAX]) {
+    const pile = pileThatKeeps();
+    come(pile, 'a');
+    earn(pile, 'a', 1_000);
+    pile.restart();
+    pile.ask('asker');
+    pile.firmware({ kind: 'plugged', connectorId: connectorOf('a') });
+    pile.pass(lateMs);
+    come(pile, 'a');
+    earn(pile, 'a', 1_000);
+    pile.unplug('a');
+    pile.pass(10);
+    assert.equal(inUnit(onlyMade(pile), 'cpuMncs'), 1_800, `named after ${lateMs} ms`);
+    assert.deepEqual(onlyMade(pile).ended?.how, 'unplugged');
+  }
+});
+
+test('a result that is handed in after a restart, before the firmware has named its vehicle, begins no record beside that of the stay', () => {
+  const pile = pileThatKeeps();
+  come(pile, 'a');
+  const lease = grant(pile);
+  pile.pass(1_000);
+  pile.restart();
+  pile.lend('a', {}, [lease]);
+  pile.say('a.lend', completed(lease, 1_000));
+  pile.pass(MINUTE_MS);
+  pile.ask('asker');
+  come(pile, 'a');
+  earn(pile, 'a', 1_000);
+  pile.unplug('a');
+  pile.pass(10);
+  assert.equal(inUnit(onlyMade(pile), 'cpuMncs'), 1_800);
 });
 
 test('what the meter signed is kept byte for byte: the first and the last of the stay, also one that comes after the plug was pulled', () => {

@@ -1,6 +1,6 @@
 /**
  * What a donor is credited in one stay at a connector, gathered booking by booking in the transaction of each. There is one record for
- * each stay that earned something, made when the stay is over and nothing of it is undecided any more (end-credit.ts).
+ * each vehicle in each stay that earned something, made when the stay is over and nothing of it is undecided any more (end-credit.ts).
  *
  *   in memory, from the first grant ──► on disk, from the first booking ──► ended ──► made, never to change ──► sent (send-credit.ts)
  */
@@ -8,7 +8,7 @@ import type { ConnectorId, VehicleId } from '@plugpool/proto';
 import { vehicleAccount } from '../ledger/accounts.ts';
 import { addOwed } from '../ledger/owed.ts';
 import { ENERGY } from '../ledger/units.ts';
-import { CREDITS_OPEN_MAX } from '../limits.ts';
+import { CREDIT_UNSEEN_MS_MAX, CREDITS_OPEN_MAX } from '../limits.ts';
 import { nextNumber } from '../numbers.ts';
 import type { BookingRecord, CreditId, CreditRecord, OwedRecord } from '../records.ts';
 import type { State } from '../state.ts';
@@ -17,8 +17,10 @@ import { log, write, writeLazily, type Turn } from '../turn.ts';
 export interface OpenCredit {
   record: CreditRecord;
   endedMonoMs: number | undefined;
-  /** Until then it may be that the firmware only has not named the vehicle yet. */
+  /** Until then it may be that the firmware only has not named the vehicle yet; `Infinity`: it named it since the start. */
   unseenMonoMs: number;
+  /** Since when another vehicle is named in its stay: one of the two by mistake, or one left unseen. */
+  replacedWallMs: number | undefined;
 }
 
 export interface Credits {
@@ -130,7 +132,7 @@ function openCredit(turn: Turn, { vehicleId, connectorId, grantedWallMs }: Where
     lastBookedWallMs: Math.round(now.wallMs),
   };
   if (!isHere) state.timers.set(`credit:${record.creditId}`, now.monoMs + 1);
-  return keepOpen(state, record, now.monoMs);
+  return keepOpen(state, record, isHere ? Infinity : now.monoMs + CREDIT_UNSEEN_MS_MAX);
 }
 
 /** What is only told may wait for the next commit; what is owed may not. */
@@ -145,7 +147,7 @@ export function changeCredit(
 }
 
 export function keepOpen(state: State, record: CreditRecord, unseenMonoMs: number): OpenCredit {
-  const credit: OpenCredit = { record, endedMonoMs: undefined, unseenMonoMs };
+  const credit: OpenCredit = { record, endedMonoMs: undefined, unseenMonoMs, replacedWallMs: undefined };
   const { credits } = state;
   credits.open.set(record.creditId, credit);
   credits.atConnector.set(record.connectorId, [...creditsAt(state, record.connectorId), credit]);
