@@ -5,6 +5,7 @@ import type { ControlOutcome, FirmwareAbility, FirmwareControl, PowerCap, Signed
 import { capProfile, clearProfile, displayMessage } from './control-payloads.ts';
 import type { OcppRun } from './ocpp-firmware.ts';
 import { fieldsOf, textOf } from './payload-fields.ts';
+import type { PowerRoom } from './power-limits.ts';
 import type { ConnectorAtPile } from './relay-story.ts';
 import type { TapCall, TapOutcome } from './tap.ts';
 
@@ -21,9 +22,18 @@ const ANSWER_WITHIN_MS = 8_000;
 const RELAY_GRACE_MS = 1_000;
 const CALLS_MAX = 64;
 
+/** A cap that may be out: whether the pile took it, it alone knows. */
+interface LiveCap {
+  readonly pile: string;
+  readonly powerW: number;
+  readonly untilMonoMs: number;
+}
+
 export class OcppControl implements FirmwareControl {
   readonly #options: OcppControlOptions;
   #calls = 0;
+  /** One for each connector that a pile has. */
+  readonly #live = new Map<ConnectorId, LiveCap>();
 
   constructor(options: OcppControlOptions) {
     this.#options = options;
@@ -38,24 +48,56 @@ export class OcppControl implements FirmwareControl {
     return this.#at(connectorId, 'cap', (run, at) => {
       if (at.transactionId === undefined)
         return refused('no transaction is open there, so that there is nothing to cap');
-      if (at.room.isUnknown)
-        return refused(
-          'the CSMS limits this connector in A: a cap in W could raise what it set. Let the CSMS limit in W',
-        );
-      const powerW = Math.min(powerMw / 1000, at.room.limitW ?? Infinity);
-      const payload = capProfile(at, powerW, forMs, this.#options.clock.nowWallMs());
+      const powerW = powerMw / 1000;
+      const obstacle = obstacleOf(at.room, powerW);
+      if (obstacle !== undefined) return this.#refuseCap(run, at, obstacle);
+      const { clock } = this.#options;
+      this.#live.set(connectorId, { pile: at.pile, powerW, untilMonoMs: clock.nowMonoMs() + forMs });
+      const payload = capProfile(at, powerW, forMs, clock.nowWallMs());
       return this.#ask(run, { pile: at.pile, to: 'pile', action: 'SetChargingProfile', payload });
     });
   }
 
   clearCap(connectorId: ConnectorId): Promise<ControlOutcome> {
-    return this.#at(connectorId, 'cap', (run, at) =>
-      this.#ask(
-        run,
-        { pile: at.pile, to: 'pile', action: 'ClearChargingProfile', payload: clearProfile(at) },
-        // It expired, or ended with its transaction.
-        ['Unknown'],
-      ),
+    return this.#at(connectorId, 'cap', (run, at) => {
+      this.#live.delete(connectorId);
+      return this.#clear(run, at);
+    });
+  }
+
+  /** The CSMS just set a limit at that pile: a cap of ours that stands above it goes, as the highest profile counts there. */
+  async limitsChanged(pile: string): Promise<void> {
+    const run = this.#options.running();
+    if (run === undefined) return;
+    await Promise.all(
+      this.#liveAt(pile).map(async ([connectorId, cap]) => {
+        const at = run.story.find(connectorId);
+        if (at === undefined || obstacleOf(at.room, cap.powerW) === undefined) return;
+        const { ok } = await this.#clear(run, at);
+        if (ok && this.#live.get(connectorId) === cap) this.#live.delete(connectorId);
+      }),
+    );
+  }
+
+  #liveAt(pile: string): readonly (readonly [ConnectorId, LiveCap])[] {
+    const nowMonoMs = this.#options.clock.nowMonoMs();
+    for (const [connectorId, { untilMonoMs }] of this.#live)
+      if (untilMonoMs < nowMonoMs) this.#live.delete(connectorId);
+    return [...this.#live].filter(([, cap]) => cap.pile === pile);
+  }
+
+  /** One that is out from before would stand above what the CSMS set since. */
+  async #refuseCap(run: OcppRun, at: ConnectorAtPile, obstacle: string): Promise<ControlOutcome> {
+    await this.#clear(run, at);
+    return refused(obstacle);
+  }
+
+  #clear(run: OcppRun, at: ConnectorAtPile): Promise<ControlOutcome> {
+    return this.#ask(
+      run,
+      { pile: at.pile, to: 'pile', action: 'ClearChargingProfile', payload: clearProfile(at) },
+      // It expired, or ended with its transaction.
+      ['Unknown'],
     );
   }
 
@@ -160,6 +202,17 @@ const UNSUPPORTED: ReadonlySet<string> = new Set([
   'NotSupportedPriority',
   'NotSupportedState',
 ]);
+
+/**
+ * Why a cap cannot stand there: it would count instead of what the CSMS set, now or later. It is never sent in lesser words of the
+ * CSMS's: those may be of another time, or end before ours.
+ */
+function obstacleOf({ isUnknown, limitW = Infinity }: PowerRoom, powerW: number): string | undefined {
+  if (isUnknown)
+    return 'the CSMS limits this connector in A: a cap in W could raise what it set. Let the CSMS limit in W';
+  if (limitW >= powerW) return undefined;
+  return `the CSMS limits this connector to ${limitW} W, now or later: a cap of ${powerW} W could raise that. Ask for less`;
+}
 
 function refused(message: string): ControlOutcome {
   return { ok: false, code: 'refused', message };

@@ -3,13 +3,7 @@ import type { Duplex } from 'node:stream';
 import { systemClock, type FirmwareClock } from '../clock.ts';
 import { parseStationId } from '../connector-id.ts';
 import { FirmwareError, type ReportIssue } from '../firmware-error.ts';
-import type {
-  FirmwareAdapter,
-  FirmwareCapability,
-  FirmwareControl,
-  FirmwareEvent,
-  Pseudonymize,
-} from '../port.ts';
+import type { FirmwareAdapter, FirmwareCapability, FirmwareEvent, Pseudonymize } from '../port.ts';
 import { OcppControl } from './ocpp-control.ts';
 import { HEARTBEAT_MS_DEFAULT } from './pile-story.ts';
 import { RelayStory, type LeftOut } from './relay-story.ts';
@@ -56,7 +50,7 @@ class OcppFirmware implements FirmwareAdapter {
     'credential',
   ] as const);
   readonly staleAfterMs: number;
-  readonly control: FirmwareControl;
+  readonly control: OcppControl;
   readonly #options: OcppFirmwareOptions;
   #run: Run | undefined;
 
@@ -82,7 +76,7 @@ class OcppFirmware implements FirmwareAdapter {
           'Stop it before starting it again',
         ),
       );
-    this.#run = new Run(this.#options, emit, signal);
+    this.#run = new Run(this.#options, emit, signal, (pile) => void this.control.limitsChanged(pile));
     this.#run.begin();
     return Promise.resolve();
   }
@@ -110,7 +104,12 @@ class Run {
   #cancelLook: (() => void) | undefined;
   readonly #onAbort = () => void this.end();
 
-  constructor(options: OcppFirmwareOptions, emit: (event: FirmwareEvent) => void, signal: AbortSignal) {
+  constructor(
+    options: OcppFirmwareOptions,
+    emit: (event: FirmwareEvent) => void,
+    signal: AbortSignal,
+    limitsChanged: (pile: string) => void,
+  ) {
     this.#options = options;
     this.#clock = options.clock ?? systemClock;
     this.#signal = signal;
@@ -122,6 +121,7 @@ class Run {
         if (!this.#isOver) emit(event);
       },
       leftOut: (pile, why) => this.#noteLeftOut(pile, why),
+      limitsChanged,
     });
     this.link = new TapLink({
       path: options.tapPath,

@@ -29,6 +29,8 @@ const FOR_TRANSACTIONS: ReadonlySet<string> = new Set(['TxProfile', 'TxDefaultPr
 
 export class PowerLimits {
   #seen: readonly SeenProfile[] = [];
+  /** Counts what the CSMS set. */
+  changes = 0;
 
   /** A call of the CSMS to the pile, whatever the pile will answer. */
   take(action: string, payload: unknown): void {
@@ -62,6 +64,7 @@ export class PowerLimits {
     if (evse === undefined || purpose === undefined || !FOR_TRANSACTIONS.has(purpose)) return;
     if ((id ?? 0) >= OWN_PROFILE_ID_MIN) return;
     const stackLevel = integerOf(profile['stackLevel']) ?? 0;
+    this.changes++;
     const seen: SeenProfile = { evse, id, purpose, stackLevel, limitW: leastW(profile['chargingSchedule']) };
     const others = this.#seen.filter((one) => !isReplaced(one, seen));
     this.#seen = [...others, seen].slice(-SEEN_MAX);

@@ -17,6 +17,8 @@ export interface RelayStoryOptions {
   readonly emit: (event: FirmwareEvent) => void;
   /** What was left out; the caller limits how often it says so. */
   readonly leftOut: (pile: string, why: LeftOut) => void;
+  /** The CSMS set a limit at that pile. */
+  readonly limitsChanged?: ((pile: string) => void) | undefined;
 }
 
 export type LeftOut = FrameFault | 'too_many_piles' | 'bad_identity';
@@ -112,8 +114,10 @@ export class RelayStory {
     const story = this.#piles.get(pile);
     if (story === undefined) return;
     const reading = readFrame(text);
-    if (reading.ok) story.take(from, reading.frame, heardAt(now, atWallMs));
-    else this.#options.leftOut(pile, reading.fault);
+    if (!reading.ok) return this.#options.leftOut(pile, reading.fault);
+    const { changes } = story.limits;
+    story.take(from, reading.frame, heardAt(now, atWallMs));
+    if (story.limits.changes !== changes) this.#options.limitsChanged?.(pile);
   }
 
   #pileOf(pile: string, subprotocol: OcppSubprotocol): PileStory | undefined {

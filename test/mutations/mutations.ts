@@ -377,8 +377,8 @@ export const MUTATIONS: readonly Mutation[] = [
     name: 'let a charging profile raise the CSMS’s',
     promise: 'a cap never raises what the CSMS set',
     file: 'firmware-bridge/ocpp/ocpp-control.ts',
-    find: 'Math.min(powerMw / 1000, at.room.limitW ?? Infinity)',
-    replace: 'powerMw / 1000',
+    find: 'if (limitW >= powerW) return undefined;',
+    replace: 'if (powerW >= 0) return undefined;',
     proof: ['--test', 'test/unit/firmware-ocpp-control.test.ts'],
   },
   {

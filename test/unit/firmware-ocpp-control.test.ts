@@ -92,6 +92,10 @@ function controlOf({ adapter }: Scene) {
   return adapter.control;
 }
 
+function actionsOf({ tap }: Scene): readonly string[] {
+  return tap.calls.map(({ action }) => action);
+}
+
 function codeOf(outcome: ControlOutcome): string {
   return outcome.ok ? 'ok' : outcome.code;
 }
@@ -166,12 +170,60 @@ describe('a cap', () => {
 
   it('never raises what the CSMS set, and replaces none of its profiles', async (t) => {
     const scene = await charging(t, 'ocpp1.6');
-    await scene.frame('SetChargingProfile', theirs(6_000), 'csms', { status: 'Accepted' });
+    await scene.frame('SetChargingProfile', theirs(12_000), 'csms', { status: 'Accepted' });
     await controlOf(scene).setCap(ID, CAP);
-    assert.deepEqual(sentBy(scene), { stackLevel: 4, limitW: 6_000 });
+    assert.deepEqual(sentBy(scene), { stackLevel: 4, limitW: 11_000 });
     await scene.frame('ClearChargingProfile', { id: 5 }, 'csms', { status: 'Accepted' });
     await controlOf(scene).setCap(ID, CAP);
     assert.deepEqual(sentBy(scene), { stackLevel: 0, limitW: 11_000 });
+  });
+
+  it('is refused where the CSMS allows less, now or later, and never repeats that in our name', async (t) => {
+    const scene = await charging(t, 'ocpp1.6');
+    const chargingSchedulePeriod = [
+      { startPeriod: 0, limit: 12_000 },
+      { startPeriod: 18_000, limit: 0 },
+    ];
+    await scene.frame(
+      'SetChargingProfile',
+      theirs(0, { chargingSchedulePeriod }, 'TxDefaultProfile'),
+      'csms',
+    );
+    assert.equal(codeOf(await controlOf(scene).setCap(ID, CAP)), 'refused');
+    assert.deepEqual(actionsOf(scene), ['ClearChargingProfile']);
+  });
+
+  const LOWERED: readonly (readonly [what: string, profile: object])[] = [
+    ['less', theirs(4_200)],
+    ['in A', theirs(16, { chargingRateUnit: 'A' })],
+  ];
+  for (const [what, profile] of LOWERED)
+    it(`is cleared as soon as the CSMS allows ${what}`, async (t) => {
+      const scene = await charging(t, 'ocpp1.6');
+      await controlOf(scene).setCap(ID, CAP);
+      await scene.frame('SetChargingProfile', profile, 'csms', { status: 'Accepted' });
+      assert.deepEqual(actionsOf(scene), ['SetChargingProfile', 'ClearChargingProfile']);
+      await scene.frame('SetChargingProfile', theirs(4_000), 'csms', { status: 'Accepted' });
+      assert.equal(scene.tap.calls.length, 2);
+    });
+
+  it('that could not be cleared is cleared when the CSMS sets the next limit, unless it has expired', async (t) => {
+    const scene = await charging(t, 'ocpp1.6');
+    await controlOf(scene).setCap(ID, CAP);
+    scene.tap.answer = () => ({ ok: false, code: 'call_error', message: 'InternalError' });
+    for (let times = 0; times < 2; times++) await scene.frame('SetChargingProfile', theirs(4_200), 'csms');
+    assert.equal(scene.tap.calls.length, 3);
+    scene.clock.advance(CAP.forMs + 1);
+    await scene.frame('SetChargingProfile', theirs(4_200), 'csms');
+    assert.equal(scene.tap.calls.length, 3);
+  });
+
+  it('stays where the CSMS allows more, and where one is set at another connector', async (t) => {
+    const scene = await charging(t, 'ocpp1.6');
+    await controlOf(scene).setCap(ID, CAP);
+    await scene.frame('SetChargingProfile', theirs(22_000), 'csms');
+    await scene.frame('SetChargingProfile', { ...theirs(4_200), connectorId: 2 }, 'csms');
+    assert.deepEqual(actionsOf(scene), ['SetChargingProfile']);
   });
 
   it('is refused where the CSMS limits in A, and where no transaction is open', async (t) => {
@@ -184,7 +236,7 @@ describe('a cap', () => {
     assert.equal(codeOf(await controlOf(scene).setCap(ID, CAP)), 'refused');
     const idle = await plugged(t, 'ocpp1.6');
     assert.equal(codeOf(await controlOf(idle).setCap(ID, CAP)), 'refused');
-    assert.deepEqual([...scene.tap.calls, ...idle.tap.calls], []);
+    assert.deepEqual([...actionsOf(scene), ...actionsOf(idle)], ['ClearChargingProfile']);
   });
 
   it('that is gone already is cleared', async (t) => {
