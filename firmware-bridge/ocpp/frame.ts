@@ -20,11 +20,11 @@ const ID_CHARS_MAX = 128;
 const ACTION_CHARS_MAX = 64;
 
 /** Message types of OCPP-J; 5 and 6 came with 2.1. */
-const CALL = 2;
-const CALL_RESULT = 3;
-const CALL_ERROR = 4;
-const CALL_RESULT_ERROR = 5;
-const SEND = 6;
+export const CALL = 2;
+export const CALL_RESULT = 3;
+export const CALL_ERROR = 4;
+export const CALL_RESULT_ERROR = 5;
+export const SEND = 6;
 
 export function readFrame(text: string): FrameReading {
   if (text.length > FRAME_CHARS_MAX) return fault('too_long');

@@ -1,6 +1,7 @@
 /** Writes down the frames of piles that speak OCPP, as the relay's tap tells them, in the form that `read-recording.ts` reads. */
 import type { Duplex } from 'node:stream';
 import { systemClock, type FirmwareClock } from '../clock.ts';
+import { CALL, CALL_ERROR, CALL_RESULT, CALL_RESULT_ERROR, SEND } from '../ocpp/frame.ts';
 import { TapLink } from '../ocpp/tap-link.ts';
 import type { OcppSubprotocol, TapLine } from '../ocpp/tap.ts';
 import { createMask, type MaskValue } from './mask-values.ts';
@@ -107,9 +108,18 @@ class WrittenTap {
     const frame = parsed(text);
     if (!Array.isArray(frame) || frame.length < 3) return undefined;
     const [type, id, third, fourth, fifth] = frame as readonly unknown[];
-    if (type === 2 || type === 6) return [type, id, third, this.#mask(fourth)];
-    if (type === 3) return [type, id, this.#mask(third)];
-    return type === 4 ? [type, id, third, '', this.#mask(fifth ?? {})] : undefined;
+    switch (type) {
+      case CALL:
+      case SEND:
+        return [type, id, third, this.#mask(fourth)];
+      case CALL_RESULT:
+        return [type, id, this.#mask(third)];
+      case CALL_ERROR:
+      case CALL_RESULT_ERROR:
+        return [type, id, third, '', this.#mask(fifth ?? {})];
+      default:
+        return undefined;
+    }
   }
 }
 

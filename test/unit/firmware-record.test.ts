@@ -150,6 +150,30 @@ describe('OCPP that is recorded', () => {
     assert.deepEqual(written.problems, ['other speaks ocpp2.0.1', 'a message is no frame of OCPP']);
   });
 
+  it('keeps every type of message that OCPP-J has, and of an error no words', async () => {
+    const texts = [
+      '[2,"1","Heartbeat",{}]',
+      '[3,"1",{"status":"Accepted"}]',
+      '[4,"1","InternalError","Anna was here",{}]',
+      '[5,"1","FormatViolation","Anna was here",{}]',
+      '[6,"2","NotifyPeriodicEventStream",{"id":1}]',
+    ];
+    const written = await recordTap(
+      [
+        HELLO,
+        { t: 'pile', pile: 'p', atWallMs: 1, link: 'up', subprotocol: 'ocpp2.0.1' },
+        { t: 'recalledAll' },
+        ...texts.map((text) => ({ t: 'frame', pile: 'p', from: 'pile', atWallMs: 2, text })),
+      ],
+      'ocpp201',
+    );
+    assert.deepEqual(
+      written.lines.map((line) => JSON.stringify((JSON.parse(line) as { frame: unknown }).frame)),
+      texts.map((text) => text.replace('Anna was here', '')),
+    );
+    assert.deepEqual(written.problems, []);
+  });
+
   it('begins with what the relay remembers, in the order of its times, and takes it once', async () => {
     const pile = { t: 'pile', pile: 'p', atWallMs: 9, upSinceWallMs: 1, link: 'up', subprotocol: 'ocpp1.6' };
     const frame = (atWallMs: number, recalled: boolean) => ({

@@ -2,6 +2,7 @@
  * What a pile is answered that its operator runs without a CSMS: the least that lets it charge. Pure but for the numbers of
  * transactions, which are given.
  */
+import { CALL, CALL_ERROR, CALL_RESULT } from '../frame.ts';
 import type { OcppSubprotocol } from '../tap.ts';
 
 export interface LocalDesk {
@@ -84,7 +85,7 @@ export function localAnswer(
   const frame = parsed(text);
   if (frame === undefined) return unreadable(subprotocol);
   const [type, id, action, payload] = frame;
-  if (type !== 2) return undefined;
+  if (type !== CALL) return undefined;
   if (typeof id !== 'string' || typeof action !== 'string') return unreadable(subprotocol);
   const answers = subprotocol === 'ocpp1.6' ? OCPP_16 : OCPP_2;
   if (!Object.hasOwn(answers, action))
@@ -95,7 +96,7 @@ export function localAnswer(
   // The pile says it again, by rules of its own.
   if (answer === 'unable') return callError(id, 'InternalError', `${action} cannot be answered now`);
   if (answer === undefined) return callError(id, formCode(subprotocol), `${action} lacks what it must have`);
-  return JSON.stringify([3, id, answer]);
+  return JSON.stringify([CALL_RESULT, id, answer]);
 }
 
 function parsed(text: string): readonly unknown[] | undefined {
@@ -115,7 +116,7 @@ function unreadable(subprotocol: OcppSubprotocol): string | undefined {
 }
 
 function callError(id: string, code: string, description: string): string {
-  return JSON.stringify([4, id, code, description.slice(0, 255), {}]);
+  return JSON.stringify([CALL_ERROR, id, code, description.slice(0, 255), {}]);
 }
 
 /** The same fault has a name in each version. */

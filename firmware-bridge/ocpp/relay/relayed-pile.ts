@@ -8,6 +8,7 @@
  * A frame is passed on as it came, in its order; the agent's own calls take turns with it (call-lane.ts).
  */
 import type { FirmwareClock } from '../../clock.ts';
+import { CALL } from '../frame.ts';
 import type { OcppSubprotocol, TapCall, TapOutcome } from '../tap.ts';
 import { CallLane } from './call-lane.ts';
 import { headOf, type FrameHead } from './frame-head.ts';
@@ -86,7 +87,7 @@ export class RelayedPile {
     const id = newOwnId();
     return new Promise((settle) => {
       const untilMs = nowMs + Math.min(withinMs, OWN_CALL_MS_MAX);
-      lane.inject({ id, text: JSON.stringify([2, id, action, payload]), untilMs, settle }, nowMs);
+      lane.inject({ id, text: JSON.stringify([CALL, id, action, payload]), untilMs, settle }, nowMs);
       this.#arm();
     });
   }
