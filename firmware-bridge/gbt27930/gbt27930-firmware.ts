@@ -28,7 +28,7 @@ export interface Gbt27930FirmwareOptions {
 /** Three times as long as power is left unsaid while it does not change. */
 const STALE_AFTER_MS = 15_000;
 /** Shorter than the protocol's own time-outs, a session would end while it goes on. */
-const UNPLUGGED_AFTER_MS_MIN = 10_000;
+export const UNPLUGGED_AFTER_MS_MIN = 10_000;
 
 /** Checks the options and does nothing else. Throws a `FirmwareError`. */
 export function createGbt27930Firmware(options: Gbt27930FirmwareOptions): FirmwareAdapter {

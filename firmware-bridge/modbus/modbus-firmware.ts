@@ -61,7 +61,7 @@ export const POLL_MS_DEFAULT = 2_000;
 export const ANSWER_WITHIN_MS_DEFAULT = 1_500;
 export const LOST_AFTER_DEFAULT = 3;
 
-const CONNECTORS_MAX = 48;
+export const CONNECTORS_MAX = 48;
 
 /** Reads the map and checks the options, and does nothing else. Throws a `FirmwareError`. */
 export function createModbusFirmware(options: ModbusFirmwareOptions): FirmwareAdapter {

@@ -1,10 +1,16 @@
 /** The keys of `kind: everest`. */
-import { parseBrokerUrl, parseConnectorId } from '@plugpool/firmware-bridge';
+import {
+  EVEREST_EVSES_MAX,
+  EVEREST_MODULE_PATTERN,
+  EVEREST_SILENT_AFTER_MS,
+  parseBrokerUrl,
+  parseConnectorId,
+} from '@plugpool/firmware-bridge';
 import { z } from 'zod';
 import { creditSchema } from './credit-schema.ts';
 import { checkedBy, duration, ms, path } from '../fields.ts';
 
-const moduleName = z.string().regex(/^[A-Za-z0-9_-]{1,64}$/, 'must be the name of a module of EVerest');
+const moduleName = z.string().regex(EVEREST_MODULE_PATTERN, 'must be the name of a module of EVerest');
 
 const evseSchema = z.strictObject({
   connector: z
@@ -44,7 +50,7 @@ export const everestSchema = z
     evses: z
       .array(evseSchema)
       .min(1)
-      .max(128)
+      .max(EVEREST_EVSES_MAX)
       .refine((list) => hasNoTwin(list.map(({ connector }) => connector)), 'names a connector twice')
       .refine(
         (list) => hasNoTwin(list.map(({ module }) => module)),
@@ -66,7 +72,7 @@ export const everestSchema = z
     communicationCheckEvery: duration(2_000, 100, 3_600_000).describe(
       'How often EVerest is told that we live; shorter than its `cfg_communication_check_to_s`.',
     ),
-    silentAfter: duration(5_000, 100, 3_600_000).describe(
+    silentAfter: duration(EVEREST_SILENT_AFTER_MS, 100, 3_600_000).describe(
       'A module that is silent for longer is a lost link; longer than its `cfg_heartbeat_interval_ms`.',
     ),
   })

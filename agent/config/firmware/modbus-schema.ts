@@ -1,4 +1,11 @@
 /** The keys of `kind: modbus`. */
+import {
+  MODBUS_ANSWER_WITHIN_MS,
+  MODBUS_CONNECTORS_MAX,
+  MODBUS_LOST_AFTER,
+  MODBUS_POLL_MS,
+  MODBUS_PORT,
+} from '@plugpool/firmware-bridge';
 import { z } from 'zod';
 import { count, duration, ms } from '../fields.ts';
 
@@ -21,16 +28,18 @@ export const modbusSchema = z.strictObject({
     .literal('modbus')
     .describe('The registers of a charging controller are read over Modbus TCP (docs/firmware/modbus.md).'),
   host: z.string().min(1).max(253).describe('The controller’s name or address.'),
-  port: z.int().min(1).max(65_535).default(502).describe('Its TCP port.'),
+  port: z.int().min(1).max(65_535).default(MODBUS_PORT).describe('Its TCP port.'),
   map: z
     .string()
     .min(1)
     .max(4096)
     .describe('Its register map: `charx`, `bender`, `keba`, or the path of your own.'),
-  connectors: z.array(connector).min(1).max(48).describe('Its connectors.'),
-  pollEvery: duration(2_000, 500, 60_000).describe('How often the registers are read.'),
-  answerWithin: duration(1_500, 100, 30_000).describe('A request that takes longer has failed.'),
-  lostAfter: count(3, 1, 100).describe('So many looks in a row that fail are a lost link.'),
+  connectors: z.array(connector).min(1).max(MODBUS_CONNECTORS_MAX).describe('Its connectors.'),
+  pollEvery: duration(MODBUS_POLL_MS, 500, 60_000).describe('How often the registers are read.'),
+  answerWithin: duration(MODBUS_ANSWER_WITHIN_MS, 100, 30_000).describe(
+    'A request that takes longer has failed.',
+  ),
+  lostAfter: count(MODBUS_LOST_AFTER, 1, 100).describe('So many looks in a row that fail are a lost link.'),
   allow: z
     .array(z.enum(['cap']))
     .default([])

@@ -1,5 +1,5 @@
 /** The keys of `kind: ocpp`. */
-import { parseStationId } from '@plugpool/firmware-bridge';
+import { OCPP_HEARTBEAT_MS, parseStationId } from '@plugpool/firmware-bridge';
 import { z } from 'zod';
 import { checkedBy, duration, ms, path } from '../fields.ts';
 import { creditSchema } from './credit-schema.ts';
@@ -17,7 +17,7 @@ export const ocppSchema = z.strictObject({
     .describe(
       'The station that a pile’s identity stands for: `{ CP-0815: north }`; absent: the identity itself.',
     ),
-  heartbeatEvery: duration(300_000, 1_000, DAY_MS).describe(
+  heartbeatEvery: duration(OCPP_HEARTBEAT_MS, 1_000, DAY_MS).describe(
     'How often a pile says something, until its CSMS told it how often.',
   ),
   staleAfter: duration(DAY_MS, 1_000, DAY_MS)
