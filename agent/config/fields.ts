@@ -4,20 +4,20 @@ import { z } from 'zod';
 import { formatDuration, parseDurationMs } from './duration.ts';
 
 export function duration(defaultMs: number, minMs: number, maxMs = DURATION_MS_MAX) {
-  return z
-    .string('must be a duration such as 15s')
-    .superRefine((text, context) => {
-      const ms = parseDurationMs(text);
-      if (ms === undefined)
-        context.addIssue(
-          `${JSON.stringify(text)} is no duration; write a number and ms, s, min, h or d: 15s`,
-        );
-      else if (ms < minMs || ms > maxMs)
-        context.addIssue(
-          `${text} is out of bounds; between ${formatDuration(minMs)} and ${formatDuration(maxMs)}`,
-        );
-    })
-    .default(formatDuration(defaultMs));
+  return durationText(minMs, maxMs).default(formatDuration(defaultMs));
+}
+
+/** Without a default, to be `optional()`: with one, zod puts the default in all the same. */
+export function durationText(minMs: number, maxMs = DURATION_MS_MAX) {
+  return z.string('must be a duration such as 15s').superRefine((text, context) => {
+    const ms = parseDurationMs(text);
+    if (ms === undefined)
+      context.addIssue(`${JSON.stringify(text)} is no duration; write a number and ms, s, min, h or d: 15s`);
+    else if (ms < minMs || ms > maxMs)
+      context.addIssue(
+        `${text} is out of bounds; between ${formatDuration(minMs)} and ${formatDuration(maxMs)}`,
+      );
+  });
 }
 
 export const path = z.string().min(1).max(4096);

@@ -4,7 +4,7 @@ import { windowProblem, type Tariff } from '../core/ledger/tariffs.ts';
 import { TARIFFS_MAX } from '../core/limits.ts';
 import { DEFAULT_SETTINGS } from '../core/settings.ts';
 import { parseDurationMs } from './duration.ts';
-import { duration } from './fields.ts';
+import { durationText } from './fields.ts';
 import { minorDigits } from './minor-digits.ts';
 
 const MINUTE_MS = 60_000;
@@ -39,8 +39,7 @@ export const ledgerSchema = z.strictObject({
     .refine(isTimeZone, 'is no time zone; write one as Europe/Berlin')
     .optional()
     .describe('In which the windows of tariffs are meant; absent: that of the system.'),
-  overstayAfter: duration(0, 0, 30 * DAY_MS)
-    .unwrap()
+  overstayAfter: durationText(0, 30 * DAY_MS)
     .optional()
     .describe('So long after its charging ended a vehicle earns nothing by lending; absent: it always does.'),
   coreDrawsW: watts(DEFAULT_SETTINGS.coreDrawsMw, 1_000).describe(
@@ -76,8 +75,7 @@ const tariffSchema = z
       .string()
       .optional()
       .describe('When it begins to hold: a cron expression of five fields; absent: it always holds.'),
-    duration: duration(0, MINUTE_MS, 31 * DAY_MS)
-      .unwrap()
+    duration: durationText(MINUTE_MS, 31 * DAY_MS)
       .refine((text) => (parseDurationMs(text) ?? 0) % MINUTE_MS === 0, 'must be whole minutes')
       .optional()
       .describe('For how long it holds then.'),

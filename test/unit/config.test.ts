@@ -132,6 +132,19 @@ test('relative paths in a file are meant from its own folder', (t) => {
   assert.equal(replay?.kind === 'replay' && replay.file, join(folder, 'sessions.csv'));
 });
 
+test('a time of firmware that nobody said stays unsaid, so that the adapter itself decides', () => {
+  const { firmware } = loaded({
+    env: {
+      PLUGPOOL_FIRMWARE:
+        '[{ kind: ocpp }, { kind: replay }, { kind: gbt27930, from: "-", connectors: { can0: 1 } }]',
+    },
+  });
+  const [ocpp, replay, gbt27930] = firmware;
+  assert.equal(ocpp?.kind === 'ocpp' ? ocpp.staleAfterMs : 'no ocpp', undefined);
+  assert.equal(replay?.kind === 'replay' ? replay.meterEveryMs : 'no replay', undefined);
+  assert.equal(gbt27930?.kind === 'gbt27930' ? gbt27930.unpluggedAfterMs : 'no gbt27930', undefined);
+});
+
 test('a station may be called 007, and a list can come from the environment', () => {
   const env = {
     PLUGPOOL_STATION: '007',

@@ -1,7 +1,7 @@
 /** The keys of `kind: gbt27930`. */
 import { UNPLUGGED_AFTER_MS_MIN } from '@plugpool/firmware-bridge';
 import { z } from 'zod';
-import { duration, ms } from '../fields.ts';
+import { durationText, ms } from '../fields.ts';
 
 export const gbt27930Schema = z.strictObject({
   kind: z
@@ -21,7 +21,7 @@ export const gbt27930Schema = z.strictObject({
       'must name 1 to 64 interfaces',
     )
     .describe('Which interface belongs to which connector: `{ can0: 1 }`.'),
-  unpluggedAfter: duration(600_000, UNPLUGGED_AFTER_MS_MIN)
+  unpluggedAfter: durationText(UNPLUGGED_AFTER_MS_MIN)
     .optional()
     .describe(
       'A vehicle that was silent for so long has left; absent: only the next handshake ends its session.',

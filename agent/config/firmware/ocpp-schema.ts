@@ -1,7 +1,7 @@
 /** The keys of `kind: ocpp`. */
 import { OCPP_HEARTBEAT_MS, parseStationId } from '@plugpool/firmware-bridge';
 import { z } from 'zod';
-import { checkedBy, duration, ms, path } from '../fields.ts';
+import { checkedBy, duration, durationText, ms, path } from '../fields.ts';
 import { creditSchema } from './credit-schema.ts';
 
 const DAY_MS = 86_400_000;
@@ -20,7 +20,7 @@ export const ocppSchema = z.strictObject({
   heartbeatEvery: duration(OCPP_HEARTBEAT_MS, 1_000, DAY_MS).describe(
     'How often a pile says something, until its CSMS told it how often.',
   ),
-  staleAfter: duration(DAY_MS, 1_000, DAY_MS)
+  staleAfter: durationText(1_000, DAY_MS)
     .optional()
     .describe(
       'A connector of which nothing was said for so long is unverified; absent: the pile’s heartbeat is enough.',

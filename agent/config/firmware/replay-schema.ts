@@ -1,7 +1,7 @@
 /** The keys of `kind: replay`. */
 import { ID_PATTERN } from '@plugpool/proto';
 import { z } from 'zod';
-import { duration, ms, path } from '../fields.ts';
+import { durationText, ms, path } from '../fields.ts';
 
 export const replaySchema = z.strictObject({
   kind: z.literal('replay').describe('Sessions that happened are lived again from a file.'),
@@ -32,7 +32,7 @@ export const replaySchema = z.strictObject({
     .max(10_000_000)
     .optional()
     .describe('To estimate when charging ends, in W.'),
-  meterEvery: duration(60_000, 1_000, 86_400_000)
+  meterEvery: durationText(1_000, 86_400_000)
     .optional()
     .describe('One meter reading each so much of the file’s time.'),
   limit: z.int().positive().optional().describe('At most so many sessions.'),
