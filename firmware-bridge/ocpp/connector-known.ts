@@ -59,14 +59,22 @@ export function afterStatus(known: ConnectorKnown, status: ConnectorStatus, reas
     case 'occupied':
       return occupied(sound);
     case 'plugged':
-      // 1.6 goes from Finishing to Preparing when charging starts over, and when vehicles change places quickly.
-      return isFinished(sound) ? newStay(sound) : occupied(sound);
+      return preparing(sound);
     case 'finishing':
       // The vehicle was said to have left; what is still there is a cable.
       return sound.place === 'free' ? sound : doing(sound, status);
     default:
       return doing(sound, status);
   }
+}
+
+/**
+ * 1.6 goes from Finishing to Preparing when charging starts over, and when vehicles change places quickly. From where energy flows no
+ * way leads there, so that what lies between was not heard. What the meter alone showed is over until it shows it again.
+ */
+function preparing(known: ConnectorKnown): ConnectorKnown {
+  if (!hasFlowed(known)) return occupied(known);
+  return known.isInferred ? { ...known, activity: 'suspendedEVSE' } : newStay(known);
 }
 
 /** `noVehicle` keeps the transaction: it may have been authorised before its vehicle came. */

@@ -41,6 +41,22 @@ describe('OCPP 1.6', () => {
     tells(pile, 'meter(0Wh) credential(idToken) transactionStarted(2) chargingStarted');
   });
 
+  for (const flowing of ['Charging', 'SuspendedEV', 'SuspendedEVSE'])
+    it(`preparing after ${flowing} is another stay, whose end was not heard`, () => {
+      const pile = new Pile16().charging().status(flowing);
+      pile.take();
+      tells(pile.status('Preparing'), 'transactionEnded(1) unplugged plugged');
+      tells(pile.status('Charging').status('Preparing'), 'chargingStarted unplugged plugged');
+    });
+
+  it('preparing beside a meter that runs is no supply, until it runs again', () => {
+    const power = (value: string) => [{ value, measurand: 'Power.Active.Import' }];
+    const pile = new Pile16().status('Preparing').start(1).meter(1, power('7000'));
+    pile.take();
+    tells(pile.status('Preparing'), 'suspended(EVSE)');
+    tells(pile.meter(1, power('7000')), 'meter(7000W) chargingStarted');
+  });
+
   it('another transaction while one is open is another stay', () => {
     const pile = new Pile16().charging().start(2);
     tells(pile, 'transactionEnded(1) unplugged plugged meter(0Wh) credential(idToken) transactionStarted(2)');
