@@ -27,10 +27,10 @@ function makeAuthority(name: string): void {
   openssl('req', '-x509', ...key, '-subj', `/CN=${name}`, '-days', '1', '-out', `${name}.pem`);
 }
 
-function makeCertificate(name: string, authority: string): void {
+function makeCertificate(name: string, authority: string, subject = `/CN=${name}`): void {
   const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-keyout', `${name}.key`];
   writeFileSync(join(folder, 'san'), 'subjectAltName=IP:127.0.0.1');
-  openssl('req', ...key, '-subj', `/CN=${name}`, '-out', `${name}.csr`);
+  openssl('req', ...key, '-subj', subject, '-out', `${name}.csr`);
   const by = ['-CA', `${authority}.pem`, '-CAkey', `${authority}.key`, '-CAcreateserial', '-extfile', 'san'];
   openssl('x509', '-req', '-in', `${name}.csr`, ...by, '-days', '1', '-out', `${name}.pem`);
 }
@@ -48,6 +48,7 @@ before(() => {
   for (const authority of ['field', 'office']) makeAuthority(authority);
   makeCertificate('relay-for-piles', 'field');
   makeCertificate('pile', 'field');
+  makeCertificate('two', 'field', '/CN=P1/CN=pile');
   makeCertificate('csms', 'office');
   makeCertificate('relay-for-csms', 'office');
 });
@@ -89,7 +90,11 @@ const TO_CSMS = {
   certFile: file('relay-for-csms.pem'),
   keyFile: file('relay-for-csms.key'),
 };
-const pileTls = () => ({ ca: read('field.pem'), cert: read('pile.pem'), key: read('pile.key') });
+const pileTls = (name = 'pile') => ({
+  ca: read('field.pem'),
+  cert: read(`${name}.pem`),
+  key: read(`${name}.key`),
+});
 
 test('certificates are the relay’s own on each side, and both sides’ are checked', { skip }, async (t) => {
   const csms = await startTlsCsms(t);
@@ -124,3 +129,43 @@ test(
     assert.deepEqual(csms.shown, []);
   },
 );
+
+test('a certificate is good for the pile that it names, where the operator wants it', { skip }, async (t) => {
+  const csms = await startTlsCsms(t);
+  const upstream = { url: csms.url, ...TO_CSMS };
+  const piles = { P1: { certCn: 'pile' }, P2: { certCn: 'another' } };
+  const listed = await startRelay(t, upstream, { ...TO_PILES, piles });
+  await new RawPile(t, listed.url, 'P1', pileTls()).open();
+  assert.equal((await refusedWith(listed.url, 'P2', pileTls())).status, 403);
+  assert.equal((await refusedWith(listed.url, 'P1', pileTls('two'))).status, 403, 'two names are none');
+  await new RawPile(t, listed.url, 'P3', pileTls()).open();
+
+  const tls = { ...TO_PILES.tls, certNamesPile: true };
+  const named = await startRelay(t, upstream, { ...TO_PILES, tls, piles });
+  await new RawPile(t, named.url, 'pile', pileTls()).open();
+  await new RawPile(t, named.url, 'P1', pileTls()).open();
+  for (const identity of ['P2', 'P3', 'toString'])
+    assert.equal((await refusedWith(named.url, identity, pileTls())).status, 403, identity);
+  assert.equal(csms.shown.length, 4, 'the CSMS is not asked for those that are refused');
+});
+
+test('a TLS session that is taken up again still says whose certificate it was', { skip }, async (t) => {
+  const csms = await startTlsCsms(t);
+  const tls = { ...TO_PILES.tls, certNamesPile: true };
+  const { url } = await startRelay(t, { url: csms.url, ...TO_CSMS }, { ...TO_PILES, tls });
+  for (const maxVersion of ['TLSv1.2', 'TLSv1.3']) {
+    const sessions: Buffer[] = [];
+    const keep = (socket: TLSSocket): void => void socket.on('session', (session) => sessions.push(session));
+    const open = async (session?: Buffer): Promise<TLSSocket> => {
+      const pile = new RawPile(t, url, 'pile', { ...pileTls(), maxVersion, ...(session && { session }) });
+      const [{ socket }] = (await once(pile.socket, 'upgrade')) as [{ socket: TLSSocket }];
+      keep(socket);
+      pile.send('x');
+      await pile.until('an echo', () => pile.heard.length === 1);
+      return socket;
+    };
+    const first = await open();
+    const again = await open(sessions[0] ?? first.getSession());
+    assert.equal(again.isSessionReused(), true, maxVersion);
+  }
+});

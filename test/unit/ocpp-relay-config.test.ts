@@ -66,6 +66,9 @@ const WRONG: Readonly<Record<string, RegExp>> = {
   'upstream: { url: wss://csms.example }\nlisten: wss://0.0.0.0': /^tls: must name certFile and keyFile/,
   'upstream: { url: wss://csms.example }\nlisten: ws://0.0.0.0/path': /^listen: must have no path/,
   'upstream: { url: wss://csms.example }\ntls: { certFile: a, keyFile: b }': /^listen: must be wss:\/\//,
+  'upstream: { url: wss://csms.example }\npiles: { P1: { certCn: SN-1 } }': /^tls: must have clientCaFile/,
+  'upstream: { url: wss://csms.example }\nlisten: wss://0.0.0.0\ntls: { certFile: a, keyFile: b, certNamesPile: true }':
+    /^tls: must have clientCaFile/,
   'upstream: { url: wss://csms.example }\nallow: [stop]': /^allow\.0: .*cap/,
   'upstream: { url: wss://csms.example }\nupstreamAwayCloseS: 601': /^upstreamAwayCloseS: .*600/,
   'upstream: { url: wss://csms.example }\nlisteen: x': /^listeen: is no setting of the relay$/,

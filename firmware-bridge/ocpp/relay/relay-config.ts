@@ -39,12 +39,20 @@ const upstreamSchema = z.union([
 const pileSchema = z.strictObject({
   upstream: upstreamSchema.optional(),
   passwordFile: path.optional(),
+  certCn: z.string().min(1).max(255).optional(),
 });
 
 export const relayConfigSchema = z
   .strictObject({
     listen: webSocketUrl(true).default('ws://127.0.0.1:9210'),
-    tls: z.strictObject({ certFile: path, keyFile: path, clientCaFile: path.optional() }).optional(),
+    tls: z
+      .strictObject({
+        certFile: path,
+        keyFile: path,
+        clientCaFile: path.optional(),
+        certNamesPile: z.boolean().default(false),
+      })
+      .optional(),
     upstream: upstreamSchema,
     piles: z.record(z.string().min(1).max(255), pileSchema).default({}),
     unlistedPiles: z.enum(['relay', 'refuse']).default('relay'),
@@ -73,6 +81,16 @@ export const relayConfigSchema = z
       });
     if (!isSecure && config.tls !== undefined)
       context.addIssue({ code: 'custom', path: ['listen'], message: 'must be wss://, since tls is given' });
+    const wantsNames =
+      config.tls?.certNamesPile === true ||
+      Object.values(config.piles).some(({ certCn }) => certCn !== undefined);
+    if (wantsNames && config.tls?.clientCaFile === undefined)
+      context.addIssue({
+        code: 'custom',
+        path: ['tls'],
+        message:
+          'must have clientCaFile, since certNamesPile or certCn is given: without it no pile shows a certificate',
+      });
     const upstreams = [config.upstream, ...Object.values(config.piles).map(({ upstream }) => upstream)];
     if (upstreams.includes('none') && config.withoutCsms === undefined)
       context.addIssue({

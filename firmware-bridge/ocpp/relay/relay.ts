@@ -17,6 +17,7 @@ import { handshakeFault } from './handshake-fault.ts';
 import { CLOSE_MS_MAX } from './limits.ts';
 import { offeredSubprotocols, pileAddressOf } from './pile-address.ts';
 import { PileBook } from './pile-book.ts';
+import { certificateFault } from './pile-certificate.ts';
 import { RareLine } from './rare-line.ts';
 import { refuseUpgrade } from './refuse-upgrade.ts';
 import type { RelayConfig } from './relay-config.ts';
@@ -142,6 +143,8 @@ export class Relay {
       return { identity, refusal: { kind: 'noVersion', why: 'the pile offers no OCPP version from 1.6 on' } };
     const csmsOfPile = this.#csmsOf(identity);
     if (csmsOfPile === undefined) return refusal(404, 'this pile is not listed', identity);
+    const certificate = certificateFault(this.#options.config, identity, request.socket);
+    if (certificate !== undefined) return { identity, refusal: certificate };
     const isFull = this.#piles.size >= this.#options.config.pilesMax && !this.#piles.has(identity);
     if (isFull || this.#dialling.size >= this.#options.config.pilesMax || this.#isStopping)
       return refusal(503, 'too many piles at once', identity, RETRY_AFTER_S);
