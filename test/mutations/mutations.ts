@@ -181,6 +181,31 @@ export const MUTATIONS: readonly Mutation[] = [
     proof: ['--test', 'test/unit/core-binding.test.ts'],
   },
   {
+    name: 'know after a fault who was there before it',
+    promise: 'after a fault whoever was known is a claim, until the firmware names it again',
+    file: 'agent/core/sessions/session.ts',
+    find: "  if (session.state === 'faulted') return asClaim(session);\n",
+    replace: '',
+    proof: ['--test', 'test/unit/core-session.test.ts'],
+  },
+  {
+    name: 'let a vehicle guess codes every ten minutes',
+    promise: 'one vehicle gives at most 40 wrong codes a day',
+    file: 'agent/core/binding/codes.ts',
+    find: 'return VEHICLE_PAUSE_MIN_MS * 2 ** (wrong / WRONG_CODES_PER_VEHICLE_PAUSE - 1);',
+    replace: 'return VEHICLE_PAUSE_MIN_MS;',
+    proof: ['--test', 'test/unit/core-plug-code.test.ts'],
+  },
+  {
+    name: 'end a credit record when another vehicle is named',
+    promise: 'a vehicle has one credit record of a stay',
+    file: 'agent/core/credits/end-credit.ts',
+    find: '    if (isOver(after)) {',
+    replace:
+      '    if (isOver(after) || (after.identity !== undefined && after.identity.vehicleId !== credit.record.vehicleId)) {',
+    proof: ['--test', 'test/unit/core-credits.test.ts'],
+  },
+  {
     name: 'number leases without the generation',
     promise: 'fencing tokens of a later start are above all earlier ones',
     file: 'agent/core/numbers.ts',
