@@ -2,7 +2,9 @@
 import { readMeterValues, type MeterReading } from './meter-reading.ts';
 import {
   fieldsOf,
+  heartbeatMsOf,
   integerOf,
+  lookUp,
   numberOf,
   textOf,
   transactionIdOf,
@@ -57,10 +59,9 @@ export const dialect16: OcppDialect = {
 
   readAnswer(payload): CsmsAnswer {
     const fields = fieldsOf(payload);
-    const intervalS = numberOf(fields['interval']);
     const info = fieldsOf(fields['idTagInfo']);
     return {
-      heartbeatMs: intervalS !== undefined && intervalS > 0 ? intervalS * 1000 : undefined,
+      heartbeatMs: heartbeatMsOf(fields),
       transactionId: transactionIdOf(fields['transactionId']),
       isTokenAccepted: textOf(info['status']) === undefined ? undefined : info['status'] === 'Accepted',
     };
@@ -76,7 +77,7 @@ function placeOf(fields: Fields): OcppPlace | undefined {
 function readStatus(fields: Fields): PileMessage | undefined {
   const place = placeOf(fields);
   const word = textOf(fields['status']);
-  const status = word !== undefined && Object.hasOwn(STATUS, word) ? STATUS[word] : undefined;
+  const status = lookUp(STATUS, word);
   if (place === undefined || word === undefined || status === undefined) return undefined;
   const error = textOf(fields['errorCode']);
   const reason = error === undefined || error === 'NoError' ? word : `${word}: ${error}`;

@@ -2,7 +2,9 @@
 import { readMeterValues } from './meter-reading.ts';
 import {
   fieldsOf,
+  heartbeatMsOf,
   integerOf,
+  lookUp,
   numberOf,
   textOf,
   transactionIdOf,
@@ -86,12 +88,11 @@ export const dialect201: OcppDialect = {
 
   readAnswer(payload): CsmsAnswer {
     const fields = fieldsOf(payload);
-    const intervalS = numberOf(fields['interval']);
     const status = textOf(fieldsOf(fields['idTokenInfo'])['status']);
     // A contract is accepted when its certificate is as well, where the answer judges one.
     const certificate = textOf(fields['certificateStatus']);
     return {
-      heartbeatMs: intervalS !== undefined && intervalS > 0 ? intervalS * 1000 : undefined,
+      heartbeatMs: heartbeatMsOf(fields),
       isTokenAccepted:
         status === undefined
           ? undefined
@@ -111,7 +112,7 @@ function placeOf(evseId: unknown, connectorId: unknown): OcppPlace | undefined {
 function readStatus(fields: Fields): PileMessage | undefined {
   const place = placeOf(fields['evseId'], fields['connectorId']);
   const word = textOf(fields['connectorStatus']);
-  const status = word !== undefined && Object.hasOwn(STATUS, word) ? STATUS[word] : undefined;
+  const status = lookUp(STATUS, word);
   if (place === undefined || status === undefined) return undefined;
   return { what: 'status', place, status, reason: word, sourceWallMs: wallMsOf(fields['timestamp']) };
 }
@@ -167,8 +168,4 @@ function tokenOf(fields: Fields): ShownToken | undefined {
   const value = textOf(idToken['idToken']);
   const kind = lookUp(TOKEN_KIND, idToken['type']);
   return value === undefined || kind === undefined ? undefined : { kind, value };
-}
-
-function lookUp<Value>(table: Readonly<Record<string, Value>>, key: unknown): Value | undefined {
-  return typeof key === 'string' && Object.hasOwn(table, key) ? table[key] : undefined;
 }

@@ -37,6 +37,17 @@ export function integerOf(value: unknown): number | undefined {
   return number !== undefined && Number.isSafeInteger(number) ? number : undefined;
 }
 
+/** What a word of the protocol stands for; one that is not in the table is as if it were absent. */
+export function lookUp<Value>(table: Readonly<Record<string, Value>>, word: unknown): Value | undefined {
+  return typeof word === 'string' && Object.hasOwn(table, word) ? table[word] : undefined;
+}
+
+/** BootNotification's answer has it in s, in every version; 0 leaves it to the pile. */
+export function heartbeatMsOf(fields: Fields): number | undefined {
+  const intervalS = numberOf(fields['interval']);
+  return intervalS !== undefined && intervalS > 0 ? intervalS * 1000 : undefined;
+}
+
 /** 2.0.1 has text, 1.6 has integers; both as text, at most as long as the port takes. */
 export function transactionIdOf(value: unknown): string | undefined {
   const text = typeof value === 'number' && Number.isSafeInteger(value) ? String(value) : textOf(value);
