@@ -178,6 +178,12 @@ export interface PowerCap {
   readonly forMs: number;
 }
 
+/** By what the back office knows our records of credit, whatever carries them there: OCPP's DataTransfer has these. */
+export interface CreditAddress {
+  readonly vendorId: string;
+  readonly messageId: string;
+}
+
 /** A record as it was signed: the bytes are passed on unchanged. */
 export interface SignedRecord {
   readonly id: string;

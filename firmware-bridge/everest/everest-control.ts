@@ -1,15 +1,16 @@
 /** What is done in EVerest, each of it switched on by the operator: a cap, a text on the display, a record to the back office. */
 import type { ConnectorId } from '@plugpool/proto';
 import { z } from 'zod';
-import type { ControlOutcome, FirmwareAbility, FirmwareControl, PowerCap, SignedRecord } from '../port.ts';
+import type {
+  ControlOutcome,
+  CreditAddress,
+  FirmwareAbility,
+  FirmwareControl,
+  PowerCap,
+  SignedRecord,
+} from '../port.ts';
 import type { EverestRun } from './everest-run.ts';
-import {
-  creditTransfer,
-  displayMessages,
-  externalLimits,
-  NO_EXTERNAL_LIMITS,
-  type CreditAddress,
-} from './sent.ts';
+import { creditTransfer, displayMessages, externalLimits, NO_EXTERNAL_LIMITS } from './sent.ts';
 
 export interface ControlledEvse {
   readonly connectorId: ConnectorId;

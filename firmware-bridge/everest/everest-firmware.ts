@@ -1,8 +1,9 @@
 /** The adapter for EVerest: listens to its versioned API on its own MQTT broker, and does what the operator switched on. */
 import { parseConnectorId } from '../connector-id.ts';
 import { systemClock, type FirmwareClock } from '../clock.ts';
-import { FirmwareError } from '../firmware-error.ts';
+import { alreadyStarted, FirmwareError } from '../firmware-error.ts';
 import type {
+  CreditAddress,
   FirmwareAbility,
   FirmwareAdapter,
   FirmwareCapability,
@@ -15,7 +16,6 @@ import { EverestControl, type ControlledEvse } from './everest-control.ts';
 import type { EverestLink } from './everest-link.ts';
 import { EverestRun } from './everest-run.ts';
 import { EVSES_MAX } from './limits.ts';
-import type { CreditAddress } from './sent.ts';
 import { LazyMqttLink } from './lazy-mqtt-link.ts';
 import { MODULE_PATTERN } from './topics.ts';
 
@@ -104,8 +104,7 @@ export class EverestFirmware implements FirmwareAdapter {
   /** Resolves at once: EVerest may be started later than we are. */
   async start(emit: (event: FirmwareEvent) => void, signal: AbortSignal): Promise<void> {
     signal.throwIfAborted();
-    if (this.#run !== undefined)
-      throw new FirmwareError('already_started', 'The EVerest firmware is running already', 'Stop it first');
+    if (this.#run !== undefined) throw alreadyStarted('The EVerest firmware');
     const { broker, username, password, clock = systemClock } = this.#options;
     const makeLink = this.#options.link ?? (() => new LazyMqttLink({ broker, username, password, clock }));
     this.#run = new EverestRun({
@@ -118,7 +117,6 @@ export class EverestFirmware implements FirmwareAdapter {
       signal,
     });
     this.#run.begin();
-    return Promise.resolve();
   }
 
   async stop(): Promise<void> {

@@ -1,5 +1,5 @@
 /** What is sent to EVerest's modules, in the forms of its API. */
-import type { PowerCap, SignedRecord } from '../port.ts';
+import type { CreditAddress, PowerCap, SignedRecord } from '../port.ts';
 
 /** By this EVerest's logs tell who limited. */
 const SOURCE = 'plugpool';
@@ -24,12 +24,6 @@ export const NO_EXTERNAL_LIMITS: object = schedule([]);
 /** Nothing is said of export, and no power is set that must be drawn. */
 function schedule(entries: readonly object[]): object {
   return { schedule_import: entries, schedule_export: [], schedule_setpoints: [] };
-}
-
-/** By what the back office knows our records. */
-export interface CreditAddress {
-  readonly vendorId: string;
-  readonly messageId: string;
 }
 
 /** The record as it was signed, beside its id and its signature. */

@@ -3,7 +3,7 @@ import type { ConnectorId } from '@plugpool/proto';
 import { systemClock } from '../clock.ts';
 import type { FirmwareClock } from '../clock.ts';
 import { parseConnectorId } from '../connector-id.ts';
-import { FirmwareError } from '../firmware-error.ts';
+import { alreadyStarted, FirmwareError } from '../firmware-error.ts';
 import type { ReportIssue } from '../firmware-error.ts';
 import type { FirmwareAdapter, FirmwareCapability, FirmwareEvent, Pseudonymize } from '../port.ts';
 import { BusStories } from './bus-stories.ts';
@@ -67,13 +67,8 @@ class Gbt27930Firmware implements FirmwareAdapter {
 
   async start(emit: (event: FirmwareEvent) => void, signal: AbortSignal): Promise<void> {
     signal.throwIfAborted();
-    if (this.#listening !== undefined) {
-      throw new FirmwareError(
-        'already_started',
-        `Listening to ${this.#source.name} already`,
-        'Stop it before starting it again',
-      );
-    }
+    if (this.#listening !== undefined)
+      throw alreadyStarted(`The GB/T 27930 firmware at ${this.#source.name}`);
     const { clock = systemClock, report, unpluggedAfterMs, pseudonymize } = this.#options;
     const connectors = this.#connectors;
     const stories = new BusStories({ connectors, unpluggedAfterMs, pseudonymize, clock }, emit);

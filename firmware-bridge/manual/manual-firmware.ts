@@ -3,7 +3,7 @@ import type { ConnectorId } from '@plugpool/proto';
 import { systemClock } from '../clock.ts';
 import type { FirmwareClock } from '../clock.ts';
 import { parseConnectorId, parseStationId } from '../connector-id.ts';
-import { FirmwareError } from '../firmware-error.ts';
+import { alreadyStarted, FirmwareError } from '../firmware-error.ts';
 import type { ReportIssue } from '../firmware-error.ts';
 import type { FirmwareAdapter, FirmwareCapability, FirmwareEvent } from '../port.ts';
 import { applyStep, restate } from './plugged-vehicle.ts';
@@ -57,13 +57,7 @@ export class ManualFirmware implements FirmwareAdapter {
   /** Says what was plugged in when the agent stopped. Rejects where the state file can neither be read nor set aside. */
   async start(emit: (event: FirmwareEvent) => void, signal: AbortSignal): Promise<void> {
     signal.throwIfAborted();
-    if (this.#run !== undefined) {
-      throw new FirmwareError(
-        'already_started',
-        'The manual firmware is running already',
-        'Stop it before starting it again',
-      );
-    }
+    if (this.#run !== undefined) throw alreadyStarted('The manual firmware');
     const run = new Run(this.#options, this.#clock, emit, signal);
     this.#run = run;
     try {

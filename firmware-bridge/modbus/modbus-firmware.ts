@@ -3,7 +3,7 @@ import type { ConnectorId } from '@plugpool/proto';
 import { systemClock } from '../clock.ts';
 import type { FirmwareClock } from '../clock.ts';
 import { parseConnectorId } from '../connector-id.ts';
-import { FirmwareError } from '../firmware-error.ts';
+import { alreadyStarted, FirmwareError } from '../firmware-error.ts';
 import type { ReportIssue } from '../firmware-error.ts';
 import type {
   ControlOutcome,
@@ -98,13 +98,7 @@ class ModbusFirmware implements FirmwareAdapter {
 
   async start(emit: (event: FirmwareEvent) => void, signal: AbortSignal): Promise<void> {
     signal.throwIfAborted();
-    if (this.#poller !== undefined) {
-      throw new FirmwareError(
-        'already_started',
-        `${this.#link.name} is read already`,
-        'Stop it before starting it again',
-      );
-    }
+    if (this.#poller !== undefined) throw alreadyStarted(`The Modbus firmware at ${this.#link.name}`);
     const { pollMs = POLL_MS_DEFAULT, lostAfter = LOST_AFTER_DEFAULT, pseudonymize, report } = this.#options;
     const link = this.#link;
     const [map, connectors, clock] = [this.#map, this.#connectors, this.#clock];

@@ -1,7 +1,14 @@
 /** What the adapter does at a pile and at its CSMS, through the relay: only what the operator switched on there. */
 import type { ConnectorId } from '@plugpool/proto';
 import type { FirmwareClock } from '../clock.ts';
-import type { ControlOutcome, FirmwareAbility, FirmwareControl, PowerCap, SignedRecord } from '../port.ts';
+import type {
+  ControlOutcome,
+  CreditAddress,
+  FirmwareAbility,
+  FirmwareControl,
+  PowerCap,
+  SignedRecord,
+} from '../port.ts';
 import { capProfile, clearProfile, displayMessage } from './control-payloads.ts';
 import type { OcppRun } from './ocpp-firmware.ts';
 import { fieldsOf, textOf } from './payload-fields.ts';
@@ -10,7 +17,7 @@ import type { ConnectorAtPile } from './relay-story.ts';
 import type { TapCall, TapOutcome } from './tap.ts';
 
 export interface OcppControlOptions {
-  readonly credit: { readonly vendorId: string; readonly messageId: string } | undefined;
+  readonly credit: CreditAddress | undefined;
   readonly clock: FirmwareClock;
   /** Absent while the adapter is not running. */
   readonly running: () => OcppRun | undefined;

@@ -2,8 +2,14 @@
 import type { Duplex } from 'node:stream';
 import { systemClock, type FirmwareClock } from '../clock.ts';
 import { parseStationId } from '../connector-id.ts';
-import { FirmwareError, type ReportIssue } from '../firmware-error.ts';
-import type { FirmwareAdapter, FirmwareCapability, FirmwareEvent, Pseudonymize } from '../port.ts';
+import { alreadyStarted, type ReportIssue } from '../firmware-error.ts';
+import type {
+  CreditAddress,
+  FirmwareAdapter,
+  FirmwareCapability,
+  FirmwareEvent,
+  Pseudonymize,
+} from '../port.ts';
 import { OcppControl } from './ocpp-control.ts';
 import { HEARTBEAT_MS_DEFAULT } from './pile-story.ts';
 import { RelayStory, type LeftOut } from './relay-story.ts';
@@ -21,7 +27,7 @@ export interface OcppFirmwareOptions {
   /** 0: only the pile's heartbeat counts. A suspended vehicle is silent for hours. */
   readonly staleAfterMs?: number | undefined;
   /** By which names the CSMS knows a credit record. */
-  readonly credit?: { readonly vendorId: string; readonly messageId: string } | undefined;
+  readonly credit?: CreditAddress | undefined;
   /** How the tap is reached; absent: as a local socket. */
   readonly connect?: ((path: string) => Duplex) | undefined;
   readonly clock?: FirmwareClock | undefined;
@@ -66,19 +72,11 @@ class OcppFirmware implements FirmwareAdapter {
   }
 
   /** Does not wait for the relay: it may come later, and go. */
-  start(emit: (event: FirmwareEvent) => void, signal: AbortSignal): Promise<void> {
-    if (signal.aborted) return Promise.reject(asError(signal.reason));
-    if (this.#run !== undefined)
-      return Promise.reject(
-        new FirmwareError(
-          'already_started',
-          'The OCPP firmware is running already',
-          'Stop it before starting it again',
-        ),
-      );
+  async start(emit: (event: FirmwareEvent) => void, signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted();
+    if (this.#run !== undefined) throw alreadyStarted('The OCPP firmware');
     this.#run = new Run(this.#options, emit, signal, (pile) => void this.control.limitsChanged(pile));
     this.#run.begin();
-    return Promise.resolve();
   }
 
   async stop(): Promise<void> {
@@ -214,7 +212,3 @@ const LEFT_OUT: Readonly<Record<LeftOut, { readonly message: string; readonly hi
     hint: 'Name its station under `stations` of the ocpp firmware',
   },
 };
-
-function asError(reason: unknown): Error {
-  return reason instanceof Error ? reason : new Error(String(reason));
-}

@@ -5,7 +5,7 @@ import type { VehicleId } from '@plugpool/proto';
 import { systemClock } from '../clock.ts';
 import type { FirmwareClock } from '../clock.ts';
 import { parseStationId } from '../connector-id.ts';
-import { FirmwareError } from '../firmware-error.ts';
+import { alreadyStarted, FirmwareError } from '../firmware-error.ts';
 import type { ReportIssue } from '../firmware-error.ts';
 import type { FirmwareFact } from '../firmware-fact.ts';
 import type { FirmwareAdapter, FirmwareCapability, FirmwareEvent, SampleTime } from '../port.ts';
@@ -84,13 +84,7 @@ export class ReplayFirmware implements FirmwareAdapter {
   /** Resolves when the file was read and the replay is under way; rejects with a `FirmwareError` where it cannot be. */
   async start(emit: (event: FirmwareEvent) => void, signal: AbortSignal): Promise<void> {
     signal.throwIfAborted();
-    if (this.#run !== undefined) {
-      throw new FirmwareError(
-        'already_started',
-        'The replay is running already',
-        'Stop it before starting it again',
-      );
-    }
+    if (this.#run !== undefined) throw alreadyStarted('The replay');
     const run = new Run(this.#settings, emit, signal);
     this.#run = run;
     try {
