@@ -6,17 +6,20 @@ import type { ShownToken } from './pile-message.ts';
 
 const TOKENS_MAX = 32;
 
+const NEVER = { isProven: false, wallMs: -Infinity };
+
 export class AcceptedTokens {
   readonly #pseudonymize: Pseudonymize;
-  readonly #acceptedWallMs = new Map<string, number>();
+  readonly #accepted = new Map<string, { readonly isProven: boolean; readonly wallMs: number }>();
 
   constructor(pseudonymize: Pseudonymize) {
     this.#pseudonymize = pseudonymize;
   }
 
-  accepted({ kind, value }: ShownToken, nowWallMs: number): void {
-    keepNewest(this.#acceptedWallMs, TOKENS_MAX);
-    this.#acceptedWallMs.set(this.#pseudonymize(kind, value), nowWallMs);
+  /** `isProven`: with a certificate that holds. */
+  accepted({ kind, value }: ShownToken, isProven: boolean, nowWallMs: number): void {
+    keepNewest(this.#accepted, TOKENS_MAX);
+    this.#accepted.set(this.#pseudonymize(kind, value), { isProven, wallMs: nowWallMs });
   }
 
   /** Whom it names; nobody where the CSMS refused it. Where the answer says nothing, what was said when it was shown holds. */
@@ -26,7 +29,11 @@ export class AcceptedTokens {
     nowWallMs: number,
   ): Credential | undefined {
     const pseudonym = this.#pseudonymize(kind, value);
-    const shownWallMs = this.#acceptedWallMs.get(pseudonym) ?? -Infinity;
-    return (isAccepted ?? nowWallMs - shownWallMs <= ACCEPTED_MS) ? { kind, pseudonym } : undefined;
+    const { isProven, wallMs } = this.#accepted.get(pseudonym) ?? NEVER;
+    const isFresh = nowWallMs - wallMs <= ACCEPTED_MS;
+    if (!(isAccepted ?? isFresh)) return undefined;
+    // A contract's number is text that an app or a back office can send as well: only its certificate makes it the car's.
+    if (kind !== 'emaid' || (isProven && isFresh)) return { kind, pseudonym };
+    return { kind: 'idToken', pseudonym: this.#pseudonymize('idToken', value) };
   }
 }

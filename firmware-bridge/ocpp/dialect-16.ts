@@ -50,7 +50,7 @@ export const dialect16: OcppDialect = {
         return readMeter(fields);
       case 'Authorize': {
         const token = tokenOf(fields);
-        return token === undefined ? undefined : { what: 'shown', token };
+        return token === undefined ? undefined : { what: 'shown', token, hasCertificate: false };
       }
       default:
         return undefined;

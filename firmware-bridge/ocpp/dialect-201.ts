@@ -4,6 +4,7 @@ import {
   fieldsOf,
   heartbeatMsOf,
   integerOf,
+  listOf,
   lookUp,
   numberOf,
   textOf,
@@ -79,7 +80,9 @@ export const dialect201: OcppDialect = {
         return readNeeds(fields);
       case 'Authorize': {
         const token = tokenOf(fields);
-        return token === undefined ? undefined : { what: 'shown', token };
+        return token === undefined
+          ? undefined
+          : { what: 'shown', token, hasCertificate: hasCertificate(fields) };
       }
       default:
         return undefined;
@@ -97,9 +100,16 @@ export const dialect201: OcppDialect = {
         status === undefined
           ? undefined
           : status === 'Accepted' && (certificate ?? 'Accepted') === 'Accepted',
+      isCertificateAccepted: certificate === 'Accepted',
     };
   },
 };
+
+/** The chain itself, or the hashes by which it is looked up (part 2, C07). */
+function hasCertificate(fields: Fields): boolean {
+  const hashes = listOf(fields['iso15118CertificateHashData']);
+  return textOf(fields['certificate']) !== undefined || hashes.length > 0;
+}
 
 /** EVSE 0 is the station as a whole. */
 function placeOf(evseId: unknown, connectorId: unknown): OcppPlace | undefined {

@@ -64,13 +64,15 @@ export interface NeedsMessage extends Sourced {
   readonly socPercent?: number | undefined;
 }
 
+export interface ShownMessage {
+  readonly what: 'shown';
+  readonly token: ShownToken;
+  /** Of ISO 15118, beside the token. */
+  readonly hasCertificate: boolean;
+}
+
 export type PileMessage =
-  | { readonly what: 'boot' }
-  | StatusMessage
-  | TransactionMessage
-  | MeterMessage
-  | NeedsMessage
-  | { readonly what: 'shown'; readonly token: ShownToken };
+  { readonly what: 'boot' } | StatusMessage | TransactionMessage | MeterMessage | NeedsMessage | ShownMessage;
 
 /** What the CSMS's answer to a call of the pile says. */
 export interface CsmsAnswer {
@@ -80,6 +82,8 @@ export interface CsmsAnswer {
   readonly transactionId?: string | undefined;
   /** Whether the token of the call was accepted; absent where the answer says nothing of it. */
   readonly isTokenAccepted?: boolean | undefined;
+  /** The certificate that came with the token was checked, and holds. */
+  readonly isCertificateAccepted?: boolean | undefined;
 }
 
 /** One OCPP version: how its payloads are read. */

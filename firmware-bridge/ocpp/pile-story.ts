@@ -302,8 +302,10 @@ export class PileStory {
     const { message, stay, isHistory = false } = waiting;
     const answer = this.#dialect().readAnswer(frame.payload);
     if (message.what === 'boot') this.#heartbeatMs = answer.heartbeatMs ?? this.#heartbeatMs;
-    if (message.what === 'shown' && answer.isTokenAccepted === true)
-      this.#tokens.accepted(message.token, heard.readWallMs);
+    if (message.what === 'shown' && answer.isTokenAccepted === true) {
+      const isProven = message.hasCertificate && answer.isCertificateAccepted === true;
+      this.#tokens.accepted(message.token, isProven, heard.readWallMs);
+    }
     if (message.what !== 'transaction' || message.phase === 'ended') return;
     const transactionId = message.transactionId ?? answer.transactionId;
     const connector =

@@ -394,8 +394,8 @@ export const MUTATIONS: readonly Mutation[] = [
     name: 'believe a token that the CSMS refused',
     promise: 'a token names its vehicle once the CSMS accepted it',
     file: 'firmware-bridge/ocpp/accepted-tokens.ts',
-    find: '(isAccepted ?? nowWallMs - shownWallMs <= ACCEPTED_MS)',
-    replace: '(isAccepted !== undefined || nowWallMs - shownWallMs <= ACCEPTED_MS)',
+    find: '(isAccepted ?? isFresh)',
+    replace: '(isAccepted !== undefined || isFresh)',
     proof: ['--test', 'test/unit/firmware-ocpp16-story.test.ts'],
   },
   {

@@ -23,7 +23,7 @@ describe('OCPP 2.0.1', () => {
     pile.event('Started', 'a', { info: { chargingState: 'Idle' }, idToken }, TOKEN_OK);
     tells(pile, 'unplugged');
     pile.event('Updated', 'a', { triggerReason: 'CablePluggedIn' });
-    tells(pile, 'plugged credential(emaid) transactionStarted(a)');
+    tells(pile, 'plugged credential(idToken) transactionStarted(a)');
   });
 
   it('a vehicle that departed is unplugged, whatever the connector says later', () => {
@@ -92,7 +92,7 @@ describe('OCPP 2.0.1', () => {
   const TOKENS: readonly (readonly [type: string, told: string])[] = [
     ['ISO14443', 'credential(idToken)'],
     ['Central', 'credential(idToken)'],
-    ['eMAID', 'credential(emaid)'],
+    ['eMAID', 'credential(idToken)'],
     ['MacAddress', 'credential(evccid)'],
     ['EVCCID', 'credential(evccid)'],
     ['VIN', 'credential(vin)'],
@@ -105,6 +105,35 @@ describe('OCPP 2.0.1', () => {
       pile.take();
       pile.event('Started', 'a', { idToken: { idToken: 'X1', type } }, TOKEN_OK);
       tells(pile, ['transactionStarted(a)', told].filter((one) => one !== '').join(' '));
+    });
+
+  const CERTIFICATE = { certificate: '-----BEGIN CERTIFICATE-----' };
+  const HASHES = { iso15118CertificateHashData: [{ hashAlgorithm: 'SHA256' }] };
+  const HOLDS = { certificateStatus: 'Accepted' };
+  const CONTRACTS: readonly (readonly [
+    what: string,
+    shown: object,
+    answer: object,
+    laterMs: number,
+    kind: string,
+  ])[] = [
+    ['whose certificate holds is the car’s', CERTIFICATE, HOLDS, 0, 'emaid'],
+    ['whose certificate holds by its hashes is the car’s', HASHES, HOLDS, 0, 'emaid'],
+    ['whose certificate was not judged is a card', CERTIFICATE, {}, 0, 'idToken'],
+    ['that came without a certificate is a card', {}, HOLDS, 0, 'idToken'],
+    ['that was proven long ago is a card', CERTIFICATE, HOLDS, 11 * MINUTE_MS, 'idToken'],
+  ];
+  for (const [what, shown, answer, laterMs, kind] of CONTRACTS)
+    it(`a contract ${what}`, () => {
+      const idToken = { idToken: 'DE-ABC-C12345678', type: 'eMAID' };
+      const pile = new Pile201().status('Occupied');
+      pile.call('Authorize', { idToken, ...shown }, { ...TOKEN_OK, ...answer });
+      for (let goneMs = 0; goneMs < laterMs; goneMs += MINUTE_MS) pile.later(MINUTE_MS).call('Heartbeat', {});
+      const told = pile.event('Started', 'a', { idToken }, TOKEN_OK).take().split(' ');
+      assert.deepEqual(
+        told.filter((one) => one.startsWith('credential')),
+        [`credential(${kind})`],
+      );
     });
 
   it('a contract whose certificate is refused is no contract', () => {
