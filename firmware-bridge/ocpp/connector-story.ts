@@ -92,8 +92,16 @@ export class ConnectorStory {
   }
 
   /** It happened before the last change that is known of. */
-  isHistory({ isOffline }: TransactionMessage, queuedWallMs: number | undefined): boolean {
+  isHistory(message: TransactionMessage, queuedWallMs: number | undefined): boolean {
+    const { isOffline } = message;
+    if (this.#isLeaving(message)) return false;
     return isOffline || isBefore(queuedWallMs, this.changedSourceMs);
+  }
+
+  /** Whoever holds the open transaction has left, whenever that was: a clock that ran ahead before must not keep him here. */
+  #isLeaving({ phase, vehicle, supply, transactionId }: TransactionMessage): boolean {
+    if (phase !== 'ended' || transactionId === undefined || !this.holds(transactionId)) return false;
+    return vehicle === 'left' || supply === 'noVehicle';
   }
 
   transaction(message: TransactionMessage, queuedWallMs: number | undefined): void {

@@ -61,6 +61,13 @@ describe('OCPP 2.0.1', () => {
     tells(pile.event('Ended', 'c', { offline: true, behindMs: 30_000 }), 'transactionEnded(c)');
   });
 
+  it('whoever left with the open transaction is unplugged, though an earlier message was stamped ahead', () => {
+    const pile = new Pile201().charging();
+    pile.event('Updated', 'a', { behindMs: -20 * 60 * MINUTE_MS }).take();
+    pile.event('Ended', 'a', { info: { stoppedReason: 'EVDisconnected' } });
+    tells(pile, 'transactionEnded(a) unplugged');
+  });
+
   it('an event without an EVSE is of the connector that holds its transaction', () => {
     const pile = new Pile201().charging().event('Updated', 'a', {
       evse: undefined,
