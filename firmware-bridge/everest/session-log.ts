@@ -1,7 +1,7 @@
 /**
  * The session logs that an EVerest charger writes, `"time","EVSE"|"CAR"|"SYS","event","payload"`, as the messages that its API
  * would have published. They are no valid CSV: a payload spans lines, and its quotes are not doubled. A record begins at a line
- * that begins with a quote and a time.
+ * that begins with a quote and a time, or says who speaks; what follows a record that is whole is none of it.
  */
 import { z } from 'zod';
 import { RecordingError } from '../recording.ts';
@@ -17,20 +17,32 @@ export interface LogRecord {
   readonly payload: string;
 }
 
-const BEGINS_RECORD = /^"\d{4}-\d{2}-\d{2}T/;
+/** A line whose time is unreadable begins one too: as part of the record before, it would be lost unseen. */
+const BEGINS_RECORD = /^"\d{4}-\d{2}-\d{2}T|^"?[^"]*","(?:EVSE|CAR|SYS)","/;
 const RECORD = /^"([^"]+)","(?:EVSE|CAR|SYS)","([^"]*)","(.*)"$/s;
 
 export async function* logRecords(lines: AsyncIterable<RecordingLine>): AsyncGenerator<LogRecord> {
   let open: RecordingLine | undefined;
   for await (const line of lines) {
     if (open !== undefined && !BEGINS_RECORD.test(line.text)) {
-      open = { number: open.number, text: joined(open, line) };
+      if (!isWhole(open.text)) open = { number: open.number, text: joined(open, line) };
+      else if (line.text.trim() !== '') {
+        yield recordOf(open);
+        throw noRecord(line.number);
+      }
       continue;
     }
     if (open !== undefined) yield recordOf(open);
     open = line;
   }
   if (open !== undefined) yield recordOf(open);
+}
+
+/** Its payload is empty, or the end of what began as an object of JSON; of others nobody can say. */
+function isWhole(text: string): boolean {
+  if (!/(?:"|\})"\s*$/.test(text)) return false;
+  const [, , , payload] = RECORD.exec(text.trimEnd()) ?? [];
+  return payload === '' || (payload?.startsWith('{') === true && parsed(payload) !== undefined);
 }
 
 function joined(open: RecordingLine, { number, text }: RecordingLine): string {
@@ -42,7 +54,11 @@ function recordOf({ number, text }: RecordingLine): LogRecord {
   const [, at = '', event = '', payload = ''] = RECORD.exec(text.trimEnd()) ?? [];
   const atWallMs = Date.parse(at);
   if (Number.isFinite(atWallMs)) return { number, atWallMs, event, payload };
-  throw new RecordingError(
+  throw noRecord(number);
+}
+
+function noRecord(number: number): RecordingError {
+  return new RecordingError(
     number,
     'it is no record of a session log',
     'A record reads "TIME","EVSE","EVENT","PAYLOAD", with EVSE, CAR or SYS for who said it',

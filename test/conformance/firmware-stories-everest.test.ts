@@ -169,6 +169,7 @@ async function tell(file: string) {
 }
 
 const PLUGGED = '"2026-03-01T08:00:00.000Z","EVSE","Session Started: EVConnected",""\n';
+const OF_LINES = '"2026-03-01T08:00:01Z","CAR","x","{\n"a": ["EVSE",\n"b"]}"';
 const MESSAGE = readFileSync(made('stay.everest.jsonl'), 'utf8').split('\n').slice(0, 6).join('\n');
 
 const BROKEN: readonly (readonly [what: string, text: string, line: number, told: number])[] = [
@@ -176,11 +177,15 @@ const BROKEN: readonly (readonly [what: string, text: string, line: number, told
   ['a record that is cut', `${PLUGGED}"2026-03-01T08:00:01.000Z","EVSE\n`, 2, 1],
   ['a record of nobody', `${PLUGGED}"2026-03-01T08:00:01.000Z","US","x",""\n`, 2, 1],
   ['a record of no day', `${PLUGGED}"2026-13-77T08:00:01.000Z","EVSE","x",""\n`, 2, 1],
+  ['a record whose time is cut', `${PLUGGED}"2026-0T1","EVSE","Session Finished",""\n${PLUGGED}`, 2, 1],
+  ['a record without the first quote', `${PLUGGED}2026-03-01T08:00:01Z","CAR","x",""\n`, 2, 1],
+  ['garbage after a record', `${PLUGGED}\ngarbage\n${PLUGGED}`, 3, 1],
+  ['garbage after a payload of lines', `${PLUGGED}${OF_LINES}\ngarbage\n${PLUGGED}`, 5, 1],
   [
     'a record that never ends',
-    `${PLUGGED}${'x'.repeat(64 * 1024)}\n`.repeat(1) + `${'x'.repeat(64 * 1024)}\n`.repeat(5),
-    5,
-    0,
+    `${PLUGGED}"2026-03-01T08:00:01.000Z","EVSE","x","{\n` + `${'x'.repeat(64 * 1024)}\n`.repeat(5),
+    6,
+    1,
   ],
   ['a message that is no JSON', `${MESSAGE}\n{"at":\n`, 7, 1],
   ['a message without a topic', `${MESSAGE}\n{"at":"2026-03-01T08:00:00Z","payload":1}\n`, 7, 1],
