@@ -25,4 +25,10 @@ export class RecordingError extends FirmwareError {
     this.name = 'RecordingError';
     this.line = line;
   }
+
+  /** The same of a file beside the one that was named. */
+  in(file: string): this {
+    this.message = `${file}, ${this.message}`;
+    return this;
+  }
 }

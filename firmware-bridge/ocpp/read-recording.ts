@@ -3,6 +3,7 @@
  * where there is one `NAME.links.jsonl` with what happened to the socket. A frame may name its `pile`.
  */
 import { existsSync } from 'node:fs';
+import { basename } from 'node:path';
 import type { FirmwareEvent } from '../port.ts';
 import { RecordingError, type ReadRecording, type RecordingOptions } from '../recording.ts';
 import { recordingLines } from '../recording-lines.ts';
@@ -26,6 +27,12 @@ interface RecordedLink {
   readonly link: 'up' | 'down';
 }
 
+interface RecordedLinks {
+  readonly links: readonly RecordedLink[];
+  /** What ended the reading of them: of what follows the last of them, nobody knows at which link it was said. */
+  readonly failure?: RecordingError;
+}
+
 export const readOcpp16Recording: ReadRecording = (file, options) => read(file, options, 'ocpp1.6');
 export const readOcpp201Recording: ReadRecording = (file, options) => read(file, options, 'ocpp2.0.1');
 
@@ -34,7 +41,7 @@ async function* read(
   { station, pseudonymize }: RecordingOptions,
   subprotocol: OcppSubprotocol,
 ): AsyncGenerator<FirmwareEvent> {
-  const links = await readLinks(file);
+  const { links, failure } = await readLinks(file);
   const told: FirmwareEvent[] = [];
   const story = new RelayStory({
     stations: {},
@@ -45,11 +52,15 @@ async function* read(
   });
   const played = new Playing(story, subprotocol, station, links);
   for await (const line of readLines(file)) {
+    const areLinksPlayed = played.linksUntil(line.atWallMs);
+    yield* told.splice(0);
+    if (areLinksPlayed && failure !== undefined) throw failure;
     played.frame(line);
     yield* told.splice(0);
   }
-  played.end();
+  played.linksUntil(Infinity);
   yield* told.splice(0);
+  if (failure !== undefined) throw failure;
 }
 
 /** Gives frames and links to the story in the order of their times, and lets the time between them go by. */
@@ -79,21 +90,18 @@ class Playing {
       throw new RecordingError(line, '"from" is neither "pile" nor "csms"', 'Say who sent the frame');
     if (!Array.isArray(frame))
       throw new RecordingError(line, '"frame" is no array', 'Write the frame as it was, as a JSON array');
-    this.#linksUntil(atWallMs);
     const pile = textOf(fields['pile']) ?? this.#station;
     if (!this.#up.has(pile)) this.#link({ atWallMs, pile, link: 'up' });
     this.#take({ t: 'frame', pile, from, atWallMs, text: JSON.stringify(frame) });
   }
 
-  end(): void {
-    this.#linksUntil(Infinity);
-  }
-
-  #linksUntil(atWallMs: number): void {
+  /** Whether no link is left. */
+  linksUntil(atWallMs: number): boolean {
     for (let link = this.#links[this.#nextLink]; link !== undefined && link.atWallMs <= atWallMs;) {
       this.#link(link);
       link = this.#links[++this.#nextLink];
     }
+    return this.#nextLink === this.#links.length;
   }
 
   #link({ atWallMs, pile = this.#station, link }: RecordedLink): void {
@@ -110,17 +118,22 @@ class Playing {
   }
 }
 
-async function readLinks(file: string): Promise<readonly RecordedLink[]> {
+async function readLinks(file: string): Promise<RecordedLinks> {
   const beside = file.replace(/\.jsonl$/, '.links.jsonl');
-  if (beside === file || !existsSync(beside)) return [];
+  if (beside === file || !existsSync(beside)) return { links: [] };
   const links: RecordedLink[] = [];
-  for await (const { line, atWallMs, fields } of readLines(beside)) {
-    const link = LINK[String(fields['event'])];
-    if (link !== undefined) links.push({ atWallMs, pile: textOf(fields['pile']), link });
-    if (links.length > LINKS_MAX)
-      throw new RecordingError(line, `more than ${LINKS_MAX} links`, 'Cut the recording into several');
+  try {
+    for await (const { line, atWallMs, fields } of readLines(beside)) {
+      const link = LINK[String(fields['event'])];
+      if (links.length === LINKS_MAX)
+        throw new RecordingError(line, `more than ${LINKS_MAX} links`, 'Cut the recording into several');
+      if (link !== undefined) links.push({ atWallMs, pile: textOf(fields['pile']), link });
+    }
+  } catch (error) {
+    if (!(error instanceof RecordingError)) throw error;
+    return { links, failure: error.in(basename(beside)) };
   }
-  return links;
+  return { links };
 }
 
 /** What else is recorded of a socket (a stall, an upgrade that waits) shows in the frames, or does not show at all. */

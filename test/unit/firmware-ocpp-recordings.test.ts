@@ -153,4 +153,27 @@ describe('recordings of OCPP', () => {
       assert.deepEqual(told, ['plugged']);
     });
   }
+
+  it('a line of the links that cannot be read is named with their file, after what came before it was told', async (context) => {
+    const folder = await mkdtemp(join(tmpdir(), 'plugpool-ocpp-'));
+    context.after(() => rm(folder, { recursive: true }));
+    const file = join(folder, 'ocpp16-bad.jsonl');
+    const status = (at: string, status: string): string =>
+      `{"at":"${at}","from":"pile","frame":[2,"1","StatusNotification",{"connectorId":1,"status":"${status}"}]}\n`;
+    const frames = [status('2026-01-01T10:00:00Z', 'Preparing'), status('2026-01-01T10:05:00Z', 'Charging')];
+    await writeFile(file, frames.join(''));
+    await writeFile(
+      join(folder, 'ocpp16-bad.links.jsonl'),
+      '{"at":"2026-01-01T09:59:00Z","event":"open"}\n{"at":"2026-01-01T10:01:00Z","event":"cut"}\n{"at":\n',
+    );
+    const told: string[] = [];
+    const options = { station: 'pile', pseudonymize: OCPP_TEST_PSEUDONYMS };
+    await assert.rejects(
+      async () => {
+        for await (const event of readOcpp16Recording(file, options)) told.push(shown(event));
+      },
+      { code: 'invalid_file', line: 3, message: 'ocpp16-bad.links.jsonl, line 3: no JSON' },
+    );
+    assert.deepEqual(told, ['plugged', 'linkLost']);
+  });
 });
