@@ -48,8 +48,10 @@ async function replay(context: CliContext, file: string, flags: Flags): Promise<
   // Only here: every other command starts faster without the adapters.
   const { replayRecording } = await import('../replay-recording.ts');
   const pace = new Pace(flags.speed);
+  let isToldAny = false;
   try {
     for await (const event of replayRecording(file, flags)) {
+      isToldAny = true;
       await pace.untilDue(Date.parse(event.at));
       const line = flags.json === true ? JSON.stringify(event) : inWords(event);
       if (!(await print(context.stdout, line))) return;
@@ -57,6 +59,15 @@ async function replay(context: CliContext, file: string, flags: Flags): Promise<
   } catch (error) {
     throw fileRefusalOf(error);
   }
+  if (!isToldAny) throw toldNothing(file, flags.format);
+}
+
+/** Messages of the other version are none of this one's, and an empty file has no line that could be named. */
+function toldNothing(file: string, format: RecordingFormat): CliError {
+  const message = `${file} tells nothing as ${format}`;
+  if (format === 'ocpp16') return new CliError('tells_nothing', message, 'is it --format ocpp201?');
+  if (format === 'ocpp201') return new CliError('tells_nothing', message, 'is it --format ocpp16?');
+  return new CliError('tells_nothing', message, 'is it of another form, or did nothing happen in it?');
 }
 
 /** A directory, and what is not there. */

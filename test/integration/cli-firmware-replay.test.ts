@@ -85,6 +85,24 @@ test('what came before a line that cannot be read is told, then its number, and 
   }
 });
 
+test('a recording that tells nothing as the form that was named is an error that asks for the other', async (t) => {
+  const empty = join(newDirectory(t), 'empty');
+  writeFileSync(empty, '');
+  const wrong = [
+    [join(RECORDINGS, STAYS.ocpp16), 'ocpp201', /tells nothing as ocpp201[^]*is it --format ocpp16\?/],
+    [join(RECORDINGS, STAYS.ocpp201), 'ocpp16', /tells nothing as ocpp16[^]*is it --format ocpp201\?/],
+    [empty, 'ocpp16', /tells nothing/],
+    [empty, 'everest', /tells nothing/],
+    [empty, 'gbt27930', /tells nothing/],
+  ] as const;
+  for (const [file, format, message] of wrong) {
+    const { code, stdout, stderr } = await replay(file, '--format', format, '--json');
+    assert.deepEqual([code, linesOf(stdout).length], [1, 1], format);
+    assert.equal((linesOf(stdout)[0]?.['error'] as { code: string }).code, 'tells_nothing');
+    assert.match(stderr, message);
+  }
+});
+
 test('what cannot be replayed at all is refused with what to do', async (t) => {
   const file = join(RECORDINGS, STAYS.ocpp16);
   const wrong = await replay(file, '--format', 'ocpp15', '--json');
