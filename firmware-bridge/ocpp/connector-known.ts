@@ -52,7 +52,7 @@ export function newStay(known: ConnectorKnown): ConnectorKnown {
 
 export function afterStatus(known: ConnectorKnown, status: ConnectorStatus, reason?: string): ConnectorKnown {
   if (status === 'faulted') return { ...known, fault: reason ?? status };
-  const { fault: _healed, ...sound } = known;
+  const sound = healed(known);
   switch (status) {
     case 'free':
       return freed(sound);
@@ -66,6 +66,12 @@ export function afterStatus(known: ConnectorKnown, status: ConnectorStatus, reas
     default:
       return doing(sound, status);
   }
+}
+
+/** Nobody saw who came and went meanwhile; only a transaction that is still open says that the stay is the same. */
+function healed({ fault, ...sound }: ConnectorKnown): ConnectorKnown {
+  const isSame = fault === undefined || sound.transactionId !== undefined;
+  return isSame ? sound : { ...sound, credentials: [] };
 }
 
 /**

@@ -13,6 +13,8 @@ interface Told {
   readonly activity?: Activity | undefined;
   readonly transactionId?: string | undefined;
   readonly fault?: string | undefined;
+  /** The fault is over, and the vehicle is told anew. */
+  readonly isHealed?: boolean;
   readonly credentials: readonly Credential[];
 }
 
@@ -83,7 +85,8 @@ export class ConnectorTelling {
 
   #tellOccupied(known: ConnectorKnown, at: SampleTime): void {
     if (this.#told.place === 'occupied' && this.#told.stay !== known.stay) this.#tellFree(at);
-    if (this.#told.place !== 'occupied') {
+    if (this.#told.place !== 'occupied' || this.#told.isHealed === true) {
+      if (this.#told.transactionId !== known.transactionId) this.#tellEnd(at);
       this.#say({ kind: 'plugged' }, at);
       this.#told = { ...NOTHING_TOLD, place: 'occupied', stay: known.stay, activity: 'plugged' };
     }
@@ -136,14 +139,14 @@ export class ConnectorTelling {
     this.#say({ kind: 'faulted', reason: fault }, at);
   }
 
-  /** When it is over, the state is said again: nothing else ends a fault. */
+  /** When it is over, the connector is told anew: nothing else ends a fault. */
   #healFault(): void {
     const { fault, place } = this.#told;
     if (fault === undefined) return;
     this.#told = {
       ...this.#told,
       fault: undefined,
-      activity: undefined,
+      isHealed: true,
       place: place === 'free' ? 'unheard' : place,
     };
   }

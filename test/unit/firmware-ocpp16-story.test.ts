@@ -88,12 +88,30 @@ describe('OCPP 1.6', () => {
   it('a fault is told with its code, and the state when it is over', () => {
     const pile = new Pile16().charging().status('Faulted', { errorCode: 'GroundFailure' });
     tells(pile.status('Faulted', { errorCode: 'GroundFailure' }), 'faulted(Faulted: GroundFailure)');
-    tells(pile.status('Charging'), 'chargingStarted');
+    tells(pile.status('Charging'), 'plugged credential(idToken) transactionStarted(1) chargingStarted');
     tells(
       pile.status('Unavailable').status('Available'),
       'faulted(Unavailable) transactionEnded(1) unplugged',
     );
     tells(pile.status('Unavailable').status('Available'), 'faulted(Unavailable) unplugged');
+  });
+
+  it('a vehicle that is plugged in, and no more, is told anew when a fault is over', () => {
+    const pile = new Pile16().status('Preparing').status('Faulted');
+    tells(pile, 'plugged faulted(Faulted)');
+    tells(pile.status('Preparing'), 'plugged');
+  });
+
+  it('whoever showed a card is not named after a fault in which the transaction ended', () => {
+    const pile = new Pile16().charging().status('Faulted').stop(1);
+    tells(pile, 'faulted(Faulted) meter(3000Wh) transactionEnded(1)');
+    tells(pile.status('Finishing'), 'plugged chargingStopped');
+    tells(pile.status('Unavailable').status('Finishing'), 'faulted(Unavailable) plugged chargingStopped');
+  });
+
+  it('preparing after a fault in which energy flowed is another stay', () => {
+    const pile = new Pile16().charging().status('Faulted').status('Preparing');
+    tells(pile, 'faulted(Faulted) transactionEnded(1) unplugged plugged');
   });
 
   it('a token counts once the CSMS accepted it', () => {

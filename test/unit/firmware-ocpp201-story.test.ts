@@ -68,6 +68,15 @@ describe('OCPP 2.0.1', () => {
     tells(pile, 'transactionEnded(a) unplugged');
   });
 
+  it('a fault that is over names whoever began the transaction that goes on', () => {
+    const pile = new Pile201().status('Occupied');
+    pile.event('Started', 'a', { idToken: { idToken: 'CARD1', type: 'ISO14443' } }, TOKEN_OK);
+    pile.state('a', 'Charging').status('Faulted').take();
+    tells(pile.status('Occupied'), 'plugged credential(idToken) transactionStarted(a) chargingStarted');
+    pile.status('Faulted').state('a', 'SuspendedEV').take();
+    tells(pile.status('Occupied'), 'plugged credential(idToken) transactionStarted(a) suspended(EV)');
+  });
+
   it('an event without an EVSE is of the connector that holds its transaction', () => {
     const pile = new Pile201().charging().event('Updated', 'a', {
       evse: undefined,
