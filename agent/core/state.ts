@@ -19,6 +19,7 @@ import type {
   TaskRequest,
   VehicleId,
 } from '@plugpool/proto';
+import { noCounts, type Counters } from './counters.ts';
 import type { ConnectionNumber } from './events.ts';
 import type {
   AlgorithmRecord,
@@ -312,23 +313,6 @@ export interface CheckDue {
   readonly triesLeft: number;
 }
 
-export interface Counters {
-  accepted: number;
-  refused: number;
-  granted: number;
-  completed: number;
-  failed: number;
-  expired: number;
-  cancelled: number;
-  dead: number;
-  /** Attempts that ended because their donor left. */
-  departures: number;
-  /** States of runs that were accepted, and the work that attempts after them had not to do again, in milli-normalised-core-seconds. */
-  checkpoints: number;
-  savedMncs: number;
-  staleMessages: number;
-}
-
 export function emptyState(settings: Settings, generation: number): State {
   const pools = emptyPools();
   return {
@@ -374,20 +358,7 @@ export function emptyState(settings: Settings, generation: number): State {
     timers: new Timers(),
     deadlines: new Deadlines(),
     dwell: new DwellModel(settings.dwell),
-    counters: {
-      accepted: 0,
-      refused: 0,
-      granted: 0,
-      completed: 0,
-      failed: 0,
-      expired: 0,
-      cancelled: 0,
-      dead: 0,
-      departures: 0,
-      checkpoints: 0,
-      savedMncs: 0,
-      staleMessages: 0,
-    },
+    counters: noCounts(),
     runTimes: new RunTimes(),
     health: new Health(settings),
     usage: new Usage(settings, pools.whole, vectorOf(settings.largestDonor)),
