@@ -45,12 +45,14 @@ export const AWAY_CHARS_MAX = 256 * KIB;
 export const REDIAL_FIRST_MS = 250;
 export const REDIAL_MS_MAX = 2_000;
 
-// Who may come in (attempt-limit.ts, relay-server.ts).
+// Who may come in (attempt-limit.ts, pile-address.ts).
 /** Connections of one pile at once after a quiet time, and how long it takes until it has one more. */
 export const ATTEMPTS_AT_ONCE = 5;
 export const ATTEMPT_EVERY_MS = 5_000;
 /** Identities with their addresses whose attempts are counted. */
 export const ATTEMPT_KEYS_MAX = 4_096;
 export const IDENTITY_CHARS_MAX = 255;
-/** The head of a frame: type, id (36 characters by OCPP) and action. */
+
+// What is read of a frame (frame-head.ts).
+/** Its head: type, id (36 characters by OCPP) and action. */
 export const HEAD_CHARS_MAX = 512;
