@@ -107,9 +107,17 @@ function stateOf({ state, faultReason }: ConnectorView): Cell {
 function capOf({ cap }: ConnectorView): Cell {
   if (cap === null) return { text: '-' };
   const words = kilowattsInWords(cap.powerMw);
-  if (cap.answer === 'set') return { text: words, colour: cap.seen === 'ignored' ? 'yellow' : 'green' };
+  if (cap.answer === 'set')
+    return { text: words + CAP_SEEN[cap.seen].text, colour: CAP_SEEN[cap.seen].colour };
   return { text: `${words}: ${capAnswerInWords(cap.answer)}`, colour: 'yellow' };
 }
+
+/** That the station took it says little: some take every cap and heed none. */
+const CAP_SEEN = {
+  works: { text: ' (works)', colour: 'green' },
+  ignored: { text: ' (ignored)', colour: 'yellow' },
+  unknown: { text: '', colour: 'reset' },
+} as const;
 
 /** The last that was believed, with a question mark where a later reading was not. */
 function marked(

@@ -55,7 +55,7 @@ export function kilowattsInWords(powerMw: number): string {
 }
 
 const CAP_ANSWERS: Readonly<Record<CapAnswer, string>> = {
-  set: 'the station keeps to it',
+  set: 'the station took it; whether it works, "plugpool connectors" shows',
   asked: 'the station has not answered yet',
   not_enabled: 'its adapter may not write',
   unsupported: 'its station cannot',

@@ -56,7 +56,11 @@ test('an operator caps a connector, sees what the station says, and takes it bac
   const capped = await plugpool(dataDir, 'cap', '--connector', '1', '--kw', '11', '--for', '1h', '--json');
   assert.equal(capped.code, 0, capped.stderr);
   assert.ok(CLI_CONTRACT['cap']?.safeParse(JSON.parse(capped.stdout)).success, capped.stdout);
-  assert.deepEqual(station.told, ['11000000 for 120000']);
+  assert.deepEqual(station.told.splice(0), ['11000000 for 120000']);
+  assert.match(
+    (await plugpool(dataDir, 'cap', '--connector', '1', '--kw', '11', '--for', '1h')).stdout,
+    /: the station took it; whether it works, "plugpool connectors" shows\n$/,
+  );
   const page = await plugpool(dataDir, 'connectors');
   assert.match(page.stdout, / 11\.0 kW /);
 

@@ -90,6 +90,17 @@ test('a cap is told with a time after which the station forgets it, renewed at h
   assert.equal(pile.controls.length, length, 'a cap that is over is told no more');
 });
 
+test('while nobody reaches the station, it is not said that a cap is set', () => {
+  const pile = pileThatCaps();
+  operate(pile, capTo(11));
+  assert.equal(capOf(pile)?.answer, 'set');
+  pile.firmware({ kind: 'linkLost', connectorId: CONNECTOR, reason: 'cut' });
+  assert.equal(capOf(pile)?.answer, 'link_lost');
+  pile.firmware({ kind: 'linkUp', connectorId: CONNECTOR });
+  pile.firmware({ kind: 'chargingStarted', connectorId: CONNECTOR });
+  assert.equal(capOf(pile)?.answer, 'set');
+});
+
 test('at no time is the station told to remember a cap for longer than it is wanted, nor left without one that is', () => {
   const wants = fc.array(
     fc.record({
