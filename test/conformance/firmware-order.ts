@@ -146,6 +146,8 @@ function endOf(connector: Connector, transactionId: string): string | undefined 
   return undefined;
 }
 
+const NOT_ANEW = 'not told anew after the fault';
+
 function duringStay(connector: Connector, event: FirmwareEvent): string | undefined {
   switch (event.kind) {
     case 'transactionStarted':
@@ -154,9 +156,10 @@ function duringStay(connector: Connector, event: FirmwareEvent): string | undefi
       return undefined;
     case 'chargingStopped':
       connector.isFinished = true;
-      return undefined;
+      return connector.isFaulted ? NOT_ANEW : undefined;
     case 'chargingStarted':
     case 'suspended':
+      if (connector.isFaulted) return NOT_ANEW;
       return connector.isFinished ? 'charging had stopped for good' : undefined;
     default:
       return undefined;

@@ -46,6 +46,11 @@ describe('FirmwareOrder', () => {
       /stopped for good/,
       [plugged, { kind: 'chargingStopped', connectorId }, chargingStarted],
     ],
+    [
+      'a state after a fault that is not told from the beginning',
+      /not told anew after the fault/,
+      [plugged, faulted, chargingStarted],
+    ],
     ['what is no number', /socPermille/, [plugged, { kind: 'evInfo', connectorId, socPermille: Number.NaN }]],
   ];
   for (const [what, reproach, facts] of wrong) {
