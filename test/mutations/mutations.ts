@@ -383,6 +383,22 @@ export const MUTATIONS: readonly Mutation[] = [
     proof: ['--test', 'test/unit/firmware-ocpp201-story.test.ts'],
   },
   {
+    name: 'name whoever began a transaction while the pile was cut off',
+    promise: 'what a pile had queued names nobody who is here now',
+    file: 'firmware-bridge/ocpp/connector-story.ts',
+    find: "if (phase !== 'ended') return this.beganBefore(transactionId);",
+    replace: "if (phase !== 'ended') return this.isNameless ? this.name(transactionId) : undefined;",
+    proof: ['--test', 'test/unit/firmware-ocpp-story.test.ts'],
+  },
+  {
+    name: 'take a contract’s number for its certificate',
+    promise: 'a contract counts with its certificate alone',
+    file: 'firmware-bridge/ocpp/accepted-tokens.ts',
+    find: "if (kind !== 'emaid' || (isProven && isFresh))",
+    replace: "if (kind !== 'emaid' || isFresh)",
+    proof: ['--test', 'test/unit/firmware-ocpp201-story.test.ts'],
+  },
+  {
     name: 'hear what still comes of an OCPP transaction that ended',
     promise: 'what is still said of a transaction that ended brings no vehicle back',
     file: 'firmware-bridge/ocpp/pile-story.ts',
