@@ -17,7 +17,6 @@ import {
   type ReportIssue,
 } from '@plugpool/firmware-bridge';
 import { limitLog } from './adapters/broker-aedes/limited-log.ts';
-import type { Config } from './config/config.ts';
 import type { FirmwareConfig } from './config/firmware/firmware-schema.ts';
 import type { EverestConfig } from './config/firmware/everest-schema.ts';
 import type { ModbusConfig } from './config/firmware/modbus-schema.ts';
@@ -27,7 +26,8 @@ import { passwordIn } from './firmware-password.ts';
 
 /** What every adapter may need beside its own keys. */
 export interface FirmwareSurroundings {
-  readonly config: Config;
+  readonly station: string;
+  readonly dataDir: string;
   readonly log: Logger;
   /** With the pile's own salt. */
   readonly pseudonymize: Pseudonymize;
@@ -40,8 +40,8 @@ export interface Firmware {
   readonly manual: ManualFirmware | undefined;
 }
 
-export function createFirmware(around: FirmwareSurroundings): Firmware {
-  const made = around.config.firmware.map((one) => createAdapter(one, around));
+export function createFirmware(list: readonly FirmwareConfig[], around: FirmwareSurroundings): Firmware {
+  const made = list.map((one) => createAdapter(one, around));
   const adapters = made.map(({ adapter }) => adapter);
   return { adapters, manual: made.find(({ manual }) => manual !== undefined)?.manual };
 }
@@ -51,20 +51,20 @@ interface Made {
   readonly manual?: ManualFirmware;
 }
 
-function createAdapter(one: FirmwareConfig, around: FirmwareSurroundings): Made {
-  const { config, log, pseudonymize } = around;
-  const station = config.settings.stationId;
+/** Reaches for nothing: that is done once it is started. Throws a `FirmwareError` where its options cannot be right. */
+export function createAdapter(one: FirmwareConfig, around: FirmwareSurroundings): Made {
+  const { station, dataDir, log, pseudonymize } = around;
   const report: ReportIssue = ({ code, message, hint }) => log.warn({ code, hint }, message);
   switch (one.kind) {
     case 'manual': {
-      const stateFile = join(config.dataDir, 'manual-firmware.json');
+      const stateFile = join(dataDir, 'manual-firmware.json');
       const manual = createManualFirmware({ station, stateFile, report });
       return { adapter: manual, manual };
     }
     case 'replay':
       return { adapter: createReplayFirmware({ ...replayOptions(one), station, report }) };
     case 'ocpp': {
-      const { kind: _, tap = join(config.dataDir, OCPP_TAP_FILE), ...options } = one;
+      const { kind: _, tap = join(dataDir, OCPP_TAP_FILE), ...options } = one;
       return { adapter: createOcppFirmware({ ...options, tapPath: tap, pseudonymize, report }) };
     }
     case 'everest':
@@ -75,7 +75,7 @@ function createAdapter(one: FirmwareConfig, around: FirmwareSurroundings): Made 
     }
     case 'modbus': {
       const { kind: _, ...options } = one;
-      const memoryFile = join(config.dataDir, `modbus-${deviceName(one)}.json`);
+      const memoryFile = join(dataDir, `modbus-${deviceName(one)}.json`);
       return { adapter: createModbusFirmware({ ...options, station, memoryFile, pseudonymize, report }) };
     }
     default:
@@ -97,14 +97,14 @@ function replayOptions({ kind: _, file, ...rest }: ReplayConfig) {
 
 function createEverest(
   one: EverestConfig,
-  { config, log, pseudonymize }: FirmwareSurroundings,
+  { station, dataDir, log, pseudonymize }: FirmwareSurroundings,
 ): FirmwareAdapter {
   const { kind: _, passwordFile, auth, ocpp, display, ...rest } = one;
   const limited = limitLog(log, () => performance.now());
   return createEverestFirmware({
     ...rest,
-    station: config.settings.stationId,
-    memoryFile: join(config.dataDir, `everest-${one.evses[0]?.module ?? ''}.json`),
+    station,
+    memoryFile: join(dataDir, `everest-${one.evses[0]?.module ?? ''}.json`),
     password: passwordFile === undefined ? undefined : passwordIn(passwordFile),
     authModule: auth,
     ocppModule: ocpp,

@@ -70,7 +70,9 @@ export async function startAgent(config: Config, around: AgentSurroundings = {})
   const blobs = createBlobs(config, log);
   const tokens = createVehicleTokens({ store, mode: config.tokens, log });
   const pseudonymize = createPilePseudonymizer(dataDir);
-  const { adapters, manual } = createFirmware({ config, log, pseudonymize });
+  const { adapters, manual } = createFirmware(config.firmware, {
+    ...{ station: config.settings.stationId, dataDir, log, pseudonymize },
+  });
   const credits = new CreditCare({ store, dataDir, station: config.settings.stationId, pseudonymize });
   const agent = new Agent({
     // What is checked by lot must be foreseen by nobody.

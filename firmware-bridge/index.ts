@@ -17,6 +17,7 @@ export type { FirmwareErrorCode, FirmwareIssue, ReportIssue } from './firmware-e
 export type { FirmwareFact } from './firmware-fact.ts';
 export { createGbt27930Firmware, UNPLUGGED_AFTER_MS_MIN } from './gbt27930/gbt27930-firmware.ts';
 export type { Gbt27930FirmwareOptions } from './gbt27930/gbt27930-firmware.ts';
+export { parseLineSource } from './gbt27930/line-source.ts';
 export type { LineSource } from './gbt27930/line-source.ts';
 export { ManualFirmware, createManualFirmware } from './manual/manual-firmware.ts';
 export type { ManualFirmwareOptions } from './manual/manual-firmware.ts';

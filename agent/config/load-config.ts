@@ -11,7 +11,10 @@ import { dirname, resolve } from 'node:path';
 import { parseDocument } from 'yaml';
 import { toConfig, type Config } from './config.ts';
 import { nearestName } from '../core/nearest-name.ts';
-import { dotted, problemsOf, type ConfigProblem } from './problems.ts';
+import { DEFAULT_SETTINGS } from '../core/settings.ts';
+import { defaultDataDir } from './data-dir.ts';
+import { firmwareProblems } from './firmware/firmware-problems.ts';
+import { dotted, problemAt, problemsOf, type ConfigProblem } from './problems.ts';
 import { configSchema, type ConfigFile } from './schema.ts';
 import { keysAt, settablePaths } from './schema-keys.ts';
 
@@ -51,13 +54,21 @@ export function loadConfig({ file, env = {}, flags = {} }: ConfigSources): Loade
   for (const [path, value] of Object.entries(flags))
     if (value !== undefined) put(merged, path, value, origins, `--${kebab(path)}`);
   const parsed = configSchema.safeParse(merged);
-  if (!parsed.success) {
-    const context = { origin: (path: readonly PropertyKey[]) => originOf(path, origins, file), keysAt };
-    problems.push(...parsed.error.issues.flatMap((issue) => problemsOf(issue, context)));
-  }
+  const context = { origin: (path: readonly PropertyKey[]) => originOf(path, origins, file), keysAt };
+  if (!parsed.success) problems.push(...parsed.error.issues.flatMap((issue) => problemsOf(issue, context)));
+  for (const { entry, what } of firmwareProblems(merged['firmware'], pileOf(merged, env)))
+    problems.push(problemAt(['firmware', entry], what, context));
   if (!parsed.success || problems.length > 0) return { ok: false, problems };
   const config = toConfig(parsed.data, env);
   return { ok: true, config, effective: { ...parsed.data, dataDir: config.dataDir } };
+}
+
+/** Of a configuration that may be half right. */
+function pileOf({ station, dataDir }: Tree, env: NodeJS.ProcessEnv) {
+  return {
+    station: configSchema.shape.station.safeParse(station).data ?? DEFAULT_SETTINGS.stationId,
+    dataDir: typeof dataDir === 'string' && dataDir !== '' ? dataDir : defaultDataDir(env),
+  };
 }
 
 export function envName(path: string): string {
@@ -99,9 +110,12 @@ function fromFolder(tree: Tree, folder: string): Tree {
   const { dataDir, firmware } = tree;
   if (typeof dataDir === 'string' && dataDir !== '') tree['dataDir'] = resolve(folder, dataDir);
   for (const entry of Array.isArray(firmware) ? (firmware as unknown[]) : []) {
-    for (const key of ['file', 'passwordFile'])
-      if (isTree(entry) && typeof entry[key] === 'string' && entry[key] !== '')
-        entry[key] = resolve(folder, entry[key]);
+    if (!isTree(entry)) continue;
+    for (const key of ['file', 'passwordFile', 'tap'])
+      if (typeof entry[key] === 'string' && entry[key] !== '') entry[key] = resolve(folder, entry[key]);
+    // Without one it is the name of a map that is shipped.
+    if (typeof entry['map'] === 'string' && entry['map'].includes('/'))
+      entry['map'] = resolve(folder, entry['map']);
   }
   return tree;
 }

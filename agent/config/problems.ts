@@ -36,8 +36,7 @@ export interface ProblemContext {
 export function problemsOf(issue: z.core.$ZodIssue, context: ProblemContext): ConfigProblem[] {
   if (issue.code === 'unrecognized_keys')
     return issue.keys.map((key) => unknownKey([...issue.path, key], context));
-  const set = dotted(issue.path);
-  return [{ where: join(context.origin(issue.path), set), what: inWords(issue) }];
+  return [problemAt(issue.path, inWords(issue), context)];
 }
 
 function unknownKey(path: readonly PropertyKey[], context: ProblemContext): ConfigProblem {
@@ -47,7 +46,15 @@ function unknownKey(path: readonly PropertyKey[], context: ProblemContext): Conf
     nearest === undefined
       ? `is no setting; there are ${known.join(', ')}`
       : `is no setting; did you mean ${nearest}?`;
-  return { where: join(context.origin(path), dotted(path)), what };
+  return problemAt(path, what, context);
+}
+
+export function problemAt(
+  path: readonly PropertyKey[],
+  what: string,
+  { origin }: Pick<ProblemContext, 'origin'>,
+): ConfigProblem {
+  return { where: join(origin(path), dotted(path)), what };
 }
 
 export function dotted(path: readonly PropertyKey[]): string {

@@ -243,6 +243,13 @@ test('config check prints every problem, or all that is in force, and asks no ag
   const bad = await plugpool(newDirectory(t), 'config', 'check', '--config', file, '--json');
   assert.equal(bad.code, 1);
   assert.equal((JSON.parse(bad.stdout) as { problems: unknown[] }).problems.length, 3);
+  const modbus = (map: string): string =>
+    `{ kind: modbus, host: pile, map: ${map}, connectors: [{ connector: 1 }] }`;
+  writeFileSync(file, `firmware: [${modbus('charxx')}, ${modbus('charyy')}]\n`);
+  const refused = await plugpool(newDirectory(t), 'config', 'check', '--config', file);
+  const agent = await startProgram(t, 'agent', ['--config', file]).outcome;
+  assert.deepEqual([refused.code, agent.code], [1, 2]);
+  for (const said of [refused.stdout, agent.stderr]) assert.match(said, /firmware\.0: .*\n.*firmware\.1: /);
 });
 
 test('NO_COLOR is respected, and a terminal is not assumed', async (t) => {

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import fc from 'fast-check';
 import { parse, stringify } from 'yaml';
+import { loadMap } from '../../firmware-bridge/modbus/load-map.ts';
 import { configOf, ConfigError, type Config } from '@plugpool/agent';
 import { kindOf } from '../../agent/core/donors/known-vehicles.ts';
 import { priorityOf } from '../../agent/core/tasks/priority.ts';
@@ -125,11 +126,50 @@ test('a file that is none is one clear problem', (t) => {
 
 test('relative paths in a file are meant from its own folder', (t) => {
   const file = fileWith(t, 'dataDir: data\nfirmware: [{ kind: replay, file: sessions.csv }]\n');
-  const config = loaded({ file });
   const folder = file.slice(0, file.lastIndexOf('/'));
+  writeFileSync(join(folder, 'sessions.csv'), '');
+  const config = loaded({ file });
   assert.equal(config.dataDir, join(folder, 'data'));
   const [replay] = config.firmware;
   assert.equal(replay?.kind === 'replay' && replay.file, join(folder, 'sessions.csv'));
+  const modbus = '{ kind: modbus, host: pile, map: ./own.yaml, connectors: [{ connector: 1 }] }';
+  const ofDevices = fileWith(t, `firmware: [{ kind: ocpp, tap: relay.sock }, ${modbus}]\n`);
+  writeFileSync(join(ofDevices, '../own.yaml'), stringify(loadMap('charx')));
+  const [ocpp, device] = loaded({ file: ofDevices }).firmware;
+  assert.equal(ocpp?.kind === 'ocpp' && ocpp.tap, join(ofDevices, '../relay.sock'));
+  assert.equal(device?.kind === 'modbus' && device.map, join(ofDevices, '../own.yaml'));
+});
+
+test('what an adapter would refuse is told before the agent starts, of every entry and beside other problems', (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'plugpool-config-'));
+  t.after(() => rmSync(folder, { recursive: true, force: true }));
+  const map = join(folder, 'own.yaml');
+  writeFileSync(map, 'name: own\n');
+  const modbus = { kind: 'modbus', host: 'pile', map: 'charx', connectors: [{ connector: 1 }] };
+  const firmware: [entry: object, what: RegExp][] = [
+    [{ ...modbus, map: 'charxx' }, /^No register map is called "charxx"\. Name one of/],
+    [{ ...modbus, map: 'bender', allow: ['cap'] }, /how a cap expires.*\. Do not allow caps/],
+    [{ ...modbus, connectors: [{ connector: 1 }, { connector: 'station/1/1' }] }, /one of them twice/],
+    [{ ...modbus, map }, /own\.yaml: /],
+    [{ kind: 'replay', file: '/no/such.csv' }, /^file \/no\/such\.csv cannot be read; name/],
+    [{ kind: 'gbt27930', from: 'candump:can0', connectors: { can0: 1, can1: 1 } }, /two interfaces/],
+    [{ kind: 'ocpp' }, /^$/],
+    [{ kind: 'ocpp' }, /^reads the same relay as firmware\.6 \(tap .+\); keep one$/],
+  ];
+  const entries = firmware.map(([entry]) => entry);
+  const file = fileWith(t, stringify({ station: 'station', firmware: entries, nothing: 1 }));
+  const found = new Map(problems({ file }));
+  assert.ok(found.has(`${file}: nothing`));
+  firmware.forEach(([, what], at) =>
+    assert.match(found.get(`${file}: firmware.${at}`) ?? '', what, JSON.stringify(entries[at])),
+  );
+});
+
+test('a source and a connector that cannot be are both told of one entry', (t) => {
+  const bad = { kind: 'gbt27930', from: 'udp://x:1', connectors: { can0: 'a/b/c/d' } };
+  const file = fileWith(t, stringify({ firmware: [bad] }));
+  const found = problems({ file }).map(([where]) => where);
+  assert.deepEqual(found, [`${file}: firmware.0.from`, `${file}: firmware.0.connectors.can0`]);
 });
 
 test('a time of firmware that nobody said stays unsaid, so that the adapter itself decides', () => {
@@ -387,5 +427,7 @@ test('the example in docs/configuration.md is in force as it stands', (t) => {
   const text = readFileSync(join(import.meta.dirname, '../../docs/configuration.md'), 'utf8');
   const [, example = ''] = /```yaml\n([^`]*)```/.exec(text) ?? [];
   assert.ok(parse(example));
-  assert.equal(loaded({ file: fileWith(t, example) }).settings.leaseMs, 10_000);
+  const file = fileWith(t, example);
+  writeFileSync(join(file, '../sessions.csv'), '');
+  assert.equal(loaded({ file }).settings.leaseMs, 10_000);
 });

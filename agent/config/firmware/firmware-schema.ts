@@ -15,8 +15,10 @@ export const FIRMWARE_KINDS = KINDS.map(({ shape }) => shape.kind.value);
 export type FirmwareConfig =
   ManualConfig | ReplayConfig | OcppConfig | EverestConfig | Gbt27930Config | ModbusConfig;
 
+const entrySchema = z.discriminatedUnion('kind', KINDS);
+
 export const firmwareSchema = z
-  .array(z.discriminatedUnion('kind', KINDS))
+  .array(entrySchema)
   .min(1)
   .max(16)
   .default([{ kind: 'manual' }])
@@ -26,8 +28,19 @@ export const firmwareSchema = z
   )
   .describe('Who says what happens at the connectors: a list.');
 
+/** Those entries of a list whose keys are right, whatever is wrong with others. */
+export function readableFirmware(
+  list: unknown,
+): { readonly entry: number; readonly config: FirmwareConfig }[] {
+  if (!Array.isArray(list)) return [];
+  return (list as unknown[]).flatMap((one, entry) => {
+    const parsed = entrySchema.safeParse(one);
+    return parsed.success ? [{ entry, config: toFirmware(parsed.data) }] : [];
+  });
+}
+
 /** As those who construct the adapter take it: durations in ms. */
-export function toFirmware(one: z.output<typeof firmwareSchema>[number]): FirmwareConfig {
+export function toFirmware(one: z.output<typeof entrySchema>): FirmwareConfig {
   switch (one.kind) {
     case 'manual':
       return one;

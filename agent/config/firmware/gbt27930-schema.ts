@@ -1,7 +1,7 @@
 /** The keys of `kind: gbt27930`. */
-import { UNPLUGGED_AFTER_MS_MIN } from '@plugpool/firmware-bridge';
+import { parseConnectorId, parseLineSource, UNPLUGGED_AFTER_MS_MIN } from '@plugpool/firmware-bridge';
 import { z } from 'zod';
-import { durationText, ms } from '../fields.ts';
+import { checkedBy, durationText, ms } from '../fields.ts';
 
 export const gbt27930Schema = z.strictObject({
   kind: z
@@ -11,11 +11,15 @@ export const gbt27930Schema = z.strictObject({
     .string()
     .min(1)
     .max(4096)
+    .superRefine(checkedBy((text) => parseLineSource(text)))
     .describe(
       'Where `candump -L` lines come from: `candump:can0`, `tcp://HOST:PORT`, `unix:/PATH`, `-`, a pipe or a recording.',
     ),
   connectors: z
-    .record(z.string().min(1).max(16), z.coerce.string().min(1).max(160))
+    .record(
+      z.string().min(1).max(16),
+      z.coerce.string().superRefine(checkedBy((text) => parseConnectorId(text, 'station'))),
+    )
     .refine(
       (map) => Object.keys(map).length >= 1 && Object.keys(map).length <= 64,
       'must name 1 to 64 interfaces',

@@ -5,15 +5,15 @@ import {
   MODBUS_LOST_AFTER,
   MODBUS_POLL_MS,
   MODBUS_PORT,
+  parseConnectorId,
 } from '@plugpool/firmware-bridge';
 import { z } from 'zod';
-import { count, duration, ms } from '../fields.ts';
+import { checkedBy, count, duration, ms } from '../fields.ts';
 
 const connector = z.strictObject({
   connector: z.coerce
     .string()
-    .min(1)
-    .max(160)
+    .superRefine(checkedBy((text) => parseConnectorId(text, 'station')))
     .describe('Which connector it is: `3`, `3/1` or `station/3/1`.'),
   unit: z.int().min(0).max(255).optional().describe('Its unit id; absent: as the register map says.'),
   index: count(1, 1, 64).describe('Which of the device’s connectors it is, where one device has several.'),
