@@ -8,6 +8,7 @@ import { loadConfig } from './config/load-config.ts';
 import { describeProblems } from './config/problems.ts';
 import { LOG_LEVELS } from './config/schema.ts';
 import { startAgent, StoreError, type RunningAgent } from './index.ts';
+import { ListenError } from './listen-error.ts';
 import { AGENT_VERSION } from './version.ts';
 
 const EXIT_DONE = 0;
@@ -150,9 +151,12 @@ function untilSignal(log: Logger) {
 
 /** What a person can mend, as against a mistake of ours. */
 function isOfTheWorld(error: unknown): error is Error {
-  if (error instanceof StoreError || error instanceof ControlSocketError || error instanceof FirmwareError)
-    return true;
-  return error instanceof Error && error.message.startsWith('cannot listen on ');
+  return (
+    error instanceof StoreError ||
+    error instanceof ControlSocketError ||
+    error instanceof FirmwareError ||
+    error instanceof ListenError
+  );
 }
 
 function hintOf(error: Error): string {

@@ -97,6 +97,7 @@ test('a port that is taken is one clear message, and the data directory is free 
     ended.stderr,
     new RegExp(`^plugpool-agent: cannot listen on mqtt://127\\.0\\.0\\.1:${port}: .*EADDRINUSE`, 'm'),
   );
+  assert.match(ended.stderr, /^ {2}what to do: stop the other agent, or listen on another address/m);
   const again = startAgentProgram(t, dataDir);
   await again.said('listens on');
 });

@@ -18,6 +18,7 @@ import { Aedes } from 'aedes';
 import type { Client, PublishPacket, Subscription } from 'aedes';
 import { CONNECT_BYTES_MAX, downFilter, downTopic, upKind } from '@plugpool/proto';
 import type { ClientId, ClientName, TopicKind, VehicleId } from '@plugpool/proto';
+import { ListenError } from '../../listen-error.ts';
 import type { Broker, BrokerHandlers } from '../../ports.ts';
 import { connectReturnCodes, encodeConnack, judgeConnect } from './connect-rules.ts';
 import type { ConnectReturnCode } from './connect-rules.ts';
@@ -160,7 +161,8 @@ class EmbeddedAedes implements AedesBroker {
 
   async start(handlers: BrokerHandlers): Promise<{ readonly host: string; readonly port: number }> {
     const listen = parseListenUrl(this.#options.listen);
-    if (!listen.ok) throw new Error(listen.reason);
+    if (!listen.ok)
+      throw new ListenError(listen.reason, 'correct --listen, or `listen` in the configuration');
     this.#handlers = handlers;
     this.#aedes = this.#createAedes();
     await this.#aedes.listen();
@@ -169,9 +171,10 @@ class EmbeddedAedes implements AedesBroker {
     this.#server = server;
     await listening(server, listen.address.host, listen.address.port).catch(async (cause: unknown) => {
       await this.stop();
-      throw new Error(
-        `cannot listen on ${this.#options.listen}: ${String(cause)}; is another agent running, or is the address wrong?`,
-        { cause },
+      throw new ListenError(
+        `cannot listen on ${this.#options.listen}: ${String(cause)}`,
+        'stop the other agent, or listen on another address of this machine (--listen)',
+        cause,
       );
     });
     server.on('error', (error) => this.#options.log.error({ error }, 'the listening socket failed'));
