@@ -211,5 +211,8 @@ test('stopping closes every connection and the port', async (t) => {
 
 test('a port that is taken is said so', async (t) => {
   const { port } = await startBroker(t);
-  await assert.rejects(startBroker(t, { listen: `mqtt://127.0.0.1:${port}` }), /another agent/);
+  await assert.rejects(startBroker(t, { listen: `mqtt://127.0.0.1:${port}` }), {
+    name: 'ListenError',
+    hint: /the other agent/,
+  });
 });
