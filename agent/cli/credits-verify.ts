@@ -24,7 +24,7 @@ export function addCreditsVerify(group: Command, cli: CliProgram): void {
     .option('--json', 'standard output is one JSON document (docs/cli-json.md)');
   showUsageOnError(command).action((file: string, flags: VerifyFlags) => {
     const verdict = verifyCredits(linesIn(file), flags.publicKey);
-    const failed = verdict.findings.length > 0;
+    const failed = verdict.findings.length > 0 || verdict.records === 0;
     const page = (paint: Paint): string => pageOf(verdict, flags.publicKey !== undefined, paint);
     cli.finish(sayFound(cli.context, flags, { document: verdict, page, failed }));
   });
@@ -57,6 +57,8 @@ function pageOf({ records, publicKey, findings }: CreditVerdict, isKeyKnown: boo
       paint('red', 'not everything is what a pile signed:'),
       ...findings.map(({ line, detail }) => `  line ${line}: ${detail}`),
     ].join('\n');
+  // An export that was cut to nothing would look like one of a time in which nobody lent.
+  if (records === 0) return paint('red', 'nothing is proven: there is no record in it');
   const proven = paint('green', `proven: ${counted(records, 'record')}, each as it was signed`);
   if (publicKey === null) return proven;
   const whose = isKeyKnown ? 'the key that was given' : 'whose key that is, --public-key would say';

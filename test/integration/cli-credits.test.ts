@@ -116,6 +116,8 @@ async function listed(
 test('records are listed, exported and proven offline; who alters one is found', async (t) => {
   const dataDir = newDirectory(t);
   const { agent } = await start(t, dataDir, { credits: 'keep' });
+  const nothing = await plugpool(dataDir, 'credits', 'list');
+  assert.match(nothing.stdout, /made when a vehicle that lent has left, where .* credits: keep or send/);
   for (const [n, vehicle] of [
     [1, 'car-a'],
     [2, 'car-b'],
@@ -154,6 +156,16 @@ test('records are listed, exported and proven offline; who alters one is found',
   assert.match(forged.stdout, /line 1: north\/1: the signature does not fit/);
   writeFileSync(out, csv.stdout);
   assert.match((await plugpool(dataDir, 'credits', 'verify', out)).stderr, /CSV export/);
+  for (const empty of ['', '\n\n']) {
+    writeFileSync(out, empty);
+    const unproven = await plugpool(dataDir, 'credits', 'verify', out);
+    assert.deepEqual([unproven.code, unproven.stdout], [1, 'nothing is proven: there is no record in it\n']);
+    const { code, stdout } = await plugpool(dataDir, 'credits', 'verify', out, '--json');
+    assert.deepEqual(
+      [code, CLI_CONTRACT['credits verify'].parse(JSON.parse(stdout))],
+      [1, { ok: false, records: 0, publicKey: null, findings: [] }],
+    );
+  }
   const none = await plugpool(dataDir, 'credits', 'export', '--from', '2026-12-01', '--to', '2026-11-01');
   assert.match(none.stderr, /nothing lies between/);
 });
