@@ -74,6 +74,19 @@ test('an operator caps a connector, sees what the station says, and takes it bac
   assert.equal(station.told.at(-1), 'clear');
 });
 
+test('a cap for longer than caps last is answered with how long they do, however long it was', async (t) => {
+  const dataDir = await pileWith(t, new CappingStation(), { power: { caps: true } });
+  for (const span of ['8d', '9999d']) {
+    const { code, stdout } = await plugpool(
+      dataDir,
+      ...['cap', '--connector', '1', '--kw', '11', '--for', span, '--json'],
+    );
+    const { error } = JSON.parse(stdout) as { error: { code: string; message: string } };
+    assert.deepEqual([code, error.code], [1, 'cap_too_long'], span);
+    assert.match(error.message, /lasts 168 h at most/);
+  }
+});
+
 test('without the switch, without its length and with both a cap and --clear nothing is told to the station', async (t) => {
   const station = new CappingStation();
   const dataDir = await pileWith(t, station, {});
