@@ -42,7 +42,9 @@ function addList(group: Command, cli: CliProgram): void {
   });
 }
 
-const NONE = 'no stay has a record; credits: keep in the configuration makes them (docs/credits.md)';
+const NONE =
+  'no record of a stay that ended then; one is made when a vehicle that lent has left, where the configuration has ' +
+  'credits: keep or send (docs/credits.md)';
 
 const COLUMNS: readonly Column<CreditView>[] = [
   { heading: 'RECORD', cell: ({ id }) => id },
