@@ -274,6 +274,21 @@ test('a weaker sign elsewhere does not take a vehicle away from where it is seen
   assert.equal(pile.state.connectorOf.get(car), connectorOf('2'));
 });
 
+test('a vehicle is shown at one connector: where it was before, nobody is known', () => {
+  const pile = plugged();
+  identify(pile, car, 'code');
+  pile.lend('car');
+  pile.firmware({ kind: 'plugged', connectorId: connectorOf('2') });
+  identify(pile, car, 'operator', '2');
+  pile.firmware({ kind: 'meter', connectorId, powerMw: 1 });
+  assert.deepEqual([at(pile).vehicleId, at(pile).state], [null, 'charging']);
+  assert.deepEqual([at(pile, '2').vehicleId, at(pile, '2').assurance], ['car', 'operator']);
+  assert.equal(pile.state.connectorOf.get(car), connectorOf('2'));
+  pile.unplug('2');
+  pile.firmware({ kind: 'meter', connectorId, powerMw: 1 });
+  assert.equal(pile.state.connectorOf.get(car), undefined);
+});
+
 test('who left unseen contradicts nobody who comes after', () => {
   const pile = plugged();
   identify(pile, car, 'token');

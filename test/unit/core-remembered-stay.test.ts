@@ -147,3 +147,27 @@ test('the stays that are remembered are bounded', () => {
   assert.equal(pile.state.remembered.has(connectorOf('c0')), false);
   assert.equal(pile.state.remembered.has(connectorId), true);
 });
+
+test('who is named at another connector meanwhile is remembered no more where it was', () => {
+  for (const isHeardFirst of [true, false]) {
+    const pile = boundPile();
+    pile.addAlgorithm('a');
+    pile.restart();
+    if (isHeardFirst) {
+      pile.firmware({ kind: 'plugged', connectorId });
+      start(pile, 't-1');
+      assert.equal(knownBy(pile), 'car code');
+    }
+    pile.firmware({ kind: 'chargingStarted', connectorId: connectorOf('2') });
+    pile.firmware({
+      kind: 'identity',
+      connectorId: connectorOf('2'),
+      vehicleId: 'car' as VehicleId,
+      assurance: 'operator',
+    });
+    pile.firmware({ kind: 'plugged', connectorId });
+    start(pile, 't-1');
+    const shown = connectorsView(pile.state, pile.now()).map((each) => [each.connectorId, each.vehicleId]);
+    assert.deepEqual(Object.fromEntries(shown), { [connectorId]: null, [connectorOf('2')]: 'car' });
+  }
+});

@@ -8,7 +8,7 @@ import { REMEMBERED_STAYS_MAX } from '../limits.ts';
 import { isPlugged, type Session } from '../sessions/session.ts';
 import type { State } from '../state.ts';
 import { log, writeLazily, type Turn } from '../turn.ts';
-import { ASSURANCES } from './assurance.ts';
+import { ASSURANCES, isWeaker } from './assurance.ts';
 import { identified, type Identity } from './identity.ts';
 
 export const REMEMBERED_NAME = 'stays-bound';
@@ -61,6 +61,21 @@ function keepTransaction(
   { transactionId }: { readonly transactionId: string },
 ): void {
   if (stay.transactionId !== transactionId) keep(turn, connectorId, { ...stay, transactionId });
+}
+
+/** Who is named at a connector, as surely as he is remembered at others, is at none of them. */
+export function forgetElsewhere(
+  turn: Turn,
+  connectorId: ConnectorId,
+  { vehicleId, assurance }: Identity,
+): void {
+  const { remembered } = turn.state;
+  const others = [...remembered].filter(
+    ([at, stay]) =>
+      at !== connectorId && stay.vehicleId === vehicleId && !isWeaker(assurance, stay.assurance),
+  );
+  for (const [at] of others) remembered.delete(at);
+  if (others.length > 0) writeRemembered(turn);
 }
 
 function forget(turn: Turn, session: Session): Session {

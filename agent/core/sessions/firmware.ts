@@ -5,7 +5,7 @@ import { isWeaker } from '../binding/assurance.ts';
 import { namedBy } from '../binding/bindings.ts';
 import { watchCode } from '../binding/codes.ts';
 import { noteMeterReading, watchPresence } from '../binding/presence.ts';
-import { recall } from '../binding/remembered.ts';
+import { forgetElsewhere, recall } from '../binding/remembered.ts';
 import { asClaim, identified, type Identity } from '../binding/identity.ts';
 import { forgetIdleDonors } from '../clients/connections.ts';
 import { followStay, noteLateReading } from '../credits/end-credit.ts';
@@ -151,8 +151,24 @@ function moveVehicle(turn: Turn, why: 'named' | 'told', before: Session | undefi
   const at = state.connectorOf.get(here);
   if (at !== undefined && at !== after.connectorId && !takesAway(turn, why, here, at, after)) return;
   state.connectorOf.set(here, after.connectorId);
+  if (why === 'named') leaveOthers(turn, after, at);
   if (at === undefined) notePlugged(state, donorOf(state, here), turn.now);
   lookAgain(turn, here, 'there');
+}
+
+/** Where it was taken to stand before, nobody is known now. */
+function leaveOthers(turn: Turn, { connectorId, identity }: Session, at: ConnectorId | undefined): void {
+  if (identity === undefined) return;
+  forgetElsewhere(turn, connectorId, identity);
+  const older = at === undefined || at === connectorId ? undefined : turn.state.sessions.get(at);
+  if (older?.identity?.vehicleId !== identity.vehicleId) return;
+  const { identity: _elsewhere, ...nobody } = older;
+  log(turn, 'info', 'a vehicle is at another connector', {
+    vehicleId: identity.vehicleId,
+    connectorId,
+    before: older.connectorId,
+  });
+  changeSession(turn, older, nobody, 'told');
 }
 
 function takesAway(
