@@ -162,6 +162,7 @@ const connector = z.strictObject({
     z.strictObject({
       name: id,
       link: z.enum(['up', 'lost']),
+      lostReason: z.string().nullable(),
       fresh: z.boolean(),
       heardAgoMs: count,
       says: z.enum(['plugged', 'unplugged']).nullable(),

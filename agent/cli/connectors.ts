@@ -132,7 +132,10 @@ function marked(
 }
 
 function firmwareOf({ link, verified, sources }: ConnectorView): Cell {
-  if (link === 'lost') return { text: 'lost', colour: 'red' };
+  if (link === 'lost') {
+    const reason = sources.find(({ lostReason }) => lostReason !== null)?.lostReason;
+    return { text: reason === undefined ? 'lost' : `lost: ${reason}`, colour: 'red' };
+  }
   if (verified) return { text: 'heard', colour: 'green' };
   const said = new Set(
     sources.filter((source) => source.link === 'up' && source.fresh).map(({ says }) => says),

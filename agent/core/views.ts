@@ -194,6 +194,8 @@ export interface ConnectorView {
 export interface SourceView {
   readonly name: string;
   readonly link: 'up' | 'lost';
+  /** Null where it is not lost, or heard again and silent yet. */
+  readonly lostReason: string | null;
   readonly fresh: boolean;
   readonly heardAgoMs: number;
   readonly says: 'plugged' | 'unplugged' | null;
@@ -223,10 +225,10 @@ export function connectorsView(state: State, now: Now): ConnectorView[] {
 }
 
 function sourceView(source: HeardSource, now: Now): SourceView {
-  const { name, link, heardMonoMs, says, sourceWallMs } = source;
+  const { name, link, lostReason = null, heardMonoMs, says = null, sourceWallMs = null } = source;
   const heardAgoMs = Math.round(now.monoMs - heardMonoMs);
   const fresh = isFresh(source, now);
-  return { name, link, fresh, heardAgoMs, says: says ?? null, sourceWallMs: sourceWallMs ?? null };
+  return { name, link, lostReason, fresh, heardAgoMs, says, sourceWallMs };
 }
 
 export interface TaskView {

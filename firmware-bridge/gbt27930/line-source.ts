@@ -22,6 +22,8 @@ const CONNECT_MS_MAX = 10_000;
 /** Of what a program says on its standard error. */
 const COMPLAINT_CHARS_MAX = 200;
 const INTERFACE_PATTERN = /^[A-Za-z0-9_.-]{1,15}$/;
+/** As Linux calls them; a file is hardly ever called so. */
+const BUS_PATTERN = /^(v|sl)?can\d+$/;
 const HINT =
   'Write candump:can0, tcp://HOST:PORT, unix:/PATH, - for standard input, or the path of a pipe or a recording';
 
@@ -33,6 +35,13 @@ export function parseLineSource(text: string): LineSource {
   if (text.startsWith('unix:')) return unixSource(text.slice('unix:'.length));
   if (text === '' || /^[a-z]+:/.test(text)) {
     throw new FirmwareError('invalid_argument', `${JSON.stringify(text)} is no source of CAN frames`, HINT);
+  }
+  if (BUS_PATTERN.test(text)) {
+    throw new FirmwareError(
+      'invalid_argument',
+      `${text} is an interface, and no source by itself`,
+      `Write candump:${text}; a file of this name is ./${text}`,
+    );
   }
   return fileSource(text);
 }

@@ -167,9 +167,14 @@ test('what an adapter would refuse is told before the agent starts, of every ent
 
 test('a source and a connector that cannot be are both told of one entry', (t) => {
   const bad = { kind: 'gbt27930', from: 'udp://x:1', connectors: { can0: 'a/b/c/d' } };
-  const file = fileWith(t, stringify({ firmware: [bad] }));
+  const bare = { kind: 'gbt27930', from: 'can0', connectors: { can0: 1 } };
+  const file = fileWith(t, stringify({ firmware: [bad, bare] }));
   const found = problems({ file }).map(([where]) => where);
-  assert.deepEqual(found, [`${file}: firmware.0.from`, `${file}: firmware.0.connectors.can0`]);
+  assert.deepEqual(found, [
+    `${file}: firmware.0.from`,
+    `${file}: firmware.0.connectors.can0`,
+    `${file}: firmware.1.from`,
+  ]);
 });
 
 test('a time of firmware that nobody said stays unsaid, so that the adapter itself decides', () => {

@@ -6,6 +6,7 @@ import type { FirmwareEvent } from '@plugpool/firmware-bridge';
 import { SOURCES_PER_CONNECTOR_MAX } from '../../agent/core/limits.ts';
 import { isVerified, newSession, transition, type Session } from '../../agent/core/sessions/session.ts';
 import type { FirmwareSource } from '../../agent/core/sessions/sources.ts';
+import { step } from '../../agent/core/step.ts';
 import { connectorsView } from '../../agent/core/views.ts';
 import {
   bodiesOf,
@@ -220,4 +221,43 @@ it('a source whose clock says 1970 or 2099 changes nothing but what is shown', (
   });
   assert.deepEqual(told[0], told[1]);
   assert.deepEqual(told[2], told[1]);
+});
+
+describe('a link that is lost', () => {
+  const linkOf = (pile: SimulatedPile) => connectorsView(pile.state, pile.now())[0]?.sources[0];
+  const told = (pile: SimulatedPile, fact: Fact) =>
+    step(
+      pile.state,
+      [
+        {
+          kind: 'firmware',
+          event: { ...fact, connectorId, at: { receivedWallMs: pile.now().wallMs } } as FirmwareEvent,
+          source: BUS,
+        },
+      ],
+      pile.now(),
+    ).logs;
+
+  it('is warned of with its reason, also before anything was heard, and once for each reason', () => {
+    const pile = new SimulatedPile();
+    const absent = { kind: 'linkLost', reason: 'no such device' } as const;
+    const fields = { connectorId, source: 'gbt27930#1', reason: 'no such device' };
+    assert.deepEqual(told(pile, absent), [{ level: 'warn', message: 'firmware is not heard', fields }]);
+    assert.deepEqual(told(pile, absent), []);
+    assert.equal(told(pile, LOST)[0]?.fields['reason'], 'silence');
+    const [again] = told(pile, { kind: 'linkUp' });
+    assert.deepEqual([again?.level, again?.message], ['info', 'firmware is heard again']);
+    told(pile, { kind: 'chargingStarted' });
+    assert.equal(told(pile, LOST)[0]?.level, 'warn', 'while it charges, too');
+  });
+
+  it('is shown with its reason until it is up again', () => {
+    const pile = new SimulatedPile();
+    told(pile, { kind: 'plugged' });
+    assert.equal(linkOf(pile)?.lostReason, null);
+    told(pile, LOST);
+    assert.partialDeepStrictEqual(linkOf(pile), { link: 'lost', lostReason: 'silence' });
+    told(pile, { kind: 'linkUp' });
+    assert.partialDeepStrictEqual(linkOf(pile), { link: 'lost', lostReason: null });
+  });
 });

@@ -40,7 +40,8 @@ export function onFirmware(turn: Turn, event: FirmwareEvent, source: FirmwareSou
   if (event.kind === 'transactionStarted' || (after.state === 'charging' && before?.state !== 'charging'))
     tellCapAnew(turn, event.connectorId);
   if (event.kind === 'meter') noteReading(turn, event, after);
-  if (before?.state !== after.state || event.kind === 'identity')
+  if (event.kind === 'linkLost' || event.kind === 'linkUp') sayLink(turn, before, event, source);
+  else if (before?.state !== after.state || event.kind === 'identity')
     log(turn, 'info', 'session', {
       connectorId: event.connectorId,
       event: event.kind,
@@ -51,6 +52,21 @@ export function onFirmware(turn: Turn, event: FirmwareEvent, source: FirmwareSou
   if (before !== undefined && !isPlugged(after.state)) learnStay(turn, before);
   const isNamed = said !== undefined || moved.identity !== after.identity;
   changeSession(turn, before, after, isNamed ? 'named' : 'told');
+}
+
+/** Of a link that was lost already, another reason is said; that one is up is said of one that was lost. */
+function sayLink(
+  turn: Turn,
+  before: Session | undefined,
+  event: Extract<FirmwareEvent, { kind: 'linkLost' | 'linkUp' }>,
+  { name }: FirmwareSource,
+): void {
+  const { connectorId } = event;
+  const lostReason = before?.sources.find((each) => each.name === name)?.lostReason;
+  if (event.kind === 'linkUp') {
+    if (lostReason !== undefined) log(turn, 'info', 'firmware is heard again', { connectorId, source: name });
+  } else if (lostReason !== event.reason)
+    log(turn, 'warn', 'firmware is not heard', { connectorId, source: name, reason: event.reason });
 }
 
 /** What follows from a reading beside the session itself. */

@@ -22,6 +22,8 @@ export interface FirmwareSource {
 export interface HeardSource extends FirmwareSource {
   /** After `linkUp` still lost, until the connector is stated anew. */
   readonly link: 'up' | 'lost';
+  /** Why it was lost, until it is up again. */
+  readonly lostReason?: string;
   readonly heardMonoMs: number;
   readonly says?: 'plugged' | 'unplugged';
   /** Of what it said last, by its own clock: shown, and nothing more. */
@@ -57,7 +59,7 @@ function afterEvent(
   if (event.kind === 'linkUp') return unheard;
   const says = saidBy(event) ?? before?.says;
   const said = says === undefined ? {} : { says };
-  if (event.kind === 'linkLost') return { ...unheard, ...said };
+  if (event.kind === 'linkLost') return { ...unheard, ...said, lostReason: event.reason };
   const { sourceWallMs } = event.at;
   const own = sourceWallMs === undefined ? {} : { sourceWallMs };
   return { ...source, link: 'up', heardMonoMs: now.monoMs, ...said, ...own };
