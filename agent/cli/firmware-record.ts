@@ -70,6 +70,8 @@ async function record(context: CliContext, flags: Flags): Promise<Found> {
   const progress = showProgress(context, () => Promise.resolve(progressInWords(file)));
   try {
     file.open(() => stop.abort('full' satisfies Ended));
+    // Nothing may be heard for long, and not every terminal shows the progress.
+    context.stderr.write(`listens for ${flags.format}, writes ${flags.out}; Ctrl-C ends it\n`);
     const end = await recorder.run(file, stop.signal);
     return foundOf(file, flags, end === 'source' ? 'source' : (stop.signal.reason as Ended));
   } catch (error) {

@@ -25,7 +25,8 @@ export class RecordingFile implements RecordSink {
 
   /** Throws where it is there already. `stop` is called once: a line has no room here, or on the disk. */
   open(stop: () => void): void {
-    if (this.#linksPath !== this.#path && existsSync(this.#linksPath)) throw isThere(this.#linksPath);
+    // First the one that was named: of a recording both are there.
+    for (const path of [this.#path, this.#linksPath]) if (existsSync(path)) throw isThere(path);
     this.#file = openNew(this.#path);
     this.#stop = stop;
   }

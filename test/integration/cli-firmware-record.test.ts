@@ -60,6 +60,7 @@ test('what was recorded of a bus can be replayed, is for its owner alone, and is
   const { out, folder, record } = scene(t, [{ kind: 'manual' }, BUS]);
   const outcome = await record('--format', 'gbt27930', '--json');
   assert.equal(outcome.code, 0, outcome.stderr);
+  assert.equal(outcome.stderr, `listens for gbt27930, writes ${out}; Ctrl-C ends it\n`);
   const { ended, lines, bytes, leftOut } = documentOf(outcome);
   assert.deepEqual([ended, leftOut, bytes], ['source', 0, statSync(out).size]);
   assert.equal(lines, readFileSync(out, 'utf8').trimEnd().split('\n').length);
@@ -198,6 +199,8 @@ test('what cannot be recorded is refused with what to do, and leaves nothing', a
   const { folder, record } = scene(t, [BUS], 'jsonl');
   writeFileSync(join(folder, 'recording.links.jsonl'), 'somebody else’s');
   assert.match((await record('--format', 'gbt27930')).stderr, /recording\.links\.jsonl is there already/);
+  writeFileSync(join(folder, 'recording.jsonl'), 'somebody else’s');
+  assert.match((await record('--format', 'gbt27930')).stderr, /recording\.jsonl is there already/);
   const missing = scene(t, [{ ...BUS, from: 'unix:/nonexistent.sock' }]);
   const { code, stderr } = await missing.record('--format', 'gbt27930');
   assert.equal(code, 1);
