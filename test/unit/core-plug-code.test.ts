@@ -81,6 +81,18 @@ test('said again by who is bound, a claim is answered again and no code is looke
   assert.equal(claim(pile, 'car', { connector: 'station/1/1' }), 'bound');
 });
 
+test('the code that bound a vehicle is right for it again without its connector, and for it alone', () => {
+  const pile = pileWithCodes();
+  const code = codeAt(pile, '1');
+  assert.equal(claim(pile, 'car', { code }), 'bound');
+  for (let i = 0; i < 6; i += 1) assert.equal(claim(pile, 'car', { code }), 'bound', 'none counts as wrong');
+  assert.equal(claim(pile, 'other', { code }), 'code_wrong');
+  assert.equal(claim(pile, 'car', { code: wrongAt(pile) }), 'code_wrong');
+  pile.unplug('1');
+  plug(pile, '1');
+  assert.equal(claim(pile, 'car', { code }), 'code_wrong', 'in the next stay');
+});
+
 test('a wrong code is refused', () => {
   const pile = pileWithCodes();
   assert.equal(claim(pile, 'car', { connector: '1', code: wrongAt(pile) }), 'code_wrong');

@@ -40,6 +40,8 @@ export function onConnectorClaim(
     if (refusal !== undefined) return refuseClaim(turn, claimant, refusal);
   }
   if (code === undefined) return onBareClaim(turn, claimant, at);
+  const bound = boundBy(turn.state, client.name.vehicleId, code);
+  if (bound !== undefined) return sayBound(turn, claimant, bound);
   return onCode(turn, claimant, code, at);
 }
 
@@ -69,6 +71,18 @@ function whyElsewhere(
 function isBoundAlready({ identity }: Session, vehicleId: VehicleId, code: string | undefined): boolean {
   if (identity?.vehicleId !== vehicleId) return false;
   return !isWeaker(identity.assurance, code === undefined ? 'presence' : 'code');
+}
+
+/** Where this very code bound the vehicle, which stands there still. */
+function boundBy(
+  { connectorOf, sessions, codes }: State,
+  vehicleId: VehicleId,
+  code: string,
+): Session | undefined {
+  const at = connectorOf.get(vehicleId);
+  const session = at === undefined ? undefined : sessions.get(at);
+  if (session === undefined || !isBoundAlready(session, vehicleId, code)) return undefined;
+  return codes.of.get(session.connectorId)?.given === code ? session : undefined;
 }
 
 function onCode(turn: Turn, claimant: Claimant, code: string, at: ConnectorId | undefined): void {
@@ -103,6 +117,8 @@ function takeCode(turn: Turn, claimant: Claimant, session: Session): void {
   // Of a code without a connector it is known only now where it is.
   const refusal = whyNotThere(turn, session, vehicleId);
   if (refusal !== undefined) return refuseClaim(turn, claimant, refusal);
+  const stay = turn.state.codes.of.get(session.connectorId);
+  if (stay !== undefined) stay.given = stay.code;
   take(turn, claimant, session, { vehicleId, assurance: 'code' });
 }
 

@@ -23,6 +23,8 @@ import { isWeaker } from './assurance.ts';
 export interface StayCode {
   /** Absent while none is wanted. */
   code: string | undefined;
+  /** The last that was given rightly, until another one is shown. */
+  given: string | undefined;
   /** Since the last pause, and in the whole stay. */
   wrong: number;
   wrongInStay: number;
@@ -80,12 +82,13 @@ export function watchCode(turn: Turn, session: Session): void {
   const open = stay ?? newStay();
   codes.of.set(connectorId, open);
   if (open.code !== undefined) return;
+  open.given = undefined;
   open.code = drawCode(turn.state);
   turn.state.timers.set(`code:${connectorId}`, turn.now.monoMs + SHOWN_AFTER_MS);
 }
 
 function newStay(): StayCode {
-  return { code: undefined, wrong: 0, wrongInStay: 0, pauses: 0, pausedUntilMonoMs: 0 };
+  return { code: undefined, given: undefined, wrong: 0, wrongInStay: 0, pauses: 0, pausedUntilMonoMs: 0 };
 }
 
 /** It says something new there, and something that the operator believes. */
@@ -109,7 +112,7 @@ function drawCode({ codes, settings }: State): string {
   for (;;) {
     codes.drawn += 1;
     const code = codeOf(settings.secretKey, codes.drawn);
-    if (![...codes.of.values()].some((stay) => stay.code === code)) return code;
+    if (![...codes.of.values()].some((stay) => stay.code === code || stay.given === code)) return code;
   }
 }
 
