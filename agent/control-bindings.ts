@@ -1,6 +1,6 @@
 /** The operator's `bind` and `unbind`: a credential's value becomes a pseudonym here, and goes no further. */
 import { z } from 'zod';
-import { parseConnectorId, type Pseudonymize } from '@plugpool/firmware-bridge';
+import { credentialFault, parseConnectorId, type Pseudonymize } from '@plugpool/firmware-bridge';
 import type { VehicleId } from '@plugpool/proto';
 import { CREDENTIAL_CHARS_MAX, CREDENTIAL_KINDS } from './config/credential-kinds.ts';
 import { vehicleId } from './control-args.ts';
@@ -32,6 +32,13 @@ export function bindCommand(
       ...(args.kind === undefined ? {} : { kind: args.kind }),
     };
   if (connector === undefined && value !== undefined && args.kind !== undefined) {
+    const fault = credentialFault(args.kind, value);
+    if (fault !== undefined)
+      throw new Refusal(
+        'invalid_argument',
+        fault,
+        'look whether all of it was given, and the --kind is right',
+      );
     const credential = { kind: args.kind, pseudonym: pseudonymize(args.kind, value) };
     return { verb: 'bindCredential', ...order, credential };
   }

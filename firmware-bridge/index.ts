@@ -4,6 +4,7 @@ export { checkFirmwareEvent } from './check-event.ts';
 export type { CheckedFirmwareEvent } from './check-event.ts';
 export { systemClock } from './clock.ts';
 export type { FirmwareClock } from './clock.ts';
+export { credentialFault } from './credential-form.ts';
 export { parseConnectorId, parseStationId } from './connector-id.ts';
 export { createEverestFirmware } from './everest/everest-firmware.ts';
 export type { EverestFirmwareOptions, EverestIssue } from './everest/everest-firmware.ts';

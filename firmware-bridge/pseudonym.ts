@@ -23,7 +23,7 @@ export function createPseudonymizer(salt: Uint8Array): Pseudonymize {
 }
 
 /** The same value is written differently by an authorisation, a charger, a back office and the person who binds it. */
-function canonical(kind: CredentialKind, value: string): string {
+export function canonical(kind: CredentialKind, value: string): string {
   const text = value.trim().toUpperCase();
   // Autocharge puts VID: before the address, and leaves its colons out.
   if (kind === 'evccid') return text.replace(/^VID:/, '').replaceAll(/[:-]/g, '');

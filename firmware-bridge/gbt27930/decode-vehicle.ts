@@ -1,4 +1,5 @@
 /** What the vehicle's messages (GB/T 27930-2015, those that begin with B) say, byte by byte. */
+import { VIN_PATTERN } from '../credential-form.ts';
 import type { Pseudonymize } from '../port.ts';
 import { TEMPERATURE_OFFSET_C, bits2, currentA, raised, u16, u8 } from './fields.ts';
 import type {
@@ -20,8 +21,6 @@ export function decodeBhm(data: Uint8Array): VehicleHandshake {
 /** 7.2.4. The edition of 2011 ends after the VIN, that of 2015 adds 8 bytes of software version. */
 const VIN_START = 24;
 const VIN_END = 41;
-/** ISO 3779: no I, O, Q, which look like digits; what is not of this form is no VIN and names nothing. */
-const VIN_PATTERN = /^[A-HJ-NPR-Z0-9]{17}$/i;
 /** Seventeen times one character is filling. */
 const FILLING_PATTERN = /^(.)\1*$/;
 

@@ -14,6 +14,7 @@ import { CLI_CONTRACT } from '../cli-json-contract.ts';
 import { newDirectory, plugpool, plugpoolJson, startPile } from './cli-fixtures.ts';
 
 const CARD = 'CARD-0815-OF-SOMEBODY';
+const VIN = 'LMADEUP0123456789';
 
 /** `plugpool …` with something on its standard input. */
 async function given(dataDir: string, input: string, ...argv: string[]) {
@@ -91,12 +92,12 @@ test('what a vehicle shows at a connector is bound to it, refused to another, an
   await pile.control('firmware', { step: 'charge', connector: '1', vehicleId: 'car' });
   const named = await plugpool(pile.dataDir, 'bind', '--vehicle', 'car', '--connector', '1');
   assert.match(named.stdout, /^car stands at station\/1\/1; nothing was shown there/);
-  await given(pile.dataDir, CARD, 'bind', '--vehicle', 'car', '--kind', 'vin', '--value-from-stdin');
+  await given(pile.dataDir, VIN, 'bind', '--vehicle', 'car', '--kind', 'vin', '--value-from-stdin');
   const other = ['bind', '--vehicle', 'other', '--kind', 'vin', '--value-from-stdin'];
-  const refused = await given(pile.dataDir, CARD, ...other);
+  const refused = await given(pile.dataDir, VIN, ...other);
   assert.equal(refused.code, 1);
   assert.match(refused.stderr, /this vin is bound to car\n.*--replace/);
-  assert.equal((await given(pile.dataDir, CARD, ...other, '--replace')).code, 0);
+  assert.equal((await given(pile.dataDir, VIN, ...other, '--replace')).code, 0);
   assert.match((await plugpool(pile.dataDir, 'bindings')).stdout, /other +vin +vin +[0-9a-f]{8} /);
   const unbound = await plugpoolJson(pile.dataDir, 'unbind', 'other');
   assertPromised('unbind', unbound);
@@ -108,6 +109,9 @@ test('a binding that is asked for wrongly is refused, and says what is missing',
   for (const [input, argv, said] of [
     ['', ['--kind', 'vin', '--value-from-stdin'], /standard input is empty/],
     ['x'.repeat(256), ['--kind', 'vin', '--value-from-stdin'], /at most 255 characters/],
+    ['short', ['--kind', 'vin', '--value-from-stdin'], /a VIN has 17 letters/],
+    [VIN.replace('1', 'I'), ['--kind', 'vin', '--value-from-stdin'], /none of them I/],
+    ['AA', ['--kind', 'evccid', '--value-from-stdin'], /12 hexadecimal digits/],
     ['x', ['--value-from-stdin'], /needs its kind/],
     ['x', ['--kind', 'vin'], /one of --connector and --value-from-stdin/],
     ['x', ['--kind', 'plate', '--value-from-stdin'], /Allowed choices/],
@@ -116,6 +120,14 @@ test('a binding that is asked for wrongly is refused, and says what is missing',
     const { code, stderr } = await given(pile.dataDir, input, 'bind', '--vehicle', 'car', ...argv);
     assert.equal(code, 2, stderr);
     assert.match(stderr, said);
+  }
+  for (const address of ['00-1a-2b-3c-4d-5e', 'VID:001A2B3C4D5F']) {
+    const bound = await given(
+      pile.dataDir,
+      address,
+      ...'bind --vehicle car --kind evccid --value-from-stdin'.split(' '),
+    );
+    assert.equal(bound.code, 0, bound.stderr);
   }
   const free = await plugpool(pile.dataDir, 'bind', '--vehicle', 'car', '--connector', '7');
   assert.equal(free.code, 1);
