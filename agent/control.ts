@@ -1,4 +1,5 @@
 /** The operator's verbs, answered by an agent: questions from its state and its store, changes as commands to its core. */
+import { issueInWords } from '@plugpool/firmware-bridge';
 import { z } from 'zod';
 import type { AlgorithmId, ConnectorId, Demand, Digest, TaskId, VehicleId } from '@plugpool/proto';
 import {
@@ -198,7 +199,9 @@ function refuse(code: string, detail: string, hint: string): ControlAnswer {
 }
 
 function issuesOf(error: z.ZodError): string {
-  return error.issues.map(({ path, message }) => `${path.map(String).join('.')}: ${message}`).join('; ');
+  return error.issues
+    .map((issue) => `${issue.path.map(String).join('.')}: ${issueInWords(issue)}`)
+    .join('; ');
 }
 
 async function operate({ agent }: Controlled, command: OperatorCommand): Promise<unknown> {

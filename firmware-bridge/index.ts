@@ -16,6 +16,7 @@ export { parseBrokerUrl } from './everest/broker-url.ts';
 export { FirmwareError } from './firmware-error.ts';
 export type { FirmwareErrorCode, FirmwareIssue, ReportIssue } from './firmware-error.ts';
 export type { FirmwareFact } from './firmware-fact.ts';
+export { issueInWords } from './issue-words.ts';
 export { createGbt27930Firmware, UNPLUGGED_AFTER_MS_MIN } from './gbt27930/gbt27930-firmware.ts';
 export type { Gbt27930FirmwareOptions } from './gbt27930/gbt27930-firmware.ts';
 export { parseLineSource } from './gbt27930/line-source.ts';

@@ -1,4 +1,5 @@
 /** What is wrong with a configuration: every problem with its place and what to do, all of them at once. */
+import { issueInWords } from '@plugpool/firmware-bridge';
 import type { z } from 'zod';
 import { FIRMWARE_KINDS } from './firmware/firmware-schema.ts';
 import { nearestName } from '../core/nearest-name.ts';
@@ -68,40 +69,5 @@ function join(origin: string, key: string): string {
 }
 
 function inWords(issue: z.core.$ZodIssue): string {
-  switch (issue.code) {
-    case 'invalid_value':
-      return `must be ${issue.values.map(String).join(' or ')}`;
-    case 'invalid_union':
-      return `must be ${FIRMWARE_KINDS.join(' or ')}`;
-    case 'too_small':
-      return issue.origin === 'string' || issue.origin === 'array'
-        ? 'must not be empty'
-        : `must be ${issue.inclusive === false ? 'above' : 'at least'} ${issue.minimum}`;
-    case 'too_big':
-      return issue.origin === 'string' || issue.origin === 'array'
-        ? `must not have more than ${issue.maximum} ${issue.origin === 'array' ? 'entries' : 'characters'}`
-        : `must be at most ${issue.maximum}`;
-    case 'invalid_type':
-      return issue.message.startsWith('Invalid input') ? `must be ${article(issue.expected)}` : issue.message;
-    case 'not_multiple_of':
-      return `must be a multiple of ${issue.divisor}`;
-    default:
-      return issue.message;
-  }
-}
-
-function article(expected: string): string {
-  switch (expected) {
-    case 'object':
-    case 'record':
-      return 'a mapping of keys to values';
-    case 'int':
-      return 'a whole number';
-    case 'array':
-      return 'a list';
-    case 'boolean':
-      return 'true or false';
-    default:
-      return `a ${expected}`;
-  }
+  return issue.code === 'invalid_union' ? `must be ${FIRMWARE_KINDS.join(' or ')}` : issueInWords(issue);
 }

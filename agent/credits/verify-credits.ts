@@ -63,7 +63,9 @@ interface ReadLine {
 
 /** Or what is wrong with it. */
 function readLine(text: string): ReadLine | string {
-  const line = signedCreditSchema.safeParse(jsonIn(text));
+  const json = jsonIn(text);
+  if (json === undefined) return 'it is no line of an export: it is no JSON';
+  const line = signedCreditSchema.safeParse(json);
   if (!line.success) return `it is no line of an export: ${issueOf(line.error)}`;
   const body = creditBodySchema.safeParse(jsonIn(line.data.body));
   if (!body.success) return `its body is no credit record: ${issueOf(body.error)}`;

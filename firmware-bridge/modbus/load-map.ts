@@ -4,6 +4,7 @@ import { basename, join } from 'node:path';
 import { parse } from 'yaml';
 import { z } from 'zod';
 import { FirmwareError } from '../firmware-error.ts';
+import { issueInWords } from '../issue-words.ts';
 import { registerMapSchema } from './register-map.ts';
 import type { RegisterMap } from './register-map.ts';
 
@@ -39,7 +40,10 @@ export function checkMap(file: string, value: unknown): RegisterMap {
   if (result.success) return result.data;
   const problems = result.error.issues
     .slice(0, PROBLEMS_TOLD_MAX)
-    .map(({ path, message }) => `${path.length === 0 ? 'the map' : z.core.toDotPath(path)} ${message}`);
+    .map(
+      (issue) =>
+        `${issue.path.length === 0 ? 'the map' : z.core.toDotPath(issue.path)} ${issueInWords(issue)}`,
+    );
   throw new FirmwareError(
     'invalid_file',
     `${file}: ${problems.join('; ')}`,

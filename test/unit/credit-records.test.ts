@@ -119,6 +119,11 @@ test('whatever single character of a record is changed, it is found', () => {
   );
 });
 
+test('a line that is no JSON is called that', () => {
+  const [{ detail } = { detail: '' }] = verifyCredits(['proven']).findings;
+  assert.equal(detail, 'it is no line of an export: it is no JSON');
+});
+
 test('a line that is none, a record under another id and two of one id are told by their line', () => {
   const good = lineOf(CREDIT);
   const renamed = JSON.stringify({ ...(JSON.parse(good) as object), id: 'north/1' });

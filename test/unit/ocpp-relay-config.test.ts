@@ -69,8 +69,11 @@ const WRONG: Readonly<Record<string, RegExp>> = {
   'upstream: { url: wss://csms.example }\npiles: { P1: { certCn: SN-1 } }': /^tls: must have clientCaFile/,
   'upstream: { url: wss://csms.example }\nlisten: wss://0.0.0.0\ntls: { certFile: a, keyFile: b, certNamesPile: true }':
     /^tls: must have clientCaFile/,
-  'upstream: { url: wss://csms.example }\nallow: [stop]': /^allow\.0: .*cap/,
-  'upstream: { url: wss://csms.example }\nupstreamAwayCloseS: 601': /^upstreamAwayCloseS: .*600/,
+  'upstream: { url: wss://csms.example }\nallow: [stop]': /^allow\.0: must be cap or /,
+  'upstream: { url: wss://csms.example }\npingEveryS: -1': /^pingEveryS: must be at least 0$/,
+  'upstream: { url: 7 }': /\(url: must be a string\)$/,
+  'upstream: { url: wss://csms.example }\nupstreamAwayCloseS: 601':
+    /^upstreamAwayCloseS: must be at most 600$/,
   'upstream: { url: wss://csms.example }\nlisteen: x': /^listeen: is no setting of the relay$/,
   'upstream: [': /flow|sequence|end/i,
 };

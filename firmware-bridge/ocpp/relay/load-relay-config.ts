@@ -4,6 +4,7 @@ import { homedir } from 'node:os';
 import { dirname, isAbsolute, join, resolve } from 'node:path';
 import { parseDocument } from 'yaml';
 import type { z } from 'zod';
+import { issueInWords } from '../../issue-words.ts';
 import { TAP_FILE } from '../tap-file.ts';
 import { relayConfigSchema, type RelayConfig } from './relay-config.ts';
 
@@ -119,7 +120,7 @@ function inWords(issue: z.core.$ZodIssue): string[] {
     );
   if (at === 'upstream' && issue.code === 'invalid_union') return [upstreamProblem(issue)];
   if (issue.code === 'invalid_union') return [`${at}: ${nestedProblem(issue)}`];
-  return [`${at === '' ? 'the file' : at}: ${issue.message}`];
+  return [`${at === '' ? 'the file' : at}: ${issueInWords(issue)}`];
 }
 
 function upstreamProblem(issue: z.core.$ZodIssueInvalidUnion): string {
@@ -135,6 +136,6 @@ function nestedProblem(issue: z.core.$ZodIssueInvalidUnion): string {
   const [deepest] = all;
   if (deepest === undefined) return 'is none of what it may be';
   return deepest.path.length === 0
-    ? deepest.message
-    : `${deepest.path.map(String).join('.')}: ${deepest.message}`;
+    ? issueInWords(deepest)
+    : `${deepest.path.map(String).join('.')}: ${issueInWords(deepest)}`;
 }
