@@ -129,6 +129,8 @@ export const REPLICAS_MAX = 5;
 /** Vehicles whose results are known to agree, and algorithms of each; the one heard of longest ago is forgotten first. */
 export const TRUST_VEHICLES_MAX = 10_000;
 export const TRUST_ALGORITHMS_MAX = 64;
+/** Runs in a row, of one algorithm, that ended at a limit where others' word or a known answer would have told of a lie. */
+export const INCONCLUSIVE_MAX = 3;
 /** Results that are JSON are read whole to be compared; what is larger compares by its bytes. */
 export const JSON_COMPARED_BYTES_MAX = 4 * 1024 * 1024;
 /** Known answers of one algorithm that results left, and that the operator gave; and the bytes of one. */

@@ -1,5 +1,7 @@
 /** Ways to break what Plugpool promises, one small edit each, and the proof that must then fail: a promise without one is only hoped for. */
 
+import { FAIR_MUTATIONS } from './fair-mutations.ts';
+
 export interface Mutation {
   readonly name: string;
   /** What somebody relies on, and would lose. */
@@ -462,4 +464,5 @@ export const MUTATIONS: readonly Mutation[] = [
     replace: '',
     proof: ['--test', 'test/unit/everest-story.test.ts'],
   },
+  ...FAIR_MUTATIONS,
 ];

@@ -1,7 +1,14 @@
 /** Results of donors that nobody knows are run twice and compared; who lies is outvoted, and believed no more. */
 import assert from 'node:assert/strict';
 import test, { describe } from 'node:test';
-import { QUORUM_MAX, type Delivery, type LeaseId, type UpBody, type VehicleId } from '@plugpool/proto';
+import {
+  QUORUM_MAX,
+  type Delivery,
+  type FailureCode,
+  type LeaseId,
+  type UpBody,
+  type VehicleId,
+} from '@plugpool/proto';
 import { knownVehicles } from '../../agent/core/donors/known-vehicles.ts';
 import { REPLICAS_MAX } from '../../agent/core/limits.ts';
 import type { AlgorithmRecord } from '../../agent/core/records.ts';
@@ -51,9 +58,9 @@ function resultOf(lease: LeaseId, bytes: Uint8Array, cpuMs = 100): UpBody {
   return { kind: 'result', lease, used, outcome: { ok: true, output: { where: 'inline', bytes } } };
 }
 
-function failureOf(lease: LeaseId): UpBody {
+function failureOf(lease: LeaseId, code: FailureCode = 'exit_nonzero'): UpBody {
   const used = { cpuMs: 1, wallMs: 1, memoryPeakMib: 10, gpuMs: 0 };
-  const failure = { code: 'exit_nonzero', detail: 'exit 1', stderrTail: '' } as const;
+  const failure = { code, detail: 'as the test has it', stderrTail: '' };
   return { kind: 'result', lease, used, outcome: { ok: false, failure } };
 }
 
@@ -202,7 +209,8 @@ describe('a lie', () => {
     assert.ok(pile.state.trust.outvoted('a' as VehicleId, pile.now()) > 0);
     const needed = (): number => {
       let n = 0;
-      for (; !isBelieved(pile, 'a'); n += 1) pile.state.trust.learnAgreed('a' as VehicleId, KEY, pile.now());
+      for (; !isBelieved(pile, 'a'); n += 1)
+        pile.state.trust.learnAgreed('a' as VehicleId, KEY, pile.now(), 'replica');
       return n;
     };
     assert.equal(needed(), 4);
@@ -217,6 +225,29 @@ describe('a lie', () => {
     assert.equal(delivery?.state, 'failed');
     assert.equal(delivery.failure?.code, 'exit_nonzero');
     assert.equal(delivery.agreeing, 2);
+  });
+
+  test('is not told by a limit that was reached: who ends there is not outvoted, and not believed the more', () => {
+    const pile = pileWith({ donors: ['a', 'b', 'c', 'd', 'e'], settings: { trustAfter: 100 } });
+    const agreed = (donor: string): number => pile.state.trust.agreed(donor as VehicleId, KEY, pile.now());
+    const small = ({ donor, lease }: Offered): UpBody =>
+      donor === 'a' ? failureOf(lease, 'memory_limit') : resultOf(lease, RIGHT);
+    runAll(pile, ask(pile, 'r1'), honest);
+    for (let i = 0; i < 2; i += 1) {
+      pile.state.trust.learnAgreed('a' as VehicleId, KEY, pile.now(), 'replica');
+      assert.equal(runAll(pile, ask(pile, `s${i}`), small)?.state, 'completed');
+    }
+    assert.equal(pile.state.trust.outvoted('a' as VehicleId, pile.now()), 0);
+    assert.equal(pile.state.health.verdict('a' as VehicleId, 'cpu', pile.now()).state, 'well');
+    assert.ok(agreed('a') > 1.9, 'two ends at a limit took nothing back');
+    const credited = [...pile.disk.bookings.values()].flatMap(({ taskId, entries }) =>
+      taskId === [...pile.disk.tasks.keys()].at(-1) ? entries.map(({ account }) => String(account)) : [],
+    );
+    assert.ok(!credited.includes('vehicle:a'));
+    const before = ['a', 'b', 'c', 'd', 'e'].map(agreed);
+    const failed = runAll(pile, ask(pile, 'all'), ({ lease }) => failureOf(lease, 'cpu_time_limit'));
+    assert.equal(failed?.failure?.code, 'cpu_time_limit', 'what reaches it anywhere has failed');
+    assert.deepEqual(['a', 'b', 'c', 'd', 'e'].map(agreed), before, 'and nobody is believed for it');
   });
 
   test('of everybody in another way ends the task with its history, after five replicas at most', () => {

@@ -1,8 +1,9 @@
 /** Donors that are believed are asked questions whose answers the pile knows; whoever answers wrongly lied. */
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { parseClientId, type LeaseId, type UpBody, type VehicleId } from '@plugpool/proto';
+import { parseClientId, type FailureCode, type LeaseId, type UpBody, type VehicleId } from '@plugpool/proto';
 import { CHECKER } from '../../agent/core/checks/checker.ts';
+import { INCONCLUSIVE_MAX } from '../../agent/core/limits.ts';
 import type { Settings } from '../../agent/core/settings.ts';
 import { capacityReport, request, SimulatedPile, type SentBody } from '../simulation/simulated-pile.ts';
 
@@ -114,6 +115,65 @@ test('who answers a check wrongly loses all trust and rests', () => {
     assert.ok(pile.state.trust.outvoted(liar as VehicleId, pile.now()) > 0, liar);
     assert.match(pile.disk.learned.get(`trust/${liar}`) ?? '', /"outvoted":[1-9.]/);
   }
+});
+
+const LIMITS = ['cpu_time_limit', 'wall_time_limit', 'memory_limit'] as const;
+
+/** Small ones that reach a limit wherever `atLimit` says so; what they answer the rest with is right. */
+function playAtLimit(pile: SimulatedPile, rounds: number, atLimit: (offer: Offered) => boolean): Offered[] {
+  const ended: Offered[] = [];
+  for (let round = 0; round < rounds; round += 1) {
+    const open = offersIn(pile.say('asker.ask-1', request(`l${pile.nowMs}`, 'sum')));
+    for (const donor of ['a', 'b', 'c', 'd']) pile.say(`${donor}.lend`, capacityReport({}));
+    open.push(...offersIn(pile.pass(15_000)));
+    for (let offer = open.shift(); offer !== undefined; offer = open.shift()) {
+      const isEnded = isCheck(pile, offer) && atLimit(offer);
+      if (isEnded) ended.push(offer);
+      const body = isEnded ? endAtLimit(offer, LIMITS[ended.length % 3]) : answer(offer, RIGHT);
+      open.push(...offersIn(pile.say(`${offer.donor}.lend`, body)));
+    }
+  }
+  return ended;
+}
+
+function endAtLimit({ lease }: Offered, code: FailureCode = 'memory_limit'): UpBody {
+  const used = { cpuMs: 100, wallMs: 100, memoryPeakMib: 1, gpuMs: 0 };
+  const failure = { code, detail: 'it reached a limit', stderrTail: '' };
+  return { kind: 'result', lease, used, outcome: { ok: false, failure } };
+}
+
+test('a check that ends at a limit is nobody’s lie: no trust is lost, none gained, and it earns nothing', () => {
+  const pile = pileThatKnows();
+  play(pile, 20, () => RIGHT);
+  let ended = 0;
+  const [check] = playAtLimit(pile, 60, () => (ended += 1) === 1) as [Offered];
+  assert.ok(check, 'nobody was asked');
+  const donor = check.donor as VehicleId;
+  assert.equal(pile.state.trust.outvoted(donor, pile.now()), 0);
+  assert.ok(pile.state.trust.isBelieved(donor, KEY, pile.now()));
+  assert.equal(pile.state.health.verdict(donor, 'cpu', pile.now()).state, 'well');
+  const booked = [...pile.disk.bookings.values()].filter(({ taskId }) => taskId === check.taskId);
+  assert.deepEqual(booked, []);
+  assert.ok(pile.state.answers.given(KEY).length > 0, 'the answer is not doubted for it');
+});
+
+test('who ends check after check at a limit is a stranger again, however its other runs agree, over a restart too', () => {
+  const pile = pileThatKnows();
+  play(pile, 20, () => RIGHT);
+  const ends = new Map<string, number>();
+  let stranger: VehicleId | undefined;
+  for (let round = 0; round < 200 && stranger === undefined; round += 1)
+    for (const { donor } of playAtLimit(pile, 1, () => true)) {
+      const count = (ends.get(donor) ?? 0) + 1;
+      ends.set(donor, count);
+      const isBelieved = pile.state.trust.isBelieved(donor as VehicleId, KEY, pile.now());
+      assert.equal(isBelieved, count < INCONCLUSIVE_MAX, `${donor} after ${count}`);
+      if (!isBelieved) stranger = donor as VehicleId;
+    }
+  assert.ok(stranger, 'nobody was asked often enough');
+  pile.restart();
+  assert.equal(pile.state.trust.agreed(stranger, KEY, pile.now()), 0);
+  assert.equal(pile.state.trust.outvoted(stranger, pile.now()), 0, 'and no liar');
 });
 
 test('what owners agreed on is asked of others, unless its requester showed it to some donors alone', () => {

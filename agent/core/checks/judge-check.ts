@@ -1,11 +1,15 @@
-/** What a donor answered to a question whose answer is known: right, and it is believed the more; wrong, and it lied. */
+/**
+ * What a donor answered to a question whose answer is known: right, and it is believed the more; wrong, and it lied; ended at a
+ * limit, and it is neither, so often in a row (trust-book.ts), and is paid nothing for it.
+ */
 import type { Result } from '@plugpool/proto';
 import { learnFromResult, runMsOf } from '../learned/learn.ts';
 import { bookResult } from '../ledger/bookings.ts';
 import { closeLease } from '../leases/lease.ts';
 import type { Comparison } from '../records.ts';
 import { compareInline } from '../replicas/compare.ts';
-import { learnAgreed, learnOutvoted } from '../replicas/keep-trust.ts';
+import { endedByLimit } from '../replicas/ended-by-limit.ts';
+import { learnAgreed, learnInconclusive, learnOutvoted } from '../replicas/keep-trust.ts';
 import { restOutvoted } from '../replicas/outvoted.ts';
 import type { Instance, Lease } from '../state.ts';
 import { programOf, ranBy } from '../tasks/parts.ts';
@@ -23,16 +27,19 @@ export function judgeCheck(
 ): void {
   const { outcome, used } = result;
   const { vehicleId, algorithm } = lease;
+  const key = `${algorithm.id}@${algorithm.version}`;
   const verdict = verdictOn(outcome, answer, algorithm.compare ?? { by: 'bytes' });
   closeLease(turn, instance, outcome.ok ? 'completed' : 'failed', outcome.ok ? '' : outcome.failure.code);
   if (verdict === 'right') {
     learnFromResult(turn, instance.task, { ...lease, runMs: runMsOf(turn, lease, used) }, 'believed');
-    learnAgreed(turn, vehicleId, `${algorithm.id}@${algorithm.version}`);
-  } else if (verdict === 'wrong') {
+    learnAgreed(turn, vehicleId, key, 'check');
+  } else if (verdict === 'inconclusive') {
+    learnInconclusive(turn, vehicleId, key, 'check');
+  } else {
     log(turn, 'warn', 'wrong answer to a spot check', { vehicleId, taskId: instance.task.record.taskId });
     learnOutvoted(turn, vehicleId);
     restOutvoted(turn, vehicleId, lease.demand);
-    turn.state.answers.doubt(`${algorithm.id}@${algorithm.version}`, answer);
+    turn.state.answers.doubt(key, answer);
   }
   if (!outcome.ok)
     return endTask(turn, instance.task, { ...ranBy(lease, used), state: 'failed', failure: outcome.failure });
@@ -46,11 +53,11 @@ function verdictOn(
   outcome: Result['outcome'],
   { output }: KnownAnswer,
   compare: Comparison,
-): 'right' | 'wrong' | 'unknown' {
-  if (!outcome.ok) return 'wrong';
+): 'right' | 'wrong' | 'inconclusive' {
+  if (!outcome.ok) return endedByLimit(outcome.failure) ? 'inconclusive' : 'wrong';
   if (outcome.output.where === 'inline')
     return compareInline(outcome.output.bytes, output, compare) ? 'right' : 'wrong';
-  return outcome.output.blob.sizeBytes === output.length ? 'unknown' : 'wrong';
+  return outcome.output.blob.sizeBytes === output.length ? 'inconclusive' : 'wrong';
 }
 
 /** After a load nobody knows any more what the right answers were. */

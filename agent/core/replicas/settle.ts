@@ -12,7 +12,8 @@ import { acceptPart, failTask, type Program } from '../tasks/parts.ts';
 import { leaveLine, log, type Turn } from '../turn.ts';
 import type { Returned, Verdict } from './agreement.ts';
 import { endDispute } from './end-disputes.ts';
-import { learnAgreed, learnOutvoted } from './keep-trust.ts';
+import { endedByLimit } from './ended-by-limit.ts';
+import { learnAgreed, learnInconclusive, learnOutvoted } from './keep-trust.ts';
 import { restOutvoted } from './outvoted.ts';
 import { firstOf, replicasOf } from './replicas-of.ts';
 
@@ -52,15 +53,24 @@ function programIn({ run }: PartResultRecord): Program {
   return { algorithmId: run.algorithmId, algorithmVersion: run.algorithmVersion };
 }
 
+/** Who ends at a limit agrees with nobody and contradicts nobody: it may be small, or busy, or have something to hide. */
 function judge(turn: Turn, first: Instance, best: readonly Returned[], results: readonly Returned[]): void {
-  for (const { result } of best) learnAgreed(turn, result.donor, first.program ?? '');
+  const key = first.program ?? '';
+  const isAtLimit = best.some(hitLimit);
+  for (const { result } of isAtLimit ? [] : best) learnAgreed(turn, result.donor, key, 'replica');
   for (const each of results) {
     if (best.includes(each)) continue;
     const { donor, run } = each.result;
+    if (hitLimit(each)) learnInconclusive(turn, donor, key, 'replica');
+    if (isAtLimit || hitLimit(each)) continue;
     log(turn, 'warn', 'result outvoted', { instanceId: each.instance.instanceId, vehicleId: donor });
     learnOutvoted(turn, donor);
     if (run !== undefined) restOutvoted(turn, donor, run.demand);
   }
+}
+
+function hitLimit({ result }: Returned): boolean {
+  return endedByLimit(result.run?.failure);
 }
 
 /** What is not believed tells little of how long such runs take. */

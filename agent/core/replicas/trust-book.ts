@@ -7,10 +7,11 @@
  *      ▲                                         │              │
  *      └───────── outvoted, for every algorithm ─┴──────────────┘   and needs twice as many the next time
  *
- * What agreed fades with a half-life: another may drive the vehicle by then.
+ * What agreed fades with a half-life: another may drive the vehicle by then. A run that ended at a limit is nobody's lie and takes
+ * nothing back; so many of them in a row, and what agreed is forgotten: whoever ends whatever might find him out is `unknown` again.
  */
 import type { Now, VehicleId } from '@plugpool/proto';
-import { TRUST_ALGORITHMS_MAX, TRUST_VEHICLES_MAX } from '../limits.ts';
+import { INCONCLUSIVE_MAX, TRUST_ALGORITHMS_MAX, TRUST_VEHICLES_MAX } from '../limits.ts';
 import type { Settings } from '../settings.ts';
 
 export type TrustSettings = Pick<Settings, 'trustAfter' | 'trustHalfLifeMs' | 'auditFloorMillis'>;
@@ -19,7 +20,12 @@ interface Agreed {
   /** Results that agreed since the last that was outvoted, each half after a half-life. */
   weight: number;
   atWallMs: number;
+  /** Ended in a row without telling anything, those of each trial for themselves. */
+  readonly inconclusive: Record<Trial, number>;
 }
+
+/** What its result was held against: that of other owners, or what the pile knew. */
+export type Trial = 'replica' | 'check';
 
 interface VehicleTrust {
   /** How often it was outvoted, fading alike. */
@@ -41,6 +47,7 @@ export interface TrustView {
 
 /** Who lied comes back to the same trust with so many times the agreement, at most. */
 const NEEDED_FACTOR_MAX = 16;
+const NONE: Readonly<Record<Trial, number>> = { replica: 0, check: 0 };
 
 export class TrustBook {
   readonly #settings: TrustSettings;
@@ -77,15 +84,29 @@ export class TrustBook {
     return agreed === undefined ? 0 : agreed.weight * this.#kept(agreed.atWallMs, now);
   }
 
-  learnAgreed(vehicleId: VehicleId, algorithmKey: string, now: Now): VehicleId | undefined {
+  learnAgreed(vehicleId: VehicleId, algorithmKey: string, now: Now, trial: Trial): VehicleId | undefined {
     const forgotten = this.#makeRoom(vehicleId);
     const trust = this.#trustOf(vehicleId);
     const weight = this.agreed(vehicleId, algorithmKey, now) + 1;
+    const inconclusive = { ...(trust.agreed.get(algorithmKey)?.inconclusive ?? NONE), [trial]: 0 };
     trust.agreed.delete(algorithmKey);
-    trust.agreed.set(algorithmKey, { weight, atWallMs: now.wallMs });
+    trust.agreed.set(algorithmKey, { weight, atWallMs: now.wallMs, inconclusive });
     const [oldest] = trust.agreed.keys();
     if (trust.agreed.size > TRUST_ALGORITHMS_MAX && oldest !== undefined) trust.agreed.delete(oldest);
     return forgotten;
+  }
+
+  /**
+   * It ended at a limit where its result would have told something. Who does so in each check is found out however well it agrees
+   * with others meanwhile, and the other way round. False: nothing of it was known.
+   */
+  learnInconclusive(vehicleId: VehicleId, algorithmKey: string, trial: Trial): boolean {
+    const { agreed } = this.#vehicles.get(vehicleId) ?? {};
+    const known = agreed?.get(algorithmKey);
+    if (agreed === undefined || known === undefined) return false;
+    known.inconclusive[trial] += 1;
+    if (known.inconclusive[trial] >= INCONCLUSIVE_MAX) agreed.delete(algorithmKey);
+    return true;
   }
 
   /** Its result was outvoted: nothing of it is believed any more, of whatever algorithm. */
@@ -144,7 +165,13 @@ export class TrustBook {
     const trust = this.#vehicles.get(vehicleId);
     if (trust === undefined) return null;
     const { outvoted, outvotedWallMs } = trust;
-    const agreed = [...trust.agreed].map(([key, { weight, atWallMs }]) => [key, weight, atWallMs]);
+    const agreed = [...trust.agreed].map(([key, { weight, atWallMs, inconclusive }]) => [
+      key,
+      weight,
+      atWallMs,
+      inconclusive.replica,
+      inconclusive.check,
+    ]);
     return { outvoted, outvotedWallMs, agreed };
   }
 
@@ -197,9 +224,12 @@ function trustIn(json: unknown): VehicleTrust | undefined {
   if (!isAmount(outvoted) || !isAmount(outvotedWallMs) || !Array.isArray(agreed)) return undefined;
   const known = new Map<string, Agreed>();
   for (const entry of agreed as unknown[]) {
-    const [key, weight, atWallMs] = Array.isArray(entry) ? (entry as unknown[]) : [];
+    // An older version kept the first three.
+    const [key, weight, atWallMs, replica = 0, check = 0] = Array.isArray(entry) ? (entry as unknown[]) : [];
     if (typeof key !== 'string' || !isAmount(weight) || !isAmount(atWallMs)) return undefined;
-    if (known.size < TRUST_ALGORITHMS_MAX) known.set(key, { weight, atWallMs });
+    if (!isAmount(replica) || !isAmount(check)) return undefined;
+    if (known.size < TRUST_ALGORITHMS_MAX)
+      known.set(key, { weight, atWallMs, inconclusive: { replica, check } });
   }
   return { outvoted, outvotedWallMs, agreed: known };
 }

@@ -1,0 +1,40 @@
+/** Ways to judge a donor unfairly, to wait for owners who cannot come, and to book what was not there. */
+import type { Mutation } from './mutations.ts';
+
+const CHECKS = ['--test', 'test/unit/core-spot-checks.test.ts'] as const;
+const REPLICAS = ['--test', 'test/unit/core-replicas.test.ts'] as const;
+
+export const FAIR_MUTATIONS: readonly Mutation[] = [
+  {
+    name: 'take a limit that was reached for a lie',
+    promise: 'a check that ends at a limit costs its donor no trust',
+    file: 'agent/core/checks/judge-check.ts',
+    find: "endedByLimit(outcome.failure) ? 'inconclusive' : 'wrong'",
+    replace: "'wrong'",
+    proof: CHECKS,
+  },
+  {
+    name: 'forgive limits without end',
+    promise: 'who ends check after check at a limit is believed no more',
+    file: 'agent/core/replicas/trust-book.ts',
+    find: '    if (known.inconclusive[trial] >= INCONCLUSIVE_MAX) agreed.delete(algorithmKey);\n',
+    replace: '',
+    proof: CHECKS,
+  },
+  {
+    name: 'outvote who reached a limit',
+    promise: 'a replica that ends at a limit is no lie',
+    file: 'agent/core/replicas/settle.ts',
+    find: '    if (isAtLimit || hitLimit(each)) continue;\n',
+    replace: '',
+    proof: REPLICAS,
+  },
+  {
+    name: 'believe who reached a limit together',
+    promise: 'nobody is believed the more for a limit that others reached too',
+    file: 'agent/core/replicas/settle.ts',
+    find: 'of isAtLimit ? [] : best)',
+    replace: 'of best)',
+    proof: REPLICAS,
+  },
+];
