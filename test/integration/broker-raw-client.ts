@@ -4,7 +4,7 @@ import { connect } from 'node:net';
 import type { Socket } from 'node:net';
 import type { TestContext } from 'node:test';
 import { createAedesBroker } from '../../agent/adapters/broker-aedes/aedes-broker.ts';
-import type { AedesBroker, AedesBrokerOptions } from '../../agent/adapters/broker-aedes/aedes-broker.ts';
+import type { AedesBroker, AedesBrokerOptions } from '../../agent/adapters/broker-aedes/broker-options.ts';
 import type { BrokerHandlers } from '../../agent/ports.ts';
 import { parseClientId } from '../../proto/index.ts';
 import type { ClientName } from '../../proto/index.ts';

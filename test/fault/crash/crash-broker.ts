@@ -1,9 +1,7 @@
 /** The broker with crash points where messages come in, and between the messages that one commit owes to several clients. */
 import { decodeUpFrame, type UpBody } from '@plugpool/proto';
-import {
-  createAedesBroker as create,
-  type AedesBroker,
-} from '../../../agent/adapters/broker-aedes/aedes-broker.ts';
+import { createAedesBroker as create } from '../../../agent/adapters/broker-aedes/aedes-broker.ts';
+import type { AedesBroker } from '../../../agent/adapters/broker-aedes/broker-options.ts';
 import type { BrokerHandlers } from '../../../agent/ports.ts';
 import { crash, isDue, pass, type CrashPoint } from './crash-points.ts';
 
