@@ -8,7 +8,7 @@ import type { BlobRef, Deploy, DeployedImage, Digest, RuntimeKind } from '@plugp
 import { backoffDelaysMs } from './core/backoff.ts';
 import { PlugpoolError } from './errors.ts';
 import type { BlobPulls } from './blob-pulls.ts';
-import type { LendingNow } from './leased-jobs.ts';
+import type { LendingNow } from './offer-judgement.ts';
 import type { BlobCache, Clock, Log } from './ports.ts';
 
 /** Between the tries of one image. */

@@ -7,11 +7,7 @@
  * nothing is said: the lease is void).
  */
 import {
-  HELD_LEASES_MAX,
-  INLINE_BYTES_MAX,
-  type Capacity,
   type CheckpointAck,
-  type Demand,
   type Digest,
   type Failure,
   type FailureCode,
@@ -19,7 +15,6 @@ import {
   type LeaseId,
   type Offer,
   type Renewed,
-  type RenewalEntry,
   type Revoke,
   type RuntimeKind,
   type Used,
@@ -29,7 +24,6 @@ import type { BlobPulls } from './blob-pulls.ts';
 import type { BlobShelf } from './blob-shelf.ts';
 import type { Conversation } from './conversation.ts';
 import {
-  RUNNING,
   climb,
   isStill,
   mayGoOn,
@@ -38,51 +32,33 @@ import {
   revocation,
   type Act,
   type Pressure,
-  type Rung,
 } from './core/eviction.ts';
-import { RenewalBook, leaseKeyOf, renewalEveryMs, selfStopAtMs, type LeaseKey } from './core/lease-clock.ts';
+import { leaseKeyOf, selfStopAtMs } from './core/lease-clock.ts';
 import { fetchForRun } from './fetch-for-run.ts';
-import { GrantedCapacity, type Grant } from './granted-capacity.ts';
+import { GrantedCapacity } from './granted-capacity.ts';
 import { nameOf, type JobEvent } from './job-event.ts';
+import { LeaseRenewals, renewalEntry } from './lease-renewals.ts';
+import {
+  cpuMsOf,
+  jobOf,
+  keepsState,
+  newLeasedJob,
+  renewalOf,
+  stateOf,
+  type LeasedJob,
+} from './leased-job.ts';
+import { whyDecline, type LendingNow } from './offer-judgement.ts';
 import type { BlobCache, Clock, Log } from './ports.ts';
 import type { NotLendingCause } from './core/policy.ts';
-import type { JobOutcome, KeptRun, RunningJob, Runtime } from './runtimes/port.ts';
+import type { JobOutcome, KeptRun, Runtime } from './runtimes/port.ts';
 import { ShippedCheckpoints } from './shipped-checkpoints.ts';
+import { SoonestTimer } from './soonest-timer.ts';
+import { fitsInline, storeOutput } from './stored-output.ts';
 import type { UnackedResults } from './unacked-results.ts';
 
 export const TICKS_PER_LEASE = 15;
 const TICK_MIN_MS = 10;
 const TICK_MAX_MS = 1_000;
-
-type Stage =
-  | { readonly state: 'fetching' }
-  | { readonly state: 'running'; readonly running: RunningJob }
-  /** Its output is being stored; the lease must live on meanwhile. */
-  | { readonly state: 'storing'; readonly cpuMs: number };
-
-interface LeasedJob {
-  readonly key: LeaseKey;
-  readonly offer: Offer;
-  readonly grant: Grant;
-  stage: Stage;
-  isImagePinned: boolean;
-  leaseMs: number;
-  /** From when the lease counts on this donor's clock. */
-  confirmedMonoMs: number;
-  rung: Rung;
-  /** The pile wants it back. */
-  revoked: Pressure | undefined;
-  /** When what it kept is sent next, if it is news. */
-  shipAtMonoMs: number;
-}
-
-/** What the owner's policy says to an offer. */
-export interface LendingNow {
-  /** Undefined while nothing is lent, and then `reason` says why. */
-  readonly lendable: Capacity | undefined;
-  readonly reason: string;
-  readonly allowedAlgorithms: readonly string[];
-}
 
 export interface LeasedJobsOptions {
   readonly runtimes: ReadonlyMap<RuntimeKind, Runtime>;
@@ -104,17 +80,17 @@ export class LeasedJobs {
   readonly #options: LeasedJobsOptions;
   readonly #jobs = new Map<InstanceId, LeasedJob>();
   readonly #granted = new GrantedCapacity();
-  readonly #renewals = new RenewalBook();
+  readonly #renewals: LeaseRenewals;
   readonly #checkpoints: ShippedCheckpoints;
   #owner: { readonly cause: NotLendingCause; readonly pressure: Pressure } | undefined;
-  #leaseMs = 30_000;
-  #renewedMonoMs = 0;
-  #tick: { readonly atMonoMs: number; readonly cancel: () => void } | undefined;
+  readonly #tick: SoonestTimer;
   #isStopped = false;
 
   constructor(options: LeasedJobsOptions) {
     this.#options = options;
     const { shelf, conversation, clock, log } = options;
+    this.#tick = new SoonestTimer(clock, () => this.#onTick());
+    this.#renewals = new LeaseRenewals({ conversation, clock });
     this.#checkpoints = new ShippedCheckpoints({
       shelf,
       conversation,
@@ -131,7 +107,7 @@ export class LeasedJobs {
   list(): readonly { readonly offer: Offer; readonly state: string; readonly cpuMs: number }[] {
     return [...this.#jobs.values()].map((job) => ({
       offer: job.offer,
-      state: job.rung.rung === 'running' ? job.stage.state : job.rung.rung,
+      state: stateOf(job),
       cpuMs: cpuMsOf(job),
     }));
   }
@@ -188,7 +164,7 @@ export class LeasedJobs {
   renewed(correlationId: number, renewed: Renewed): void {
     const answer = this.#renewals.answered(correlationId, renewed.held);
     if (!answer.known) return;
-    this.#setLeaseMs(renewed.leaseMs);
+    this.#renewals.leaseMs = renewed.leaseMs;
     for (const job of this.#jobs.values()) {
       if (answer.confirmed.has(job.key)) {
         job.confirmedMonoMs = Math.max(job.confirmedMonoMs, answer.sentMonoMs);
@@ -205,7 +181,7 @@ export class LeasedJobs {
 
   welcomed(leaseMs: number, drop: readonly LeaseId[]): void {
     this.#renewals.clear();
-    this.#setLeaseMs(leaseMs);
+    this.#renewals.leaseMs = leaseMs;
     for (const lease of drop) {
       const job = this.#jobs.get(lease.instanceId);
       if (job?.key === leaseKeyOf(lease)) this.#void(job, 'the pile dropped the lease');
@@ -242,44 +218,26 @@ export class LeasedJobs {
       this.#kill(job);
     }
     await Promise.all(outcomes);
-    this.#tick?.cancel();
-    this.#tick = undefined;
+    this.#tick.cancel();
   }
 
   #whyDecline(offer: Offer): string | undefined {
-    const lending = this.#options.lending();
     if (this.#isStopped) return 'policy_paused: the donor is stopping';
-    if (lending.lendable === undefined) return `policy_paused: ${lending.reason}`;
-    const { allowedAlgorithms } = lending;
-    if (allowedAlgorithms.length > 0 && !allowedAlgorithms.includes(offer.algorithmId)) {
-      return `algorithm_not_allowed: the owner does not allow ${offer.algorithmId}`;
-    }
-    if (!this.#options.runtimes.has(offer.runtime))
-      return `runtime_missing: ${offer.runtime} does not run here`;
-    if (this.#jobs.size >= HELD_LEASES_MAX)
-      return `capacity_gone: ${HELD_LEASES_MAX} leases are held already`;
-    if (!this.#granted.fits(offer.demand, lending.lendable))
-      return `capacity_gone: ${describeDemand(offer.demand)} no longer fit`;
-    return undefined;
+    return whyDecline(offer, {
+      lending: this.#options.lending(),
+      granted: this.#granted,
+      runtimes: this.#options.runtimes,
+      heldLeases: this.#jobs.size,
+    });
   }
 
   #start(offer: Offer): void {
-    const job: LeasedJob = {
-      key: leaseKeyOf(offer.lease),
-      offer,
-      grant: this.#granted.take(offer.demand, this.#options.lending().lendable),
-      stage: { state: 'fetching' },
-      isImagePinned: false,
-      leaseMs: offer.leaseMs,
-      confirmedMonoMs: this.#options.clock.monoMs(),
-      rung: RUNNING,
-      revoked: undefined,
-      shipAtMonoMs: Infinity,
-    };
-    // Renewals count from the first lease on: nothing was renewed while nothing was held.
-    if (this.#jobs.size === 0) this.#renewedMonoMs = job.confirmedMonoMs;
+    const nowMonoMs = this.#options.clock.monoMs();
+    const grant = this.#granted.take(offer.demand, this.#options.lending().lendable);
+    const job = newLeasedJob(offer, grant, nowMonoMs);
+    if (this.#jobs.size === 0) this.#renewals.countFrom(nowMonoMs);
     this.#jobs.set(offer.lease.instanceId, job);
-    this.#setLeaseMs(offer.leaseMs);
+    this.#renewals.leaseMs = offer.leaseMs;
     this.#planTick();
     const imagePath = this.#options.cache.pinVerified(offer.image.digest);
     if (imagePath !== undefined) job.isImagePinned = true;
@@ -302,20 +260,8 @@ export class LeasedJobs {
 
   #run(job: LeasedJob, imagePath: string, input: Uint8Array, state?: Uint8Array): void {
     const { offer } = job;
-    const checkpoint = state === undefined ? {} : { state };
     const runtime = this.#options.runtimes.get(offer.runtime) as Runtime;
-    const running = runtime.run({
-      name: `${offer.algorithmId}@${offer.algorithmVersion} ${job.key}`,
-      imagePath,
-      args: offer.args,
-      env: environmentOf(offer),
-      input,
-      ...(keepsState(offer) || state !== undefined ? { checkpoint } : {}),
-      limits: offer.limits,
-      seed: offer.seed,
-      threads: offer.demand.threads,
-      gpu: offer.demand.gpu !== undefined,
-    });
+    const running = runtime.run(jobOf(job, imagePath, input, state));
     job.stage = { state: 'running', running };
     job.shipAtMonoMs = this.#options.clock.monoMs() + (offer.checkpointEveryMs ?? Infinity);
     if (isStill(job.rung)) running.suspend();
@@ -325,13 +271,9 @@ export class LeasedJobs {
 
   #ended(job: LeasedJob, outcome: JobOutcome): void {
     if (!this.#isLive(job)) return;
-    const inlineBytesMax = Math.min(
-      this.#options.conversation.welcome?.inlineBytesMax ?? INLINE_BYTES_MAX,
-      job.offer.limits.inlineBytes ?? Infinity,
-    );
     if (!outcome.ok) {
       this.#finish(job, outcome.used, { ok: false, failure: outcome.failure });
-    } else if (outcome.output.length <= inlineBytesMax) {
+    } else if (fitsInline(this.#options, job.offer, outcome.output)) {
       this.#finish(job, outcome.used, { ok: true, output: { where: 'inline', bytes: outcome.output } });
     } else {
       job.stage = { state: 'storing', cpuMs: outcome.used.cpuMs };
@@ -340,20 +282,10 @@ export class LeasedJobs {
   }
 
   async #store(job: LeasedJob, output: Uint8Array, used: Used): Promise<void> {
-    try {
-      const blob = await this.#options.outputs.keep(output);
-      const shelved = await this.#options.outputs.shelve(blob);
-      if (!this.#isLive(job) || shelved === undefined) return;
-      this.#options.shelf.put(blob.digest, shelved);
-      this.#finish(job, used, { ok: true, output: { where: 'blob', blob } });
-    } catch (error) {
-      this.#options.log.error(
-        { taskId: job.offer.taskId, err: error },
-        'a large output could not be written',
-      );
-      const detail = `the donor could not store the output: ${error instanceof Error ? error.message : String(error)}`;
-      this.#fail(job, 'runtime_crashed', detail, used);
-    }
+    const stored = await storeOutput(this.#options, job.offer, output, () => this.#isLive(job));
+    if (stored === undefined) return;
+    if (stored.ok) this.#finish(job, used, { ok: true, output: stored.payload });
+    else this.#fail(job, 'runtime_crashed', stored.detail, used);
   }
 
   #fail(job: LeasedJob, code: FailureCode, detail: string, used: Used = NOTHING_USED): void {
@@ -462,33 +394,23 @@ export class LeasedJobs {
     return this.#jobs.get(job.offer.lease.instanceId) === job;
   }
 
-  #setLeaseMs(leaseMs: number): void {
-    this.#leaseMs = leaseMs;
-  }
-
   /** One timer for all leases, and only while there are any; no later than the next rung of any. */
   #planTick(): void {
     if (this.#isStopped) return;
-    const { clock } = this.#options;
-    const everyMs = Math.min(TICK_MAX_MS, Math.max(TICK_MIN_MS, this.#leaseMs / TICKS_PER_LEASE));
-    const nowMonoMs = clock.monoMs();
+    const everyMs = Math.min(TICK_MAX_MS, Math.max(TICK_MIN_MS, this.#renewals.leaseMs / TICKS_PER_LEASE));
+    const nowMonoMs = this.#options.clock.monoMs();
     const climbs = [...this.#jobs.values()].map(({ rung }) => nextClimbMonoMs(rung) ?? Infinity);
-    const atMonoMs = Math.max(nowMonoMs + TICK_MIN_MS, Math.min(nowMonoMs + everyMs, ...climbs));
-    if (this.#tick !== undefined && this.#tick.atMonoMs <= atMonoMs) return;
-    this.#tick?.cancel();
-    const cancel = clock.setTimer(atMonoMs - nowMonoMs, () => this.#onTick());
-    this.#tick = { atMonoMs, cancel };
+    this.#tick.noLaterThan(Math.max(nowMonoMs + TICK_MIN_MS, Math.min(nowMonoMs + everyMs, ...climbs)));
   }
 
   #onTick(): void {
-    this.#tick = undefined;
     const nowMonoMs = this.#options.clock.monoMs();
     for (const job of [...this.#jobs.values()]) {
       if (nowMonoMs >= selfStopAtMs(job.confirmedMonoMs, job.leaseMs)) this.#void(job, 'not renewed in time');
       else this.#lookAt(job, nowMonoMs);
     }
     if (this.#jobs.size === 0 && this.#options.results.size === 0) return;
-    if (nowMonoMs - this.#renewedMonoMs >= renewalEveryMs(this.#leaseMs)) this.#renew();
+    if (this.#renewals.isDue(nowMonoMs)) this.#renew();
     this.#planTick();
   }
 
@@ -499,55 +421,12 @@ export class LeasedJobs {
 
   /** One body for all leases; a result that waits for its acknowledgement still holds its lease. */
   #renew(): void {
-    const { conversation, results, clock } = this.#options;
-    if (conversation.welcome === undefined) return;
-    const held: RenewalEntry[] = [
-      ...[...this.#jobs.values()].map((job) => ({
-        ...renewalEntry(job.offer.lease, 0, cpuMsOf(job)),
-        ...(isStill(job.rung) ? { suspended: true as const } : {}),
-      })),
-      ...results.leases().map((lease) => renewalEntry(lease, 1000, 0)),
-    ].slice(0, HELD_LEASES_MAX);
-    this.#renewedMonoMs = clock.monoMs();
-    const correlationId = conversation.nextCorrelationId();
-    this.#renewals.sent(
-      correlationId,
-      this.#renewedMonoMs,
-      held.map(({ lease }) => leaseKeyOf(lease)),
-    );
-    conversation.post({ kind: 'renewal', held }, correlationId);
-    this.#planTick();
+    const held = [
+      ...[...this.#jobs.values()].map(renewalOf),
+      ...this.#options.results.leases().map((lease) => renewalEntry(lease, 1000, 0)),
+    ];
+    if (this.#renewals.send(held)) this.#planTick();
   }
 }
 
 const NOTHING_USED: Used = { cpuMs: 0, wallMs: 0, memoryPeakMib: 0, gpuMs: 0 };
-
-/** Whether the pile keeps what this run keeps. */
-function keepsState({ checkpointEveryMs }: Offer): boolean {
-  return checkpointEveryMs !== undefined;
-}
-
-/** An only instance is part 0 of 1, so that a program need not ask whether there are others. */
-function environmentOf({ part = { index: 0, count: 1 } }: Offer): Record<string, string> {
-  return { PLUGPOOL_PART: String(part.index), PLUGPOOL_PARTS: String(part.count) };
-}
-
-function renewalEntry(lease: LeaseId, progressPermille: number, cpuMs: number): RenewalEntry {
-  return { lease, progressPermille, cpuMs: Math.max(0, Math.round(cpuMs)) };
-}
-
-function cpuMsOf(job: LeasedJob): number {
-  switch (job.stage.state) {
-    case 'fetching':
-      return 0;
-    case 'running':
-      return job.stage.running.cpuMs();
-    case 'storing':
-      return job.stage.cpuMs;
-  }
-}
-
-function describeDemand(demand: Demand): string {
-  const gpu = demand.gpu === undefined ? '' : ` and a GPU with ${demand.gpu.vramMib} MiB`;
-  return `${demand.cpuMillicores} millicores, ${demand.memoryMib} MiB${gpu}`;
-}

@@ -10,7 +10,7 @@ import {
   type PolicyDecision,
 } from './core/policy.ts';
 import { UNDISTURBED, keepQuiet } from './core/quiet-time.ts';
-import type { LendingNow } from './leased-jobs.ts';
+import type { LendingNow } from './offer-judgement.ts';
 import type { Clock, Log, Outbox, Probe, VehicleSignalsSource } from './ports.ts';
 
 const NOTHING: Capacity = { cpuMillicores: 0, memoryMib: 0, gpus: [] };
