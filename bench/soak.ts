@@ -172,6 +172,10 @@ interface Level extends Sample {
   readonly handles: number;
 }
 
+/**
+ * Resident memory: the share of Node's own program that a process is charged for (PSS) moves by 10 MiB as other programs on Node
+ * come and go.
+ */
 async function sample(pid: number, forMs: number): Promise<Level[]> {
   const beganMs = performance.now();
   const samples: Level[] = [];
@@ -179,7 +183,7 @@ async function sample(pid: number, forMs: number): Promise<Level[]> {
     await delay(SAMPLE_EVERY_MS);
     samples.push({
       atMs: performance.now() - beganMs,
-      value: memoryOf(pid).pssMib,
+      value: memoryOf(pid).rssMib,
       handles: readdirSync(`/proc/${pid}/fd`).length,
     });
   }
