@@ -23,6 +23,7 @@ import {
 import { limitLog, type LimitedLog } from './adapters/broker-aedes/limited-log.ts';
 import { BlobExchange } from './blob-exchange.ts';
 import { Comparisons } from './comparisons.ts';
+import { standingOf } from './core/clients/standing.ts';
 import type { Effects } from './core/effects.ts';
 import type { ConnectionNumber, Event, OperatorAnswer, OperatorCommand } from './core/events.ts';
 import { digestsOfOpenTasks } from './core/payloads/gone-bytes.ts';
@@ -150,6 +151,7 @@ export class Agent {
     }
     this.#address = await broker.start({
       authenticate,
+      standing: (vehicleId) => standingOf(this.state, vehicleId),
       connected: (name) => this.#onConnected(name),
       disconnected: (name) => this.#onDisconnected(name),
       message: (name, kind, payload) => this.#onMessage(name, kind, payload),

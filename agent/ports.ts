@@ -1,5 +1,6 @@
 /** What the core's surroundings must offer, types only. Each is implemented by one file or folder under `adapters/`. */
 import type { BlobRef, ClientId, ClientName, Digest, TaskId, TopicKind, VehicleId } from '@plugpool/proto';
+import type { Standing } from './core/clients/standing.ts';
 import type {
   Account,
   BalanceRecord,
@@ -177,6 +178,8 @@ export interface BlobUpload {
 export interface BrokerHandlers {
   /** Before CONNACK. */
   authenticate(name: ClientName, token: string | undefined): Promise<'accepted' | 'refused' | 'unavailable'>;
+  /** How well the pile knows a vehicle: what is kept for it when there are many connections. */
+  standing(vehicleId: VehicleId): Standing;
   /** After the client subscribed to its `down/+`: from now on it can be sent to. */
   connected(name: ClientName): void;
   disconnected(name: ClientName): void;

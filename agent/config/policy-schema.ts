@@ -168,7 +168,7 @@ export const policySchema = z.strictObject({
     'Runs of a task that may fail by the vehicles’ own doing before it is given up.',
   ),
   openTasksMax: count(DEFAULT_SETTINGS.openTasksMax, 1, OPEN_TASKS_MAX).describe(
-    'Tasks that are accepted and not yet delivered, of all vehicles; beyond it requests are refused. Of tasks that have not ended each part counts.',
+    'Tasks that are accepted and not yet delivered, of all vehicles; beyond it requests are refused, and a quarter is kept for who is plugged in. Of tasks that have not ended each part counts.',
   ),
   openTasksPerVehicleMax: count(DEFAULT_SETTINGS.openTasksPerVehicleMax, 1, OPEN_TASKS_MAX).describe(
     'The same of one vehicle.',

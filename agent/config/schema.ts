@@ -41,7 +41,9 @@ const cron = (defaultExpression: string) =>
     .default(defaultExpression);
 
 const brokerSchema = z.strictObject({
-  connectionsMax: count(1_000, 1, 100_000).describe('Connections of all vehicles together.'),
+  connectionsMax: count(1_000, 1, 100_000).describe(
+    'Connections of all vehicles together; a quarter is kept for those that are known here (docs/hostile-vehicles.md).',
+  ),
   connectionsPerVehicleMax: count(20, 1, 1_000).describe('Connections of one vehicle.'),
   messagesPerSecondMax: count(10_000, 1, 1_000_000).describe(
     'Messages a second of one connection; beyond it the connection is slowed down.',

@@ -10,6 +10,10 @@ export const FORGOTTEN_MAX = 5_000;
 /** Blobs that requests and results wait for, in all and of one vehicle: who sends none must leave room for who does. */
 export const AWAITED_BLOBS_MAX = 256;
 export const AWAITED_BLOBS_PER_VEHICLE_MAX = 16;
+/** Of what all vehicles share, in thousandths: so much at most is taken by those that nothing is known of, and with those that are owed
+ * something. The rest is for who is plugged in. */
+export const STRANGERS_MILLIS_MAX = 750;
+export const GUESTS_MILLIS_MAX = 875;
 /** Requests and results that wait for them; each can be 64 KiB of arguments. */
 export const AWAITING_MESSAGES_MAX = 1_024;
 export const AWAITING_MESSAGES_PER_VEHICLE_MAX = 128;

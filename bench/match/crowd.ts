@@ -54,7 +54,7 @@ function crowdSettings(size: CrowdSize): Settings {
     ...TEST_SETTINGS,
     leaseMs: 1e9,
     capacityStaleMs: 1e9,
-    openTasksMax: 2 * (size.requests + 100 * size.donors),
+    openTasksMax: 8 * (size.requests + 100 * size.donors),
     openTasksPerVehicleMax: 2 * (size.requests + 100 * size.donors),
   };
 }

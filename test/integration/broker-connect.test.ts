@@ -164,6 +164,33 @@ test('one vehicle cannot have more connections than it may, and leaves the other
   await assert.rejects(new RawClient(port).connected({ clientId: 'bus.lend' }), /refused with 3/);
 });
 
+test('those of whom nothing is known leave connections to who is owed something, and both to who is plugged in', async (t) => {
+  let nowMs = 0;
+  const isGuest = (vehicleId: string): boolean => vehicleId.startsWith('guest');
+  const residents = new Set(['resident']);
+  const { port, broker } = await startBroker(
+    t,
+    { connectionsPerVehicleMax: 2, connectionsMax: 8, monoMs: () => nowMs },
+    {
+      standing: (vehicleId) =>
+        residents.has(vehicleId) ? 'resident' : isGuest(vehicleId) ? 'guest' : 'stranger',
+    },
+  );
+  const comes = (clientId: string) => new RawClient(port).connected({ clientId });
+  const refused = /refused with 3/;
+  for (let i = 0; i < 6; i++) await comes(`made-up-${i}.ask-1`);
+  await assert.rejects(comes('made-up-6.ask-1'), refused);
+  await comes('guest-1.ask-1');
+  await assert.rejects(comes('guest-2.ask-1'), refused);
+  await comes('made-up-5.ask-1');
+  assert.equal(broker.counts().admitted, 7, 'who comes again takes its own place');
+  residents.add('made-up-1');
+  await assert.rejects(comes('guest-2.ask-1'), refused, 'they were looked at a moment ago');
+  nowMs += 1_000;
+  await comes('guest-2.ask-1');
+  await assert.rejects(comes('resident.lend'), refused, 'all are taken now');
+});
+
 test('a socket that says nothing is closed after the connect time-out, and so is one whose token is never checked', async (t) => {
   const started = await startBroker(
     t,

@@ -47,6 +47,7 @@ export async function startBroker(
   });
   const { port } = await broker.start({
     authenticate: () => Promise.resolve('accepted'),
+    standing: () => 'resident',
     connected: (name) => hear(`connected ${name.clientId}`),
     disconnected: (name) => hear(`disconnected ${name.clientId}`),
     message: (name, kind, payload) => {

@@ -19,7 +19,8 @@ import { findHeldBlobs, HeldBlobs } from './held-blobs.ts';
 import { openPartial, writeWhole, type PartialUpload } from './partial-upload.ts';
 
 export const BLOBS_MAX = 100_000;
-export const UPLOADS_MAX = 64;
+/** As many as requests and results may wait for (agent/core/limits.ts): that bound is shared among vehicles, this one is not. */
+export const UPLOADS_MAX = 256;
 /** An upload that got no byte for this long gives way when there are too many. */
 export const UPLOAD_IDLE_MS = 2 * 60 * 1000;
 /** Files open for reading at once; further reads wait. */

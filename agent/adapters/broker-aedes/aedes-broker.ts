@@ -60,7 +60,10 @@ class EmbeddedAedes implements AedesBroker {
       ...options,
     };
     this.#log = limitLog(options.log, this.#options.monoMs);
-    this.#admission = new Admission(this.#options);
+    this.#admission = new Admission({
+      ...this.#options,
+      standing: (vehicleId) => this.#handlers?.standing(vehicleId) ?? 'stranger',
+    });
     const { queuedBytesMax, stalledMsMax } = this.#options;
     const tooSlow = (connection: Connection): void => this.#drop(connection, 'slow_reader');
     this.#outgoing = new Outgoing({ queuedBytesMax, stalledMsMax, tooSlow });

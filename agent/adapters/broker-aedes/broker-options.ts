@@ -6,7 +6,7 @@ import type { BrokerLog } from './limited-log.ts';
 export interface AedesBrokerOptions {
   /** `mqtt://host:port`; port 0 takes any. */
   readonly listen: string;
-  /** Admitted connections, all vehicles together. */
+  /** Admitted connections, all vehicles together; a quarter of them is kept from vehicles of which nothing is known. */
   readonly connectionsMax: number;
   readonly connectionsPerVehicleMax: number;
   /** One MQTT packet of an admitted client. */

@@ -6,6 +6,7 @@ import type { Duplex } from 'node:stream';
 import type { PublishPacket } from 'aedes';
 import { downFilter, downTopic } from '@plugpool/proto';
 import type { ClientName, TopicKind } from '@plugpool/proto';
+import type { Standing } from '../../core/clients/standing.ts';
 import type { PacketGuard } from './packet-guard.ts';
 import { encodeTopic } from './publish-packet.ts';
 
@@ -15,6 +16,8 @@ export interface Connection {
   state: 'greeting' | 'authenticating' | 'admitted' | 'subscribed' | 'closed';
   /** From `admitted` on. */
   peer: Peer | undefined;
+  /** Of its vehicle, when it was last looked at. */
+  standing: Standing;
   connectTimer: NodeJS.Timeout | undefined;
   stalledTimer: NodeJS.Timeout | undefined;
   unacknowledged: number;
@@ -45,6 +48,7 @@ export function newConnection(parts: Pick<Connection, 'stream' | 'guard' | 'conn
     ...parts,
     state: 'greeting',
     peer: undefined,
+    standing: 'stranger',
     stalledTimer: undefined,
     unacknowledged: 0,
     messageId: 0,

@@ -10,6 +10,7 @@ import type {
   TaskRequest,
   VehicleId,
 } from '@plugpool/proto';
+import { mayTake } from '../clients/share.ts';
 import type { BlobFailure } from '../events.ts';
 import {
   AWAITED_BLOBS_MAX,
@@ -48,20 +49,19 @@ export function awaitBlob(turn: Turn, client: Client, blob: BlobRef, message: Wa
 }
 
 function hasRoom(state: State, vehicleId: VehicleId, digest: Digest): boolean {
-  let messages = 0;
-  let ownMessages = 0;
-  let ownBlobs = 0;
+  const messages = { max: AWAITING_MESSAGES_MAX, used: 0, own: 0 };
+  const blobs = { max: AWAITED_BLOBS_MAX, used: state.awaitedBlobs.size, own: 0 };
   for (const { waiting } of state.awaitedBlobs.values()) {
     const own = waiting.filter(({ client }) => client.vehicleId === vehicleId).length;
-    messages += waiting.length;
-    ownMessages += own;
-    if (own > 0) ownBlobs += 1;
+    messages.used += waiting.length;
+    messages.own += own;
+    if (own > 0) blobs.own += 1;
   }
-  if (messages >= AWAITING_MESSAGES_MAX || ownMessages >= AWAITING_MESSAGES_PER_VEHICLE_MAX) return false;
+  if (messages.own >= AWAITING_MESSAGES_PER_VEHICLE_MAX || !mayTake(state, vehicleId, messages)) return false;
   const awaited = state.awaitedBlobs.get(digest);
-  if (awaited === undefined && state.awaitedBlobs.size >= AWAITED_BLOBS_MAX) return false;
+  if (awaited === undefined && !mayTake(state, vehicleId, blobs)) return false;
   const isOwn = awaited?.waiting.some(({ client }) => client.vehicleId === vehicleId) ?? false;
-  return isOwn || ownBlobs < AWAITED_BLOBS_PER_VEHICLE_MAX;
+  return isOwn || blobs.own < AWAITED_BLOBS_PER_VEHICLE_MAX;
 }
 
 /** Takes those that waited for a blob; the caller hears them again, or refuses them. */

@@ -3,6 +3,7 @@ import type { Reason, Selector, TaskRequest, VehicleId } from '@plugpool/proto';
 import { whyNever } from './never-feasible.ts';
 import { whyUnwanted } from './wants.ts';
 import { candidates } from '../algorithms/catalogue.ts';
+import { mayTake } from '../clients/share.ts';
 import { lengthInWords } from '../explain/figures.ts';
 import { INLINE_BYTES_PER_VEHICLE_MAX, INLINE_BYTES_TOTAL_MAX } from '../limits.ts';
 import { inlineBytesOf } from '../payloads/inline-bytes.ts';
@@ -47,19 +48,22 @@ function whyFull(state: State, vehicleId: VehicleId, body: TaskRequest): Reason[
   const hint = 'acknowledge deliveries, and ask again when some tasks have ended';
   if (state.stopping)
     reasons.push({ code: 'shutting_down', detail: 'the pile is stopping', hint: 'ask again in a minute' });
-  if (state.tasks.size >= state.settings.openTasksMax)
-    reasons.push({ code: 'too_many_tasks', detail: `the pile holds ${state.tasks.size} open tasks`, hint });
   const own = state.openTasksOf.get(vehicleId)?.size ?? 0;
+  const tasks = { max: state.settings.openTasksMax, used: state.tasks.size, own };
+  if (!mayTake(state, vehicleId, tasks))
+    reasons.push({ code: 'too_many_tasks', detail: `the pile holds ${state.tasks.size} open tasks`, hint });
   if (own >= state.settings.openTasksPerVehicleMax)
     reasons.push({ code: 'too_many_tasks', detail: `${vehicleId} has ${own} open tasks`, hint });
   const bytes = inlineBytesOf(body);
-  if (state.inlineBytes + bytes > INLINE_BYTES_TOTAL_MAX)
+  const ownBytes = state.inlineBytesOf.get(vehicleId) ?? 0;
+  const memory = { max: INLINE_BYTES_TOTAL_MAX, used: state.inlineBytes, own: ownBytes };
+  if (!mayTake(state, vehicleId, memory, bytes))
     reasons.push({
       code: 'too_many_tasks',
       detail: 'the inputs and arguments that wait fill the memory',
       hint,
     });
-  else if ((state.inlineBytesOf.get(vehicleId) ?? 0) + bytes > INLINE_BYTES_PER_VEHICLE_MAX)
+  else if (ownBytes + bytes > INLINE_BYTES_PER_VEHICLE_MAX)
     reasons.push({
       code: 'too_many_tasks',
       detail: `the inputs and arguments of ${vehicleId} that wait are too many bytes`,

@@ -3,6 +3,7 @@
  * each vehicle. A freed donor looks at each need, so that who asks for five thousand different things makes all others wait.
  */
 import type { Reason, TaskRequest, VehicleId } from '@plugpool/proto';
+import { mayTake, type SharedTable } from '../clients/share.ts';
 import {
   CONSTRAINTS_ASKED_MAX,
   CONSTRAINTS_PER_VEHICLE_MAX,
@@ -82,13 +83,15 @@ export function whyTooMuchAsked(state: State, vehicleId: VehicleId, body: TaskRe
     ...(own.parts > 0 && own.parts + instances > settings.openTasksPerVehicleMax
       ? [tooMany(`${vehicleId} has ${own.parts} parts in open tasks`)]
       : []),
-    ...(asked.all.parts > 0 && asked.all.parts + instances > settings.openTasksMax
+    ...(!mayTake(state, vehicleId, tableOf(settings.openTasksMax, asked.all.parts, own.parts), instances)
       ? [tooMany(`the pile holds ${asked.all.parts} parts in open tasks`)]
       : []),
     ...(isNewNeed && own.needs.size >= NEEDS_PER_VEHICLE_MAX
       ? [tooMany(`${vehicleId} asks for ${own.needs.size} different needs`)]
       : []),
-    ...(isNewNeed && !asked.all.needs.has(key) && asked.all.needs.size >= NEEDS_MAX
+    ...(isNewNeed &&
+    !asked.all.needs.has(key) &&
+    !mayTake(state, vehicleId, tableOf(NEEDS_MAX, asked.all.needs.size, own.needs.size))
       ? [tooMany(`the pile holds requests of ${asked.all.needs.size} different needs`)]
       : []),
     ...(isNewConstraint && own.constraints.size >= CONSTRAINTS_PER_VEHICLE_MAX
@@ -96,10 +99,18 @@ export function whyTooMuchAsked(state: State, vehicleId: VehicleId, body: TaskRe
       : []),
     ...(isNewConstraint &&
     !asked.all.constraints.has(constraint) &&
-    asked.all.constraints.size >= CONSTRAINTS_ASKED_MAX
+    !mayTake(
+      state,
+      vehicleId,
+      tableOf(CONSTRAINTS_ASKED_MAX, asked.all.constraints.size, own.constraints.size),
+    )
       ? [tooMany(`the pile holds requests with ${asked.all.constraints.size} different constraints`)]
       : []),
   ];
+}
+
+function tableOf(max: number, used: number, own: number): SharedTable {
+  return { max, used, own };
 }
 
 function tooMany(detail: string): Reason {
