@@ -18,6 +18,8 @@ import { restoreAbandonedManifests } from './pack/manifest-backup.js';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const BIN = join(ROOT, 'node_modules', '.bin');
+/** Where what was compiled once is kept, types stripped; the launchers of the programs use the same. */
+const COMPILE_CACHE = join(ROOT, 'node_modules', '.cache', 'plugpool');
 const LOCK = join(ROOT, '.cache', 'install.lock');
 const LOCK_WAIT_MS_MAX = 10 * 60_000;
 const LOCK_POLL_MS = 250;
@@ -128,7 +130,7 @@ function install() {
 function run(command, args) {
   const child = spawn(command, args, {
     stdio: 'inherit',
-    env: { ...process.env, PATH: `${BIN}:${process.env.PATH ?? ''}` },
+    env: { NODE_COMPILE_CACHE: COMPILE_CACHE, ...process.env, PATH: `${BIN}:${process.env.PATH ?? ''}` },
   });
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
     process.on(signal, () => {
