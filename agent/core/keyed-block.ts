@@ -2,26 +2,32 @@
 
 /** Of a key of 8 words, with `text` in place of counter and nonce: 16 words, the same for the same text. */
 export function keyedBlock(key: readonly number[], text: string): Uint32Array {
-  const words = [...SIGMA, ...key, ...FNV_BASES.map((basis) => fnv1a(text, basis))];
-  const block = Uint32Array.from(words);
-  for (let round = 0; round < 10; round += 1)
-    for (const [a, b, c, d] of QUARTERS) quarterRound(block, a, b, c, d);
-  return block.map((word, i) => word + (words[i] ?? 0));
+  const words = new Uint32Array(WORDS);
+  words.set(SIGMA);
+  words.set(key, SIGMA.length);
+  const textAt = SIGMA.length + key.length;
+  for (const [i, basis] of FNV_BASES.entries()) words[textAt + i] = fnv1a(text, basis);
+  const block = words.slice();
+  for (let round = 0; round < 10; round += 1) doubleRound(block);
+  for (let i = 0; i < WORDS; i += 1) block[i] = (block[i] ?? 0) + (words[i] ?? 0);
+  return block;
 }
 
+const WORDS = 16;
 /** "expand 32-byte k". */
 const SIGMA = [0x61707865, 0x3320646e, 0x79622d32, 0x6b206574];
-/** Columns, then diagonals. */
-const QUARTERS = [
-  [0, 4, 8, 12],
-  [1, 5, 9, 13],
-  [2, 6, 10, 14],
-  [3, 7, 11, 15],
-  [0, 5, 10, 15],
-  [1, 6, 11, 12],
-  [2, 7, 8, 13],
-  [3, 4, 9, 14],
-] as const;
+
+/** Columns, then diagonals. Written out: over a table of them it took four times as long, and each grant draws a block. */
+function doubleRound(block: Uint32Array): void {
+  quarterRound(block, 0, 4, 8, 12);
+  quarterRound(block, 1, 5, 9, 13);
+  quarterRound(block, 2, 6, 10, 14);
+  quarterRound(block, 3, 7, 11, 15);
+  quarterRound(block, 0, 5, 10, 15);
+  quarterRound(block, 1, 6, 11, 12);
+  quarterRound(block, 2, 7, 8, 13);
+  quarterRound(block, 3, 4, 9, 14);
+}
 
 function quarterRound(block: Uint32Array, a: number, b: number, c: number, d: number): void {
   mix(block, a, b, d, 16);
@@ -43,6 +49,6 @@ const FNV_BASES = [0x811c9dc5, 0x01234567, 0x89abcdef, 0xfedcba98];
 
 function fnv1a(text: string, basis: number): number {
   let hash = basis;
-  for (const char of text) hash = Math.imul(hash ^ char.charCodeAt(0), 0x01000193) >>> 0;
-  return hash;
+  for (let i = 0; i < text.length; i += 1) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
+  return hash >>> 0;
 }
