@@ -195,3 +195,25 @@ test('bookings of version 2 become the beginning of the chain, with their balanc
     ],
   });
 });
+
+test('what a state and a kind may be is checked, and no row that is written costs a table for it', async (context) => {
+  const { path, dataDir } = firstStore(context);
+  const store = createSqliteStore({ dataDir, inProcess: true });
+  await store.open();
+  await store.close();
+  const db = new Database(path);
+  context.after(() => db.close());
+  const end = `UPDATE task SET state = ?, ended_wall_ms = 9, ending = '{}' WHERE task_id = 't-1'`;
+  const book = `INSERT INTO booking (kind, task_id, instance_id, fencing_token, segment, wall_ms, overstay, entries, hash)
+    VALUES (?, 't-1', 't-1_0', 1, 0, 1, 0, '[]', zeroblob(32))`;
+  for (const [statement, good, bad] of [
+    [end, ['completed', 'failed', 'expired', 'cancelled', 'dead'], 'running'],
+    [book, ['result'], 'gift'],
+  ] as const) {
+    const opcodes = db.prepare<[string], { opcode: string }>(`EXPLAIN ${statement}`).all(good[0]);
+    assert.ok(!opcodes.some(({ opcode }) => opcode === 'OpenEphemeral'), statement);
+    assert.throws(() => db.prepare(statement).run(bad), /CHECK constraint failed/);
+    for (const each of good) assert.equal(db.prepare(statement).run(each).changes, 1, each);
+  }
+  assert.deepEqual(db.pragma('integrity_check'), [{ integrity_check: 'ok' }]);
+});

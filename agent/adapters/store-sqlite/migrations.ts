@@ -10,6 +10,7 @@ import { smallBytesWithTheirTask } from './migrations/007-small-bytes-with-their
 import { retries } from './migrations/008-retries.ts';
 import { bindings } from './migrations/009-bindings.ts';
 import { credits } from './migrations/010-credits.ts';
+import { lighterChecks } from './migrations/011-lighter-checks.ts';
 
 /** 'Plug', so that `file agent.db` and another program can tell whose file it is. */
 export const APPLICATION_ID = 0x506c7567;
@@ -29,6 +30,7 @@ const STEPS: readonly Step[] = [
   retries,
   bindings,
   credits,
+  lighterChecks,
 ];
 
 export const SCHEMA_VERSION = STEPS.length;
