@@ -185,6 +185,8 @@ export interface Refused {
   readonly requestId?: RequestId;
   readonly reasons: readonly Reason[];
   readonly retryable: boolean;
+  /** Not sooner than this. */
+  readonly retryAfterMs?: number;
 }
 
 export interface Offer {

@@ -313,8 +313,7 @@ export class Donor {
   #refused(refused: Refused, correlationId: number): void {
     const { reasons, retryable } = refused;
     if (this.#claims.refused(refused, correlationId)) return;
-    if (this.#results.refused(correlationId, retryable) || this.#jobs.refused(correlationId, retryable))
-      return;
+    if (this.#results.refused(correlationId, retryable) || this.#jobs.refused(correlationId, refused)) return;
     const problem = reasons.find(({ code }) => code === 'constraint_invalid');
     if (problem === undefined) {
       this.#parts.log.warn({ reasons }, 'the pile refused something');

@@ -14,6 +14,7 @@ import {
   type InstanceId,
   type LeaseId,
   type Offer,
+  type Refused,
   type Renewed,
   type Revoke,
   type RuntimeKind,
@@ -196,8 +197,8 @@ export class LeasedJobs {
   }
 
   /** True where the refusal was meant for a checkpoint. */
-  refused(correlationId: number, isRetryable: boolean): boolean {
-    return this.#checkpoints.refused(correlationId, isRetryable);
+  refused(correlationId: number, refused: Refused): boolean {
+    return this.#checkpoints.refused(correlationId, refused);
   }
 
   /** What the owner's policy says of all that runs; undefined: it lends. */

@@ -4,14 +4,14 @@
  * is what was kept since the last acknowledgement.
  */
 import { createHash } from 'node:crypto';
-import type { CheckpointAck, Digest, LeaseId } from '@plugpool/proto';
+import type { CheckpointAck, Digest, LeaseId, Refused } from '@plugpool/proto';
 import { shelvedBytes, type BlobShelf } from './blob-shelf.ts';
 import type { Conversation } from './conversation.ts';
 import { leaseKeyOf, type LeaseKey } from './core/lease-clock.ts';
 import type { Clock, Log } from './ports.ts';
 import type { KeptRun } from './runtimes/port.ts';
 
-/** After the pile could not take one. */
+/** After the pile could not take one and does not say when it will. */
 const RETRY_AFTER_MS = 2_000;
 
 interface Shipment {
@@ -57,7 +57,9 @@ export class ShippedCheckpoints {
   /** Nothing where it is there, or where another is under way. */
   ship(lease: LeaseId, kept: KeptRun): void {
     const shipment = this.#shipmentOf(lease);
-    if (shipment.underWay !== undefined) return this.#trySoonAgain(shipment);
+    if (shipment.underWay !== undefined && !this.#isToTryAgain(shipment.underWay)) return;
+    // What it kept since is newer than what was refused.
+    this.#takeDown(shipment);
     if (!this.isNews(lease, kept)) return;
     const digest = createHash('sha256').update(kept.archive).digest('hex') as Digest;
     if (digest === shipment.shippedDigest) {
@@ -80,13 +82,16 @@ export class ShippedCheckpoints {
   }
 
   /** True where the refusal was meant for one of these. */
-  refused(correlationId: number, isRetryable: boolean): boolean {
+  refused(
+    correlationId: number,
+    { retryable, retryAfterMs }: Pick<Refused, 'retryable' | 'retryAfterMs'>,
+  ): boolean {
     const shipment = [...this.#shipments.values()].find(
       ({ underWay }) => underWay?.correlationId === correlationId,
     );
     if (correlationId === 0 || shipment?.underWay === undefined) return false;
-    if (isRetryable) {
-      shipment.underWay.retryAtMonoMs = this.#options.clock.monoMs() + RETRY_AFTER_MS;
+    if (retryable) {
+      shipment.underWay.retryAtMonoMs = this.#options.clock.monoMs() + (retryAfterMs ?? RETRY_AFTER_MS);
       return true;
     }
     this.#takeDown(shipment);
@@ -124,9 +129,8 @@ export class ShippedCheckpoints {
     return shipment;
   }
 
-  #trySoonAgain(shipment: Shipment): void {
-    const retryAtMonoMs = shipment.underWay?.retryAtMonoMs;
-    if (retryAtMonoMs !== undefined && this.#options.clock.monoMs() >= retryAtMonoMs) this.#send(shipment);
+  #isToTryAgain({ retryAtMonoMs }: NonNullable<Shipment['underWay']>): boolean {
+    return retryAtMonoMs !== undefined && this.#options.clock.monoMs() >= retryAtMonoMs;
   }
 
   #send({ lease, underWay }: Shipment): void {

@@ -19,6 +19,13 @@ export const AWAITING_MESSAGES_MAX = 1_024;
 export const AWAITING_MESSAGES_PER_VEHICLE_MAX = 128;
 /** That of the wire (proto/limits.ts), which the core takes no code from; a test holds them equal. */
 export const CHECKPOINT_BYTES_MAX = 16 * 1024 * 1024;
+/**
+ * Bytes of checkpoints of one lease, at once and a second: twice what the largest takes that is kept as often as any is. Each counts
+ * as this much at least, since it costs a commit.
+ */
+export const CHECKPOINT_BUDGET_BYTES_MAX = 4 * CHECKPOINT_BYTES_MAX;
+export const CHECKPOINT_BUDGET_BYTES_PER_S = CHECKPOINT_BYTES_MAX / 16;
+export const CHECKPOINT_COUNTED_BYTES_MIN = 512 * 1024;
 /** Ten million euro in one booking, and far below what sums of bookings can hold exactly. */
 export const MONEY_MICROS_MAX = 1e15;
 export const TARIFFS_MAX = 64;

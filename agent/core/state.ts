@@ -40,6 +40,7 @@ import { noPresence, type Presence } from './binding/presence.ts';
 import type { RememberedStay } from './binding/remembered.ts';
 import { Deadlines } from './tasks/deadlines.ts';
 import { DonorIndex } from './matching/donor-index.ts';
+import type { CheckpointBudget } from './leases/checkpoint-budget.ts';
 import type { Priority } from './tasks/priority.ts';
 import type { Stay } from './dwell/stay.ts';
 import { DwellModel } from './dwell/dwell-model.ts';
@@ -126,6 +127,8 @@ export interface Lease {
   /** Of a run that checkpoints; what had been done before it. */
   readonly checkpointEveryMs?: number;
   readonly beganAtMncs: number;
+  /** What its checkpoints may still take; undefined: it sent none yet. */
+  checkpointBudget?: CheckpointBudget;
   /** For its checkpoints, the last of them then. */
   booked?: BookedRecord;
   /** What the last of them says beyond that. */

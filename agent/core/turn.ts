@@ -82,11 +82,13 @@ export function refuse(
   turn: Turn,
   to: { readonly clientId: ClientId; readonly correlationId: number; readonly requestId?: RequestId },
   reasons: readonly Reason[],
-  retryable = false,
+  retry: boolean | { readonly afterMs: number } = false,
 ): void {
   turn.state.counters.refused += 1;
   const about = to.requestId === undefined ? {} : { requestId: to.requestId };
-  send(turn, to.clientId, { kind: 'refused', ...about, reasons, retryable }, to.correlationId);
+  const when =
+    typeof retry === 'boolean' ? { retryable: retry } : { retryable: true, retryAfterMs: retry.afterMs };
+  send(turn, to.clientId, { kind: 'refused', ...about, reasons, ...when }, to.correlationId);
   log(turn, 'warn', 'refused', { clientId: to.clientId, ...about, reasons: reasons.map((r) => r.code) });
 }
 

@@ -199,7 +199,7 @@ export const BOUNDS: Bounds = {
   },
   Accepted: { request_id: id, task_id: id, deadline_ms: durationMs },
   Reason: { code: id, detail: text, hint: text },
-  Refused: { request_id: id, reasons: atMost(REASONS_MAX) },
+  Refused: { request_id: id, reasons: atMost(REASONS_MAX), retry_after_ms: durationMs },
   RunLimits: {
     cpu_ms: cpuTimeMs,
     wall_ms: durationMs,

@@ -132,10 +132,12 @@ export function writeAccepted(body: Accepted): WireAccepted {
 }
 
 export function readRefused(wire: WireRefused): Refused {
+  const retryAfterMs = readInteger(wire.retryAfterMs);
   const base = {
     kind: 'refused',
     reasons: (wire.reasons ?? []).map(readReason),
     retryable: wire.retryable ?? false,
+    ...(retryAfterMs === 0 ? {} : { retryAfterMs }),
   } as const;
   if (!isGiven(wire.requestId)) return base;
   return { ...base, requestId: readId(wire.requestId, 'Refused.request_id') };
@@ -146,6 +148,8 @@ export function writeRefused(body: Refused): WireRefused {
     requestId: body.requestId ?? null,
     reasons: writeReasons(body.reasons),
     retryable: body.retryable,
+    retryAfterMs:
+      body.retryAfterMs === undefined ? null : writeInteger(body.retryAfterMs, 'Refused.retry_after_ms'),
   };
 }
 

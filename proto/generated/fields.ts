@@ -229,6 +229,7 @@ export const FIELDS = {
     request_id: { id: 1, type: 'string', label: 'singular' },
     reasons: { id: 2, type: 'message', of: 'Reason', label: 'repeated' },
     retryable: { id: 3, type: 'bool', label: 'singular' },
+    retry_after_ms: { id: 4, type: 'uint64', label: 'singular' },
   },
   'RunLimits': {
     cpu_ms: { id: 1, type: 'uint64', label: 'singular' },

@@ -911,6 +911,7 @@ export namespace plugpool {
             requestId: string;
             reasons: plugpool.v1.Reason.$Properties[];
             retryable: boolean;
+            retryAfterMs: (number|Long);
             static encode(message: plugpool.v1.Refused.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
             static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): plugpool.v1.Refused & plugpool.v1.Refused.$Shape;
         }
@@ -919,6 +920,7 @@ export namespace plugpool {
                 requestId?: (string|null);
                 reasons?: (plugpool.v1.Reason.$Properties[]|null);
                 retryable?: (boolean|null);
+                retryAfterMs?: (number|Long|null);
                 $unknowns?: Uint8Array[];
             }
             type $Shape = plugpool.v1.Refused.$Properties;

@@ -4368,6 +4368,7 @@ export const plugpool = $root.plugpool = (() => {
             Refused.prototype.requestId = "";
             Refused.prototype.reasons = $util.emptyArray;
             Refused.prototype.retryable = false;
+            Refused.prototype.retryAfterMs = $util.Long ? $util.Long.fromBits(0,0,true) : 0;
 
             Refused.encode = function (message, writer, _depth) {
                 if (!writer)
@@ -4383,6 +4384,8 @@ export const plugpool = $root.plugpool = (() => {
                         $root.plugpool.v1.Reason.encode(message.reasons[i], writer.uint32(18).fork(), _depth + 1).ldelim();
                 if (message.retryable != null && $Object.hasOwnProperty.call(message, "retryable") && message.retryable !== false)
                     writer.uint32(24).bool(message.retryable);
+                if (message.retryAfterMs != null && $Object.hasOwnProperty.call(message, "retryAfterMs") && (typeof message.retryAfterMs === "object" ? message.retryAfterMs.low || message.retryAfterMs.high : message.retryAfterMs !== 0))
+                    writer.uint32(32).uint64(message.retryAfterMs);
                 if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
                     for (let i = 0; i < message.$unknowns.length; ++i)
                         writer.raw(message.$unknowns[i]);
@@ -4440,6 +4443,15 @@ export const plugpool = $root.plugpool = (() => {
                                 message.retryable = value;
                             else
                                 delete message.retryable;
+                            continue;
+                        }
+                    case 4: {
+                            if (wireType !== 0)
+                                break;
+                            if (typeof (value = reader.uint64()) === "object" ? value.low || value.high : value !== 0)
+                                message.retryAfterMs = value;
+                            else
+                                delete message.retryAfterMs;
                             continue;
                         }
                     }

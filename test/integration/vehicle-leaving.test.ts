@@ -72,6 +72,25 @@ test('what a run keeps is sent when it is news, one at a time, and never twice',
   assert.equal(pile.unread('checkpoint').length, 0);
 });
 
+test('a pile that has had enough for now is sent what is newest, and not before it said', async (t) => {
+  const { pile, held } = await scene(t);
+  pile.send(LENDER, keepingOffer('a'));
+  await held.started(1);
+  const [job] = held.jobs;
+  assert.ok(job);
+  job.kept = keptOf('one', 10);
+  const { correlationId } = await pile.next('checkpoint');
+  const reasons = [{ code: 'rate_limited', detail: 'enough for now', hint: 'later' }] as const;
+  const sentMs = performance.now();
+  pile.send(LENDER, {
+    correlationId,
+    body: { kind: 'refused', reasons, retryable: true, retryAfterMs: 400 },
+  });
+  job.kept = keptOf('two', 20);
+  assert.equal((await pile.next('checkpoint')).body.state.digest, digestOf(job.kept));
+  assert.ok(performance.now() - sentMs >= 400);
+});
+
 test('a revoked run stands still, ships what it kept, and says that it is revoked once the pile has it', async (t) => {
   const { pile, held } = await scene(t);
   pile.send(LENDER, keepingOffer('a', { checkpointEveryMs: 60 * MINUTES_MS }));

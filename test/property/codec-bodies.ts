@@ -484,6 +484,7 @@ export const downBody: Arbitrary<DownBody> = fc.oneof(
       requestId,
       reasons: fc.array(reason, { maxLength: 4 }),
       retryable: fc.boolean(),
+      retryAfterMs: fc.integer({ min: 1, max: 86_400_000 }),
     },
     { requiredKeys: ['kind', 'reasons', 'retryable'] },
   ),

@@ -3,6 +3,11 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import type { LeaseId, Offer, UpBody, VehicleId } from '@plugpool/proto';
 import type { AlgorithmRecord } from '../../agent/core/records.ts';
+import {
+  CHECKPOINT_BUDGET_BYTES_MAX,
+  CHECKPOINT_BYTES_MAX,
+  CHECKPOINT_COUNTED_BYTES_MIN,
+} from '../../agent/core/limits.ts';
 import type { Settings } from '../../agent/core/settings.ts';
 import { checkLaws } from '../simulation/laws.ts';
 import {
@@ -217,4 +222,58 @@ test('who breaks one replica again and again does not end what another one runs'
   }
   const sent = [...finish(pile, 'honest', honest.lease), ...breakIt(), ...pile.pass(LONG_MS / 2)];
   assert.equal(bodiesOf(sent, 'delivery')[0]?.state, 'completed');
+});
+
+/** It is announced, and its bytes are not on the pile yet. */
+function announce(
+  pile: SimulatedPile,
+  donor: string,
+  lease: LeaseId,
+  id: string,
+  sizeBytes: number,
+): SentBody[] {
+  const state = { digest: digestOf(id), sizeBytes };
+  const body = { kind: 'checkpoint', lease, state, used: used(1) } as const;
+  const sent = pile.step(pile.message(`${donor}.lend`, body, 7, false));
+  return [...sent, ...pile.step({ kind: 'blobArrived', digest: state.digest })];
+}
+
+test('a run that keeps the largest state as often as any is told to is never told to wait', () => {
+  const pile = pileWith(['donor']);
+  const [{ lease } = assert.fail('no offer')] = offersIn(ask(pile, 'r1'));
+  for (let i = 0; i < 60; i++) {
+    const sent = announce(pile, 'donor', lease, `kept ${i}`, CHECKPOINT_BYTES_MAX);
+    assert.equal(bodiesOf(sent, 'checkpointAck').length, 1);
+    pile.pass(30_000);
+  }
+});
+
+test('a lease that sends checkpoints without end is told when to try again, and is heard again then', () => {
+  for (const sizeBytes of [CHECKPOINT_BYTES_MAX, 100]) {
+    const pile = pileWith(['donor']);
+    const [{ lease } = assert.fail('no offer')] = offersIn(ask(pile, 'r1'));
+    const sent = Array.from({ length: 400 }, (_, i) =>
+      announce(pile, 'donor', lease, `${i}`, sizeBytes),
+    ).flat();
+    const bytes = Math.max(sizeBytes, CHECKPOINT_COUNTED_BYTES_MIN);
+    assert.equal(bodiesOf(sent, 'checkpointAck').length, CHECKPOINT_BUDGET_BYTES_MAX / bytes);
+    assert.equal(pile.state.awaitedBlobs.size, 0);
+    const [refused] = bodiesOf(sent, 'refused');
+    const { retryable, retryAfterMs = 0, reasons } = refused ?? assert.fail('none was refused');
+    assert.deepEqual([retryable, reasons[0]?.code], [true, 'rate_limited']);
+    pile.pass(retryAfterMs - 1);
+    assert.equal(bodiesOf(announce(pile, 'donor', lease, 'too soon', sizeBytes), 'refused').length, 1);
+    pile.pass(1);
+    assert.equal(bodiesOf(announce(pile, 'donor', lease, 'in time', sizeBytes), 'checkpointAck').length, 1);
+  }
+});
+
+test('a lease that is taken back may send what its donor has in hand, and once', () => {
+  const pile = pileWith(['donor']);
+  const [{ lease } = assert.fail('no offer')] = offersIn(ask(pile, 'r1'));
+  for (let i = 0; i < 5; i++) announce(pile, 'donor', lease, `${i}`, CHECKPOINT_BYTES_MAX);
+  pile.unplug('donor');
+  const last = announce(pile, 'donor', lease, 'in hand', CHECKPOINT_BYTES_MAX);
+  assert.equal(bodiesOf(last, 'checkpointAck')[0]?.accepted, true);
+  assert.equal(bodiesOf(announce(pile, 'donor', lease, 'more', CHECKPOINT_BYTES_MAX), 'refused').length, 1);
 });

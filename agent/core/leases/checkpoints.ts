@@ -1,5 +1,5 @@
 /** What a run had done when its state was last kept: the next attempt goes on from there. */
-import type { Checkpoint, ClientId, LeaseId } from '@plugpool/proto';
+import type { Checkpoint, ClientId, LeaseId, Reason } from '@plugpool/proto';
 import { awaitBlob, TOO_MANY_UPLOADS } from '../payloads/blobs.ts';
 import { bookCheckpoint } from '../ledger/bookings.ts';
 import { workDoneMncs } from '../ledger/claim.ts';
@@ -7,6 +7,7 @@ import { CHECKPOINT_BYTES_MAX } from '../limits.ts';
 import { askedMncs } from '../waiting/need.ts';
 import type { Heard } from '../events.ts';
 import { isReplicated } from '../replicas/replicas-of.ts';
+import { spend } from './checkpoint-budget.ts';
 import { holdingOf } from './results.ts';
 import type { Client, Instance, Lease } from '../state.ts';
 import { log, refuse, send, type Turn } from '../turn.ts';
@@ -30,16 +31,28 @@ export function onCheckpoint(turn: Turn, client: Client, heard: Heard<Checkpoint
       },
     ]);
   if (body.state.sizeBytes > CHECKPOINT_BYTES_MAX) return answer(turn, to, body.lease, 'too_large');
-  if (!heard.blobHeld) {
-    const { envelope, bodyHash } = heard;
-    if (!awaitBlob(turn, client, body.state, { envelope, bodyHash }))
-      refuse(turn, to, [TOO_MANY_UPLOADS], true);
-    return;
-  }
+  if (!heard.blobHeld) return pull(turn, client, lease, heard);
   keep(turn, instance, lease, body);
   // Also of one that was told to stop: what it had in hand when it heard of it may still come, and its `revoked` after that.
   answer(turn, to, body.lease);
 }
+
+/** Counted when its bytes are asked for, so that it is counted once. */
+function pull(turn: Turn, client: Client, lease: Lease, { envelope, bodyHash }: Heard<Checkpoint>): void {
+  const { body, correlationId } = envelope;
+  const to = { clientId: client.name.clientId, correlationId };
+  const verdict = spend(lease, body.state.sizeBytes, turn.now.monoMs);
+  if (!verdict.ok) return refuse(turn, to, [TOO_OFTEN], { afterMs: verdict.retryAfterMs });
+  if (!awaitBlob(turn, client, body.state, { envelope, bodyHash }))
+    return refuse(turn, to, [TOO_MANY_UPLOADS], true);
+  lease.checkpointBudget = verdict.budget;
+}
+
+const TOO_OFTEN: Reason = {
+  code: 'rate_limited',
+  detail: 'this lease has sent as many bytes of checkpoints as it may for now',
+  hint: 'send the newest when the time to try again has passed',
+};
 
 /** Leaves the pile once the state is on its disk. */
 function answer(
