@@ -266,7 +266,12 @@ const obstacle = z.discriminatedUnion('test', [
   }),
   z.strictObject({ ...way, test: z.literal('too_little_progress'), needMs: count, expectMs: count }),
   z.strictObject({ ...way, test: z.literal('deadline_too_close'), needMs: count, haveMs: z.int() }),
-  z.strictObject({ ...way, test: z.literal('waits_for_all'), need: count, have: count }),
+  z.strictObject({
+    ...way,
+    test: z.enum(['waits_for_all', 'too_few_owners']),
+    need: count,
+    have: count,
+  }),
   z.strictObject({ ...way, test: z.literal('station_power'), needMw: count, haveMw: count }),
   z.strictObject({ ...way, test: z.literal('station_power_unknown'), connectors: count }),
   z.strictObject({
@@ -303,6 +308,17 @@ const explain = z.strictObject({
   waitedMs: z.number().min(0),
   waiting: count,
   lastReason: z.string(),
+  quorum: z
+    .strictObject({
+      part: count,
+      need: z.int().min(2),
+      answered: count,
+      running: count,
+      ownersNeeded: z.int().min(2),
+      ownersKnown: count,
+      isAskedFor: z.boolean(),
+    })
+    .nullable(),
   wait: wait.nullable(),
   parts: z.array(
     z.strictObject({

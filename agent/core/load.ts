@@ -1,6 +1,7 @@
 /** The state that a start, or a failed commit, finds on disk; what was only observed is carried over from before. */
 import type { Now } from '@plugpool/proto';
 import type { AlgorithmRecord, InstanceRecord, LeaseRecord, StoredState } from './records.ts';
+import { carryDonor } from './donors/known-donors.ts';
 import { loadCredits } from './credits/load-credits.ts';
 import { DRAINING_NAME, loadDraining } from './donors/draining.ts';
 import { loadBindings } from './binding/bindings.ts';
@@ -65,7 +66,7 @@ function carryOver(state: State, before: State, now: Now): void {
   carryCodes(state, before, now);
   for (const [vehicleId, connectorId] of before.connectorOf) state.connectorOf.set(vehicleId, connectorId);
   for (const donor of before.donors.values()) {
-    state.donors.set(donor.vehicleId, { ...donor, leased: new Map(), free: donor.lendable });
+    carryDonor(state, { ...donor, leased: new Map(), free: donor.lendable });
     watchSettling(state, donor);
   }
   for (const [digest, awaited] of before.awaitedBlobs) {

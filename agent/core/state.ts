@@ -39,6 +39,7 @@ import { noCodes, type Codes } from './binding/codes.ts';
 import { noPresence, type Presence } from './binding/presence.ts';
 import type { RememberedStay } from './binding/remembered.ts';
 import { Deadlines } from './tasks/deadlines.ts';
+import { noOwners, type KnownOwners } from './donors/known-donors.ts';
 import { DonorIndex } from './matching/donor-index.ts';
 import type { CheckpointBudget } from './leases/checkpoint-budget.ts';
 import type { Priority } from './tasks/priority.ts';
@@ -252,6 +253,8 @@ export interface State {
   readonly remembered: Map<ConnectorId, RememberedStay>;
   readonly clients: Map<ClientId, Client>;
   readonly donors: Map<VehicleId, Donor>;
+  /** Of these vehicles. */
+  readonly owners: KnownOwners;
   /** By `id@version`. */
   readonly algorithms: Map<string, AlgorithmRecord>;
   /** By `id@version`; made when they are first looked at. */
@@ -334,6 +337,7 @@ export function emptyState(settings: Settings, generation: number): State {
     remembered: new Map(),
     clients: new Map(),
     donors: new Map(),
+    owners: noOwners(),
     algorithms: new Map(),
     profiles: new Map(),
     pools,

@@ -26,7 +26,7 @@ import { log, queue, type Turn } from './turn.ts';
 /** The result did not come in time. */
 export function onDeadline(turn: Turn, task: Task): void {
   const lastReason = task.instances.find((instance) => instance.lastReason !== '')?.lastReason ?? '';
-  const detail = shortOfQuorum(task) || lastReason;
+  const detail = shortOfQuorum(turn.state, task) || lastReason;
   endTask(turn, task, { state: 'expired', failure: { code: 'deadline_passed', detail, stderrTail: '' } });
 }
 

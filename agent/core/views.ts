@@ -23,6 +23,7 @@ import { STAY_MAX_MS } from './dwell/time-bins.ts';
 import { priorityOf, type Priority } from './tasks/priority.ts';
 import type { AlgorithmRecord, TaskRecord } from './records.ts';
 import type { Settings } from './settings.ts';
+import { quorumInWords, quorumView } from './explain/quorum-view.ts';
 import { nameOf, statusOf } from './tasks/status.ts';
 
 export interface StatusView {
@@ -277,11 +278,19 @@ export function openTasksView(state: State): TaskView[] {
       progressPermille: status.progressPermille,
       acceptedWallMs: task.record.acceptedWallMs,
       endedWallMs: task.end?.endedWallMs ?? null,
-      reason: status.reason === '' ? null : status.reason,
+      reason: whyOf(state, task, status.reason),
       delivered: false,
       ...standingOf(task.record, state.settings),
     };
   });
+}
+
+/** Beside how its last try ended: whose word it still waits for. */
+function whyOf(state: State, task: Task, reason: string): string | null {
+  const quorum = quorumView(state, task);
+  const words = quorum === null ? '' : quorumInWords(quorum);
+  const both = [reason, words].filter((each) => each !== '').join('; ');
+  return both === '' ? null : both;
 }
 
 export interface AlgorithmView extends AlgorithmRecord {

@@ -2,6 +2,7 @@
 import type { Mutation } from './mutations.ts';
 
 const CHECKS = ['--test', 'test/unit/core-spot-checks.test.ts'] as const;
+const OWNERS = ['--test', 'test/unit/core-quorum-owners.test.ts'] as const;
 const REPLICAS = ['--test', 'test/unit/core-replicas.test.ts'] as const;
 
 export const FAIR_MUTATIONS: readonly Mutation[] = [
@@ -36,5 +37,21 @@ export const FAIR_MUTATIONS: readonly Mutation[] = [
     find: 'of isAtLimit ? [] : best)',
     replace: 'of best)',
     proof: REPLICAS,
+  },
+  {
+    name: 'compute for a quorum that cannot be met',
+    promise: 'no replica of an asked quorum starts while fewer owners are known',
+    file: 'agent/core/feasible/feasible.ts',
+    find: '    ownersObstacle(state, instance) ??\n',
+    replace: '',
+    proof: OWNERS,
+  },
+  {
+    name: 'let an asked quorum sleep',
+    promise: 'the vehicle that makes the owners enough starts the replicas, on those too that did not change',
+    file: 'agent/core/matching/match.ts',
+    find: '  wakeForOwners(turn);\n',
+    replace: '',
+    proof: OWNERS,
   },
 ];

@@ -281,7 +281,24 @@ function replicasAreOfDifferentOwners(pile: Observed, task: Task, vehicleId: Veh
     const owners = holders.map((id) => ownerIn(pile.settings, id));
     const own = ownerIn(pile.settings, vehicleId);
     assert.ok(owners.filter((owner) => owner === own).length <= 1, `${way}, which has another replica`);
+    quorumCanBeMet(pile, task, owners, way);
   }
+}
+
+/** Nothing is computed that would wait for owners whom nobody knows. */
+function quorumCanBeMet(
+  { state, settings }: Observed,
+  { record }: Task,
+  owners: string[],
+  way: string,
+): void {
+  const { quorum = 1 } = record.wants ?? {};
+  if (quorum === 1) return;
+  const known = [...state.donors.values()].filter(
+    ({ hardware, vehicleId }) => hardware !== undefined && vehicleId !== record.vehicleId,
+  );
+  const all = new Set([...known.map(({ vehicleId }) => ownerIn(settings, vehicleId)), ...owners]);
+  assert.ok(all.size >= quorum, `${way}: ${all.size} owners are known, and ${quorum} must agree`);
 }
 
 function ownerIn({ vehicles }: Settings, vehicleId: VehicleId): string {

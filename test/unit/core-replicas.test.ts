@@ -281,7 +281,8 @@ describe('a quorum that is asked for', () => {
   });
 
   test('waits until the deadline where there are not as many owners', () => {
-    const pile = pileWith({ donors: ['a', 'b'] });
+    const pile = pileWith({ donors: ['a', 'b', 'c'] });
+    pile.unplug('c');
     const asked = request('r1', 'sum', { wants: { quorum: 3 }, deadlineMs: 600_000 });
     assert.equal(runAll(pile, pile.say('asker.ask-1', asked), honest), undefined);
     const late = pile.pass(600_001);

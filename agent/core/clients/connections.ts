@@ -2,6 +2,7 @@
 import type { ClientName, Epoch, HardwareProfile, Hello, LeaseId } from '@plugpool/proto';
 import { isTooHeavy } from './heavy-bodies.ts';
 import type { ConnectionNumber } from '../events.ts';
+import { forgetDonor, noteOwner } from '../donors/known-donors.ts';
 import { loseLease } from '../leases/lost-lease.ts';
 import { holdingOf } from '../leases/results.ts';
 import { BELIEVED_SPEED_MILLIS_MAX, IDLE_DONORS_MAX } from '../limits.ts';
@@ -41,7 +42,7 @@ export function forgetIdleDonors(state: State): void {
   if (state.donors.size <= IDLE_DONORS_MAX) return;
   for (const donor of state.donors.values()) {
     if (donor.clientId !== undefined || donor.leased.size > 0) continue;
-    state.donors.delete(donor.vehicleId);
+    forgetDonor(state, donor);
     state.timers.clear(`report:${donor.vehicleId}`);
     state.timers.clear(`review:${donor.vehicleId}`);
     state.timers.clear(`judge:${donor.vehicleId}`);
@@ -94,6 +95,7 @@ function reconcile(turn: Turn, client: Client, hello: Hello): { keep: LeaseId[];
   const { state } = turn;
   const donor = donorOf(state, client.name.vehicleId);
   donor.clientId = client.name.clientId;
+  if (donor.hardware === undefined && hello.hardware !== undefined) noteOwner(state, donor.vehicleId);
   donor.hardware = believed(hello.hardware);
   donor.runtimes = hello.runtimes;
   // Until the first report of this connection nothing is known of what it lends.

@@ -5,6 +5,7 @@ import { lookAt, waitOf, type LookedAt } from './looked-at.ts';
 import { toldInWords } from './obstacle-words.ts';
 import { standingOf, type Standing, type Told } from './obstacles.ts';
 import { partsOf, type PartView } from './part-view.ts';
+import { quorumInWords, quorumView, type QuorumView } from './quorum-view.ts';
 import { countAhead, isPoolFull } from './place.ts';
 import { estimatedStartMs } from './start.ts';
 import { howItEnded, obstacleCounts, whereItRuns, whyItWaits, type ObstacleCount } from './summary.ts';
@@ -29,6 +30,8 @@ export interface Explanation {
   readonly lastReason: string;
   /** Null of a task of which nothing waits. */
   readonly wait: WaitView | null;
+  /** Where more than one owner must agree; null where one result will do. */
+  readonly quorum: QuorumView | null;
   /** Of a task of several parts that has not ended. */
   readonly parts: readonly PartView[];
   /** The nearest first. */
@@ -69,15 +72,22 @@ export function explain(state: State, taskId: TaskId, now: Now): Explanation | u
   const task = state.tasks.get(taskId);
   if (task === undefined) return undefined;
   const waiting = waitingPartOf(state, task);
-  const about = { taskId, state: stateOf(task), waiting: state.waiting.size, lastReason: lastReasonOf(task) };
+  const quorum = quorumView(state, task);
+  const about = {
+    taskId,
+    state: stateOf(task),
+    waiting: state.waiting.size,
+    lastReason: lastReasonOf(task),
+    quorum,
+  };
   if (waiting === undefined) {
-    const summary = task.end === undefined ? whereItRuns(task) : howItEnded(task.end);
+    const summary = task.end === undefined ? withQuorum(quorum, whereItRuns(task)) : howItEnded(task.end);
     return { ...about, summary, waitedMs: 0, wait: null, parts: partsOf(state, task), donors: [] };
   }
   const lookedAt = lookAt(state, waiting, now);
   return {
     ...about,
-    summary: whyItWaits(lookedAt),
+    summary: withQuorum(quorum, whyItWaits(lookedAt)),
     waitedMs: Math.max(0, Math.round(now.monoMs - waiting.queuedMonoMs)),
     wait: waitView(lookedAt),
     parts: partsOf(state, task, lookedAt.wait.partsFit),
@@ -89,7 +99,7 @@ export function explain(state: State, taskId: TaskId, now: Now): Explanation | u
 export function explainEnded(taskId: TaskId, end: TaskEndRecord): Explanation {
   const summary = howItEnded(end);
   const about = { taskId, state: end.state, waiting: 0, waitedMs: 0, lastReason: '' };
-  return { ...about, summary, wait: null, parts: [], donors: [] };
+  return { ...about, summary, quorum: null, wait: null, parts: [], donors: [] };
 }
 
 /** What its own requester is told, without the names of donors; undefined where nothing of the task waits. */
@@ -100,12 +110,16 @@ export function explainToRequester(state: State, task: Task, now: Now): WaitExpl
   const { wait, standings } = lookedAt;
   const startInMs = estimatedStartMs(wait, standings);
   return {
-    summary: whyItWaits(lookedAt),
+    summary: withQuorum(quorumView(state, task), whyItWaits(lookedAt)),
     place: countAhead(state, waiting, wait.need, now) + 1,
     ...(startInMs === undefined ? {} : { startInMs }),
     wouldRun: wouldRun(wait, standings, 'requester'),
     obstacles: obstacleCounts(lookedAt, 'all'),
   };
+}
+
+function withQuorum(quorum: QuorumView | null, summary: string): string {
+  return quorum === null ? summary : `${quorumInWords(quorum)}; ${summary}`;
 }
 
 /** Every reason why `instance` cannot run on `donor` now; empty where it can. */

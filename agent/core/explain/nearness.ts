@@ -42,6 +42,7 @@ export function remotenessOf(obstacle: Obstacle, { lendable }: Donor): 0 | 1 | 2
     case 'leaving_too_soon':
     case 'too_little_progress':
     case 'deadline_too_close':
+    case 'too_few_owners':
       return 1;
     case 'own_request':
     case 'same_owner':
@@ -77,6 +78,8 @@ function shortOf(obstacle: Obstacle): number {
     case 'gpu_share':
     case 'vram':
       return missing(Number(obstacle.have), Number(obstacle.need));
+    case 'too_few_owners':
+      return missing(obstacle.have, obstacle.need);
     case 'station_power':
       return missing(obstacle.haveMw, obstacle.needMw);
     case 'leaving_too_soon':

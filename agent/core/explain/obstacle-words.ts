@@ -45,6 +45,8 @@ function inWords(obstacle: Obstacle, donor: Donor, session: string): string {
       return 'it is the vehicle that asks';
     case 'same_owner':
       return 'its owner has another replica of it, and cannot confirm its own result';
+    case 'too_few_owners':
+      return `${obstacle.need} owners must agree, and vehicles of ${obstacle.have} are known here: nothing is computed before`;
     case 'resting':
       return `the task failed there, it is tried again in ${lengthInWords(obstacle.forMs)}`;
     case 'algorithm_not_allowed':

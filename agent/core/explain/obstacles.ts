@@ -7,6 +7,7 @@ import {
   constraintObstacle,
   deadlineObstacle,
   ownerObstacle,
+  ownersObstacle,
   ownObstacle,
   prospectOf,
   restObstacle,
@@ -75,6 +76,7 @@ function sharedObstacles({ state, now, instance, need }: Wait, donor: Donor): Ob
   return found([
     ...allWhyNotEligible(state, donor, now).map((test) => ({ test })),
     ownObstacle(instance, donor),
+    ownersObstacle(state, instance),
     sameOwnerObstacle(state, instance, donor),
     triedObstacle(instance, donor, now),
     trustObstacle(state, need, donor),

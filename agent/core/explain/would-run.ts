@@ -3,6 +3,7 @@ import type { GpuCapacity } from '@plugpool/proto';
 import { assertNever } from '../assert-never.ts';
 import type { Obstacle } from '../feasible/feasible.ts';
 import { runTimeAt } from '../feasible/expected-run.ts';
+import { ownersShort } from '../replicas/owners-to-be-had.ts';
 import { isReplicated } from '../replicas/replicas-of.ts';
 import { gangOf } from '../waiting/gang-of.ts';
 import { WOULD_RUN_SENTENCES_MAX } from '../limits.ts';
@@ -35,7 +36,11 @@ export function wouldRun(wait: Wait, standings: readonly Standing[], audience: A
 }
 
 /** Nothing makes these donors run it. */
-const OF_ANOTHER: ReadonlySet<Obstacle['test']> = new Set<Obstacle['test']>(['own_request', 'same_owner']);
+const OF_ANOTHER: ReadonlySet<Obstacle['test']> = new Set<Obstacle['test']>([
+  'own_request',
+  'same_owner',
+  'too_few_owners',
+]);
 
 function distanceOfFirst([first]: readonly Standing[]): number {
   return first === undefined ? Infinity : distanceOf(first.nearest, first.donor);
@@ -94,6 +99,8 @@ function remedyFor(obstacle: Obstacle, donor: Donor, audience: Audience): string
       return 'another vehicle asking';
     case 'same_owner':
       return 'a vehicle of another owner';
+    case 'too_few_owners':
+      return `vehicles of ${counted(obstacle.need - obstacle.have, 'more owner')}`;
     case 'resting':
       return `${lengthInWords(obstacle.forMs)} of patience after the try that failed`;
     case 'donor_resting':
@@ -177,9 +184,14 @@ function anotherDonor({ state, need, instance }: Wait): string {
     ...stayInWords(state.settings.stayBarMillis[need.priority], way, runTimeAt(state, way, 1000)),
     ...trustInWords(need),
     ...(need.constraint === undefined ? [] : [`which meets ${need.constraint}`]),
-    ...(isReplicated(instance) ? ['of an owner who has no replica of it yet'] : []),
+    ...ownerInWords(state, instance),
   ];
   return parts.join(', ');
+}
+
+function ownerInWords(state: Wait['state'], instance: Wait['instance']): string[] {
+  if (ownersShort(state, instance) !== undefined) return ['of an owner of whom no vehicle is known here yet'];
+  return isReplicated(instance) ? ['of an owner who has no replica of it yet'] : [];
 }
 
 function stayInWords(barMillis: number, { checkpoints }: Way, runMs: number): string[] {

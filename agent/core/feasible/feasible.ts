@@ -12,6 +12,7 @@ import { expectedProgressMs, probabilityToFinish } from '../dwell/stay.ts';
 import { stationObstacle } from '../power/station-budget.ts';
 import { keepsState } from '../replicas/keeps-state.ts';
 import { ownerHasReplica } from '../replicas/owner.ts';
+import { ownersShort } from '../replicas/owners-to-be-had.ts';
 import { isTrustedWithData } from './data-trust.ts';
 
 /** A way to run an instance on a donor. */
@@ -29,6 +30,8 @@ export type Obstacle =
   | { readonly test: Ineligible }
   | { readonly test: 'own_request' }
   | { readonly test: 'same_owner' }
+  /** So many owners must agree, and vehicles of so many are known. */
+  | { readonly test: 'too_few_owners'; readonly need: number; readonly have: number }
   | { readonly test: 'resting'; readonly forMs: number }
   | { readonly test: 'not_trusted' }
   | { readonly test: 'constraint_not_met'; readonly constraint: string }
@@ -55,9 +58,16 @@ export type Obstacle =
 export function pairObstacle(state: State, instance: Instance, donor: Donor, now: Now): Obstacle | undefined {
   return (
     ownObstacle(instance, donor) ??
+    ownersObstacle(state, instance) ??
     sameOwnerObstacle(state, instance, donor) ??
     triedObstacle(instance, donor, now)
   );
+}
+
+/** Whatever it ran, it would wait for owners whom nobody knows. */
+export function ownersObstacle(state: State, instance: Instance): Obstacle | undefined {
+  const short = ownersShort(state, instance);
+  return short === undefined ? undefined : { test: 'too_few_owners', ...short };
 }
 
 /** What its owner returned already, another owner's vehicle must confirm. */

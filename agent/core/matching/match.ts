@@ -18,6 +18,7 @@ import { countPasses, settle } from './passes.ts';
 import { Plan, type Matching } from './plan.ts';
 import { preempt } from './preempt.ts';
 import { compareTurns } from '../waiting/turn-queue.ts';
+import { wakeForOwners } from '../replicas/owners-to-be-had.ts';
 import { replan } from './replan.ts';
 import type { Instance } from '../state.ts';
 import { ALL, fillDonor, type Among } from './target.ts';
@@ -30,6 +31,7 @@ export function match(turn: Turn): void {
   reindex(turn);
   reviewKept(turn);
   if (state.stopping || state.waiting.size === 0) return;
+  wakeForOwners(turn);
   if (changedDonors.size + changedGroups.size + newcomers.size === 0) return;
   const matching: Matching = { turn, plan: new Plan(turn) };
   placeGangs(matching);

@@ -18,6 +18,7 @@ export function whyUnwanted(
     ...wrongMakes(state, wants),
     ...overBudget(wants, algorithms),
     ...notCompared(wants, algorithms),
+    ...oneOwnerAlone(wants),
   ];
 }
 
@@ -108,6 +109,18 @@ function notCompared({ quorum = 1 }: Wants, algorithms: readonly AlgorithmRecord
       code: 'not_supported',
       detail: `${quorum} results are to agree, and how outputs of ${first.id} compare is not known here`,
       hint: 'ask without a quorum, or ask the operator to add the algorithm with --compare',
+    },
+  ];
+}
+
+/** A fleet is one owner, and its vehicles vouch for each other in nothing: however many came, they could not agree. */
+function oneOwnerAlone({ quorum = 1, trust }: Wants): Reason[] {
+  if (quorum === 1 || trust?.whom !== 'fleet') return [];
+  return [
+    {
+      code: 'never_feasible',
+      detail: `vehicles of ${quorum} owners are to agree, and the fleet that is trusted with the data is one owner`,
+      hint: 'ask without a quorum, or trust makes by name instead of the fleet',
     },
   ];
 }
