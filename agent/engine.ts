@@ -33,6 +33,8 @@ export interface EngineSurroundings {
   refused(events: readonly Event[], error: StoreError): void;
   /** Our own code broke a promise: the agent must stop and start again from the store. */
   fatal(error: unknown): void;
+  /** Calls back once everything is there that comes at this moment: by the event loop, unless a simulated world has moments of its own. */
+  soon?(callback: () => void): void;
 }
 
 export class Engine {
@@ -102,11 +104,13 @@ export class Engine {
   #schedule(): void {
     if (this.#running || this.#scheduled || this.#stopped) return;
     this.#scheduled = true;
-    // After the poll phase: what came in the same turn of the event loop, on whatever socket, is decided together.
-    setImmediate(() => {
+    const goOn = (): void => {
       this.#scheduled = false;
       void this.#run();
-    });
+    };
+    // After the poll phase: what came in the same turn of the event loop, on whatever socket, is decided together.
+    if (this.#around.soon === undefined) setImmediate(goOn);
+    else this.#around.soon(goOn);
   }
 
   async #run(): Promise<void> {

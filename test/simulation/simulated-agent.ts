@@ -56,6 +56,8 @@ export interface SimulatedAgentParts {
   restate(): void;
   /** An engine has something to do: the world lets it. */
   touched(): void;
+  /** An engine goes on when everything of this moment is there. */
+  soon(callback: () => void): void;
 }
 
 /** One process of it. */
@@ -132,6 +134,7 @@ export class SimulatedAgent implements Listener {
         publish: (effects) => this.#guard(life, () => this.#publish(life, effects)),
         refused: (events, error) => this.#guard(life, () => this.#refused(life, events, error)),
         fatal: (error) => this.#guard(life, () => this.parts.watcher.broken(error)),
+        soon: (callback) => this.parts.soon(callback),
       }),
       recalls: new Recalls({
         answer: (reading) => this.#recall(life, reading),

@@ -37,6 +37,7 @@ const CONNECTORS_SPARE = 1;
 /** Much more often than cron does it, and not so often that a run is about nothing else. */
 const HOUSEKEEPING_EVERY_MS = 1_800_000;
 const DOWN_MS = [200, 20_000] as const;
+const TURNS_BETWEEN_LOOPS = 10_000;
 
 export class World {
   readonly options: WorldOptions;
@@ -53,6 +54,9 @@ export class World {
   readonly violations: string[] = [];
   faults: Faults;
   isDirty = false;
+  /** What engines put off until everything of this moment is there. */
+  #soon: (() => void)[] = [];
+  #turns = 0;
   #asks = 0;
   #isAsking = true;
   #questions = 0;
@@ -94,6 +98,10 @@ export class World {
       asBytes: options.asBytes,
       restate: () => station.restate(),
       touched: () => this.#touched(),
+      soon: (callback) => {
+        this.#touched();
+        this.#soon.push(callback);
+      },
     });
     station.attach(agent);
     this.stations.push(station);
@@ -219,12 +227,24 @@ export class World {
     };
   }
 
-  /** Lets an engine with something to do go on: it lets the event loop turn before each step. */
+  /** Lets engines with something to do go on until they wait for the clock or the disk: one after the other, each as far as it goes. */
   async settle(): Promise<void> {
     while (this.isDirty) {
       this.isDirty = false;
-      await new Promise<void>((resolve) => setImmediate(resolve));
+      await this.#promisesKept();
+      for (const goOn of this.#soon.splice(0)) {
+        goOn();
+        await this.#promisesKept();
+      }
     }
+  }
+
+  /** No promise has anything left to do; an event loop's turn for each would take longer than what is done in it. */
+  #promisesKept(): Promise<void> {
+    this.#turns += 1;
+    // Whoever runs the world has timers and signals of its own.
+    const isOwed = this.#turns % TURNS_BETWEEN_LOOPS === 0;
+    return new Promise((resolve) => (isOwed ? setImmediate(resolve) : process.nextTick(resolve)));
   }
 
   /** Until then, or until something is wrong. */
