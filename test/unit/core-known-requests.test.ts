@@ -48,3 +48,27 @@ test('an id that was forgotten and used again is as old as its second use', () =
     ['t1', 'again'],
   );
 });
+
+test('those that ended before a moment are forgotten, the first closed first and not too many at once', () => {
+  const requests = new KnownRequests();
+  // In the order of closing, which is not that of their ends.
+  for (const endedMonoMs of [30, 10, 20, 40])
+    requests.close(VEHICLE, idOf(`r${endedMonoMs}`), {
+      bodyHash: 'h',
+      taskId: `t${endedMonoMs}` as TaskId,
+      endedMonoMs,
+    });
+  assert.deepEqual(requests.forgetEndedBefore(10, 9), []);
+  assert.deepEqual(requests.forgetEndedBefore(31, 2), ['t30', 't10']);
+  assert.deepEqual(requests.forgetEndedBefore(31, 2), ['t20']);
+  assert.deepEqual(requests.forgetEndedBefore(40, 2), []);
+  assert.deepEqual(requests.forgetEndedBefore(41, 2), ['t40']);
+  assert.equal(requests.closedCount, 0);
+});
+
+test('one that closes later and ended earlier than all that are left is found', () => {
+  const requests = closedRequests(3);
+  assert.deepEqual(requests.forgetEndedBefore(2, 9), ['t0', 't1']);
+  requests.close(VEHICLE, idOf('late'), { bodyHash: 'h', taskId: 'late' as TaskId, endedMonoMs: 1 });
+  assert.deepEqual(requests.forgetEndedBefore(2, 9), ['late']);
+});

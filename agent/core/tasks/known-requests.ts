@@ -31,6 +31,8 @@ export class KnownRequests {
   #closedCount = 0;
   /** So that a question for a task that was never there costs no reading. */
   readonly #closedTasks = new Map<TaskId, ClosedRequest>();
+  /** No closed one ended earlier: that nothing is old enough to be forgotten is known without a look at any. */
+  #firstEndMonoMs = Infinity;
 
   get closedCount(): number {
     return this.#closedCount;
@@ -61,6 +63,7 @@ export class KnownRequests {
     this.#closed.push(request);
     this.#closedTasks.set(taskId, request);
     this.#closedCount += 1;
+    this.#firstEndMonoMs = Math.min(this.#firstEndMonoMs, endedMonoMs);
     if (this.#closed.length > 2 * this.#closedCount + 64) this.#dropForgotten();
   }
 
@@ -98,9 +101,18 @@ export class KnownRequests {
     return undefined;
   }
 
-  *all(): Generator<KnownRequest> {
-    for (const ofVehicle of this.#known.values())
-      for (const known of ofVehicle.values()) yield asKnown(known);
+  /** Forgets those that ended before then, the first closed first and `most` at most, and returns their tasks. */
+  forgetEndedBefore(monoMs: number, most: number): TaskId[] {
+    if (this.#firstEndMonoMs >= monoMs) return [];
+    const taskIds: TaskId[] = [];
+    let firstEndMonoMs = Infinity;
+    for (const request of this.#closedTasks.values())
+      if (request.endedMonoMs < monoMs && taskIds.length < most) {
+        this.forget(request);
+        taskIds.push(request.taskId);
+      } else firstEndMonoMs = Math.min(firstEndMonoMs, request.endedMonoMs);
+    this.#firstEndMonoMs = firstEndMonoMs;
+    return taskIds;
   }
 
   #set(vehicleId: VehicleId, requestId: RequestId, known: Task | ClosedRequest): void {
