@@ -1,5 +1,5 @@
 /** The catalogue of a simulated world: programs whose output is a function of what was asked, so that every result can be verified. */
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { AlgorithmId, Digest, Offer, TaskRequest } from '@plugpool/proto';
 import type { AlgorithmRecord } from '../../agent/core/records.ts';
 import { digestOf } from './simulated-pile.ts';
@@ -47,9 +47,9 @@ export function workMncsOf({ algorithmId, input }: Pick<Offer, 'algorithmId' | '
 }
 
 export function outputOf({ args, input }: Pick<TaskRequest, 'args' | 'input'>, part: number): Uint8Array {
-  const hash = createHash('sha256').update(JSON.stringify([args, part]));
-  hash.update(input.where === 'inline' ? input.bytes : input.blob.digest);
-  return new Uint8Array(hash.digest().subarray(0, 8));
+  const asked = Buffer.from(JSON.stringify([args, part]));
+  const given = input.where === 'inline' ? input.bytes : Buffer.from(input.blob.digest);
+  return new Uint8Array(hash('sha256', Buffer.concat([asked, given]), 'buffer').subarray(0, 8));
 }
 
 /** The state of a run at some point of its work: its name tells how far it is, as the bytes would. */

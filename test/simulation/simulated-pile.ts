@@ -240,8 +240,8 @@ export class SimulatedDisk {
 }
 
 function ofKey<Key, Many>(map: Map<Key, Many>, key: Key, none: () => Many): Many {
-  const many = map.get(key) ?? none();
-  map.set(key, many);
+  let many = map.get(key);
+  if (many === undefined) map.set(key, (many = none()));
   return many;
 }
 
