@@ -68,6 +68,7 @@ const donors = await Promise.all(
       runtimes: ['echo'],
       warmChildren: { wasm: 0, onnx: 0 },
       executionProviders: [],
+      energy: 'off',
       cacheBytesMax: 1024 * 1024,
       policy: {
         cpuPercent: 80,

@@ -655,3 +655,51 @@ export const CLI_CONTRACT: Readonly<Record<string, z.ZodType>> = {
     }),
   ]),
 };
+
+const hint = z.strictObject({ detail: id, hint: id });
+
+/** The JSON of `plugpool-vehicle`. */
+export const VEHICLE_CONTRACT = {
+  status: z.strictObject({
+    ok: z.literal(true),
+    vehicle: id,
+    connected: z.boolean(),
+    stationId: id.nullable(),
+    connectionProblem: z.strictObject({ code: id, detail: z.string() }).nullable(),
+    lending: z.boolean(),
+    reason: z.string(),
+    lendable: capacity.nullable(),
+    paused: z.boolean(),
+    leavingAt: z.iso.datetime().nullable(),
+    hardware: z.looseObject({ cores: count, memoryMib: count, speedMillis: count }).nullable(),
+    energy: z.discriminatedUnion('measured', [
+      z.strictObject({
+        measured: z.literal(true),
+        source: z.strictObject({
+          name: z.enum(['powercap', 'hwmon']),
+          parts: z.array(id).min(1),
+          covers: z.array(z.enum(['package', 'dram', 'psys', 'gpu'])).min(1),
+          kind: z.enum(['counted', 'sampled']),
+        }),
+        powerMw: count.nullable(),
+        idleMw: count.nullable(),
+        toldMwh: count,
+      }),
+      z.strictObject({ measured: z.literal(false), detail: id, hint: id }),
+    ]),
+    jobs: z.array(
+      z.strictObject({
+        taskId: id,
+        algorithm: id,
+        version: id,
+        attempt: count,
+        state: id,
+        cpuMs: count,
+      }),
+    ),
+    unacknowledgedResults: count,
+    images: z.strictObject({ deployed: count, kept: count }),
+    connector: z.strictObject({ connectorId: id, assurance: id }).nullable(),
+    constraintProblem: hint.nullable(),
+  }),
+};

@@ -21,6 +21,7 @@ import {
 } from './core/policy.ts';
 import type { SignalTopic } from './adapters/signals-mqtt.ts';
 import { PlugpoolError } from './errors.ts';
+import type { PowerSourceName } from './ports.ts';
 
 export const ENV_PREFIX = 'PLUGPOOL_VEHICLE_';
 
@@ -41,8 +42,13 @@ export interface DonorSettings {
   /** Where it stands whenever it is at this pile. */
   readonly connector?: string | undefined;
   readonly signals: SignalSettings;
+  readonly energy: EnergySetting;
   readonly probeSettings: { readonly sampleEveryMs: number; readonly ownRootPids: readonly number[] };
 }
+
+/** By what the energy of computing is measured; `auto`: whatever can be read. */
+export type EnergySetting = 'auto' | 'off' | PowerSourceName;
+const ENERGY_SETTINGS = ['auto', 'off', 'powercap', 'hwmon'] as const satisfies readonly EnergySetting[];
 
 export type SignalSettings =
   | { readonly adapter: 'static'; readonly values: VehicleSignals }
@@ -150,6 +156,7 @@ const configSchema = z.strictObject({
     .strictObject({ wasm: z.int().min(0).max(16).default(1), onnx: z.int().min(0).max(16).default(0) })
     .prefault({}),
   executionProviders: z.array(z.string().min(1).max(64)).max(8).default([]),
+  energy: z.enum(ENERGY_SETTINGS).default('auto'),
   cacheMib: z
     .number()
     .positive()
@@ -182,6 +189,7 @@ export const ENV_SETTINGS: readonly string[] = [
     'runtimes',
     'executionProviders',
     'cacheMib',
+    'energy',
   ],
   ...['warmChildren.wasm', 'warmChildren.onnx'],
   ...Object.keys(policySchema.shape).map((name) => `policy.${name}`),
@@ -400,6 +408,7 @@ function toConfig(raw: Raw): VehicleConfig {
     cacheBytesMax: Math.round(raw.cacheMib * 1024 * 1024),
     policy: { ...raw.policy, hours: raw.policy.hours.map(toHourWindow) },
     signals: toSignals(raw.signals),
+    energy: raw.energy,
     probeSettings: { sampleEveryMs: raw.probe.sampleEveryS * 1000, ownRootPids: raw.probe.ownRootPids },
   };
 }

@@ -22,9 +22,20 @@ import { LeasedJobs } from './leased-jobs.ts';
 import type { JobEvent } from './job-event.ts';
 import { Lending } from './lending.ts';
 import type { LendingEvent } from './lending.ts';
-import type { BlobCache, Clock, Link, LinkDown, Log, Outbox, Probe, VehicleSignalsSource } from './ports.ts';
+import type {
+  BlobCache,
+  Clock,
+  Link,
+  LinkDown,
+  Log,
+  Outbox,
+  PowerMeter,
+  Probe,
+  VehicleSignalsSource,
+} from './ports.ts';
 import type { Runtime } from './runtimes/port.ts';
 import { PowerReports } from './power-reports.ts';
+import { RunEnergy, type EnergyStatus } from './run-energy.ts';
 import { UnackedResults } from './unacked-results.ts';
 import { CLIENT_VERSION } from './version.ts';
 
@@ -38,6 +49,9 @@ export interface DonorParts {
   readonly link: Link;
   readonly probe: Probe;
   readonly signals: VehicleSignalsSource;
+  readonly meter: PowerMeter;
+  /** CPU time of the whole machine so far; undefined where the system does not tell. */
+  readonly machineCpuMs: () => number | undefined;
   readonly outbox: Outbox;
   readonly outputs: OutputFiles;
   readonly cache: BlobCache;
@@ -65,6 +79,8 @@ export interface DonorStatus {
   readonly lending: PolicyDecision;
   readonly owner: OwnerState;
   readonly hardware: HardwareProfile | undefined;
+  /** What the machine takes, and what it took for others. */
+  readonly energy: EnergyStatus;
   readonly jobs: readonly { readonly offer: Offer; readonly state: string; readonly cpuMs: number }[];
   readonly unacknowledgedResults: number;
   /** What the pile wants kept here, and how much of it is here. */
@@ -86,6 +102,7 @@ export class Donor {
   readonly #pulls: BlobPulls;
   readonly #shelf: BlobShelf;
   readonly #results: UnackedResults;
+  readonly #energy: RunEnergy;
   readonly #jobs: LeasedJobs;
   readonly #lending: Lending;
   readonly #claims: ConnectorClaims;
@@ -118,6 +135,7 @@ export class Donor {
     this.#power = new PowerReports({ conversation, signals: parts.signals, clock });
     const shelf = this.#shelf;
     this.#results = new UnackedResults({ outbox, outputs, shelf, conversation, clock, log });
+    this.#energy = new RunEnergy(parts);
     this.#jobs = new LeasedJobs({
       runtimes,
       cache,
@@ -126,6 +144,7 @@ export class Donor {
       shelf,
       results: this.#results,
       conversation,
+      energy: this.#energy,
       clock,
       log,
       lending: () => this.#lending.now(),
@@ -167,6 +186,8 @@ export class Donor {
       await Promise.all([...runtimes.values()].map((runtime) => startRuntime(runtime, abort)));
       await signals.start(abort);
       this.#hardware = await probe.start(abort);
+      this.#energy.start();
+      probe.onSample(() => this.#energy.look());
       this.#lending.start(owner);
       log.info(
         { hardware: this.#hardware, runtimes: [...runtimes.keys()], keptResults: results.length },
@@ -188,6 +209,7 @@ export class Donor {
       lending: this.#lending.decision,
       owner: this.#lending.owner,
       hardware: this.#hardware,
+      energy: this.#energy.status(),
       jobs: this.#jobs.list(),
       unacknowledgedResults: this.#results.size,
       images: this.#deployed.counts,

@@ -37,6 +37,7 @@ import {
 import { leaseKeyOf, selfStopAtMs } from './core/lease-clock.ts';
 import { fetchForRun } from './fetch-for-run.ts';
 import { GrantedCapacity } from './granted-capacity.ts';
+import { KeptStates } from './kept-states.ts';
 import { nameOf, type JobEvent } from './job-event.ts';
 import { LeaseRenewals, renewalEntry } from './lease-renewals.ts';
 import {
@@ -52,7 +53,7 @@ import { whyDecline, type LendingNow } from './offer-judgement.ts';
 import type { BlobCache, Clock, Log } from './ports.ts';
 import type { NotLendingCause } from './core/policy.ts';
 import type { JobOutcome, KeptRun, Runtime } from './runtimes/port.ts';
-import { ShippedCheckpoints } from './shipped-checkpoints.ts';
+import type { RunEnergy } from './run-energy.ts';
 import { SoonestTimer } from './soonest-timer.ts';
 import { fitsInline, storeOutput } from './stored-output.ts';
 import type { UnackedResults } from './unacked-results.ts';
@@ -69,6 +70,7 @@ export interface LeasedJobsOptions {
   readonly shelf: BlobShelf;
   readonly results: UnackedResults;
   readonly conversation: Conversation;
+  readonly energy: RunEnergy;
   readonly clock: Clock;
   readonly log: Log;
   lending(): LendingNow;
@@ -82,21 +84,22 @@ export class LeasedJobs {
   readonly #jobs = new Map<InstanceId, LeasedJob>();
   readonly #granted = new GrantedCapacity();
   readonly #renewals: LeaseRenewals;
-  readonly #checkpoints: ShippedCheckpoints;
+  readonly #kept: KeptStates;
   #owner: { readonly cause: NotLendingCause; readonly pressure: Pressure } | undefined;
   readonly #tick: SoonestTimer;
   #isStopped = false;
 
   constructor(options: LeasedJobsOptions) {
     this.#options = options;
-    const { shelf, conversation, clock, log } = options;
+    const { shelf, conversation, clock, log, energy } = options;
     this.#tick = new SoonestTimer(clock, () => this.#onTick());
     this.#renewals = new LeaseRenewals({ conversation, clock });
-    this.#checkpoints = new ShippedCheckpoints({
+    this.#kept = new KeptStates({
       shelf,
       conversation,
       clock,
       log,
+      measured: (lease, used) => energy.soFar(leaseKeyOf(lease), used),
       settled: (lease, kept) => this.#checkpointSettled(lease, kept),
     });
   }
@@ -188,17 +191,17 @@ export class LeasedJobs {
       if (job?.key === leaseKeyOf(lease)) this.#void(job, 'the pile dropped the lease');
       this.#options.results.settle(lease);
     }
-    this.#checkpoints.sendAllAgain();
+    this.#kept.sendAllAgain();
     if (this.#jobs.size > 0 || this.#options.results.size > 0) this.#renew();
   }
 
   checkpointAcknowledged(ack: CheckpointAck): void {
-    this.#checkpoints.acknowledged(ack);
+    this.#kept.acknowledged(ack);
   }
 
   /** True where the refusal was meant for a checkpoint. */
   refused(correlationId: number, refused: Refused): boolean {
-    return this.#checkpoints.refused(correlationId, refused);
+    return this.#kept.refused(correlationId, refused);
   }
 
   /** What the owner's policy says of all that runs; undefined: it lends. */
@@ -264,7 +267,8 @@ export class LeasedJobs {
     const runtime = this.#options.runtimes.get(offer.runtime) as Runtime;
     const running = runtime.run(jobOf(job, imagePath, input, state));
     job.stage = { state: 'running', running };
-    job.shipAtMonoMs = this.#options.clock.monoMs() + (offer.checkpointEveryMs ?? Infinity);
+    this.#options.energy.began(job.key, running, offer.demand.gpu !== undefined);
+    this.#kept.startInterval(job);
     if (isStill(job.rung)) running.suspend();
     this.#options.onEvent?.({ kind: 'jobStarted', job: nameOf(offer) });
     void running.outcome.then((outcome) => this.#ended(job, outcome));
@@ -272,13 +276,14 @@ export class LeasedJobs {
 
   #ended(job: LeasedJob, outcome: JobOutcome): void {
     if (!this.#isLive(job)) return;
+    const used = this.#options.energy.ended(job.key, outcome.used);
     if (!outcome.ok) {
-      this.#finish(job, outcome.used, { ok: false, failure: outcome.failure });
+      this.#finish(job, used, { ok: false, failure: outcome.failure });
     } else if (fitsInline(this.#options, job.offer, outcome.output)) {
-      this.#finish(job, outcome.used, { ok: true, output: { where: 'inline', bytes: outcome.output } });
+      this.#finish(job, used, { ok: true, output: { where: 'inline', bytes: outcome.output } });
     } else {
-      job.stage = { state: 'storing', cpuMs: outcome.used.cpuMs };
-      void this.#store(job, outcome.output, outcome.used);
+      job.stage = { state: 'storing', cpuMs: used.cpuMs };
+      void this.#store(job, outcome.output, used);
     }
   }
 
@@ -313,7 +318,7 @@ export class LeasedJobs {
   #climb(job: LeasedJob): void {
     const { at, acts } = climb(job.rung, {
       pressure: job.revoked ?? this.#owner?.pressure,
-      hasNews: this.#hasNews(job),
+      hasNews: this.#kept.hasNews(job),
       nowMonoMs: this.#options.clock.monoMs(),
     });
     const isGivenUp = mayGoOn(job.rung) && at.rung !== 'running' && !mayGoOn(at);
@@ -338,7 +343,7 @@ export class LeasedJobs {
         this.#options.onEvent?.({ kind: 'jobResumed', job: nameOf(job.offer) });
         return;
       case 'ship':
-        return this.#ship(job);
+        return this.#kept.ship(job);
       case 'stop':
         if (running !== undefined) return running.stop();
         return this.#kill(job);
@@ -347,21 +352,9 @@ export class LeasedJobs {
     }
   }
 
-  #hasNews(job: LeasedJob): boolean {
-    if (job.stage.state !== 'running' || !keepsState(job.offer)) return false;
-    return this.#checkpoints.isNews(job.offer.lease, job.stage.running.kept());
-  }
-
-  #ship(job: LeasedJob): void {
-    if (!this.#hasNews(job) || job.stage.state !== 'running') return;
-    const kept = job.stage.running.kept();
-    if (kept !== undefined) this.#checkpoints.ship(job.offer.lease, kept);
-    job.shipAtMonoMs = this.#options.clock.monoMs() + (job.offer.checkpointEveryMs ?? Infinity);
-  }
-
   #shipAtOnce(lease: LeaseId): void {
     const job = this.#jobs.get(lease.instanceId);
-    if (job?.offer.lease.fencingToken === lease.fencingToken) this.#ship(job);
+    if (job?.offer.lease.fencingToken === lease.fencingToken) this.#kept.ship(job);
   }
 
   #checkpointSettled(lease: LeaseId, kept: KeptRun | undefined): void {
@@ -373,7 +366,7 @@ export class LeasedJobs {
       this.#options.onEvent?.({ kind: 'checkpointKept', job: nameOf(job.offer), sizeBytes, used });
     }
     // What it kept while that was under way goes next, as long as there is time for it.
-    if (job.rung.rung === 'checkpointing') this.#ship(job);
+    if (job.rung.rung === 'checkpointing') this.#kept.ship(job);
     this.#climb(job);
   }
 
@@ -386,7 +379,8 @@ export class LeasedJobs {
   #forget(job: LeasedJob): void {
     this.#jobs.delete(job.offer.lease.instanceId);
     this.#granted.giveBack(job.grant);
-    this.#checkpoints.forget(job.offer.lease);
+    this.#kept.forget(job.offer.lease);
+    this.#options.energy.forgot(job.key);
     if (job.isImagePinned) this.#options.cache.unpin(job.offer.image.digest);
     job.isImagePinned = false;
   }
@@ -408,16 +402,14 @@ export class LeasedJobs {
     const nowMonoMs = this.#options.clock.monoMs();
     for (const job of [...this.#jobs.values()]) {
       if (nowMonoMs >= selfStopAtMs(job.confirmedMonoMs, job.leaseMs)) this.#void(job, 'not renewed in time');
-      else this.#lookAt(job, nowMonoMs);
+      else {
+        this.#climb(job);
+        this.#kept.shipIfDue(job, nowMonoMs);
+      }
     }
     if (this.#jobs.size === 0 && this.#options.results.size === 0) return;
     if (this.#renewals.isDue(nowMonoMs)) this.#renew();
     this.#planTick();
-  }
-
-  #lookAt(job: LeasedJob, nowMonoMs: number): void {
-    this.#climb(job);
-    if (nowMonoMs >= job.shipAtMonoMs || job.rung.rung === 'checkpointing') this.#ship(job);
   }
 
   /** One body for all leases; a result that waits for its acknowledgement still holds its lease. */

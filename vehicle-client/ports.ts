@@ -1,5 +1,6 @@
 /** What the vehicle client's surroundings must offer, types only. Each is implemented by one file under `adapters/`. */
 import type { BlobRef, Digest, HardwareProfile, Result, TopicKind } from '@plugpool/proto';
+import type { MeterReading } from './core/energy-shares.ts';
 import type { LocalTime, OwnerState, ProbeSample, VehicleSignals } from './core/policy.ts';
 
 /** `monoMs` never jumps and orders leases; `wallMs` is for what people say ("leaving at 17:30"). */
@@ -64,6 +65,35 @@ export interface Probe {
   /** Called after each sample. */
   onSample(callback: () => void): void;
   stop(): Promise<void>;
+}
+
+/** `package`: processors with their caches and built-in graphics; `psys`: the whole board. */
+export type PowerDomain = 'package' | 'dram' | 'psys' | 'gpu';
+
+export interface PowerSource {
+  readonly name: PowerSourceName;
+  /** Its counters or rails by the names that the system gives them. */
+  readonly parts: readonly string[];
+  readonly covers: readonly PowerDomain[];
+  /** `counted` by the hardware itself, or power that is looked at from time to time. */
+  readonly kind: 'counted' | 'sampled';
+}
+
+export type PowerSourceName = 'powercap' | 'hwmon';
+
+/** What counts the energy that the machine takes. The battery's discharge is not it: while a vehicle charges there is none. */
+export interface PowerMeter {
+  /** Looks once what there is to be read, or says why nothing is and what would help. */
+  start(): { readonly ok: true; readonly source: PowerSource } | PowerMeterProblem;
+  /** Undefined where it cannot be read now. Reads a few small files. */
+  read(nowMonoMs: number): MeterReading | undefined;
+}
+
+export interface PowerMeterProblem {
+  readonly ok: false;
+  readonly code: 'no_power_meter' | 'power_meter_forbidden';
+  readonly detail: string;
+  readonly hint: string;
 }
 
 /** What only the car knows. */

@@ -4,7 +4,7 @@
  * is what was kept since the last acknowledgement.
  */
 import { createHash } from 'node:crypto';
-import type { CheckpointAck, Digest, LeaseId, Refused } from '@plugpool/proto';
+import type { CheckpointAck, Digest, LeaseId, Refused, Used } from '@plugpool/proto';
 import { shelvedBytes, type BlobShelf } from './blob-shelf.ts';
 import type { Conversation } from './conversation.ts';
 import { leaseKeyOf, type LeaseKey } from './core/lease-clock.ts';
@@ -23,6 +23,8 @@ interface Shipment {
     | {
         readonly kept: KeptRun;
         readonly digest: Digest;
+        /** As it is told, and told again: with the energy up to then. */
+        readonly used: Used;
         correlationId: number;
         retryAtMonoMs: number | undefined;
       }
@@ -36,6 +38,8 @@ export interface ShippedCheckpointsOptions {
   readonly conversation: Conversation;
   readonly clock: Clock;
   readonly log: Log;
+  /** What a run that goes on has used, with its energy where that is measured. */
+  measured(lease: LeaseId, used: Used): Used;
   /** The pile has it, or will not have it. */
   settled(lease: LeaseId, kept: KeptRun | undefined): void;
 }
@@ -67,7 +71,8 @@ export class ShippedCheckpoints {
       return this.#options.settled(lease, kept);
     }
     this.#options.shelf.put(digest, shelvedBytes(kept.archive));
-    shipment.underWay = { kept, digest, correlationId: 0, retryAtMonoMs: undefined };
+    const used = this.#options.measured(lease, kept.used);
+    shipment.underWay = { kept, digest, used, correlationId: 0, retryAtMonoMs: undefined };
     this.#send(shipment);
   }
 
@@ -136,11 +141,11 @@ export class ShippedCheckpoints {
   #send({ lease, underWay }: Shipment): void {
     if (underWay === undefined) return;
     const { conversation } = this.#options;
-    const { kept, digest } = underWay;
+    const { kept, digest, used } = underWay;
     underWay.correlationId = conversation.nextCorrelationId();
     underWay.retryAtMonoMs = undefined;
     const state = { digest, sizeBytes: kept.archive.byteLength };
-    conversation.post({ kind: 'checkpoint', lease, state, used: kept.used }, underWay.correlationId);
+    conversation.post({ kind: 'checkpoint', lease, state, used }, underWay.correlationId);
   }
 
   #takeDown(shipment: Shipment): void {

@@ -3,16 +3,19 @@ import type { RuntimeKind } from '@plugpool/proto';
 import { FileBlobCache } from './adapters/blob-cache.ts';
 import { systemClock } from './adapters/clock-system.ts';
 import { MqttLink } from './adapters/link-mqtt.ts';
+import { readMachineCpuMs } from './adapters/linux-proc.ts';
 import { OutputFiles } from './adapters/output-files.ts';
 import { SqliteOutbox } from './adapters/outbox-sqlite.ts';
+import { meterOff } from './adapters/power-meter/meter-off.ts';
+import { SysfsPowerMeter } from './adapters/power-meter/sysfs-power-meter.ts';
 import { SystemProbe } from './adapters/probe-systeminformation.ts';
 import { StaticSignals } from './adapters/signals-static.ts';
 import { loadOrCreateToken, loadToken } from './adapters/token-file.ts';
-import type { DonorSettings } from './config.ts';
+import type { DonorSettings, EnergySetting } from './config.ts';
 import { dataPaths, defaultDataDir, parseVehicleId } from './data-dir.ts';
 import { Donor, LEND_SLOT } from './donor.ts';
 import type { DonorEvent } from './donor.ts';
-import type { Clock, Link, Log, Probe, VehicleSignalsSource } from './ports.ts';
+import type { Clock, Link, Log, PowerMeter, Probe, VehicleSignalsSource } from './ports.ts';
 import type { Runtime } from './runtimes/port.ts';
 import { SILENT_LOG } from './sdk.ts';
 
@@ -24,6 +27,8 @@ export interface DonorOptions extends DonorSettings {
   /** Instead of what the configuration names; for tests and for cars with ways of their own. */
   readonly probe?: Probe | undefined;
   readonly link?: Link | undefined;
+  readonly meter?: PowerMeter | undefined;
+  readonly machineCpuMs?: (() => number | undefined) | undefined;
   readonly signalsSource?: VehicleSignalsSource | undefined;
   readonly runtimesInstead?: ReadonlyMap<RuntimeKind, Runtime> | undefined;
   /** What happens, for whoever watches. */
@@ -58,6 +63,8 @@ export async function startDonor(options: DonorOptions, signal?: AbortSignal): P
     probe:
       options.probe ?? new SystemProbe({ ...options.probeSettings, surveyPath: paths.survey, clock, log }),
     signals: options.signalsSource ?? (await signalsOf(options, clock, log)),
+    meter: options.meter ?? meterOf(options.energy),
+    machineCpuMs: options.machineCpuMs ?? readMachineCpuMs,
     outbox: new SqliteOutbox(dataDir, log),
     outputs: new OutputFiles(paths.outputs),
     cache: new FileBlobCache(paths.blobs, { bytesMax: options.cacheBytesMax }),
@@ -70,6 +77,11 @@ export async function startDonor(options: DonorOptions, signal?: AbortSignal): P
 function tokenOf(options: DonorOptions, defaultPath: string): string {
   if (options.token !== undefined) return options.token;
   return options.tokenFile === undefined ? loadOrCreateToken(defaultPath) : loadToken(options.tokenFile);
+}
+
+function meterOf(energy: EnergySetting): PowerMeter {
+  if (energy === 'off') return meterOff;
+  return new SysfsPowerMeter({ only: energy === 'auto' ? undefined : energy });
 }
 
 async function signalsOf(options: DonorOptions, clock: Clock, log: Log): Promise<VehicleSignalsSource> {

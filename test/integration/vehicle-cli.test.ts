@@ -9,6 +9,7 @@ import { createInterface } from 'node:readline';
 import { test, type TestContext } from 'node:test';
 import type { Accepted, Delivery, TaskId } from '@plugpool/proto';
 import { parseTime } from '../../vehicle-client/cli/control.ts';
+import { VEHICLE_CONTRACT } from '../cli-json-contract.ts';
 import { temporaryDirectory } from './vehicle-fixtures.ts';
 import { ScriptedPile, echoOffer, type Heard } from './vehicle-scripted-pile.ts';
 
@@ -437,7 +438,7 @@ test('a donor is watched as one JSON document a line, and answers its owner', as
   assert.equal(statSync(socket).mode & 0o777, 0o600);
   const status = await start(t, ['status', '--vehicle', 'v', '--json'], env).ended;
   assert.equal(status.code, 0, status.stderr);
-  assert.equal((JSON.parse(status.stdout) as { connected: boolean }).connected, true);
+  assert.equal(VEHICLE_CONTRACT.status.parse(JSON.parse(status.stdout)).connected, true);
   const paused = await start(t, ['pause', '--vehicle', 'v', '--json'], env).ended;
   assert.equal((JSON.parse(paused.stdout) as { paused: boolean }).paused, true);
   pile.send('v.lend', echoOffer('a', new Uint8Array()));

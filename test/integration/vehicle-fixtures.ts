@@ -60,6 +60,8 @@ interface HeldJob {
   readonly job: Job;
   readonly end: (output: Uint8Array) => void;
   wasKilled: boolean;
+  /** What it has computed. */
+  cpuMs: number;
   /** What it says that it kept. */
   kept: KeptRun | undefined;
   readonly signals: ('suspend' | 'resume')[];
@@ -78,11 +80,12 @@ export class HeldRuntime implements Runtime {
 
   run(job: Job): RunningJob {
     const outcome = Promise.withResolvers<JobOutcome>();
-    const used = { cpuMs: 7, wallMs: 9, memoryPeakMib: 3, gpuMs: 0 };
+    const used = () => ({ cpuMs: held.cpuMs, wallMs: 9, memoryPeakMib: 3, gpuMs: 0 });
     const held: HeldJob = {
       job,
-      end: (output: Uint8Array) => outcome.resolve({ ok: true, output, used }),
+      end: (output: Uint8Array) => outcome.resolve({ ok: true, output, used: used() }),
       wasKilled: false,
+      cpuMs: 7,
       kept: undefined,
       signals: [],
     };
@@ -90,12 +93,16 @@ export class HeldRuntime implements Runtime {
     for (const arrive of this.#arrivals.splice(0)) arrive();
     const end = (): void => {
       held.wasKilled = true;
-      outcome.resolve({ ok: false, failure: { code: 'revoked', detail: 'killed', stderrTail: '' }, used });
+      outcome.resolve({
+        ok: false,
+        failure: { code: 'revoked', detail: 'killed', stderrTail: '' },
+        used: used(),
+      });
       for (const told of this.#kills.splice(0)) told();
     };
     return {
       outcome: outcome.promise,
-      cpuMs: () => 7,
+      cpuMs: () => held.cpuMs,
       pids: () => [],
       kept: () => held.kept,
       suspend: () => this.#signalled(held, 'suspend'),
@@ -169,6 +176,7 @@ export function donorOptions(agent: string, dataDir: string, over: Partial<Donor
     signals: { adapter: 'static', values: {} },
     probeSettings: { sampleEveryMs: 2000, ownRootPids: [] },
     probe: new ToldProbe(),
+    energy: 'off',
     runtimesInstead: runtimesOf(new EchoRuntime()),
     ...over,
   };

@@ -50,6 +50,12 @@ export function readCpuTicks(): CpuTicks {
   return parseCpuTicks(readFileSync('/proc/stat', 'utf8'));
 }
 
+/** CPU time of the whole machine since it started; undefined where /proc does not tell. */
+export function readMachineCpuMs(): number | undefined {
+  const stat = tryRead('/proc/stat');
+  return stat === undefined ? undefined : (parseCpuTicks(stat).busy * 1000) / TICKS_PER_SEC;
+}
+
 export function readAvailableMib(): number | undefined {
   return parseAvailableMib(readFileSync('/proc/meminfo', 'utf8'));
 }

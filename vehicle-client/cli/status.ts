@@ -2,7 +2,10 @@
 import type { Capacity, HardwareProfile } from '@plugpool/proto';
 import type { BoundConnector } from '../connector-claims.ts';
 import type { DonorStatus } from '../donor.ts';
+import type { PowerSource } from '../ports.ts';
+import type { EnergyStatus } from '../run-energy.ts';
 import { table } from './context.ts';
+import { amountInWords } from './money-words.ts';
 import { describeCapacity, describeDuration, describeTime } from './words.ts';
 
 /** The document of `status --json`; docs/cli-json.md describes it. */
@@ -18,6 +21,7 @@ export interface StatusJson {
   readonly paused: boolean;
   readonly leavingAt: string | null;
   readonly hardware: HardwareProfile | null;
+  readonly energy: EnergyJson;
   readonly jobs: readonly {
     readonly taskId: string;
     readonly algorithm: string;
@@ -33,6 +37,17 @@ export interface StatusJson {
   readonly constraintProblem: { readonly detail: string; readonly hint: string } | null;
 }
 
+/** What the machine takes, or why nobody knows. */
+export type EnergyJson =
+  | {
+      readonly measured: true;
+      readonly source: PowerSource;
+      readonly powerMw: number | null;
+      readonly idleMw: number | null;
+      readonly toldMwh: number;
+    }
+  | { readonly measured: false; readonly detail: string; readonly hint: string };
+
 export function statusJson(status: DonorStatus): StatusJson {
   const { lending, owner } = status;
   return {
@@ -47,6 +62,7 @@ export function statusJson(status: DonorStatus): StatusJson {
     paused: owner.paused,
     leavingAt: owner.leavingAtWallMs === undefined ? null : new Date(owner.leavingAtWallMs).toISOString(),
     hardware: status.hardware ?? null,
+    energy: energyJson(status.energy),
     jobs: status.jobs.map(({ offer, state, cpuMs }) => ({
       taskId: offer.taskId,
       algorithm: offer.algorithmId,
@@ -62,6 +78,16 @@ export function statusJson(status: DonorStatus): StatusJson {
   };
 }
 
+function energyJson(energy: EnergyStatus): EnergyJson {
+  if (!energy.measured) return energy;
+  const { source, powerMw, idleMw, toldMwh } = energy;
+  return { measured: true, source, powerMw: wholeOrNull(powerMw), idleMw: wholeOrNull(idleMw), toldMwh };
+}
+
+function wholeOrNull(value: number | undefined): number | null {
+  return value === undefined ? null : Math.round(value);
+}
+
 export function describeStatus(status: StatusJson): string {
   const lines = [
     ['vehicle', status.vehicle],
@@ -73,6 +99,7 @@ export function describeStatus(status: StatusJson): string {
       : [['constraint', `the pile cannot take it: ${describeProblem(status.constraintProblem)}`]]),
     ...(status.leavingAt === null ? [] : [['leaving', describeTime(new Date(status.leavingAt))]]),
     ...(status.hardware === null ? [] : [['machine', describeHardware(status.hardware)]]),
+    ['power', describeEnergy(status.energy)],
     ['results kept', String(status.unacknowledgedResults)],
     ['images kept', `${status.images.kept} of ${status.images.deployed} that the pile wants here`],
   ].map(([name = '', value = '']) => `${name.padEnd(13)} ${value}`);
@@ -85,6 +112,19 @@ export function describeStatus(status: StatusJson): string {
     describeDuration(job.cpuMs),
   ]);
   return `${lines.join('\n')}\n\n${table(['TASK', 'ALGORITHM', 'ATTEMPT', 'STATE', 'CPU'], rows)}`;
+}
+
+function describeEnergy(energy: EnergyJson): string {
+  if (!energy.measured) return `not measured: ${energy.detail}`;
+  const { source, powerMw, idleMw, toldMwh } = energy;
+  const now = powerMw === null ? 'cannot be read now' : `${inWatts(powerMw)} now`;
+  const idle = idleMw === null ? 'not seen at rest yet' : `${inWatts(idleMw)} at rest`;
+  const by = `${source.name}: ${source.parts.join(', ')}`;
+  return `${now}, ${idle} (${by}); ${amountInWords(toldMwh, 'mWh')} for others since the start`;
+}
+
+function inWatts(powerMw: number): string {
+  return `${(powerMw / 1000).toFixed(1)} W`;
 }
 
 function describeProblem({ detail, hint }: NonNullable<StatusJson['constraintProblem']>): string {

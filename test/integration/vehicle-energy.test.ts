@@ -1,0 +1,153 @@
+/** A donor that measures: what a run took of the battery stands in its result and its checkpoints; unmeasured it is absent. */
+import assert from 'node:assert/strict';
+import { test, type TestContext } from 'node:test';
+import type { Offer } from '@plugpool/proto';
+import { systemClock } from '../../vehicle-client/adapters/clock-system.ts';
+import { describeStatus, statusJson } from '../../vehicle-client/cli/status.ts';
+import type { Donor } from '../../vehicle-client/donor.ts';
+import type { PowerMeter } from '../../vehicle-client/ports.ts';
+import { packCheckpoint } from '../../vehicle-client/runtimes/checkpoint-archive.ts';
+import { startDonor } from '../../vehicle-client/start-donor.ts';
+import {
+  HeldRuntime,
+  SAMPLE,
+  ToldProbe,
+  donorOptions,
+  runtimesOf,
+  temporaryDirectory,
+} from './vehicle-fixtures.ts';
+import { VEHICLE_CONTRACT } from '../cli-json-contract.ts';
+import { ScriptedPile, echoOffer, leaseOf } from './vehicle-scripted-pile.ts';
+
+const LENDER = 'lender.lend';
+
+/** 5 W at rest, and 10 W more for each core at work. */
+class Machine implements PowerMeter {
+  energyUj = 0;
+  busyMs = 0;
+  aheadMs = 0;
+  isReadable = true;
+  readonly clock = { ...systemClock, monoMs: () => systemClock.monoMs() + this.aheadMs };
+
+  start(): ReturnType<PowerMeter['start']> {
+    return {
+      ok: true,
+      source: { name: 'powercap', parts: ['package-0'], covers: ['package'], kind: 'counted' },
+    };
+  }
+
+  read(): ReturnType<PowerMeter['read']> {
+    // What really passes, it passes at rest.
+    const restUj = 5_000 * systemClock.monoMs();
+    return this.isReadable ? { energyUj: this.energyUj + restUj, series: 0 } : undefined;
+  }
+
+  pass(lengthMs: number, cpuMs = 0): void {
+    this.aheadMs += lengthMs;
+    this.busyMs += cpuMs;
+    this.energyUj += 5_000 * lengthMs + 10_000 * cpuMs;
+  }
+}
+
+interface Scene {
+  readonly pile: ScriptedPile;
+  readonly donor: Donor;
+  readonly held: HeldRuntime;
+  readonly machine: Machine;
+  readonly probe: ToldProbe;
+}
+
+/** Its idle floor is known. */
+async function scene(t: TestContext, meter?: PowerMeter): Promise<Scene> {
+  const pile = await ScriptedPile.start({ leaseMs: 600_000 });
+  const [held, probe, machine] = [new HeldRuntime(), new ToldProbe(), new Machine()];
+  const options = {
+    probe,
+    meter: meter ?? machine,
+    clock: machine.clock,
+    machineCpuMs: () => machine.busyMs,
+    runtimesInstead: runtimesOf(held),
+  };
+  const donor = await startDonor(donorOptions(pile.url, temporaryDirectory(t), options));
+  t.after(() => donor.stop());
+  t.after(() => pile.stop());
+  await pile.next('capacity');
+  machine.pass(2_000);
+  probe.tell(SAMPLE);
+  return { pile, donor, held, machine, probe };
+}
+
+function offer(instanceId: string, over: Partial<Offer> = {}): Offer {
+  return echoOffer(instanceId, new Uint8Array([1]), { runtime: 'wasm', leaseMs: 600_000, ...over });
+}
+
+async function running(scene: Scene, instanceId: string, over: Partial<Offer> = {}) {
+  scene.pile.send(LENDER, offer(instanceId, over));
+  await scene.held.started(scene.held.jobs.length + 1);
+  const job = scene.held.jobs.at(-1);
+  assert.ok(job);
+  job.cpuMs = 0;
+  return job;
+}
+
+test('a result says what the machine took above idle for it, and the owner sees the same', async (t) => {
+  const all = await scene(t);
+  const { pile, donor, machine, probe } = all;
+  const job = await running(all, 'a');
+  machine.pass(3_600, 3_600);
+  job.cpuMs = 3_600;
+  probe.tell(SAMPLE);
+  const status = statusJson(donor.status());
+  VEHICLE_CONTRACT.status.parse(status);
+  assert.ok(status.energy.measured);
+  assert.deepEqual(status.energy.source.parts, ['package-0']);
+  assert.match(describeStatus(status), /^power\s+\d+\.\d W now, 5\.0 W at rest \(powercap: package-0\)/m);
+  machine.pass(3_600, 3_600);
+  job.cpuMs = 7_200;
+  job.end(Buffer.from('done'));
+  const { used } = (await pile.next('result')).body;
+  assert.ok(used.energyMwh === 19 || used.energyMwh === 20, `${used.energyMwh} mWh`);
+  const after = statusJson(donor.status());
+  assert.ok(after.energy.measured && after.energy.toldMwh === used.energyMwh);
+});
+
+test('a checkpoint says what it took to get there, and the result all of it', async (t) => {
+  const all = await scene(t);
+  const { pile, machine } = all;
+  const job = await running(all, 'a', { checkpointEveryMs: 600_000 });
+  machine.pass(7_200, 7_200);
+  job.cpuMs = 7_200;
+  const packed = packCheckpoint([{ path: 'state', bytes: Buffer.from('half') }]);
+  assert.ok(packed.ok);
+  job.kept = { archive: packed.archive, used: { cpuMs: 7_200, wallMs: 7_200, memoryPeakMib: 1, gpuMs: 0 } };
+  pile.send(LENDER, { kind: 'revoke', lease: leaseOf('a'), reason: 'unplugged', graceMs: 600_000 });
+  const kept = (await pile.next('checkpoint')).body;
+  assert.ok(kept.used.energyMwh === 19 || kept.used.energyMwh === 20, `${kept.used.energyMwh} mWh`);
+  machine.pass(3_600, 3_600);
+  job.cpuMs = 10_800;
+  pile.send(LENDER, { kind: 'checkpointAck', lease: leaseOf('a'), accepted: true, reason: '' });
+  const { used } = (await pile.next('result')).body;
+  assert.ok((used.energyMwh ?? 0) >= 29 && (used.energyMwh ?? 0) <= 30, `${used.energyMwh} mWh`);
+});
+
+test('where nothing measures, or the meter was lost, a result says nothing of energy', async (t) => {
+  const none = await scene(t, {
+    start: () => ({ ok: false, code: 'no_power_meter', detail: 'nothing counts', hint: 'none' }),
+    read: () => undefined,
+  });
+  (await running(none, 'a')).end(Buffer.from('done'));
+  assert.equal('energyMwh' in (await none.pile.next('result')).body.used, false);
+  const { energy } = statusJson(none.donor.status());
+  assert.deepEqual(energy, { measured: false, detail: 'nothing counts', hint: 'none' });
+
+  const lost = await scene(t);
+  const job = await running(lost, 'a');
+  lost.machine.pass(3_600, 3_600);
+  job.cpuMs = 3_600;
+  lost.machine.isReadable = false;
+  job.end(Buffer.from('done'));
+  assert.equal('energyMwh' in (await lost.pile.next('result')).body.used, false);
+  const status = statusJson(lost.donor.status());
+  assert.ok(status.energy.measured);
+  assert.equal(status.energy.powerMw, null);
+});
