@@ -140,6 +140,8 @@ export interface Lease {
   bookedMonoMs?: number;
   /** Of its connector when it was granted. */
   readonly meter?: Meter;
+  /** Of what that saw since, as much is taken by claims of this lease. */
+  meteredMwh?: number;
   /** Of its request when it was granted. */
   readonly priority: Priority;
   /** Whose sub-pool it is counted in: its algorithm's when it was granted. */

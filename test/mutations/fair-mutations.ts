@@ -2,6 +2,7 @@
 import type { Mutation } from './mutations.ts';
 
 const CHECKS = ['--test', 'test/unit/core-spot-checks.test.ts'] as const;
+const ENERGY = ['--test', 'test/unit/core-energy-bookings.test.ts'] as const;
 const OWNERS = ['--test', 'test/unit/core-quorum-owners.test.ts'] as const;
 const REPLICAS = ['--test', 'test/unit/core-replicas.test.ts'] as const;
 
@@ -53,5 +54,13 @@ export const FAIR_MUTATIONS: readonly Mutation[] = [
     find: '  wakeForOwners(turn);\n',
     replace: '',
     proof: OWNERS,
+  },
+  {
+    name: 'book what the meter saw to each lease',
+    promise: 'leases that ran at once are together booked no more energy than the meter saw',
+    file: 'agent/core/ledger/metered-energy.ts',
+    find: 'Math.min(mwh, own, left)',
+    replace: 'Math.min(mwh, own)',
+    proof: ENERGY,
   },
 ];

@@ -16,6 +16,7 @@ import type { Choice } from '../feasible/feasible.ts';
 import { learnFromGrant } from '../learned/learn.ts';
 import { offerFor } from './offer.ts';
 import { nextNumber } from '../numbers.ts';
+import { beginMetered } from '../ledger/metered-energy.ts';
 import { bookKept } from '../ledger/bookings.ts';
 import { owedMncs } from '../ledger/owed.ts';
 import { countLease } from '../pools/pools.ts';
@@ -46,6 +47,7 @@ export function grant(
     throw new Error(`grant to ${donor.vehicleId}, which is not plugged in and connected`);
   const quorum = quorumAtGrant(turn, instance, donor, choice.way);
   const everyMs = everyMsOf(turn, instance, donor, choice.way);
+  beginMetered(turn, connectorId);
   const { meter } = state.sessions.get(connectorId) ?? {};
   const lease: Lease = {
     vehicleId: donor.vehicleId,

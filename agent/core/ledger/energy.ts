@@ -2,8 +2,8 @@
 import type { Used } from '@plugpool/proto';
 import type { ClaimRecord } from '../records.ts';
 import type { Lease } from '../state.ts';
-import { mostMwhSince } from '../sessions/meter.ts';
 import type { Turn } from '../turn.ts';
+import { takeMetered } from './metered-energy.ts';
 
 const MS_PER_HOUR = 3_600_000;
 
@@ -13,16 +13,7 @@ export function energyOf(turn: Turn, lease: Lease, claimed: Used, work: Work): n
   const { settings } = turn.state;
   const heldMs = turn.now.monoMs - lease.grantedMonoMs;
   const mostMwh = (heldMs * settings.computingPowerMaxMw) / MS_PER_HOUR;
-  const meterMwh = meterSawMwh(turn, lease) ?? Infinity;
-  return Math.floor(Math.min(claimed.energyMwh ?? estimateMwh(turn, work), mostMwh, meterMwh));
-}
-
-/** A loose bound: computing is a small part of charging. Where another vehicle stands there by now, it tells nothing. */
-function meterSawMwh({ state, now }: Turn, lease: Lease): number | undefined {
-  const session = state.sessions.get(lease.connectorId);
-  if (session?.identity?.vehicleId !== lease.vehicleId) return undefined;
-  const granted = { monoMs: lease.grantedMonoMs };
-  return mostMwhSince(lease.meter, session.meter, state.settings.computingPowerMaxMw, granted, now);
+  return takeMetered(turn, lease, Math.min(claimed.energyMwh ?? estimateMwh(turn, work), mostMwh));
 }
 
 /** A normalised core-second is a second of the reference core, and so many millijoules. */

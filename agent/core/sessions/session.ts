@@ -14,6 +14,7 @@ import type { CredentialKind, FirmwareEvent, SessionState } from '@plugpool/firm
 import type { ConnectorId, Now } from '@plugpool/proto';
 import { assertNever } from '../assert-never.ts';
 import { asClaim, identified, shown, type Identity } from '../binding/identity.ts';
+import type { MeteredEnergy } from '../ledger/metered-energy.ts';
 import type { Meter } from './meter.ts';
 import { informed, metered, type Doubts } from './samples.ts';
 import { heardFrom, isCutOff, isVouchedFor, type FirmwareSource, type HeardSource } from './sources.ts';
@@ -41,6 +42,8 @@ export interface Session {
   readonly signed?: SignedReadings;
   /** What of its readings was believed. */
   readonly meter?: Meter;
+  /** What computing took of what that saw. */
+  readonly metered?: MeteredEnergy;
   /** What of its samples was not. */
   readonly doubted?: Doubts;
   readonly estimatedFullMonoMs?: number;
