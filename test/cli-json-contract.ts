@@ -657,6 +657,7 @@ export const CLI_CONTRACT: Readonly<Record<string, z.ZodType>> = {
 };
 
 const hint = z.strictObject({ detail: id, hint: id });
+const earningsSum = z.strictObject({ unit: id, credited: count, debited: count });
 
 /** The JSON of `plugpool-vehicle`. */
 export const VEHICLE_CONTRACT = {
@@ -684,6 +685,7 @@ export const VEHICLE_CONTRACT = {
         powerMw: count.nullable(),
         idleMw: count.nullable(),
         toldMwh: count,
+        toldCpuMs: count,
       }),
       z.strictObject({ measured: z.literal(false), detail: id, hint: id }),
     ]),
@@ -701,5 +703,24 @@ export const VEHICLE_CONTRACT = {
     images: z.strictObject({ deployed: count, kept: count }),
     connector: z.strictObject({ connectorId: id, assurance: id }).nullable(),
     constraintProblem: hint.nullable(),
+  }),
+  earnings: z.strictObject({
+    ok: z.literal(true),
+    balances: z.array(earningsSum),
+    energyCosts: z.array(earningsSum),
+    nets: z.array(z.strictObject({ currency: z.string().length(3), micros: z.int() })),
+    terms: z
+      .strictObject({
+        tariff: id,
+        currency: z.string().length(3),
+        cpuHourMicros: z.int(),
+        gpuHourMicros: z.int(),
+        energyKwhMicros: z.int(),
+        cpuHourMwh: z.int(),
+        overstayAfterMs: count.nullable(),
+        netCpuHourMicros: z.int(),
+      })
+      .nullable(),
+    measured: z.strictObject({ cpuHourMwh: count, netCpuHourMicros: z.int().nullable() }).nullable(),
   }),
 };

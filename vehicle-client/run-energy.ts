@@ -25,6 +25,8 @@ export type EnergyStatus =
       readonly idleMw: number | undefined;
       /** What runs were said to have taken since the start. */
       readonly toldMwh: number;
+      /** CPU time of those runs. */
+      readonly toldCpuMs: number;
     }
   | { readonly measured: false; readonly detail: string; readonly hint: string };
 
@@ -43,6 +45,7 @@ export class RunEnergy {
   #lookedMonoMs = -Infinity;
   #isUnread = false;
   #toldMwh = 0;
+  #toldCpuMs = 0;
 
   constructor(options: RunEnergyOptions) {
     this.#options = options;
@@ -77,6 +80,7 @@ export class RunEnergy {
       powerMw: this.#isUnread ? undefined : this.#shares.powerMw,
       idleMw: this.#shares.floorMw,
       toldMwh: this.#toldMwh,
+      toldCpuMs: this.#toldCpuMs,
     };
   }
 
@@ -103,7 +107,9 @@ export class RunEnergy {
     const looked = this.#look(new Map([[key, used.cpuMs]]));
     this.#runs.delete(key);
     const energyMwh = this.#shares.ended(key, used.cpuMs, looked === 'unread');
-    this.#toldMwh += energyMwh ?? 0;
+    if (energyMwh === undefined) return used;
+    this.#toldMwh += energyMwh;
+    this.#toldCpuMs += used.cpuMs;
     return withEnergy(used, energyMwh);
   }
 

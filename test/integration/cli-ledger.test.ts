@@ -191,6 +191,7 @@ test('a driver sees what lending brought, what its energy cost, and what is left
     ok: true,
     balances: [{ unit: 'EURe-6', credited: 1_234_567, debited: 0 }],
     energyCosts: [{ unit: 'EURe-6', credited: 0, debited: 7 }],
+    nets: [{ currency: 'EUR', micros: 1_234_560 }],
     terms: {
       tariff: 'night',
       currency: 'EUR',
@@ -202,8 +203,10 @@ test('a driver sees what lending brought, what its energy cost, and what is left
       // 2.4 cents less a hundredth of a kWh at 50.
       netCpuHourMicros: 1_900_000,
     },
+    measured: null,
   });
   const page = await vehicle('earnings', ...who);
+  assert.match(page, /left, energy paid: 0\.0123 EUR/);
   assert.match(page, /left of a core's hour +0\.0190 EUR/);
   assert.match(page, /nothing is earned from 120 min after charging ended/);
 });

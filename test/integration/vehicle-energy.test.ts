@@ -1,9 +1,14 @@
 /** A donor that measures: what a run took of the battery stands in its result and its checkpoints; unmeasured it is absent. */
 import assert from 'node:assert/strict';
+import { Writable } from 'node:stream';
 import { test, type TestContext } from 'node:test';
-import type { Offer } from '@plugpool/proto';
+import type { EarningsReport, Offer } from '@plugpool/proto';
 import { systemClock } from '../../vehicle-client/adapters/clock-system.ts';
+import { processContext } from '../../vehicle-client/cli/context.ts';
+import { main } from '../../vehicle-client/cli/main.ts';
 import { describeStatus, statusJson } from '../../vehicle-client/cli/status.ts';
+import { ControlServer } from '../../vehicle-client/adapters/control-socket.ts';
+import { dataPaths } from '../../vehicle-client/data-dir.ts';
 import type { Donor } from '../../vehicle-client/donor.ts';
 import type { PowerMeter } from '../../vehicle-client/ports.ts';
 import { packCheckpoint } from '../../vehicle-client/runtimes/checkpoint-archive.ts';
@@ -55,6 +60,7 @@ interface Scene {
   readonly held: HeldRuntime;
   readonly machine: Machine;
   readonly probe: ToldProbe;
+  readonly dataDir: string;
 }
 
 /** Its idle floor is known. */
@@ -68,13 +74,14 @@ async function scene(t: TestContext, meter?: PowerMeter): Promise<Scene> {
     machineCpuMs: () => machine.busyMs,
     runtimesInstead: runtimesOf(held),
   };
-  const donor = await startDonor(donorOptions(pile.url, temporaryDirectory(t), options));
+  const dataDir = temporaryDirectory(t);
+  const donor = await startDonor(donorOptions(pile.url, dataDir, options));
   t.after(() => donor.stop());
   t.after(() => pile.stop());
   await pile.next('capacity');
   machine.pass(2_000);
   probe.tell(SAMPLE);
-  return { pile, donor, held, machine, probe };
+  return { pile, donor, held, machine, probe, dataDir };
 }
 
 function offer(instanceId: string, over: Partial<Offer> = {}): Offer {
@@ -129,6 +136,53 @@ test('a checkpoint says what it took to get there, and the result all of it', as
   const { used } = (await pile.next('result')).body;
   assert.ok((used.energyMwh ?? 0) >= 29 && (used.energyMwh ?? 0) <= 30, `${used.energyMwh} mWh`);
 });
+
+test('what is left of an hour is told by what this machine measured, beside what the pile takes it to draw', async (t) => {
+  const all = await scene(t);
+  const { pile, donor, machine, dataDir } = all;
+  const job = await running(all, 'a');
+  machine.pass(36_000, 36_000);
+  job.cpuMs = 36_000;
+  job.end(Buffer.from('done'));
+  const told = (await pile.next('result')).body.used.energyMwh ?? NaN;
+  const control = new ControlServer(dataPaths(dataDir).controlSocket, () => ({
+    ok: true,
+    value: statusJson(donor.status()),
+  }));
+  await control.start();
+  t.after(() => control.stop());
+  let said = '';
+  const stdout = new Writable({
+    write: (chunk: Buffer, _, done) => {
+      said += chunk.toString();
+      done();
+    },
+  });
+  const argv = ['earnings', '--vehicle', 'lender', '--agent', pile.url, '--data-dir', dataDir, '--json'];
+  const ended = main(argv, { ...processContext(), stdout });
+  const asked = await pile.next('earningsQuery');
+  pile.send(asked.clientId, { correlationId: asked.correlationId, body: EARNINGS });
+  assert.equal(await ended, 0);
+  const { measured } = VEHICLE_CONTRACT.earnings.parse(JSON.parse(said));
+  // A core here is the reference core: told mWh in 36 s.
+  const cpuHourMwh = told * 100;
+  const netCpuHourMicros = 3_000_000 - Math.ceil((cpuHourMwh * 30_000_000) / 1_000_000);
+  assert.deepEqual(measured, { cpuHourMwh, netCpuHourMicros });
+});
+
+const EARNINGS: EarningsReport = {
+  kind: 'earningsReport',
+  balances: [],
+  energyCosts: [],
+  terms: {
+    tariff: 'day',
+    currency: 'EUR',
+    cpuHourMicros: 3_000_000,
+    gpuHourMicros: 0,
+    energyKwhMicros: 30_000_000,
+    cpuHourMwh: 8_000,
+  },
+};
 
 test('where nothing measures, or the meter was lost, a result says nothing of energy', async (t) => {
   const none = await scene(t, {

@@ -464,5 +464,21 @@ export const MUTATIONS: readonly Mutation[] = [
     replace: '',
     proof: ['--test', 'test/unit/everest-story.test.ts'],
   },
+  {
+    name: 'give the idle floor to runs',
+    promise: 'a run is told what was taken above idle, and no more than its part of that',
+    file: 'vehicle-client/core/energy-shares.ts',
+    find: 'grewUj - floorMw * lengthMs',
+    replace: 'grewUj + floorMw * lengthMs',
+    proof: ['--test', 'test/property/energy-shares.test.ts'],
+  },
+  {
+    name: 'count cores beside their package',
+    promise: 'what a machine takes is counted once',
+    file: 'vehicle-client/adapters/power-meter/powercap.ts',
+    find: "return !isPart && name.startsWith('package') ? 'package' : undefined;",
+    replace: "return 'package';",
+    proof: ['--test', 'test/unit/power-meter.test.ts'],
+  },
   ...FAIR_MUTATIONS,
 ];

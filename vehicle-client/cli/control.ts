@@ -3,7 +3,8 @@ import type { Command } from 'commander';
 import type { BoundConnector } from '../connector-claims.ts';
 import { PlugpoolError } from '../errors.ts';
 import { EXIT_DONE, sayJson, type CliContext } from './context.ts';
-import { sourcesOf, withIdentity, type CommonFlags } from './options.ts';
+import { answerOf } from './own-donor.ts';
+import { withIdentity, type CommonFlags } from './options.ts';
 import { describeStatus, type StatusJson } from './status.ts';
 
 interface PlugCodeFlags extends CommonFlags {
@@ -54,18 +55,6 @@ async function ask(context: CliContext, flags: CommonFlags, question: object): P
   if (flags.json === true) sayJson(context, status);
   else context.stdout.write(`${describeStatus(status)}\n`);
   return EXIT_DONE;
-}
-
-async function answerOf(context: CliContext, flags: CommonFlags, question: object): Promise<unknown> {
-  const [{ loadControlConfig }, { askDonor }, { dataPaths, defaultDataDir, parseVehicleId }] =
-    await Promise.all([
-      import('../config.ts'),
-      import('../adapters/control-socket.ts'),
-      import('../data-dir.ts'),
-    ]);
-  const { vehicle, dataDir } = loadControlConfig(sourcesOf(context, flags));
-  const directory = dataDir ?? defaultDataDir(parseVehicleId(vehicle ?? ''), context.env);
-  return askDonor(dataPaths(directory).controlSocket, question);
 }
 
 /** Wall time in milliseconds. A time of day is the next one to come. */

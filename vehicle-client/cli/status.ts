@@ -45,6 +45,7 @@ export type EnergyJson =
       readonly powerMw: number | null;
       readonly idleMw: number | null;
       readonly toldMwh: number;
+      readonly toldCpuMs: number;
     }
   | { readonly measured: false; readonly detail: string; readonly hint: string };
 
@@ -80,8 +81,7 @@ export function statusJson(status: DonorStatus): StatusJson {
 
 function energyJson(energy: EnergyStatus): EnergyJson {
   if (!energy.measured) return energy;
-  const { source, powerMw, idleMw, toldMwh } = energy;
-  return { measured: true, source, powerMw: wholeOrNull(powerMw), idleMw: wholeOrNull(idleMw), toldMwh };
+  return { ...energy, powerMw: wholeOrNull(energy.powerMw), idleMw: wholeOrNull(energy.idleMw) };
 }
 
 function wholeOrNull(value: number | undefined): number | null {
