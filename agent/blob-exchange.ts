@@ -8,11 +8,15 @@ import type {
   ClientName,
   Digest,
   Envelope,
+  VehicleId,
 } from '@plugpool/proto';
 import { CHUNK_BYTES_MAX, CHUNK_WINDOW } from '@plugpool/proto';
 import { BlobError } from './adapters/blob-files/blob-error.ts';
+import type { BlobShares } from './blob-shares.ts';
+import type { Effects } from './core/effects.ts';
 import type { BlobFailure } from './core/events.ts';
 import type { BlobStore, BlobUpload, Clock } from './ports.ts';
+import { ProofUpload } from './proof-upload.ts';
 import { StoreError } from './store-error.ts';
 
 /** Without a chunk for so long, the window is asked for again. */
@@ -26,13 +30,24 @@ const PULL_BYTES_MAX = CHUNK_WINDOW * CHUNK_BYTES_MAX;
 export interface BlobExchangeSurroundings {
   readonly blobs: BlobStore;
   readonly clock: Clock;
-  mayPull(client: ClientName, digest: Digest): boolean;
+  readonly shares: Pick<BlobShares, 'hasRoom' | 'makeRoom'>;
+  /** The pile has them, and that vehicle may have them. */
+  mayPull(vehicleId: VehicleId, digest: Digest): boolean;
   send(clientId: ClientId, envelope: Envelope<BlobBody>): void;
-  arrived(digest: Digest): void;
-  failed(digest: Digest, why: BlobFailure): void;
+  /** That vehicle sent them, or showed that it has them. */
+  arrived(digest: Digest, vehicleId: VehicleId): void;
+  failed(digest: Digest, vehicleId: VehicleId, why: BlobFailure): void;
 }
 
+type Wanted = Effects['fetches'][number];
+/** Two vehicles that name the same bytes each send them: `<vehicle id>/<digest>`. */
+type PullKey = `${VehicleId}/${Digest}`;
+
 interface Download {
+  readonly key: PullKey;
+  readonly vehicleId: VehicleId;
+  /** For whom the bytes are held once they are here. */
+  readonly owner: VehicleId;
   readonly blob: BlobRef;
   readonly upload: BlobUpload;
   clientId: ClientId;
@@ -48,54 +63,86 @@ interface Download {
 
 export class BlobExchange {
   readonly #around: BlobExchangeSurroundings;
-  readonly #downloads = new Map<Digest, Download>();
+  readonly #downloads = new Map<PullKey, Download>();
   /** Being opened: a second request for the same bytes changes only whom they are asked of. */
-  readonly #opening = new Map<Digest, ClientId>();
+  readonly #opening = new Map<PullKey, ClientId>();
   #correlation = 0;
 
   constructor(around: BlobExchangeSurroundings) {
     this.#around = around;
   }
 
-  /** Pulls `blob` from a client; goes on where an earlier pull of the same digest stopped. */
-  async fetch(clientId: ClientId, blob: BlobRef): Promise<void> {
-    const running = this.#downloads.get(blob.digest);
+  /** Pulls bytes from a client; goes on where an earlier pull of the same vehicle stopped. */
+  async fetch({ clientId, blob, owner }: Wanted): Promise<void> {
+    const vehicleId = vehicleOf(clientId);
+    const key = keyOf(vehicleId, blob.digest);
+    const running = this.#downloads.get(key);
     if (running !== undefined) return this.#turnTo(running, clientId);
-    if (this.#opening.has(blob.digest)) {
-      this.#opening.set(blob.digest, clientId);
+    if (this.#opening.has(key)) {
+      this.#opening.set(key, clientId);
       return;
     }
-    const heldBytes = this.#around.blobs.sizeOf(blob.digest);
+    const heldBytes = this.#heldBytes(vehicleId, blob.digest);
     if (heldBytes !== undefined)
       return heldBytes === blob.sizeBytes
-        ? this.#around.arrived(blob.digest)
-        : this.#around.failed(blob.digest, {
+        ? this.#around.arrived(blob.digest, vehicleId)
+        : this.#around.failed(blob.digest, vehicleId, {
             code: 'digest_mismatch',
             detail: `the pile has it, with ${heldBytes} bytes and not ${blob.sizeBytes}`,
           });
-    this.#opening.set(blob.digest, clientId);
+    const isElsewhere = this.#isFromElsewhere(vehicleId, blob.digest);
+    return this.#pull(clientId, blob, owner, isElsewhere ? () => new ProofUpload(blob) : undefined);
+  }
+
+  async #pull(
+    clientId: ClientId,
+    blob: BlobRef,
+    owner: VehicleId,
+    open: () => BlobUpload | Promise<BlobUpload> = () => this.#open(vehicleOf(clientId), blob, owner),
+  ): Promise<void> {
+    const vehicleId = vehicleOf(clientId);
+    const key = keyOf(vehicleId, blob.digest);
+    this.#opening.set(key, clientId);
     try {
-      const upload = await this.#around.blobs.upload(blob);
+      const upload = await open();
       // Given up while it was opened.
-      if (!this.#opening.has(blob.digest)) return await upload.abandon();
+      if (!this.#opening.has(key)) return await upload.abandon();
       const download: Download = {
-        blob,
-        upload,
-        clientId: this.#opening.get(blob.digest) ?? clientId,
+        ...{ key, vehicleId, owner, blob, upload },
+        clientId: this.#opening.get(key) ?? clientId,
         askedTo: upload.nextOffset,
         stalls: 0,
         early: new Map(),
         cancelStall: () => undefined,
         writing: Promise.resolve(),
       };
-      this.#downloads.set(blob.digest, download);
+      this.#downloads.set(key, download);
       if (upload.nextOffset >= blob.sizeBytes) await this.#finish(download);
       else this.#ask(download);
     } catch (error) {
-      this.#around.failed(blob.digest, whyOf(error));
+      this.#around.failed(blob.digest, vehicleId, whyOf(error));
     } finally {
-      this.#opening.delete(blob.digest);
+      this.#opening.delete(key);
     }
+  }
+
+  /** Undefined also where that vehicle may not know. */
+  #heldBytes(vehicleId: VehicleId, digest: Digest): number | undefined {
+    return this.#around.mayPull(vehicleId, digest) ? this.#around.blobs.sizeOf(digest) : undefined;
+  }
+
+  /** Of bytes that are here, or on their way from another vehicle, one more vehicle has only to show that it has them too. */
+  #isFromElsewhere(vehicleId: VehicleId, digest: Digest): boolean {
+    const holder = this.#around.blobs.holderOf(digest);
+    return this.#around.blobs.has(digest) || (holder !== undefined && holder !== vehicleId);
+  }
+
+  async #open(vehicleId: VehicleId, blob: BlobRef, owner: VehicleId): Promise<BlobUpload> {
+    const { blobs, shares } = this.#around;
+    // Nothing is awaited where there is room: the next one of the same vehicle must see that this one took it.
+    for (const holder of new Set([owner, vehicleId]))
+      if (!shares.hasRoom(holder, blob.sizeBytes)) await shares.makeRoom(holder, blob.sizeBytes);
+    return blobs.upload(blob, vehicleId);
   }
 
   /** A body of the `blob` topic. Rejects never: what is wrong is answered. */
@@ -106,7 +153,7 @@ export class BlobExchange {
       case 'blobChunk':
         return this.#onChunk(client, body);
       case 'blobRefused': {
-        const download = this.#downloads.get(body.digest);
+        const download = this.#downloads.get(keyOf(client.vehicleId, body.digest));
         if (download?.clientId !== client.clientId) return;
         return this.#fail(download, unavailable(`the client refused: ${body.code} ${body.detail}`));
       }
@@ -125,12 +172,13 @@ export class BlobExchange {
   }
 
   /** Nobody waits for these bytes any more: they are asked for no longer, and no memory is kept for them. */
-  async giveUp(digest: Digest, keep: boolean): Promise<void> {
-    this.#opening.delete(digest);
-    const download = this.#downloads.get(digest);
+  async giveUp({ digest, vehicleId, keep }: Effects['abandons'][number]): Promise<void> {
+    const key = keyOf(vehicleId, digest);
+    this.#opening.delete(key);
+    const download = this.#downloads.get(key);
     if (download === undefined) return;
     download.cancelStall();
-    this.#downloads.delete(digest);
+    this.#downloads.delete(key);
     if (!keep) await download.upload.abandon().catch(() => undefined);
   }
 
@@ -150,8 +198,8 @@ export class BlobExchange {
         correlationId,
         body: { kind: 'blobRefused', digest, code, detail },
       });
-    const sizeBytes = blobs.sizeOf(digest);
-    if (!this.#around.mayPull(client, digest) || sizeBytes === undefined)
+    const sizeBytes = this.#heldBytes(client.vehicleId, digest);
+    if (sizeBytes === undefined)
       return refuse('blob_unknown', 'no lease, delivery or algorithm gives this client these bytes');
     if (offset > sizeBytes) return refuse('range_invalid', `the blob has ${sizeBytes} bytes`);
     const end = Math.min(sizeBytes, offset + Math.min(pull.length, PULL_BYTES_MAX));
@@ -169,7 +217,7 @@ export class BlobExchange {
   }
 
   async #onChunk(client: ClientName, chunk: BlobChunk): Promise<void> {
-    const download = this.#downloads.get(chunk.digest);
+    const download = this.#downloads.get(keyOf(client.vehicleId, chunk.digest));
     // Late or unasked: bytes that nobody waits for are dropped.
     if (download?.clientId !== client.clientId) return;
     if (chunk.sizeBytes !== download.blob.sizeBytes)
@@ -183,7 +231,7 @@ export class BlobExchange {
 
   async #take(download: Download, chunk: BlobChunk): Promise<void> {
     // An empty chunk is no progress: it must not keep a transfer alive.
-    if (this.#downloads.get(chunk.digest) !== download || chunk.data.length === 0) return;
+    if (this.#downloads.get(download.key) !== download || chunk.data.length === 0) return;
     const { upload, early } = download;
     // Asked for in order, but a client may answer as its disk does: what is early waits, within the window.
     if (chunk.offset > upload.nextOffset && chunk.offset < download.askedTo && early.size < CHUNK_WINDOW)
@@ -240,15 +288,48 @@ export class BlobExchange {
   }
 
   async #finish(download: Download): Promise<void> {
+    const { blob, vehicleId, owner } = download;
     download.cancelStall();
     try {
       await download.upload.finish();
     } catch (error) {
-      this.#downloads.delete(download.blob.digest);
-      return this.#around.failed(download.blob.digest, whyOf(error));
+      return this.#leave(download, whyOf(error));
     }
-    this.#downloads.delete(download.blob.digest);
-    this.#around.arrived(download.blob.digest);
+    if (download.upload instanceof ProofUpload) return this.#shown(download);
+    this.#downloads.delete(download.key);
+    this.#around.blobs.assign(blob.digest, owner);
+    this.#around.arrived(blob.digest, vehicleId);
+    this.#tellWhoShowed(blob.digest);
+  }
+
+  /** It has the bytes: they are here, or come from another vehicle, or from itself where that one is slow or never meant to. */
+  #shown(download: Download): Promise<void> | void {
+    const { key, blob, vehicleId } = download;
+    if (this.#around.blobs.has(blob.digest)) {
+      this.#downloads.delete(key);
+      return this.#around.arrived(blob.digest, vehicleId);
+    }
+    const isComing = [...this.#downloads.values()].some(
+      (other) => other.blob.digest === blob.digest && !(other.upload instanceof ProofUpload),
+    );
+    if (!isComing) return this.#sendItself(download);
+    download.cancelStall = this.#around.clock.setTimer(STALL_MS, () => void this.#sendItself(download));
+  }
+
+  async #sendItself({ key, clientId, blob, owner }: Download): Promise<void> {
+    this.#downloads.delete(key);
+    await this.#pull(clientId, blob, owner);
+  }
+
+  /** An upload of these bytes has ended, well or badly. */
+  #tellWhoShowed(digest: Digest): void {
+    for (const download of [...this.#downloads.values()]) {
+      const { blob, upload } = download;
+      const hasShown = upload instanceof ProofUpload && upload.nextOffset >= blob.sizeBytes;
+      if (blob.digest !== digest || !hasShown) continue;
+      download.cancelStall();
+      void this.#shown(download);
+    }
   }
 
   async #fail(download: Download, why: BlobFailure): Promise<void> {
@@ -258,9 +339,18 @@ export class BlobExchange {
 
   #leave(download: Download, why: BlobFailure): void {
     download.cancelStall();
-    this.#downloads.delete(download.blob.digest);
-    this.#around.failed(download.blob.digest, why);
+    this.#downloads.delete(download.key);
+    this.#around.failed(download.blob.digest, download.vehicleId, why);
+    this.#tellWhoShowed(download.blob.digest);
   }
+}
+
+function keyOf(vehicleId: VehicleId, digest: Digest): PullKey {
+  return `${vehicleId}/${digest}`;
+}
+
+function vehicleOf(clientId: ClientId): VehicleId {
+  return clientId.slice(0, clientId.indexOf('.')) as VehicleId;
 }
 
 function unavailable(detail: string): BlobFailure {
@@ -275,6 +365,7 @@ function codeOf(error: unknown): BlobFailure['code'] {
   if (error instanceof StoreError) return error.code === 'full' ? 'storage_full' : 'storage_unavailable';
   if (!(error instanceof BlobError)) return 'input_unavailable';
   if (error.code === 'too_many_uploads') return 'rate_limited';
+  if (error.code === 'share_full') return 'storage_full';
   return error.code === 'digest_mismatch' || error.code === 'size_differs'
     ? 'digest_mismatch'
     : 'input_unavailable';

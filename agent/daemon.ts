@@ -6,12 +6,14 @@ import type { Logger } from 'pino';
 import {
   encodeFrames,
   type BlobBody,
+  type BlobRef,
   type ClientId,
   type ClientName,
   type Digest,
   type DownBody,
   type Envelope,
   type TopicKind,
+  type VehicleId,
 } from '@plugpool/proto';
 import {
   checkFirmwareEvent,
@@ -22,11 +24,14 @@ import {
 } from '@plugpool/firmware-bridge';
 import { limitLog, type LimitedLog } from './adapters/broker-aedes/limited-log.ts';
 import { BlobExchange } from './blob-exchange.ts';
+import { BlobShares } from './blob-shares.ts';
 import { Comparisons } from './comparisons.ts';
+import { mayTake } from './core/clients/share.ts';
 import { standingOf } from './core/clients/standing.ts';
 import type { Effects } from './core/effects.ts';
 import type { ConnectionNumber, Event, OperatorAnswer, OperatorCommand } from './core/events.ts';
 import { digestsOfOpenTasks } from './core/payloads/gone-bytes.ts';
+import { blobsHeldFor } from './core/payloads/held-for.ts';
 import { mayPull } from './core/payloads/may-pull.ts';
 import type { CreditId } from './core/records.ts';
 import type { Settings } from './core/settings.ts';
@@ -112,10 +117,14 @@ export class Agent {
     this.#exchange = new BlobExchange({
       blobs: parts.blobs,
       clock: parts.clock,
-      mayPull: (client, digest) => this.#mayPull(client, digest),
+      shares: new BlobShares({
+        ...{ blobs: parts.blobs, store: parts.store, clock: parts.clock },
+        mayTake: (vehicleId, table, bytes) => mayTake(this.state, vehicleId, table, bytes),
+      }),
+      mayPull: (vehicleId, digest) => this.#mayPull(vehicleId, digest),
       send: (clientId, envelope) => this.#send(clientId, 'blob', [envelope]),
-      arrived: (digest) => this.#engine.push({ kind: 'blobArrived', digest }),
-      failed: (digest, why) => this.#engine.push({ kind: 'blobFailed', digest, why }),
+      arrived: (digest, vehicleId) => this.#engine.push({ kind: 'blobArrived', digest, vehicleId }),
+      failed: (digest, vehicleId, why) => this.#engine.push({ kind: 'blobFailed', digest, vehicleId, why }),
     });
   }
 
@@ -139,6 +148,7 @@ export class Agent {
     await this.#engine.start();
     await blobs.start();
     this.#tellGoneBytes();
+    for (const { digest, vehicleId } of blobsHeldFor(this.state)) blobs.assign(digest, vehicleId);
     const powerMwMax = this.parts.settings.power.connectorMaxMw;
     for (const [index, adapter] of firmware.entries()) {
       const heard = {
@@ -235,7 +245,7 @@ export class Agent {
   #onMessage(name: ClientName, kind: TopicKind, payload: Uint8Array): Promise<void> | undefined {
     const connection = this.#connections.get(name.clientId);
     if (connection === undefined) return undefined;
-    const { events, refusals } = unpackFrame(name, connection, payload, this.parts.blobs);
+    const { events, refusals } = unpackFrame(name, connection, payload, (blob) => this.#holdsFor(name, blob));
     if (refusals.length > 0) this.#refuse(name, refusals);
     if (kind === 'blob') return this.#onBlobFrame(name, connection, events);
     for (const event of events) this.#engine.push(event);
@@ -272,9 +282,18 @@ export class Agent {
     }
   }
 
-  #mayPull(client: ClientName, digest: Digest): boolean {
-    const { vehicleId } = client;
-    return mayPull(this.state, vehicleId, digest) || this.#recalled.mayPull(vehicleId, digest);
+  /** Who sent them may have them back. */
+  #mayPull(vehicleId: VehicleId, digest: Digest): boolean {
+    return (
+      this.parts.blobs.holderOf(digest) === vehicleId ||
+      mayPull(this.state, vehicleId, digest) ||
+      this.#recalled.mayPull(vehicleId, digest)
+    );
+  }
+
+  /** Bytes that a client may not have are asked for as if they were not there. */
+  #holdsFor({ vehicleId }: ClientName, { digest, sizeBytes }: BlobRef): boolean {
+    return this.#mayPull(vehicleId, digest) && this.parts.blobs.sizeOf(digest) === sizeBytes;
   }
 
   /** What one step owes to one client leaves as one message; encoded while the commit is under way. */
@@ -296,8 +315,8 @@ export class Agent {
       for (const payload of payloads) broker.send(clientId, 'frame', payload);
     this.#prepared = [];
     for (const { question, answer } of effects.answers) this.#answer(question, answer);
-    for (const { digest, keep } of effects.abandons) void this.#exchange.giveUp(digest, keep);
-    for (const { clientId, blob } of effects.fetches) void this.#exchange.fetch(clientId, blob);
+    for (const abandoned of effects.abandons) void this.#exchange.giveUp(abandoned);
+    for (const wanted of effects.fetches) void this.#exchange.fetch(wanted);
     for (const asked of effects.compares) this.#comparisons.push(asked);
     for (const recall of effects.recalls) this.#recalled.push(recall);
     for (const question of effects.earnings) this.#earnings.push(question);

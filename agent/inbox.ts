@@ -1,20 +1,29 @@
 /** From the bytes of a publish to events: decoded or refused here, and nowhere later. */
 import { hash } from 'node:crypto';
-import { decodeUpFrame, type ClientName, type Reason, type TaskRequest, type UpBody } from '@plugpool/proto';
+import {
+  decodeUpFrame,
+  type BlobRef,
+  type ClientName,
+  type Reason,
+  type TaskRequest,
+  type UpBody,
+} from '@plugpool/proto';
 import type { ConnectionNumber, Event } from './core/events.ts';
-import type { BlobStore } from './ports.ts';
 
 export interface Unpacked {
   readonly events: Event[];
   readonly refusals: readonly { readonly correlationId: number; readonly reason: Reason }[];
 }
 
+/** The pile has these bytes, and the sender may have them. */
+export type HoldsFor = (blob: BlobRef) => boolean;
+
 /** What a frame says, as events of that connection, and what of it is refused. */
 export function unpackFrame(
   name: ClientName,
   connection: ConnectionNumber,
   payload: Uint8Array,
-  blobs: Pick<BlobStore, 'sizeOf'>,
+  holds: HoldsFor,
 ): Unpacked {
   const frame = decodeUpFrame(payload);
   if (!frame.ok) {
@@ -28,16 +37,16 @@ export function unpackFrame(
     const { body } = envelope;
     const about = { kind: 'message', client: name, connection, envelope } as const;
     if (body.kind === 'request')
-      return { ...about, bodyHash: hashOfRequest(body), blobHeld: isHeld(body.input, blobs) };
+      return { ...about, bodyHash: hashOfRequest(body), blobHeld: isHeld(body.input, holds) };
     if (body.kind === 'result' && body.outcome.ok)
-      return { ...about, blobHeld: isHeld(body.outcome.output, blobs) };
+      return { ...about, blobHeld: isHeld(body.outcome.output, holds) };
     return about;
   });
   return { events, refusals: frame.rejected };
 }
 
-function isHeld(payload: TaskRequest['input'], blobs: Pick<BlobStore, 'sizeOf'>): boolean {
-  return payload.where === 'inline' || blobs.sizeOf(payload.blob.digest) === payload.blob.sizeBytes;
+function isHeld(payload: TaskRequest['input'], holds: HoldsFor): boolean {
+  return payload.where === 'inline' || holds(payload.blob);
 }
 
 /** sha256 of what a request means: two requests with the same hash ask for the same. */

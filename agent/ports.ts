@@ -1,5 +1,6 @@
 /** What the core's surroundings must offer, types only. Each is implemented by one file or folder under `adapters/`. */
 import type { BlobRef, ClientId, ClientName, Digest, TaskId, TopicKind, VehicleId } from '@plugpool/proto';
+import type { SharedTable } from './core/clients/share.ts';
 import type { Standing } from './core/clients/standing.ts';
 import type {
   Account,
@@ -159,10 +160,22 @@ export interface BlobStore {
   sizeOf(digest: Digest): number | undefined;
   /** Hashes, syncs and keeps the bytes. */
   put(bytes: Uint8Array): Promise<BlobRef>;
-  /** Begins or resumes an upload. At most one an upload of a digest; a second caller gets the same. */
-  upload(blob: BlobRef): Promise<BlobUpload>;
-  /** Removes what is not in `keep` and was not touched for `olderThanMs`; partial uploads too. Returns bytes freed. */
-  sweep(keep: ReadonlySet<Digest>, olderThanMs: number): Promise<number>;
+  /**
+   * Begins or resumes an upload. At most one an upload of a digest; a second caller of the same holder gets the same, one of another
+   * holder takes its place: it must have shown that it has the bytes. They count as `holder`'s from this call on.
+   */
+  upload(blob: BlobRef, holder?: VehicleId): Promise<BlobUpload>;
+  /** For whom they are held, as far as it is known since the last start. */
+  holderOf(digest: Digest): VehicleId | undefined;
+  /** From now on held bytes count as that vehicle's. */
+  assign(digest: Digest, holder: VehicleId): void;
+  /** Bytes: what vehicles may have together, what they have, and what that one has. */
+  tableOf(holder: VehicleId): SharedTable;
+  /**
+   * Removes what is not in `keep` and was not touched for `olderThanMs`; partial uploads too. With a holder, only what is held for it.
+   * Returns bytes freed.
+   */
+  sweep(keep: ReadonlySet<Digest>, olderThanMs: number, holder?: VehicleId): Promise<number>;
   stop(): Promise<void>;
 }
 

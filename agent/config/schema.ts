@@ -52,7 +52,7 @@ const brokerSchema = z.strictObject({
 
 const storageSchema = z.strictObject({
   blobsMib: count(4_096, 64, 1024 * 1024).describe(
-    'Images, inputs and results on disk, together, in MiB; beyond it new ones are refused.',
+    'Images, inputs and results on disk, together, in MiB; of it each vehicle has a share (docs/hostile-vehicles.md).',
   ),
   foldLogEvery: duration(60_000, 1_000, 86_400_000).describe(
     'How often the log of the store is folded into its file (docs/store.md).',

@@ -11,6 +11,7 @@ import type {
   Envelope,
   Payload,
   TaskId,
+  VehicleId,
 } from '@plugpool/proto';
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
@@ -42,9 +43,14 @@ export interface Effects {
   /** In order for each client; what one step owes to one client leaves as one message. */
   readonly sends: { readonly clientId: ClientId; readonly envelope: Envelope<DownBody> }[];
   /** Bytes to be pulled from a client; answered by `blobArrived` or `blobFailed`. */
-  readonly fetches: { readonly clientId: ClientId; readonly blob: BlobRef }[];
+  readonly fetches: {
+    readonly clientId: ClientId;
+    readonly blob: BlobRef;
+    /** Who asked for the task that they are of. */
+    readonly owner: VehicleId;
+  }[];
   /** Bytes that nobody waits for any more; what arrived may be of use to who asks again, or not. */
-  readonly abandons: { readonly digest: Digest; readonly keep: boolean }[];
+  readonly abandons: { readonly digest: Digest; readonly vehicleId: VehicleId; readonly keep: boolean }[];
   /** A closed task whose delivery is read from disk and sent again. */
   readonly recalls: {
     readonly clientId: ClientId;

@@ -36,8 +36,14 @@ export type Event =
       /** Of a request or result whose payload is a blob: the pile has it already. */
       readonly blobHeld?: boolean;
     }
-  | { readonly kind: 'blobArrived'; readonly digest: Digest }
-  | { readonly kind: 'blobFailed'; readonly digest: Digest; readonly why: BlobFailure }
+  /** From that vehicle: what another waits for too, it has still to show that it has. */
+  | { readonly kind: 'blobArrived'; readonly digest: Digest; readonly vehicleId: VehicleId }
+  | {
+      readonly kind: 'blobFailed';
+      readonly digest: Digest;
+      readonly vehicleId: VehicleId;
+      readonly why: BlobFailure;
+    }
   /** Found when the agent starts: bytes that open tasks speak of and the pile does not have. */
   | { readonly kind: 'blobsGone'; readonly digests: ReadonlySet<Digest> }
   | { readonly kind: 'compared'; readonly pair: ComparedPair; readonly isSame: boolean }

@@ -115,10 +115,11 @@ function apply(turn: Turn, event: Event): void {
     case 'message':
       return onMessage(turn, event);
     case 'blobArrived':
-      for (const awaited of takeAwaited(turn, event.digest)) onMessage(turn, { ...awaited, blobHeld: true });
+      for (const awaited of takeAwaited(turn, event.digest, event.vehicleId))
+        onMessage(turn, { ...awaited, blobHeld: true });
       return;
     case 'blobFailed':
-      return refuseAwaited(turn, event.digest, event.why);
+      return refuseAwaited(turn, event.digest, event.vehicleId, event.why);
     case 'blobsGone':
       return endWithoutBytes(turn, event.digests);
     case 'compared':

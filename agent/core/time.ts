@@ -6,7 +6,7 @@ import { assertNever } from './assert-never.ts';
 import { onCheckDue } from './checks/issue-check.ts';
 import { onCreditDue } from './credits/end-credit.ts';
 import { onSendDue } from './credits/send-credit.ts';
-import { refuseAwaited } from './payloads/blobs.ts';
+import { refuseAwaited, vehiclesWaitingFor } from './payloads/blobs.ts';
 import { onUnverifiedTooLong, refreshDonor } from './donors/donor.ts';
 import { loseLease, wakeAfterRest } from './leases/lost-lease.ts';
 import type { AlgorithmClass } from './algorithms/feature.ts';
@@ -109,8 +109,11 @@ function lookAtDonor(turn: Turn, vehicleId: VehicleId): void {
 
 /** Also for bytes that still trickle in. What arrived is kept: asked for again, they go on from there. */
 function onBlobLate(turn: Turn, digest: Digest): void {
-  turn.effects.abandons.push({ digest, keep: true });
-  refuseAwaited(turn, digest, { code: 'input_unavailable', detail: 'the bytes did not arrive in time' });
+  const why = { code: 'input_unavailable', detail: 'the bytes did not arrive in time' } as const;
+  for (const vehicleId of vehiclesWaitingFor(turn.state, digest)) {
+    turn.effects.abandons.push({ digest, vehicleId, keep: true });
+    refuseAwaited(turn, digest, vehicleId, why);
+  }
 }
 
 /** It may be tried again on a donor that it failed on: it joins its equals again, and looks for a donor as if it were new. */

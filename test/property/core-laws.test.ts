@@ -377,9 +377,8 @@ class Play {
   }
 
   #upload(nth: number): void {
-    const [digest] = this.pile.fetches.splice(nth, 1);
-    if (digest === undefined) return;
-    this.pile.step({ kind: 'blobArrived', digest });
+    const [fetched] = this.pile.fetches.splice(nth, 1);
+    if (fetched !== undefined) this.pile.step({ kind: 'blobArrived', ...fetched });
   }
 
   #operate({ verb, algorithm, version, cpu }: Extract<Act, { do: 'operate' }>): void {

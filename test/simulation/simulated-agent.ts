@@ -255,9 +255,12 @@ export class SimulatedAgent implements Listener {
     const client = clientName(connection.clientId);
     if (this.parts.asBytes)
       for (const payload of encodeFrames(frame))
-        for (const event of unpackFrame(client, number, payload, {
-          sizeOf: (digest) => this.held.get(digest),
-        }).events)
+        for (const event of unpackFrame(
+          client,
+          number,
+          payload,
+          ({ digest, sizeBytes }) => this.held.get(digest) === sizeBytes,
+        ).events)
           this.#push(life, event, isGhost);
     else
       for (const envelope of frame)
@@ -340,14 +343,15 @@ export class SimulatedAgent implements Listener {
   #fetch(life: Life, clientId: ClientId, { digest, sizeBytes }: BlobRef): void {
     const { agenda, chance } = this.parts;
     const connection = life.connections.get(clientId);
+    const { vehicleId } = clientName(clientId);
     agenda.after(chance.between(...UPLOAD_MS), () => {
       if (!life.isAlive) return;
       if (connection?.isOpenAtPile === true) {
         this.held.set(digest, sizeBytes);
-        this.#push(life, { kind: 'blobArrived', digest });
+        this.#push(life, { kind: 'blobArrived', digest, vehicleId });
       } else {
         const why = { code: 'input_unavailable', detail: 'the sender is gone' } as const;
-        this.#push(life, { kind: 'blobFailed', digest, why });
+        this.#push(life, { kind: 'blobFailed', digest, vehicleId, why });
       }
     });
   }

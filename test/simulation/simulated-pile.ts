@@ -272,7 +272,7 @@ export class SimulatedPile {
   /** Everything that was sent, oldest first. */
   readonly sent: SentBody[] = [];
   /** Bytes that the core wants pulled. */
-  readonly fetches: Digest[] = [];
+  readonly fetches: { readonly digest: Digest; readonly vehicleId: VehicleId }[] = [];
   /** What the core wanted done at connectors, oldest first; answered as `answerControl` says. */
   readonly controls: Control[] = [];
   answerControl: (control: Control) => ControlOutcome | undefined = () => undefined;
@@ -306,7 +306,8 @@ export class SimulatedPile {
   step(...events: Event[]): SentBody[] {
     const effects = step(this.state, events, this.now());
     this.commit(effects);
-    for (const { blob } of effects.fetches) this.fetches.push(blob.digest);
+    for (const { clientId, blob } of effects.fetches)
+      this.fetches.push({ digest: blob.digest, vehicleId: clientName(clientId).vehicleId });
     const sent: SentBody[] = effects.sends.map(({ clientId, envelope }) => ({ clientId, ...envelope }));
     for (const { clientId, correlationId, taskId } of effects.recalls) {
       const kept = this.disk.tasks.get(taskId);

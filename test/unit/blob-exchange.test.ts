@@ -5,13 +5,27 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import test, { type TestContext } from 'node:test';
-import { CHUNK_BYTES_MAX, CHUNK_WINDOW, type BlobBody, type BlobPull, type Digest } from '@plugpool/proto';
+import {
+  CHUNK_BYTES_MAX,
+  CHUNK_WINDOW,
+  type BlobBody,
+  type BlobPull,
+  type BlobRef,
+  type ClientName,
+  type Digest,
+} from '@plugpool/proto';
 import { createBlobFiles } from '../../agent/adapters/blob-files/blob-files.ts';
 import { BlobExchange } from '../../agent/blob-exchange.ts';
 import type { Clock } from '../../agent/ports.ts';
 import { clientName } from '../simulation/simulated-pile.ts';
 
 const client = clientName('car.ask-1');
+const UNBOUNDED = { hasRoom: () => true, makeRoom: () => Promise.resolve() };
+
+/** For a task of its own. */
+function wanted({ clientId, vehicleId }: ClientName, blob: BlobRef) {
+  return { clientId, blob, owner: vehicleId };
+}
 
 class HandClock implements Clock {
   readonly #timers = new Set<() => void>();
@@ -48,10 +62,11 @@ async function scene(t: TestContext, bytes: Uint8Array) {
   const exchange = new BlobExchange({
     blobs,
     clock,
+    shares: UNBOUNDED,
     mayPull: () => true,
     send: (_clientId, { body }) => sent.push(body),
     arrived: () => ended.resolve('arrived'),
-    failed: (_digest, { detail }) => ended.resolve(detail),
+    failed: (_digest, _vehicleId, { detail }) => ended.resolve(detail),
   });
   const digest = createHash('sha256').update(bytes).digest('hex') as Digest;
   const pulls = (): BlobPull[] => sent.splice(0).filter((body) => body.kind === 'blobPull');
@@ -66,7 +81,7 @@ async function scene(t: TestContext, bytes: Uint8Array) {
         sizeBytes: bytes.length,
       },
     });
-  await exchange.fetch(client.clientId, { digest, sizeBytes: bytes.length });
+  await exchange.fetch(wanted(client, { digest, sizeBytes: bytes.length }));
   return { blobs, clock, exchange, digest, pulls, answer, ended: ended.promise };
 }
 
@@ -155,11 +170,12 @@ test('a blob that is there is not there with another size: nobody is handed byte
   const exchange = new BlobExchange({
     blobs,
     clock: new HandClock(),
+    shares: UNBOUNDED,
     mayPull: () => true,
     send: () => undefined,
     arrived: () => told.push('arrived'),
-    failed: (_digest, { code }) => told.push(code),
+    failed: (_digest, _vehicleId, { code }) => told.push(code),
   });
-  for (const sizeBytes of [1_000, 10]) await exchange.fetch(client.clientId, { digest, sizeBytes });
+  for (const sizeBytes of [1_000, 10]) await exchange.fetch(wanted(client, { digest, sizeBytes }));
   assert.deepEqual(told, ['arrived', 'digest_mismatch']);
 });

@@ -235,7 +235,10 @@ function announce(
   const state = { digest: digestOf(id), sizeBytes };
   const body = { kind: 'checkpoint', lease, state, used: used(1) } as const;
   const sent = pile.step(pile.message(`${donor}.lend`, body, 7, false));
-  return [...sent, ...pile.step({ kind: 'blobArrived', digest: state.digest })];
+  return [
+    ...sent,
+    ...pile.step({ kind: 'blobArrived', digest: state.digest, vehicleId: donor as VehicleId }),
+  ];
 }
 
 test('a run that keeps the largest state as often as any is told to is never told to wait', () => {

@@ -119,7 +119,7 @@ test('bytes that trickle in are not pulled for longer than somebody waits for th
   pile.step({ ...asked, blobHeld: false } as typeof asked);
   pile.nowMs += pile.settings.blobWaitMs;
   const { abandons } = step(pile.state, [{ kind: 'tick' }], pile.now());
-  assert.deepEqual(abandons, [{ digest, keep: true }]);
+  assert.deepEqual(abandons, [{ digest, vehicleId: 'asker', keep: true }]);
 });
 
 test('bytes of a request that was taken back are not pulled any more, and what arrived is removed', () => {
@@ -130,7 +130,7 @@ test('bytes of a request that was taken back are not pulled any more, and what a
   pile.step({ ...asked, blobHeld: false } as typeof asked);
   const cancel: UpBody = { kind: 'cancel', which: { by: 'request', requestId: body.requestId } };
   const { abandons } = step(pile.state, [pile.message('asker.ask-1', cancel)], pile.now());
-  assert.deepEqual(abandons, [{ digest, keep: false }]);
+  assert.deepEqual(abandons, [{ digest, vehicleId: 'asker', keep: false }]);
   assert.equal(pile.state.awaitedBlobs.size, 0);
 });
 

@@ -158,9 +158,10 @@ test('bytes that are not those of the digest leave the checkpoint before in forc
   const { lease } = offerIn(pile.say('asker.ask-1', request('r', 'long')));
   pile.say('first.lend', checkpoint(lease, 'good', 1_000));
   pile.step(pile.message('first.lend', checkpoint(lease, 'bad', 2_000), 9, false));
-  assert.deepEqual(pile.fetches, [digestOf('bad')]);
+  const from = { digest: digestOf('bad'), vehicleId: 'first' as VehicleId };
+  assert.deepEqual(pile.fetches, [from]);
   const why = { code: 'digest_mismatch', detail: 'other bytes' } as const;
-  const [refused] = bodiesOf(pile.step({ kind: 'blobFailed', digest: digestOf('bad'), why }), 'refused');
+  const [refused] = bodiesOf(pile.step({ kind: 'blobFailed', ...from, why }), 'refused');
   assert.deepEqual([refused?.reasons[0]?.code, refused?.retryable], ['digest_mismatch', true]);
   const [task] = pile.state.tasks.values();
   assert.equal(task?.instances[0]?.checkpoint?.state.digest, digestOf('good'));

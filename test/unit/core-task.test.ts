@@ -335,7 +335,11 @@ test('a request that is taken back while its input is on the way is not accepted
   const asked = pile.message('asker.ask-1', request('r1', 'sum', { input }));
   pile.step({ ...asked, blobHeld: false } as typeof asked);
   pile.say('asker.ask-1', { kind: 'cancel', which: { by: 'request', requestId: 'r1' as RequestId } });
-  const arrived = pile.step({ kind: 'blobArrived', digest: digestOf('input') });
+  const arrived = pile.step({
+    kind: 'blobArrived',
+    digest: digestOf('input'),
+    vehicleId: 'asker' as VehicleId,
+  });
   assert.deepEqual(arrived, []);
   assert.equal(pile.state.tasks.size, 0);
 });

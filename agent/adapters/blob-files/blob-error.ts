@@ -7,6 +7,8 @@ export type BlobErrorCode =
   | 'size_refused'
   /** Another upload of this digest is under way and says another size: one of the two is wrong. */
   | 'size_differs'
+  /** The vehicle that they would be held for has as many bytes on the disk as it may. */
+  | 'share_full'
   /** As many uploads are under way as may be, and none of them is idle. */
   | 'too_many_uploads'
   /** Not the byte that comes next. */

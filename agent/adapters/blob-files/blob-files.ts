@@ -1,9 +1,10 @@
 /** The BlobStore port on plain files named by their sha256; a file that has its name is whole, verified and synced. */
-import { BLOB_BYTES_MAX, type BlobRef, type Digest } from '@plugpool/proto';
+import type { BlobRef, Digest, VehicleId } from '@plugpool/proto';
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import type { SharedTable } from '../../core/clients/share.ts';
 import type { BlobStore, BlobUpload } from '../../ports.ts';
 import { HINT_FULL, StoreError, storeErrorOfFile } from '../../store-error.ts';
 import { BlobError } from './blob-error.ts';
@@ -15,6 +16,9 @@ import {
   syncDirectory,
   type BlobLayout,
 } from './blob-layout.ts';
+import { BlobHolders } from './blob-holders.ts';
+import { BlobReads } from './blob-reads.ts';
+import { assertSize, finishedUpload } from './blob-size.ts';
 import { findHeldBlobs, HeldBlobs } from './held-blobs.ts';
 import { openPartial, writeWhole, type PartialUpload } from './partial-upload.ts';
 
@@ -23,8 +27,6 @@ export const BLOBS_MAX = 100_000;
 export const UPLOADS_MAX = 256;
 /** An upload that got no byte for this long gives way when there are too many. */
 export const UPLOAD_IDLE_MS = 2 * 60 * 1000;
-/** Files open for reading at once; further reads wait. */
-const READS_MAX = 32;
 
 export interface BlobFilesOptions {
   readonly dataDir: string;
@@ -58,14 +60,14 @@ class BlobFiles implements BlobStore {
   readonly #uploadsMax: number;
   readonly #clock: () => number;
   readonly #ignored: (path: string) => void;
+  readonly #holders = new BlobHolders();
   #held = new HeldBlobs();
   readonly #uploads = new Map<Digest, Promise<PartialUpload>>();
   readonly #reservedBytes = new Map<Digest, number>();
   readonly #left = new Map<Digest, LeftUpload>();
   /** A file whose removal is under way must not take a new one of the same name with it. */
   readonly #removals = new Map<Digest, Promise<void>>();
-  readonly #waitingReads: (() => void)[] = [];
-  #reads = 0;
+  readonly #reads = new BlobReads();
   #puts = 0;
   #started = false;
 
@@ -124,34 +126,11 @@ class BlobFiles implements BlobStore {
     }
     const length = Math.min(end, blob.sizeBytes) - start;
     if (length <= 0) return new Uint8Array();
-    return this.#whileReading(() => this.#readFile(digest, start, length));
-  }
-
-  async #readFile(digest: Digest, start: number, length: number): Promise<Uint8Array> {
-    const bytes = new Uint8Array(length);
     try {
-      const file = await open(this.#layout.pathOf(digest), 'r');
-      try {
-        await readWhole(file, bytes, start);
-      } finally {
-        await file.close();
-      }
+      return await this.#reads.read(this.#layout.pathOf(digest), start, length);
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') this.#held.remove(digest);
       throw storeErrorOfFile(error, `read the blob ${digest}`);
-    }
-    return bytes;
-  }
-
-  async #whileReading<Result>(read: () => Promise<Result>): Promise<Result> {
-    if (this.#reads >= READS_MAX) await new Promise<void>((resolve) => this.#waitingReads.push(resolve));
-    else this.#reads += 1;
-    try {
-      return await read();
-    } finally {
-      const next = this.#waitingReads.shift();
-      if (next) next();
-      else this.#reads -= 1;
     }
   }
 
@@ -192,10 +171,31 @@ class BlobFiles implements BlobStore {
     }
   }
 
-  async upload(blob: BlobRef): Promise<BlobUpload> {
+  async upload(blob: BlobRef, holder?: VehicleId): Promise<BlobUpload> {
     assert.ok(this.#started, 'start() comes before upload()');
     assertDigest(blob.digest);
     assertSize(blob);
+    if (holder !== undefined) {
+      const other = this.#holders.of(blob.digest);
+      if (other !== undefined && other !== holder) await this.#displace(blob.digest);
+      // At once, so that what comes next of the same vehicle sees it.
+      if (this.#held.get(blob.digest) === undefined)
+        this.#holders.hold(blob.digest, holder, this.#countedBytes(blob.sizeBytes));
+    }
+    try {
+      return await this.#open(blob);
+    } catch (error) {
+      this.#releaseIfGone(blob.digest);
+      throw error;
+    }
+  }
+
+  async #displace(digest: Digest): Promise<void> {
+    const current = await this.#uploads.get(digest)?.catch(() => undefined);
+    await current?.abandon();
+  }
+
+  async #open(blob: BlobRef): Promise<BlobUpload> {
     await this.#removals.get(blob.digest);
     const held = this.#touched(blob.digest);
     if (held !== undefined) return finishedUpload(blob, held.sizeBytes);
@@ -217,7 +217,7 @@ class BlobFiles implements BlobStore {
       );
     }
     await upload.abandon();
-    return this.upload(blob);
+    return this.#open(blob);
   }
 
   #begin(blob: BlobRef): Promise<BlobUpload> {
@@ -229,8 +229,8 @@ class BlobFiles implements BlobStore {
         this.#reserve(digest, blob);
         return openPartial(blob, this.#layout, this.#clock, {
           published: () => {
-            this.#forgetUpload(digest);
             this.#held.add(digest, { sizeBytes: blob.sizeBytes, touchedWallMs: this.#clock() });
+            this.#forgetUpload(digest);
           },
           dropped: () => this.#forgetUpload(digest),
         });
@@ -246,6 +246,31 @@ class BlobFiles implements BlobStore {
   #forgetUpload(digest: Digest): void {
     this.#uploads.delete(digest);
     this.#reservedBytes.delete(digest);
+    this.#releaseIfGone(digest);
+  }
+
+  /** The number of blobs is bounded too: of that, small ones take more than their bytes. */
+  #countedBytes(sizeBytes: number): number {
+    return Math.max(sizeBytes, Math.ceil(this.#totalBytesMax / BLOBS_MAX));
+  }
+
+  #releaseIfGone(digest: Digest): void {
+    if (this.#held.get(digest) === undefined && !this.#uploads.has(digest)) this.#holders.release(digest);
+  }
+
+  holderOf(digest: Digest): VehicleId | undefined {
+    return this.#holders.of(digest);
+  }
+
+  assign(digest: Digest, holder: VehicleId): void {
+    const held = this.#held.get(digest);
+    if (held !== undefined) this.#holders.hold(digest, holder, this.#countedBytes(held.sizeBytes));
+  }
+
+  tableOf(holder: VehicleId): SharedTable {
+    const used = this.#holders.bytes;
+    const othersBytes = Math.max(0, this.#usedBytes() - used);
+    return { max: this.#totalBytesMax - othersBytes, used, own: this.#holders.bytesOf(holder) };
   }
 
   /** Drops the upload that has been idle for longest, where there is no room for one more. */
@@ -293,7 +318,7 @@ class BlobFiles implements BlobStore {
   }
 
   #reserve(key: Digest, { digest, sizeBytes }: BlobRef): void {
-    const usedBytes = this.#held.bytes + sum(this.#reservedBytes.values()) + this.#leftBytes();
+    const usedBytes = this.#usedBytes();
     if (usedBytes + sizeBytes > this.#totalBytesMax || this.#held.count >= BLOBS_MAX) {
       throw new StoreError(
         'full',
@@ -304,22 +329,25 @@ class BlobFiles implements BlobStore {
     this.#reservedBytes.set(key, sizeBytes);
   }
 
-  #leftBytes(): number {
-    return sum([...this.#left.values()].map((left) => left.sizeBytes));
+  #usedBytes(): number {
+    const leftBytes = sum([...this.#left.values()].map((left) => left.sizeBytes));
+    return this.#held.bytes + sum(this.#reservedBytes.values()) + leftBytes;
   }
 
-  async sweep(keep: ReadonlySet<Digest>, olderThanMs: number): Promise<number> {
+  async sweep(keep: ReadonlySet<Digest>, olderThanMs: number, holder?: VehicleId): Promise<number> {
     const untouchedSinceMs = this.#clock() - olderThanMs;
     let freedBytes = 0;
     for (const digest of this.#held.untouchedSince(untouchedSinceMs)) {
       const blob = this.#held.get(digest);
       // Touched while an earlier file was removed.
       if (keep.has(digest) || blob === undefined || blob.touchedWallMs > untouchedSinceMs) continue;
+      if (holder !== undefined && this.#holders.of(digest) !== holder) continue;
       await this.#remove(digest);
       freedBytes += blob.sizeBytes;
     }
     for (const upload of await this.#uploadsByAge()) {
       if (upload.touchedWallMs > untouchedSinceMs) break;
+      if (holder !== undefined && this.#holders.of(upload.digest) !== holder) continue;
       freedBytes += upload.sizeBytes;
       await upload.drop();
     }
@@ -328,6 +356,7 @@ class BlobFiles implements BlobStore {
 
   async #remove(digest: Digest): Promise<void> {
     this.#held.remove(digest);
+    this.#holders.release(digest);
     const removal = rm(this.#layout.pathOf(digest), { force: true }).finally(() =>
       this.#removals.delete(digest),
     );
@@ -348,36 +377,6 @@ class BlobFiles implements BlobStore {
     this.#reservedBytes.clear();
     this.#left.clear();
     this.#started = false;
-  }
-}
-
-/** What an upload of a held blob gets: nothing is missing. */
-function finishedUpload(blob: BlobRef, sizeBytes: number): BlobUpload {
-  if (blob.sizeBytes !== sizeBytes) {
-    throw new BlobError('size_differs', `${blob.digest} has ${sizeBytes} bytes, not ${blob.sizeBytes}`);
-  }
-  return {
-    nextOffset: sizeBytes,
-    write: () => Promise.reject(new BlobError('closed', `${blob.digest} is held already`)),
-    finish: () => Promise.resolve(),
-    abandon: () => Promise.resolve(),
-  };
-}
-
-function assertSize({ digest, sizeBytes }: BlobRef): void {
-  if (Number.isSafeInteger(sizeBytes) && sizeBytes >= 0 && sizeBytes <= BLOB_BYTES_MAX) return;
-  throw new BlobError('size_refused', `${digest} says ${sizeBytes} bytes; a blob has 0 to ${BLOB_BYTES_MAX}`);
-}
-
-async function readWhole(
-  file: Awaited<ReturnType<typeof open>>,
-  bytes: Uint8Array,
-  start: number,
-): Promise<void> {
-  for (let filled = 0; filled < bytes.byteLength;) {
-    const { bytesRead } = await file.read(bytes, filled, bytes.byteLength - filled, start + filled);
-    if (bytesRead === 0) throw new Error(`the file ends at byte ${start + filled}`);
-    filled += bytesRead;
   }
 }
 

@@ -8,7 +8,7 @@ import { askedMncs } from '../waiting/need.ts';
 import type { Heard } from '../events.ts';
 import { isReplicated } from '../replicas/replicas-of.ts';
 import { spend } from './checkpoint-budget.ts';
-import { holdingOf } from './results.ts';
+import { holdingOf, type Holding } from './results.ts';
 import type { Client, Instance, Lease } from '../state.ts';
 import { log, refuse, send, type Turn } from '../turn.ts';
 
@@ -31,19 +31,24 @@ export function onCheckpoint(turn: Turn, client: Client, heard: Heard<Checkpoint
       },
     ]);
   if (body.state.sizeBytes > CHECKPOINT_BYTES_MAX) return answer(turn, to, body.lease, 'too_large');
-  if (!heard.blobHeld) return pull(turn, client, lease, heard);
+  if (!heard.blobHeld) return pull(turn, client, holding, heard);
   keep(turn, instance, lease, body);
   // Also of one that was told to stop: what it had in hand when it heard of it may still come, and its `revoked` after that.
   answer(turn, to, body.lease);
 }
 
 /** Counted when its bytes are asked for, so that it is counted once. */
-function pull(turn: Turn, client: Client, lease: Lease, { envelope, bodyHash }: Heard<Checkpoint>): void {
+function pull(
+  turn: Turn,
+  client: Client,
+  { instance, lease }: Holding,
+  { envelope, bodyHash }: Heard<Checkpoint>,
+): void {
   const { body, correlationId } = envelope;
   const to = { clientId: client.name.clientId, correlationId };
   const verdict = spend(lease, body.state.sizeBytes, turn.now.monoMs);
   if (!verdict.ok) return refuse(turn, to, [TOO_OFTEN], { afterMs: verdict.retryAfterMs });
-  if (!awaitBlob(turn, client, body.state, { envelope, bodyHash }))
+  if (!awaitBlob(turn, client, body.state, { envelope, bodyHash }, instance.task.record.vehicleId))
     return refuse(turn, to, [TOO_MANY_UPLOADS], true);
   lease.checkpointBudget = verdict.budget;
 }

@@ -33,7 +33,13 @@ export const TOO_MANY_UPLOADS: Reason = {
 };
 
 /** False: too many wait already. */
-export function awaitBlob(turn: Turn, client: Client, blob: BlobRef, message: Waiting): boolean {
+export function awaitBlob(
+  turn: Turn,
+  client: Client,
+  blob: BlobRef,
+  message: Waiting,
+  owner: VehicleId,
+): boolean {
   const { state, now } = turn;
   const entry = { client: client.name, connection: client.connection, ...message };
   if (!hasRoom(state, client.name.vehicleId, blob.digest)) return false;
@@ -44,7 +50,7 @@ export function awaitBlob(turn: Turn, client: Client, blob: BlobRef, message: Wa
     state.awaitedBlobs.set(blob.digest, { digest: blob.digest, untilMonoMs, waiting: [entry] });
     state.timers.set(`blob:${blob.digest}`, untilMonoMs);
   }
-  turn.effects.fetches.push({ clientId: client.name.clientId, blob });
+  turn.effects.fetches.push({ clientId: client.name.clientId, blob, owner });
   return true;
 }
 
@@ -64,12 +70,24 @@ function hasRoom(state: State, vehicleId: VehicleId, digest: Digest): boolean {
   return isOwn || blobs.own < AWAITED_BLOBS_PER_VEHICLE_MAX;
 }
 
-/** Takes those that waited for a blob; the caller hears them again, or refuses them. */
-export function takeAwaited(turn: Turn, digest: Digest): AwaitedBlob['waiting'] {
+/** Takes those of a vehicle that waited for a blob; the caller hears them again, or refuses them. */
+export function takeAwaited(turn: Turn, digest: Digest, vehicleId: VehicleId): AwaitedBlob['waiting'] {
   const awaited = turn.state.awaitedBlobs.get(digest);
-  turn.state.awaitedBlobs.delete(digest);
-  turn.state.timers.clear(`blob:${digest}`);
-  return awaited?.waiting ?? [];
+  if (awaited === undefined) return [];
+  const taken = awaited.waiting.filter(({ client }) => client.vehicleId === vehicleId);
+  const others = awaited.waiting.filter(({ client }) => client.vehicleId !== vehicleId);
+  if (others.length > 0) turn.state.awaitedBlobs.set(digest, { ...awaited, waiting: others });
+  else forgetAwaited(turn, digest);
+  return taken;
+}
+
+function forgetAwaited({ state }: Turn, digest: Digest): void {
+  state.awaitedBlobs.delete(digest);
+  state.timers.clear(`blob:${digest}`);
+}
+
+export function vehiclesWaitingFor(state: State, digest: Digest): ReadonlySet<VehicleId> {
+  return new Set(state.awaitedBlobs.get(digest)?.waiting.map(({ client }) => client.vehicleId));
 }
 
 /** A request that was taken back while its input was on the way. */
@@ -81,9 +99,9 @@ export function dropAwaited(turn: Turn, vehicleId: VehicleId, requestId: Request
     );
     if (index < 0) continue;
     waiting.splice(index, 1);
-    if (waiting.length > 0) continue;
-    takeAwaited(turn, digest);
-    turn.effects.abandons.push({ digest, keep: false });
+    if (vehiclesWaitingFor(turn.state, digest).has(vehicleId)) continue;
+    if (waiting.length === 0) forgetAwaited(turn, digest);
+    turn.effects.abandons.push({ digest, vehicleId, keep: false });
   }
 }
 
@@ -95,9 +113,9 @@ const HINTS: Readonly<Record<BlobFailure['code'], string>> = {
   storage_unavailable: 'send it again later; the pile kept nothing of it',
 };
 
-export function refuseAwaited(turn: Turn, digest: Digest, why: BlobFailure): void {
+export function refuseAwaited(turn: Turn, digest: Digest, vehicleId: VehicleId, why: BlobFailure): void {
   const reason: Reason = { ...why, hint: HINTS[why.code] };
-  for (const { client, connection, envelope } of takeAwaited(turn, digest)) {
+  for (const { client, connection, envelope } of takeAwaited(turn, digest, vehicleId)) {
     const { clientId } = client;
     if (turn.state.clients.get(clientId)?.connection !== connection) continue;
     const { body, correlationId } = envelope;

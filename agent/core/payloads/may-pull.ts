@@ -1,4 +1,4 @@
-/** Whose bytes a vehicle may pull from the pile: what it was granted, what it is owed, and images of the catalogue. */
+/** Whose bytes a vehicle may pull from the pile: what it was granted, what it asked with, what it is owed, and images of the catalogue. */
 import type { Digest, VehicleId } from '@plugpool/proto';
 import type { State } from '../state.ts';
 
@@ -9,8 +9,13 @@ export function mayPull(state: State, vehicleId: VehicleId, digest: Digest): boo
   }
   for (const algorithm of state.algorithms.values()) if (algorithm.image.digest === digest) return true;
   for (const taskId of state.openTasksOf.get(vehicleId) ?? []) {
-    const { output, outputs = [] } = state.tasks.get(taskId)?.end ?? {};
-    if ([output, ...outputs].some((each) => each?.where === 'blob' && each.blob.digest === digest))
+    const task = state.tasks.get(taskId);
+    const { output, outputs = [] } = task?.end ?? {};
+    if (
+      [task?.record.input, output, ...outputs].some(
+        (each) => each?.where === 'blob' && each.blob.digest === digest,
+      )
+    )
       return true;
   }
   return false;

@@ -24,7 +24,7 @@ export function onRequest(turn: Turn, client: Client, heard: Heard<TaskRequest>)
   if (reasons.length > 0) return refuse(turn, to, reasons, reasons.every(isPassing));
   if (body.input.where === 'blob' && !heard.blobHeld) {
     const { envelope, bodyHash } = heard;
-    const waits = awaitBlob(turn, client, body.input.blob, { envelope, bodyHash });
+    const waits = awaitBlob(turn, client, body.input.blob, { envelope, bodyHash }, client.name.vehicleId);
     if (!waits) refuse(turn, to, [TOO_MANY_UPLOADS], true);
     return;
   }

@@ -9,7 +9,7 @@ export function createBlobFiles(options: Parameters<typeof create>[0]): BlobStor
   const blobs = create(options);
   const upload = blobs.upload.bind(blobs);
   return Object.assign(blobs, {
-    upload: async (blob: Parameters<BlobStore['upload']>[0]) => passing(await upload(blob)),
+    upload: async (...blob: Parameters<BlobStore['upload']>) => passing(await upload(...blob)),
   });
 }
 
