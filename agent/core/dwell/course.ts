@@ -23,8 +23,10 @@ export interface Course {
 
 const ARRIVAL_MS = 4 * HOUR_MS;
 export const ARRIVALS = (2 * DAY_MS) / ARRIVAL_MS;
+const HALF_HOUR_MS = HOUR_MS / 2;
+const HALF_HOURS_A_DAY = 48;
 /** Of a working day, then of another. */
-export const HALF_HOURS = 96;
+export const HALF_HOURS = 2 * HALF_HOURS_A_DAY;
 
 /** A stay is counted, and foretold, in these slices. */
 export const SLICE_EDGES_MS = wholeMinutes(growingEdges(3 * MINUTE_MS, 1.2, widestSliceMs, STAY_MAX_MS));
@@ -74,16 +76,18 @@ export function courseOf(
     connector: connectorId,
     station: connectorId.slice(0, connectorId.indexOf('/')),
     pluggedLocalMs,
-    arrival: ofDay + (isWeekend(pluggedLocalMs) ? ARRIVALS / 2 : 0),
+    arrival: ofDay + (isWeekendDay(Math.floor(pluggedLocalMs / DAY_MS)) ? ARRIVALS / 2 : 0),
     ...(statedMs === undefined ? {} : { statedMs }),
   };
 }
 
-/** Which half hour of a working day, or of another, the middle of a slice lies in. */
-export function halfHourOf({ pluggedLocalMs }: Course, slice: number): number {
-  const localMs = pluggedLocalMs + (SLICE_MID_MS[slice] ?? 0);
-  const ofDay = Math.floor(timeOfDayMs(localMs) / (HOUR_MS / 2));
-  return isWeekend(localMs) ? ofDay + HALF_HOURS / 2 : ofDay;
+/** Which half hour of a working day, or of another, the middle of each slice lies in. */
+export function halfHoursOf({ pluggedLocalMs }: Course, into: Uint16Array): void {
+  for (let slice = 0; slice < SLICES; slice += 1) {
+    const halfHour = Math.floor((pluggedLocalMs + (SLICE_MID_MS[slice] ?? 0)) / HALF_HOUR_MS);
+    const day = Math.floor(halfHour / HALF_HOURS_A_DAY);
+    into[slice] = halfHour - HALF_HOURS_A_DAY * day + (isWeekendDay(day) ? HALF_HOURS_A_DAY : 0);
+  }
 }
 
 function timeOfDayMs(localMs: number): number {
@@ -91,7 +95,7 @@ function timeOfDayMs(localMs: number): number {
 }
 
 /** 1 January 1970 was a Thursday. */
-function isWeekend(localMs: number): boolean {
-  const days = Math.floor(localMs / DAY_MS) + 3;
+function isWeekendDay(day: number): boolean {
+  const days = day + 3;
   return days - 7 * Math.floor(days / 7) >= 5;
 }

@@ -1,6 +1,6 @@
 /** Departures as they were counted in every stratum, and the hazard that follows from them for a stay. */
 import { DWELL_STRATA_MAX } from '../limits.ts';
-import { SLICE_MID_MS, sliceOf, SLICES, startOf, type Course } from './course.ts';
+import { SLICE_EDGES_MS, SLICE_MID_MS, sliceOf, SLICES, startOf, type Course } from './course.ts';
 import { priorHazardPerMs } from './prior.ts';
 import { count, ratio, RatioTable, type RatioRow } from './ratio-table.ts';
 import { LEAD_EDGES_MS } from './residual.ts';
@@ -131,17 +131,24 @@ export class HazardFit {
     if (row === undefined) return;
     const { ofSlice, plus } = stratum.cellsOf(course);
     const pull = stratum.pull * this.#unit;
+    // Neighbours mostly lie in the same cell.
+    const slices = this.#slices;
+    let cellBefore = -1;
+    let factor = 1;
     for (let slice = first; slice < SLICES; slice += 1) {
-      const cell = plus + (ofSlice[slice] ?? 0);
-      this.#slices[slice] = (this.#slices[slice] ?? 0) * ratio(row, cell, pull, stratum.priorOf?.(cell) ?? 1);
+      const cell = plus + ofSlice[slice]!;
+      if (cell !== cellBefore) factor = ratio(row, cell, pull, stratum.priorOf?.(cell) ?? 1);
+      cellBefore = cell;
+      slices[slice]! *= factor;
     }
   }
 
   #correctForCharging({ chargedMs = Infinity, isCharging, elapsedMs }: GoingOn, first: number): void {
     const since = this.#charging.row('since');
     const during = isCharging ? this.#charging.row('while') : undefined;
+    if (since === undefined && during === undefined) return;
     for (let slice = first; slice < SLICES; slice += 1) {
-      const midMs = midFrom(elapsedMs, slice);
+      const midMs = slice === first ? midFrom(elapsedMs, slice) : (SLICE_MID_MS[slice] ?? 0);
       if (midMs >= chargedMs && since !== undefined)
         this.#scale(
           slice,
@@ -182,12 +189,13 @@ function cumulated(hazardsPerMs: Float64Array, elapsedMs: number, first: number)
   let sum = 0;
   for (let lead = 1; lead < sums.length; lead += 1) {
     const untilMs = elapsedMs + (LEAD_EDGES_MS[lead] ?? 0);
-    while (slice < SLICES - 1 && startOf(slice + 1) <= untilMs) {
-      sum += (hazardsPerMs[slice] ?? 0) * (startOf(slice + 1) - atMs);
+    while (slice < SLICES - 1 && SLICE_EDGES_MS[slice + 1]! <= untilMs) {
+      const endMs = SLICE_EDGES_MS[slice + 1]!;
+      sum += hazardsPerMs[slice]! * (endMs - atMs);
       slice += 1;
-      atMs = startOf(slice);
+      atMs = endMs;
     }
-    sum += (hazardsPerMs[slice] ?? 0) * (untilMs - atMs);
+    sum += hazardsPerMs[slice]! * (untilMs - atMs);
     atMs = untilMs;
     sums[lead] = sum;
   }

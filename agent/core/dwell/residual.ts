@@ -33,7 +33,7 @@ export class CurveResidual implements Residual {
 
   /** `cumulated` begins with 0 and never falls. */
   constructor(cumulated: Float64Array) {
-    this.#cumulated = Float32Array.from(cumulated);
+    this.#cumulated = new Float32Array(cumulated);
   }
 
   survives(ms: number): number {

@@ -9,7 +9,7 @@ import {
   ELAPSED_CELL,
   ELAPSED_CELLS,
   HALF_HOURS,
-  halfHourOf,
+  halfHoursOf,
   SLICE_MID_MS,
   SLICES,
   type Course,
@@ -46,18 +46,24 @@ const STATED_CELLS = STATED_EDGES_MS.length + 1;
 const byElapsed: Cells = { ofSlice: ELAPSED_CELL, plus: 0 };
 const byBand: Cells = { ofSlice: BAND_CELL, plus: 0 };
 const scratch = new Uint16Array(SLICES);
+/** Of the course that was last looked at: two strata ask for them, one after the other. */
+const halfHours = { pluggedLocalMs: NaN, ofSlice: new Uint16Array(SLICES) };
 
 function byArrivalAndBand({ arrival }: Course): Cells {
   return { ofSlice: BAND_CELL, plus: arrival * BAND_CELLS };
 }
 
 function byHalfHour(course: Course): Cells {
-  for (let slice = 0; slice < SLICES; slice += 1) scratch[slice] = halfHourOf(course, slice);
-  return { ofSlice: scratch, plus: 0 };
+  if (halfHours.pluggedLocalMs !== course.pluggedLocalMs) {
+    halfHoursOf(course, halfHours.ofSlice);
+    halfHours.pluggedLocalMs = course.pluggedLocalMs;
+  }
+  return { ofSlice: halfHours.ofSlice, plus: 0 };
 }
 
 function byHour(course: Course): Cells {
-  for (let slice = 0; slice < SLICES; slice += 1) scratch[slice] = halfHourOf(course, slice) >> 1;
+  const { ofSlice } = byHalfHour(course);
+  for (let slice = 0; slice < SLICES; slice += 1) scratch[slice] = (ofSlice[slice] ?? 0) >> 1;
   return { ofSlice: scratch, plus: 0 };
 }
 
