@@ -46,7 +46,27 @@ export function workMncsOf({ algorithmId, input }: Pick<Offer, 'algorithmId' | '
   return Math.round(((known?.workCoreS ?? 1) * 1000 * (32 + variety)) / 160);
 }
 
-export function outputOf({ args, input }: Pick<TaskRequest, 'args' | 'input'>, part: number): Uint8Array {
+type Asked = Pick<TaskRequest, 'args' | 'input'>;
+
+interface Known {
+  readonly args: Asked['args'];
+  readonly part: number;
+  readonly output: Uint8Array;
+}
+
+/** By the input that passes as an object: every replica computes the same, and who asked verifies it. */
+const known = new WeakMap<Asked['input'], Known>();
+
+/** A copy of the caller's own. */
+export function outputOf(asked: Asked, part: number): Uint8Array {
+  const before = known.get(asked.input);
+  if (before?.args === asked.args && before.part === part) return before.output.slice();
+  const output = outputFor(asked, part);
+  known.set(asked.input, { args: asked.args, part, output });
+  return output.slice();
+}
+
+function outputFor({ args, input }: Asked, part: number): Uint8Array {
   const asked = Buffer.from(JSON.stringify([args, part]));
   const given = input.where === 'inline' ? input.bytes : Buffer.from(input.blob.digest);
   return new Uint8Array(hash('sha256', Buffer.concat([asked, given]), 'buffer').subarray(0, 8));

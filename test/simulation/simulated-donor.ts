@@ -496,11 +496,12 @@ export class SimulatedDonor {
     const decided = decideReport(this.#reportState, reported, clock.monoMs());
     // The least that the client reports is set by when the pile would hold it for stale.
     const last = this.#reportState.last;
-    const isNews = last === undefined || JSON.stringify(last.reported) !== JSON.stringify(reported);
-    if (decided.report && (isNews || clock.monoMs() - last.atMonoMs >= reportEveryMs)) {
-      this.#reportState = decided.state;
-      this.#conversation.post(this.#report(reported));
-    } else if (!decided.report) this.#reportState = decided.state;
+    const isNews = (): boolean =>
+      last === undefined || JSON.stringify(last.reported) !== JSON.stringify(reported);
+    const isDue = last === undefined || clock.monoMs() - last.atMonoMs >= reportEveryMs;
+    if (decided.report && !isDue && !isNews()) return;
+    this.#reportState = decided.state;
+    if (decided.report) this.#conversation.post(this.#report(reported));
   }
 
   #press(cause: NotLendingCause | undefined): void {

@@ -76,8 +76,7 @@ export class SimulatedDisk {
   readonly learned = new Map<string, string>();
   /** Of the tasks that are kept: one task a request. */
   readonly #requests = new Set<string>();
-  readonly #instancesOf = new Map<TaskId, Set<string>>();
-  readonly #bookingsOf = new Map<TaskId, BookingRecord[]>();
+  readonly #rowsOf = new Map<TaskId, { readonly instanceIds: string[]; readonly bookings: BookingRecord[] }>();
 
   write(changes: readonly StoreChange[]): void {
     for (const change of changes) this.#apply(change);
@@ -100,11 +99,7 @@ export class SimulatedDisk {
         this.#task(change.taskId).delivered = true;
         return;
       case 'putInstance':
-        this.#task(change.instance.taskId);
-        this.instances.set(change.instance.instanceId, change.instance);
-        ofKey(this.#instancesOf, change.instance.taskId, () => new Set<string>()).add(
-          change.instance.instanceId,
-        );
+        this.#putInstance(change.instance);
         return;
       case 'insertAttempt':
         this.#task(change.attempt.taskId);
@@ -115,7 +110,7 @@ export class SimulatedDisk {
         const key = `${instanceId}/${fencingToken}/${segment}`;
         if (this.bookings.has(key)) throw new Error(`segment ${key} booked twice`);
         this.bookings.set(key, change.booking);
-        ofKey(this.#bookingsOf, change.booking.taskId, (): BookingRecord[] => []).push(change.booking);
+        this.#rows(change.booking.taskId).bookings.push(change.booking);
         return;
       }
       case 'putAlgorithm':
@@ -162,15 +157,26 @@ export class SimulatedDisk {
           if (kept.end === undefined) throw new Error(`task ${taskId} is forgotten before it ended`);
           this.tasks.delete(taskId);
           this.#requests.delete(`${kept.task.vehicleId}/${kept.task.requestId}`);
-          for (const id of this.#instancesOf.get(taskId) ?? []) this.instances.delete(id);
-          this.#instancesOf.delete(taskId);
+          for (const id of this.#rows(taskId).instanceIds) this.instances.delete(id);
+          this.#rowsOf.delete(taskId);
           this.attempts.delete(taskId);
         }
     }
   }
 
+  #putInstance(instance: InstanceRecord): void {
+    const { instanceId, taskId } = instance;
+    this.#task(taskId);
+    if (!this.instances.has(instanceId)) this.#rows(taskId).instanceIds.push(instanceId);
+    this.instances.set(instanceId, instance);
+  }
+
+  #rows(taskId: TaskId): { readonly instanceIds: string[]; readonly bookings: BookingRecord[] } {
+    return ofKey(this.#rowsOf, taskId, () => ({ instanceIds: [], bookings: [] }));
+  }
+
   #instances(taskId: TaskId): InstanceRecord[] {
-    return [...(this.#instancesOf.get(taskId) ?? [])].flatMap((id) => this.instances.get(id) ?? []);
+    return this.#rows(taskId).instanceIds.flatMap((id) => this.instances.get(id) ?? []);
   }
 
   history(taskId: TaskId): TaskHistory | undefined {
@@ -180,7 +186,7 @@ export class SimulatedDisk {
       ...kept,
       instances: this.#instances(taskId),
       attempts: this.attempts.get(taskId) ?? [],
-      bookings: this.#bookingsOf.get(taskId) ?? [],
+      bookings: this.#rows(taskId).bookings,
     };
   }
 

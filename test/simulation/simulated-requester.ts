@@ -2,8 +2,7 @@
  * A vehicle of a simulated world that asks: it repeats what was not answered, acknowledges what it has, and starts again from
  * what it wrote down. What it is given must be what the program gives.
  */
-import { isDeepStrictEqual } from 'node:util';
-import type { Delivery, DownBody, Payload, RequestId, TaskId, TaskRequest, Welcome } from '@plugpool/proto';
+import type { Delivery, DownBody, RequestId, TaskId, TaskRequest, Welcome } from '@plugpool/proto';
 import type { Agenda } from './agenda.ts';
 import type { Chance } from './chance.ts';
 import { Conversation, type ConversationParts } from './conversation.ts';
@@ -180,11 +179,7 @@ export class SimulatedRequester {
       return this.#around.violated(`${taskId} completed with ${all.length} outputs`);
     if (this.#around.mayBeLiedTo && (body.wants?.quorum ?? 1) < 2) return;
     for (const [part, payload] of all.entries())
-      if (!isDeepStrictEqual(bytesOf(payload), outputOf(body, part)))
+      if (payload.where !== 'inline' || Buffer.compare(payload.bytes, outputOf(body, part)) !== 0)
         this.#around.violated(`law 1: the output of part ${part} of ${taskId} is not what the program gives`);
   }
-}
-
-function bytesOf(payload: Payload): Uint8Array | undefined {
-  return payload.where === 'inline' ? new Uint8Array(payload.bytes) : undefined;
 }
