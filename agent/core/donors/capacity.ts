@@ -59,18 +59,24 @@ export type Fit =
 
 /** Whether `demand` fits into `free`, and where; else everything that is short. */
 export function fit(free: Capacity, demand: Demand): Fit {
+  if (mayHold(free, demand) && demand.gpu === undefined) return { ok: true, placement: { demand } };
   const shortOf: ShortOf[] = [];
   if (free.cpuMillicores < demand.cpuMillicores)
     shortOf.push({ what: 'cpu', need: demand.cpuMillicores, have: free.cpuMillicores });
   if (free.memoryMib < demand.memoryMib)
     shortOf.push({ what: 'memory', need: demand.memoryMib, have: free.memoryMib });
-  if (demand.gpu === undefined)
-    return shortOf.length === 0 ? { ok: true, placement: { demand } } : { ok: false, shortOf };
+  if (demand.gpu === undefined) return { ok: false, shortOf };
 
   const gpu = fitGpu(free.gpus, demand.gpu);
   if (!gpu.ok) return { ok: false, shortOf: [...shortOf, gpu.shortOf] };
   if (shortOf.length > 0) return { ok: false, shortOf };
   return { ok: true, placement: { demand, gpuDeviceId: gpu.deviceId } };
+}
+
+/** By sums alone, whatever the models of its GPUs: cheap, and right where it says no. */
+export function mayHold(free: Capacity, { cpuMillicores, memoryMib, gpu }: Demand): boolean {
+  if (free.cpuMillicores < cpuMillicores || free.memoryMib < memoryMib) return false;
+  return gpu === undefined || free.gpus.length > 0;
 }
 
 type GpuFit =

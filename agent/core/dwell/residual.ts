@@ -52,7 +52,7 @@ export class CurveResidual implements Residual {
 
   meanUntilMs(ms: number): number {
     if (!(ms > 0)) return 0;
-    const segment = lastNotAbove(LEAD_EDGES_MS, ms);
+    const segment = segmentOf(ms);
     this.#meansMs ??= this.#meansAtEdges();
     return (this.#meansMs[segment] ?? 0) + this.#meanWithin(segment, ms - edge(segment));
   }
@@ -70,12 +70,12 @@ export class CurveResidual implements Residual {
   }
 
   hazardPerMs(ms: number): number {
-    return this.#slope(lastNotAbove(LEAD_EDGES_MS, Math.max(0, ms)));
+    return this.#slope(segmentOf(Math.max(0, ms)));
   }
 
   #cumulatedAt(ms: number): number {
     if (!(ms > 0)) return 0;
-    const segment = lastNotAbove(LEAD_EDGES_MS, ms);
+    const segment = segmentOf(ms);
     const slope = this.#slope(segment);
     return slope === 0 ? this.#at(segment) : this.#at(segment) + slope * (ms - edge(segment));
   }
@@ -98,6 +98,17 @@ function meanOfSegment(alive: number, slopePerMs: number, durationMs: number): n
 
 function edge(index: number): number {
   return LEAD_EDGES_MS[index] ?? 0;
+}
+
+/** In which segment each minute begins. */
+const SEGMENT_OF_MINUTE = Uint8Array.from({ length: Math.floor(edge(LAST) / MINUTE_MS) + 1 }, (_, minute) =>
+  lastNotAbove(LEAD_EDGES_MS, minute * MINUTE_MS),
+);
+
+/** The last one that begins at `ms` or before. No segment is shorter than a minute: it is the next at most. */
+function segmentOf(ms: number): number {
+  const segment = SEGMENT_OF_MINUTE[Math.min(SEGMENT_OF_MINUTE.length - 1, Math.floor(ms / MINUTE_MS))] ?? 0;
+  return segment < LAST && edge(segment + 1) <= ms ? segment + 1 : segment;
 }
 
 /** The last index whose value is at most `bound`; values never fall, and the first one is. */

@@ -1,6 +1,6 @@
 /** Whether an instance may run on a donor, with what program and where on it; and if not, every reason. Pure. */
 import type { Now } from '@plugpool/proto';
-import { fit, type Placement, type ShortOf } from '../donors/capacity.ts';
+import { fit, mayHold, type Placement, type ShortOf } from '../donors/capacity.ts';
 import { constraintHolds, mayJudge, ownerAllows } from '../constraint/constraints.ts';
 import type { Ineligible } from '../donors/donor.ts';
 import type { Need, Way } from '../waiting/need.ts';
@@ -240,6 +240,7 @@ export function mayEverRun(state: State, instance: Instance, need: Need, donor: 
 }
 
 function tryWay(state: State, need: Need, way: Way, donor: Donor, now: Now): Choice | undefined {
+  if (!mayHold(donor.free, way.demand)) return undefined;
   if (runtimeObstacle(way, donor) ?? allowanceObstacle(way, donor) ?? restObstacle(state, way, donor, now))
     return undefined;
   const verdict = fit(donor.free, way.demand);

@@ -39,6 +39,8 @@ interface HealthRecord {
   /** Successes and the mean of their ln(slowness), fading alike. */
   weight: number;
   logSlowness: number;
+  /** What follows from them, once somebody asked: at every match somebody does. */
+  slowness: number | undefined;
   /** Rests so far that no success has taken back. */
   rests: number;
   phase: Phase;
@@ -117,7 +119,8 @@ export class Health {
   slowness(vehicleId: VehicleId, of: AlgorithmClass): number {
     const record = this.#records[of].get(vehicleId);
     if (record === undefined) return 1;
-    return Math.max(1, Math.exp((record.logSlowness * record.weight) / (record.weight + PRIOR_RUNS)));
+    record.slowness ??= slownessOf(record);
+    return record.slowness;
   }
 
   #fault(record: HealthRecord, now: Now): void {
@@ -140,7 +143,7 @@ export class Health {
     return Math.min(healthRestMaxMs, healthRestMs * 2 ** Math.min(30, Math.max(0, rests - 1)));
   }
 
-  /** Faded to now, and the last in the order of forgetting. */
+  /** Faded to now, to be changed, and the last in the order of forgetting. */
   #recordFor(vehicleId: VehicleId, of: AlgorithmClass, now: Now): HealthRecord {
     const records = this.#records[of];
     let record = records.get(vehicleId);
@@ -151,6 +154,7 @@ export class Health {
       records.delete(vehicleId);
       fade(record, now, this.#settings.healthHalfLifeMs);
     }
+    record.slowness = undefined;
     records.set(vehicleId, record);
     return record;
   }
@@ -163,9 +167,14 @@ export class Health {
   }
 }
 
+function slownessOf({ weight, logSlowness }: HealthRecord): number {
+  return Math.max(1, Math.exp((logSlowness * weight) / (weight + PRIOR_RUNS)));
+}
+
 function newRecord(now: Now): HealthRecord {
   const learnedMonoMs = now.monoMs;
-  return { learnedMonoMs, faults: 0, weight: 0, logSlowness: 0, rests: 0, phase: { is: 'well' } };
+  const nothing = { faults: 0, weight: 0, logSlowness: 0, slowness: undefined, rests: 0 };
+  return { learnedMonoMs, ...nothing, phase: { is: 'well' } };
 }
 
 function fade(record: HealthRecord, now: Now, halfLifeMs: number): void {

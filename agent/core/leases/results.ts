@@ -166,7 +166,8 @@ function finish(turn: Turn, holding: Holding, result: Result): void {
   closeLease(turn, instance, 'completed', '');
   // A run that went on from a checkpoint, or left one, is not the whole run.
   if (instance.checkpoint === undefined) {
-    const ran = { ...lease, runMs: runMsOf(turn, lease, used) };
+    const { vehicleId, algorithm, demand } = lease;
+    const ran = { vehicleId, algorithm, demand, runMs: runMsOf(turn, lease, used) };
     learnFromResult(turn, instance.task, ran, 'believed');
   }
   if (learnFromRun(turn, lease, used)) alignPools(turn);

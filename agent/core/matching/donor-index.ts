@@ -68,7 +68,7 @@ export class DonorIndex {
   eachWithAtLeast(least: AtLeast, nowMonoMs: number, visit: (donor: Donor) => boolean): void {
     const values = slotValues(least, Math.floor((nowMonoMs + least.stayMs) / MINUTE_MS));
     const needsGpu = least.gpuMillis > 0 || least.vramMib > 0;
-    for (const stay of staysFor(least.stayMs))
+    for (const stay of STAYS_FROM[stayClass(least.stayMs)] ?? [])
       for (let gpu = needsGpu ? 1 : 0; gpu <= 1; gpu++)
         if (this.#bins[2 * stay + gpu]?.eachWithAtLeast(values, visit) === false) return;
   }
@@ -87,8 +87,7 @@ export class DonorIndex {
 }
 
 /** Those that leave some room first, from the least upward; then those that hardly suffice. */
-function staysFor(stayMs: number): readonly number[] {
-  const least = stayClass(stayMs);
+function staysFrom(least: number): readonly number[] {
   const stays: number[] = [];
   for (let stay = Math.min(STAY_CLASSES - 1, least + ROOM_CLASSES); stay < STAY_CLASSES; stay++)
     stays.push(stay);
@@ -96,6 +95,8 @@ function staysFor(stayMs: number): readonly number[] {
     stays.push(stay);
   return stays;
 }
+
+const STAYS_FROM = Array.from({ length: STAY_CLASSES }, (_, least) => staysFrom(least));
 
 function binOf(donor: Donor): number {
   return 2 * stayClass(donor.stay.mayStayMs) + (donor.free.gpus.length > 0 ? 1 : 0);

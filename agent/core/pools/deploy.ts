@@ -33,6 +33,7 @@ export function deployImages(turn: Turn): void {
     if (index.has(donor)) deployments.pending.add(donor.vehicleId);
     else if (donor.clientId === undefined) deployments.told.delete(donor.vehicleId);
   }
+  if (deployments.pending.size === 0) return;
   let looked = 0;
   for (const vehicleId of [...firstOf(deployments.pending, DEPLOYS_PER_STEP_MAX)]) {
     looked += 1;
