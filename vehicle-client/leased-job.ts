@@ -1,5 +1,5 @@
 /** One attempt under a lease: what was offered, how far it is, and what its program is handed. */
-import type { Offer, RenewalEntry } from '@plugpool/proto';
+import type { Offer, RenewalEntry, Used } from '@plugpool/proto';
 import { RUNNING, isStill, type Pressure, type Rung } from './core/eviction.ts';
 import { leaseKeyOf, type LeaseKey } from './core/lease-clock.ts';
 import type { Grant } from './granted-capacity.ts';
@@ -27,6 +27,9 @@ export interface LeasedJob {
   /** When what it kept is sent next, if it is news. */
   shipAtMonoMs: number;
 }
+
+/** Of an attempt that never ran. */
+export const NOTHING_USED: Used = { cpuMs: 0, wallMs: 0, memoryPeakMib: 0, gpuMs: 0 };
 
 export function newLeasedJob(offer: Offer, grant: Grant, nowMonoMs: number): LeasedJob {
   return {

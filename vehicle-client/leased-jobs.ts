@@ -11,7 +11,6 @@ import {
   type Digest,
   type Failure,
   type FailureCode,
-  type InstanceId,
   type LeaseId,
   type Offer,
   type Refused,
@@ -28,7 +27,6 @@ import {
   climb,
   isStill,
   mayGoOn,
-  nextClimbMonoMs,
   ownPressure,
   revocation,
   type Act,
@@ -37,18 +35,11 @@ import {
 import { leaseKeyOf, selfStopAtMs } from './core/lease-clock.ts';
 import { fetchForRun } from './fetch-for-run.ts';
 import { GrantedCapacity } from './granted-capacity.ts';
+import { HeldJobs, type ListedJob } from './held-jobs.ts';
 import { KeptStates } from './kept-states.ts';
 import { nameOf, type JobEvent } from './job-event.ts';
 import { LeaseRenewals, renewalEntry } from './lease-renewals.ts';
-import {
-  cpuMsOf,
-  jobOf,
-  keepsState,
-  newLeasedJob,
-  renewalOf,
-  stateOf,
-  type LeasedJob,
-} from './leased-job.ts';
+import { NOTHING_USED, jobOf, keepsState, newLeasedJob, renewalOf, type LeasedJob } from './leased-job.ts';
 import { whyDecline, type LendingNow } from './offer-judgement.ts';
 import type { BlobCache, Clock, Log } from './ports.ts';
 import type { NotLendingCause } from './core/policy.ts';
@@ -81,7 +72,7 @@ export interface LeasedJobsOptions {
 
 export class LeasedJobs {
   readonly #options: LeasedJobsOptions;
-  readonly #jobs = new Map<InstanceId, LeasedJob>();
+  readonly #jobs = new HeldJobs();
   readonly #granted = new GrantedCapacity();
   readonly #renewals: LeaseRenewals;
   readonly #kept: KeptStates;
@@ -108,34 +99,27 @@ export class LeasedJobs {
     return this.#jobs.size;
   }
 
-  list(): readonly { readonly offer: Offer; readonly state: string; readonly cpuMs: number }[] {
-    return [...this.#jobs.values()].map((job) => ({
-      offer: job.offer,
-      state: stateOf(job),
-      cpuMs: cpuMsOf(job),
-    }));
+  list(): readonly ListedJob[] {
+    return this.#jobs.list();
   }
 
   /** What the leases take whose runs may still go on once the owner's cause has passed; undefined where there are none. */
   waiting(): { readonly cpuMillicores: number; readonly memoryMib: number } | undefined {
-    const mayStill = [...this.#jobs.values()].some(({ rung }) => mayGoOn(rung));
-    return mayStill ? this.#granted.inUse() : undefined;
+    return this.#jobs.someMayGoOn() ? this.#granted.inUse() : undefined;
   }
 
   leases(): readonly LeaseId[] {
-    return [...this.#jobs.values()].map(({ offer }) => offer.lease);
+    return this.#jobs.leases();
   }
 
   /** True while a lease waits for this image. */
   isFetching(digest: Digest): boolean {
-    return [...this.#jobs.values()].some(
-      ({ stage, offer }) => stage.state === 'fetching' && offer.image.digest === digest,
-    );
+    return this.#jobs.isFetching(digest);
   }
 
   offered(offer: Offer): void {
     const { instanceId, fencingToken } = offer.lease;
-    const earlier = this.#jobs.get(instanceId);
+    const earlier = this.#jobs.of(instanceId);
     // A message that came twice, or one that an attempt since has made void.
     if (earlier !== undefined && earlier.offer.lease.fencingToken >= fencingToken) return;
     if (this.#options.results.sendAgain(offer.lease)) return;
@@ -154,8 +138,8 @@ export class LeasedJobs {
   }
 
   revoked(revoke: Revoke): void {
-    const job = this.#jobs.get(revoke.lease.instanceId);
-    if (job === undefined || job.offer.lease.fencingToken !== revoke.lease.fencingToken) return;
+    const job = this.#jobs.under(revoke.lease);
+    if (job === undefined) return;
     this.#options.log.info(
       { taskId: job.offer.taskId, reason: revoke.reason, graceMs: revoke.graceMs },
       'lease revoked',
@@ -169,7 +153,7 @@ export class LeasedJobs {
     const answer = this.#renewals.answered(correlationId, renewed.held);
     if (!answer.known) return;
     this.#renewals.leaseMs = renewed.leaseMs;
-    for (const job of this.#jobs.values()) {
+    for (const job of this.#jobs.all()) {
       if (answer.confirmed.has(job.key)) {
         job.confirmedMonoMs = Math.max(job.confirmedMonoMs, answer.sentMonoMs);
         job.leaseMs = renewed.leaseMs;
@@ -177,7 +161,8 @@ export class LeasedJobs {
         this.#void(job, 'the pile no longer holds the lease');
       }
     }
-    for (const lease of renewed.keepState ?? []) this.#shipAtOnce(lease);
+    const asked = (renewed.keepState ?? []).map((lease) => this.#jobs.under(lease));
+    for (const job of asked) if (job !== undefined) this.#kept.ship(job);
     for (const lease of this.#options.results.leases()) {
       if (answer.voided.has(leaseKeyOf(lease))) this.#options.results.settle(lease);
     }
@@ -187,8 +172,8 @@ export class LeasedJobs {
     this.#renewals.clear();
     this.#renewals.leaseMs = leaseMs;
     for (const lease of drop) {
-      const job = this.#jobs.get(lease.instanceId);
-      if (job?.key === leaseKeyOf(lease)) this.#void(job, 'the pile dropped the lease');
+      const job = this.#jobs.under(lease);
+      if (job !== undefined) this.#void(job, 'the pile dropped the lease');
       this.#options.results.settle(lease);
     }
     this.#kept.sendAllAgain();
@@ -209,7 +194,7 @@ export class LeasedJobs {
     if (cause === this.#owner?.cause) return;
     this.#owner =
       cause === undefined ? undefined : { cause, pressure: ownPressure(cause, this.#options.clock.monoMs()) };
-    for (const job of [...this.#jobs.values()]) this.#climb(job);
+    for (const job of this.#jobs.all()) this.#climb(job);
     this.#planTick();
   }
 
@@ -217,7 +202,7 @@ export class LeasedJobs {
   async stop(): Promise<void> {
     this.#isStopped = true;
     const outcomes: Promise<unknown>[] = [];
-    for (const job of [...this.#jobs.values()]) {
+    for (const job of this.#jobs.all()) {
       if (job.stage.state === 'running') outcomes.push(job.stage.running.outcome);
       this.#kill(job);
     }
@@ -240,7 +225,7 @@ export class LeasedJobs {
     const grant = this.#granted.take(offer.demand, this.#options.lending().lendable);
     const job = newLeasedJob(offer, grant, nowMonoMs);
     if (this.#jobs.size === 0) this.#renewals.countFrom(nowMonoMs);
-    this.#jobs.set(offer.lease.instanceId, job);
+    this.#jobs.add(job);
     this.#renewals.leaseMs = offer.leaseMs;
     this.#planTick();
     const imagePath = this.#options.cache.pinVerified(offer.image.digest);
@@ -254,28 +239,27 @@ export class LeasedJobs {
   async #fetchThenRun(job: LeasedJob, pinnedPath: string | undefined): Promise<void> {
     const fetched = await fetchForRun(this.#options, job.offer, {
       pinnedPath,
-      isWanted: () => this.#isLive(job),
+      isWanted: () => this.#jobs.has(job),
       pinned: () => (job.isImagePinned = true),
     });
-    if (fetched === undefined || !this.#isLive(job)) return;
+    if (fetched === undefined || !this.#jobs.has(job)) return;
     if (!fetched.ok) return this.#fail(job, fetched.code, fetched.detail);
     this.#run(job, fetched.imagePath, fetched.input, fetched.state);
   }
 
   #run(job: LeasedJob, imagePath: string, input: Uint8Array, state?: Uint8Array): void {
-    const { offer } = job;
-    const runtime = this.#options.runtimes.get(offer.runtime) as Runtime;
+    const runtime = this.#options.runtimes.get(job.offer.runtime) as Runtime;
     const running = runtime.run(jobOf(job, imagePath, input, state));
     job.stage = { state: 'running', running };
-    this.#options.energy.began(job.key, running, offer.demand.gpu !== undefined);
+    this.#options.energy.began(job.key, running, job.offer.demand.gpu !== undefined);
     this.#kept.startInterval(job);
     if (isStill(job.rung)) running.suspend();
-    this.#options.onEvent?.({ kind: 'jobStarted', job: nameOf(offer) });
+    this.#options.onEvent?.({ kind: 'jobStarted', job: nameOf(job.offer) });
     void running.outcome.then((outcome) => this.#ended(job, outcome));
   }
 
   #ended(job: LeasedJob, outcome: JobOutcome): void {
-    if (!this.#isLive(job)) return;
+    if (!this.#jobs.has(job)) return;
     const used = this.#options.energy.ended(job.key, outcome.used);
     if (!outcome.ok) {
       this.#finish(job, used, { ok: false, failure: outcome.failure });
@@ -288,14 +272,14 @@ export class LeasedJobs {
   }
 
   async #store(job: LeasedJob, output: Uint8Array, used: Used): Promise<void> {
-    const stored = await storeOutput(this.#options, job.offer, output, () => this.#isLive(job));
+    const stored = await storeOutput(this.#options, job.offer, output, () => this.#jobs.has(job));
     if (stored === undefined) return;
     if (stored.ok) this.#finish(job, used, { ok: true, output: stored.payload });
     else this.#fail(job, 'runtime_crashed', stored.detail, used);
   }
 
   #fail(job: LeasedJob, code: FailureCode, detail: string, used: Used = NOTHING_USED): void {
-    if (!this.#isLive(job)) return;
+    if (!this.#jobs.has(job)) return;
     const failure: Failure = { code, detail: detail.slice(0, 300), stderrTail: '' };
     this.#finish(job, used, { ok: false, failure });
   }
@@ -352,14 +336,9 @@ export class LeasedJobs {
     }
   }
 
-  #shipAtOnce(lease: LeaseId): void {
-    const job = this.#jobs.get(lease.instanceId);
-    if (job?.offer.lease.fencingToken === lease.fencingToken) this.#kept.ship(job);
-  }
-
   #checkpointSettled(lease: LeaseId, kept: KeptRun | undefined): void {
-    const job = this.#jobs.get(lease.instanceId);
-    if (job?.offer.lease.fencingToken !== lease.fencingToken) return;
+    const job = this.#jobs.under(lease);
+    if (job === undefined) return;
     if (kept !== undefined) {
       const { archive, used } = kept;
       const sizeBytes = archive.byteLength;
@@ -377,7 +356,7 @@ export class LeasedJobs {
   }
 
   #forget(job: LeasedJob): void {
-    this.#jobs.delete(job.offer.lease.instanceId);
+    this.#jobs.remove(job);
     this.#granted.giveBack(job.grant);
     this.#kept.forget(job.offer.lease);
     this.#options.energy.forgot(job.key);
@@ -385,22 +364,19 @@ export class LeasedJobs {
     job.isImagePinned = false;
   }
 
-  #isLive(job: LeasedJob): boolean {
-    return this.#jobs.get(job.offer.lease.instanceId) === job;
-  }
-
   /** One timer for all leases, and only while there are any; no later than the next rung of any. */
   #planTick(): void {
     if (this.#isStopped) return;
     const everyMs = Math.min(TICK_MAX_MS, Math.max(TICK_MIN_MS, this.#renewals.leaseMs / TICKS_PER_LEASE));
     const nowMonoMs = this.#options.clock.monoMs();
-    const climbs = [...this.#jobs.values()].map(({ rung }) => nextClimbMonoMs(rung) ?? Infinity);
-    this.#tick.noLaterThan(Math.max(nowMonoMs + TICK_MIN_MS, Math.min(nowMonoMs + everyMs, ...climbs)));
+    this.#tick.noLaterThan(
+      Math.max(nowMonoMs + TICK_MIN_MS, Math.min(nowMonoMs + everyMs, this.#jobs.nextClimbMonoMs())),
+    );
   }
 
   #onTick(): void {
     const nowMonoMs = this.#options.clock.monoMs();
-    for (const job of [...this.#jobs.values()]) {
+    for (const job of this.#jobs.all()) {
       if (nowMonoMs >= selfStopAtMs(job.confirmedMonoMs, job.leaseMs)) this.#void(job, 'not renewed in time');
       else {
         this.#climb(job);
@@ -415,11 +391,9 @@ export class LeasedJobs {
   /** One body for all leases; a result that waits for its acknowledgement still holds its lease. */
   #renew(): void {
     const held = [
-      ...[...this.#jobs.values()].map(renewalOf),
+      ...this.#jobs.all().map(renewalOf),
       ...this.#options.results.leases().map((lease) => renewalEntry(lease, 1000, 0)),
     ];
     if (this.#renewals.send(held)) this.#planTick();
   }
 }
-
-const NOTHING_USED: Used = { cpuMs: 0, wallMs: 0, memoryPeakMib: 0, gpuMs: 0 };

@@ -1,5 +1,14 @@
 /** One request as its requester sees it: what was accepted, what happens to it, and what came of it. */
-import type { Delivery, Payload, RequestId, TaskId, TaskState, TaskUpdate, Used } from '@plugpool/proto';
+import type {
+  Delivery,
+  Payload,
+  RequestId,
+  StatusEntry,
+  TaskId,
+  TaskState,
+  TaskUpdate,
+  Used,
+} from '@plugpool/proto';
 import { PlugpoolError } from './errors.ts';
 
 /** Events that wait for a reader who is slow; beyond, the oldest updates go. */
@@ -201,4 +210,12 @@ function hintFor(state: TaskState): string {
     default:
       return 'the program itself failed: check its input and arguments';
   }
+}
+
+/** What a delivery says of its task where a status was asked for. */
+export function endedEntry(delivery: Delivery): StatusEntry {
+  const { taskId, requestId, algorithmId, state, attempts, failure } = delivery;
+  const progressPermille = state === 'completed' ? 1000 : 0;
+  const reason = failure?.code ?? '';
+  return { taskId, requestId, algorithmId, state, attempts, progressPermille, delivered: true, reason };
 }

@@ -7,43 +7,36 @@
 import type {
   Accepted,
   Delivery,
-  Digest,
   DownBody,
   Payload,
   Refused,
-  RequestId,
   StatusEntry,
-  EarningsQuery,
   EarningsReport,
   StatusQuery,
   StatusReport,
   TaskId,
-  TaskRequest,
   Welcome,
 } from '@plugpool/proto';
+import { AcknowledgedTasks } from './acknowledged-tasks.ts';
 import { BlobPulls } from './blob-pulls.ts';
-import { BlobShelf, shelvedBytes } from './blob-shelf.ts';
+import { BlobShelf } from './blob-shelf.ts';
+import { closedError, connectError } from './connect-error.ts';
 import { Conversation } from './conversation.ts';
-import { backoffDelaysMs } from './core/backoff.ts';
-import { PlugpoolError, refusalError } from './errors.ts';
+import type { PlugpoolError } from './errors.ts';
+import { OpenQuestions, QUERY_TIMEOUT_MS, type Question, type Report } from './open-questions.ts';
+import { OpenRequests } from './open-requests.ts';
 import type { Clock, Link, LinkDown, Log } from './ports.ts';
 import { toRequest, usageError, type RequestOptions } from './request-body.ts';
-import { RequestedTask, payloadsOf, taskEndError, type TaskResult } from './requested-task.ts';
+import { RequestedTask, endedEntry, payloadsOf, taskEndError, type TaskResult } from './requested-task.ts';
 import { CLIENT_VERSION } from './version.ts';
 
 /** Requests and tasks that one client may have open. */
 export const OPEN_MAX = 4096;
-/** Acknowledged results that are remembered, to be acknowledged again. */
-const ACKNOWLEDGED_MAX = 4096;
 export const CONNECT_TIMEOUT_MS_DEFAULT = 10_000;
-export const QUERY_TIMEOUT_MS = 10_000;
 /** A pile that cannot be reached at all is waited for no longer than this: long enough for one that restarts. */
 const UNREACHABLE_AFTER_MS = 3_000;
 /** How often the pile is asked for a result that another connection's task still owes. */
 const RESULT_POLL_EVERY_MS = 1_000;
-/** Tries of a request that the pile refuses for now. */
-export const RETRIES_MAX = 8;
-const RETRY_BACKOFF = { minMs: 200, maxMs: 5_000 };
 
 export interface RequesterParts {
   readonly link: Link;
@@ -54,35 +47,18 @@ export interface RequesterParts {
   readonly connectTimeoutMs: number;
 }
 
-interface PendingRequest {
-  readonly body: TaskRequest;
-  readonly shelved: Digest | undefined;
-  readonly answer: PromiseWithResolvers<RequestedTask>;
-  readonly delays: Iterator<number, never>;
-  tries: number;
-  correlationId: number;
-  /** Set while the pile's refusal for now is waited out. */
-  cancelRetry: (() => void) | undefined;
-}
-
-interface PendingQuery {
-  readonly answer: PromiseWithResolvers<StatusReport | EarningsReport>;
-  readonly cancelTimeout: () => void;
-}
-
 export class Requester {
   readonly #parts: RequesterParts;
   readonly #conversation: Conversation;
   readonly #pulls: BlobPulls;
   readonly #shelf: BlobShelf;
-  readonly #requests = new Map<RequestId, PendingRequest>();
+  readonly #requests: OpenRequests;
   readonly #tasks = new Map<TaskId, RequestedTask>();
   /** Results asked for by task id, of requests that another run of this program made. */
   readonly #awaited = new Map<TaskId, PromiseWithResolvers<TaskResult>>();
   readonly #delivering = new Set<TaskId>();
-  /** Said to be safe here, the latest last. A pile that forgot it, because it fell before it wrote it, is told again. */
-  readonly #acknowledged = new Set<TaskId>();
-  readonly #queries = new Map<number, PendingQuery>();
+  readonly #acknowledged = new AcknowledgedTasks();
+  readonly #questions: OpenQuestions;
   #connected: PromiseWithResolvers<void> | undefined;
   #startedMonoMs = 0;
   #wasWelcomed = false;
@@ -105,6 +81,10 @@ export class Requester {
     });
     this.#pulls = new BlobPulls(this.#conversation, clock);
     this.#shelf = new BlobShelf(this.#conversation);
+    const conversation = this.#conversation;
+    this.#requests = new OpenRequests({ conversation, shelf: this.#shelf, clock });
+    const unanswered = (): Error => connectError(this.#lastDown, QUERY_TIMEOUT_MS);
+    this.#questions = new OpenQuestions({ conversation, clock, unanswered });
   }
 
   /** Resolves once the pile says welcome; afterwards a lost connection is made again without a word. */
@@ -146,20 +126,7 @@ export class Requester {
         'use another request id',
       );
     }
-    const shelved = body.input.where === 'blob' ? body.input.blob.digest : undefined;
-    if (shelved !== undefined) this.#shelf.put(shelved, shelvedBytes(bytes));
-    const pending: PendingRequest = {
-      body,
-      shelved,
-      answer: Promise.withResolvers(),
-      delays: backoffDelaysMs(Math.random, RETRY_BACKOFF),
-      tries: 0,
-      correlationId: 0,
-      cancelRetry: undefined,
-    };
-    this.#requests.set(body.requestId, pending);
-    this.#send(pending);
-    return pending.answer.promise;
+    return this.#requests.ask(body, bytes);
   }
 
   /** Every task of this vehicle that the pile still knows. */
@@ -241,18 +208,10 @@ export class Requester {
     if (this.#isClosed) return;
     this.#isClosed = true;
     const error = closedError();
-    for (const pending of this.#requests.values()) {
-      pending.cancelRetry?.();
-      pending.answer.reject(error);
-    }
-    for (const query of this.#queries.values()) {
-      query.cancelTimeout();
-      query.answer.reject(error);
-    }
+    this.#requests.close(error);
+    this.#questions.close(error);
     for (const awaited of this.#awaited.values()) awaited.reject(error);
     for (const task of this.#tasks.values()) task.failed(task.state, error);
-    this.#requests.clear();
-    this.#queries.clear();
     this.#tasks.clear();
     this.#pulls.stop();
     await this.#conversation.stop();
@@ -267,7 +226,7 @@ export class Requester {
 
   /** Says again what the lost connection may have swallowed, and asks for what it may have missed. */
   #catchUp(): void {
-    for (const pending of this.#requests.values()) if (pending.cancelRetry === undefined) this.#send(pending);
+    this.#requests.sayAgain();
     for (const task of this.#tasks.values()) if (task.isCancelling) this.#sendCancel(task);
     if (this.#tasks.size > 0) this.#conversation.post({ kind: 'statusQuery', deliver: true });
     this.#pulls.connected();
@@ -290,11 +249,6 @@ export class Requester {
     }
   }
 
-  #send(pending: PendingRequest): void {
-    pending.correlationId = this.#conversation.nextCorrelationId();
-    this.#conversation.post(pending.body, pending.correlationId);
-  }
-
   #sendCancel(task: RequestedTask): void {
     this.#conversation.post({ kind: 'cancel', which: { by: 'task', taskId: task.taskId } });
   }
@@ -312,7 +266,7 @@ export class Requester {
         return this.#refused(body, correlationId);
       case 'earningsReport':
       case 'statusReport':
-        return this.#reported(body, correlationId);
+        return this.#questions.reported(body, correlationId);
       case 'blobPull':
         return void this.#shelf.answer(body, correlationId);
       case 'blobChunk':
@@ -332,8 +286,7 @@ export class Requester {
   }
 
   #accepted({ requestId, taskId, deadlineMs }: Accepted): void {
-    const pending = this.#requests.get(requestId);
-    if (pending === undefined) return;
+    if (!this.#requests.has(requestId)) return;
     const task = new RequestedTask(
       { requestId, taskId, deadlineMs },
       {
@@ -342,43 +295,11 @@ export class Requester {
       },
     );
     this.#tasks.set(taskId, task);
-    this.#settleRequest(pending);
-    pending.answer.resolve(task);
-  }
-
-  #settleRequest(pending: PendingRequest): void {
-    pending.cancelRetry?.();
-    this.#requests.delete(pending.body.requestId);
-    if (pending.shelved !== undefined) this.#shelf.remove(pending.shelved);
+    this.#requests.accepted(requestId, task);
   }
 
   #refused(refused: Refused, correlationId: number): void {
-    const query = this.#queries.get(correlationId);
-    if (query !== undefined) {
-      this.#settleQuery(correlationId, query);
-      query.answer.reject(refusalError('the question', refused.reasons, refused.retryable));
-      return;
-    }
-    const pending =
-      refused.requestId === undefined
-        ? this.#byCorrelation(correlationId)
-        : this.#requests.get(refused.requestId);
-    if (pending === undefined) return;
-    pending.tries += 1;
-    if (refused.retryable && pending.tries <= RETRIES_MAX) {
-      pending.cancelRetry = this.#parts.clock.setTimer(pending.delays.next().value, () => {
-        pending.cancelRetry = undefined;
-        this.#send(pending);
-      });
-      return;
-    }
-    this.#settleRequest(pending);
-    pending.answer.reject(refusalError('the request', refused.reasons, refused.retryable));
-  }
-
-  #byCorrelation(correlationId: number): PendingRequest | undefined {
-    if (correlationId === 0) return undefined;
-    return [...this.#requests.values()].find((pending) => pending.correlationId === correlationId);
+    if (!this.#questions.refused(refused, correlationId)) this.#requests.refused(refused, correlationId);
   }
 
   #delivered(delivery: Delivery): void {
@@ -449,12 +370,7 @@ export class Requester {
   }
 
   #acknowledge(taskId: TaskId): void {
-    this.#acknowledged.delete(taskId);
     this.#acknowledged.add(taskId);
-    for (const oldest of this.#acknowledged) {
-      if (this.#acknowledged.size <= ACKNOWLEDGED_MAX) break;
-      this.#acknowledged.delete(oldest);
-    }
     this.#conversation.post({ kind: 'deliveryAck', taskId });
   }
 
@@ -462,78 +378,19 @@ export class Requester {
     return (await this.#ask({ kind: 'statusQuery', ...asked })) as StatusReport;
   }
 
-  /** Answered by the report of that question, under its correlation id. */
-  #ask(question: StatusQuery | EarningsQuery): Promise<StatusReport | EarningsReport> {
+  #ask(question: Question): Promise<Report> {
     this.#assertOpen();
-    const correlationId = this.#conversation.nextCorrelationId();
-    const answer = Promise.withResolvers<StatusReport | EarningsReport>();
-    const cancelTimeout = this.#parts.clock.setTimer(QUERY_TIMEOUT_MS, () => {
-      this.#queries.delete(correlationId);
-      answer.reject(connectError(this.#lastDown, QUERY_TIMEOUT_MS));
-    });
-    this.#queries.set(correlationId, { answer, cancelTimeout });
-    this.#conversation.post(question, correlationId);
-    return answer.promise;
+    return this.#questions.ask(question);
   }
 
   /** What is on disk alone is answered with how it ended. */
   #answeredByDelivery(delivery: Delivery, correlationId: number): void {
-    if (!this.#queries.has(correlationId)) return;
-    const { taskId, requestId, algorithmId, state, attempts, failure } = delivery;
-    const progressPermille = state === 'completed' ? 1000 : 0;
-    const reason = failure?.code ?? '';
-    const entry = {
-      taskId,
-      requestId,
-      algorithmId,
-      state,
-      attempts,
-      progressPermille,
-      delivered: true,
-      reason,
-    };
-    this.#reported({ kind: 'statusReport', tasks: [entry], truncated: false }, correlationId);
-  }
-
-  #reported(report: StatusReport | EarningsReport, correlationId: number): void {
-    const query = this.#queries.get(correlationId);
-    if (query === undefined) return;
-    this.#settleQuery(correlationId, query);
-    query.answer.resolve(report);
-  }
-
-  #settleQuery(correlationId: number, query: PendingQuery): void {
-    this.#queries.delete(correlationId);
-    query.cancelTimeout();
+    if (!this.#questions.has(correlationId)) return;
+    const entry = endedEntry(delivery);
+    this.#questions.reported({ kind: 'statusReport', tasks: [entry], truncated: false }, correlationId);
   }
 
   #assertOpen(): void {
     if (this.#isClosed) throw closedError();
   }
 }
-
-function closedError(): PlugpoolError {
-  return usageError(
-    'closed',
-    'this client was closed',
-    'connect a new one; accepted tasks go on and can be asked for by id',
-  );
-}
-
-function connectError(down: LinkDown | undefined, timeoutMs: number): PlugpoolError {
-  const code = down?.code ?? 'not_welcomed';
-  return new PlugpoolError({
-    code,
-    message: `no conversation with the pile: ${down?.detail ?? `no answer within ${timeoutMs / 1000} s`}`,
-    hint: CONNECT_HINTS[code],
-    retryable: code === 'unreachable' || code === 'not_welcomed',
-  });
-}
-
-const CONNECT_HINTS: Readonly<Record<LinkDown['code'], string>> = {
-  unreachable: 'check the address, and that the agent runs there',
-  token_refused:
-    "use this vehicle's token file; if it is lost, the pile's operator must first forget it: plugpool tokens unbind VEHICLE",
-  id_refused: 'use a vehicle id of 1 to 64 letters, digits, "_" and "-"',
-  not_welcomed: 'check that it is a Plugpool agent that listens there, and of this version',
-};
