@@ -5,6 +5,7 @@
 import type { Logger } from 'pino';
 import {
   encodeFrames,
+  isBlobBody,
   type BlobBody,
   type BlobRef,
   type ClientId,
@@ -13,6 +14,7 @@ import {
   type DownBody,
   type Envelope,
   type TopicKind,
+  type UpBody,
   type VehicleId,
 } from '@plugpool/proto';
 import {
@@ -245,7 +247,8 @@ export class Agent {
   #onMessage(name: ClientName, kind: TopicKind, payload: Uint8Array): Promise<void> | undefined {
     const connection = this.#connections.get(name.clientId);
     if (connection === undefined) return undefined;
-    const { events, refusals } = unpackFrame(name, connection, payload, (blob) => this.#holdsFor(name, blob));
+    const sender = { name, connection, topic: kind };
+    const { events, refusals } = unpackFrame(sender, payload, (blob) => this.#holdsFor(name, blob));
     if (refusals.length > 0) this.#refuse(name, refusals);
     if (kind === 'blob') return this.#onBlobFrame(name, connection, events);
     for (const event of events) this.#engine.push(event);
@@ -379,6 +382,6 @@ function sourceOf({ name, staleAfterMs, unwatched }: FirmwareAdapter, index: num
   return { name: `${name}#${index + 1}`, staleAfterMs, ...(unwatched === true ? { unwatched } : {}) };
 }
 
-function isBlobEnvelope(envelope: Envelope<{ readonly kind: string }>): envelope is Envelope<BlobBody> {
-  return ['blobPull', 'blobChunk', 'blobRefused'].includes(envelope.body.kind);
+function isBlobEnvelope(envelope: Envelope<UpBody>): envelope is Envelope<BlobBody> {
+  return isBlobBody(envelope.body);
 }

@@ -2,10 +2,13 @@
 import { hash } from 'node:crypto';
 import {
   decodeUpFrame,
+  topicKindOf,
   type BlobRef,
   type ClientName,
+  type Envelope,
   type Reason,
   type TaskRequest,
+  type TopicKind,
   type UpBody,
 } from '@plugpool/proto';
 import type { ConnectionNumber, Event } from './core/events.ts';
@@ -18,10 +21,15 @@ export interface Unpacked {
 /** The pile has these bytes, and the sender may have them. */
 export type HoldsFor = (blob: BlobRef) => boolean;
 
+export interface Sender {
+  readonly name: ClientName;
+  readonly connection: ConnectionNumber;
+  readonly topic: TopicKind;
+}
+
 /** What a frame says, as events of that connection, and what of it is refused. */
 export function unpackFrame(
-  name: ClientName,
-  connection: ConnectionNumber,
+  { name, connection, topic }: Sender,
   payload: Uint8Array,
   holds: HoldsFor,
 ): Unpacked {
@@ -33,7 +41,11 @@ export function unpackFrame(
       refusals: [{ correlationId: 0, reason: { code: frame.code, detail: frame.detail, hint } }],
     };
   }
-  const events = frame.envelopes.map((envelope): Event => {
+  const isMisplaced = ({ body }: Envelope<UpBody>): boolean => topicKindOf(body) !== topic;
+  const misplaced = frame.envelopes.filter(isMisplaced);
+  const placed =
+    misplaced.length === 0 ? frame.envelopes : frame.envelopes.filter((one) => !isMisplaced(one));
+  const events = placed.map((envelope): Event => {
     const { body } = envelope;
     const about = { kind: 'message', client: name, connection, envelope } as const;
     if (body.kind === 'request')
@@ -42,7 +54,14 @@ export function unpackFrame(
       return { ...about, blobHeld: isHeld(body.outcome.output, holds) };
     return about;
   });
-  return { events, refusals: frame.rejected };
+  return { events, refusals: [...frame.rejected, ...misplaced.map(refuseMisplaced)] };
+}
+
+/** Unanswered, its sender would wait for ever. */
+function refuseMisplaced({ correlationId, body }: Envelope<UpBody>): Unpacked['refusals'][number] {
+  const detail = `${body.kind}: it has no place on this topic`;
+  const hint = `publish it on up/${topicKindOf(body)}`;
+  return { correlationId, reason: { code: 'malformed', detail, hint } };
 }
 
 function isHeld(payload: TaskRequest['input'], holds: HoldsFor): boolean {

@@ -1,11 +1,21 @@
 /** Topics and client ids: `plugpool/v1/<vehicleId>/<slot>/{up|down}/{frame|blob}`; a client's id is `<vehicleId>.<slot>`. */
 import type { ClientId, Slot, VehicleId } from './domain.ts';
 import { ID_PATTERN, SLOT_PATTERN } from './limits.ts';
+import type { BlobBody, DownBody, UpBody } from './messages.ts';
 
 export const TOPIC_ROOT = 'plugpool/v1';
 
 /** `frame` carries the conversation; `blob` carries chunks, so that bulk never stands before a renewal in one message. */
 export type TopicKind = 'frame' | 'blob';
+
+/** Bytes above a message travel on the topics of that name, and nothing else does. */
+export function isBlobBody(body: UpBody | DownBody): body is BlobBody {
+  return body.kind === 'blobPull' || body.kind === 'blobChunk' || body.kind === 'blobRefused';
+}
+
+export function topicKindOf(body: UpBody | DownBody): TopicKind {
+  return isBlobBody(body) ? 'blob' : 'frame';
+}
 
 export interface ClientName {
   readonly vehicleId: VehicleId;

@@ -7,6 +7,7 @@ import {
   BODIES_PER_FRAME_MAX,
   decodeDownFrame,
   encodeFrames,
+  topicKindOf,
   type DownBody,
   type Envelope,
   type Hello,
@@ -84,7 +85,7 @@ export class Conversation {
 
   /** Sends a body with everything else that is due in this turn of the event loop; without a welcome it is dropped. */
   post(body: UpBody, correlationId = 0): void {
-    if (this.#welcome !== undefined) this.#gather(kindOf(body), body, correlationId);
+    if (this.#welcome !== undefined) this.#gather(topicKindOf(body), body, correlationId);
   }
 
   #gather(kind: TopicKind, body: UpBody, correlationId: number): void {
@@ -168,10 +169,4 @@ export class Conversation {
     this.#malformedSinceWelcome += 1;
     if (this.#malformedSinceWelcome <= 3) this.#log.warn(fields, message);
   }
-}
-
-function kindOf(body: UpBody): TopicKind {
-  return body.kind === 'blobPull' || body.kind === 'blobChunk' || body.kind === 'blobRefused'
-    ? 'blob'
-    : 'frame';
 }

@@ -256,8 +256,7 @@ export class SimulatedAgent implements Listener {
     if (this.parts.asBytes)
       for (const payload of encodeFrames(frame))
         for (const event of unpackFrame(
-          client,
-          number,
+          { name: client, connection: number, topic: 'frame' },
           payload,
           ({ digest, sizeBytes }) => this.held.get(digest) === sizeBytes,
         ).events)
