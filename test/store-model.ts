@@ -39,6 +39,7 @@ import type {
   TaskRecord,
   Unit,
 } from '../agent/core/records.ts';
+import { withoutLease } from './store-records.ts';
 
 interface ModelTask {
   readonly task: TaskRecord;
@@ -69,7 +70,7 @@ export class MemoryModel {
         return;
       }
       case 'endTask':
-        this.#task(change.taskId).end = change.end;
+        this.#end(change);
         return;
       case 'taskDelivered':
         this.#task(change.taskId).delivered = true;
@@ -114,6 +115,13 @@ export class MemoryModel {
       case 'forgetTasks':
         for (const taskId of change.taskIds) this.#tasks.delete(taskId);
     }
+  }
+
+  #end({ taskId, end }: Extract<StoreChange, { change: 'endTask' }>): void {
+    const task = this.#task(taskId);
+    task.end = end;
+    for (const [instanceId, instance] of task.instances)
+      task.instances.set(instanceId, withoutLease(instance));
   }
 
   #task(taskId: TaskId): ModelTask {

@@ -51,7 +51,6 @@ export function lifeOf(n: number): readonly [StoreChange[], StoreChange[], Store
       { change: 'putInstance', instance: { ...queued, attempts: 1, lease } },
     ],
     [
-      { change: 'putInstance', instance: { ...queued, attempts: 1 } },
       {
         change: 'insertAttempt',
         attempt: {
@@ -100,6 +99,11 @@ export function lifeOf(n: number): readonly [StoreChange[], StoreChange[], Store
     ],
     [{ change: 'taskDelivered', taskId }],
   ];
+}
+
+/** As the end of its task leaves it. */
+export function withoutLease({ lease: _lease, ...rest }: InstanceRecord): InstanceRecord {
+  return rest;
 }
 
 /** How long ago things happened is the test's own time: what it is reckoned from has its own tests. */

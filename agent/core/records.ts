@@ -293,6 +293,7 @@ export interface CreditSending {
 /** The changes that a commit writes, in order, in one transaction. */
 export type StoreChange =
   | { readonly change: 'insertTask'; readonly task: TaskRecord }
+  /** Its instances hold no lease from then on, whatever was put of them. */
   | { readonly change: 'endTask'; readonly taskId: TaskId; readonly end: TaskEndRecord }
   | { readonly change: 'taskDelivered'; readonly taskId: TaskId }
   | { readonly change: 'putInstance'; readonly instance: InstanceRecord }

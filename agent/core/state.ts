@@ -27,6 +27,7 @@ import type {
   BookedRecord,
   ClaimRecord,
   CheckpointRecord,
+  InstanceRecord,
   OwedRecord,
   PartResultRecord,
   TaskEndRecord,
@@ -197,6 +198,8 @@ export interface Instance {
   settled: boolean;
   /** Where this step means to grant it. */
   plannedOn: VehicleId | undefined;
+  /** Its record as this run last wrote it. */
+  written: InstanceRecord | undefined;
 }
 
 export interface Task {

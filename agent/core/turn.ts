@@ -109,9 +109,38 @@ export function leaveLine({ state, newcomers }: Turn, instance: Instance): void 
 
 /** Writes each instance that changed in this step once, as it stands at the end of the step. */
 export function writeInstances(turn: Turn): void {
-  for (const instance of turn.changedInstances.values())
-    write(turn, { change: 'putInstance', instance: recordOf(instance) });
+  for (const instance of turn.changedInstances.values()) {
+    if (hasOnlyEnded(instance)) continue;
+    instance.written = recordOf(instance);
+    write(turn, { change: 'putInstance', instance: instance.written });
+  }
   turn.changedInstances.clear();
+}
+
+/** Its lease went with its task, and nothing else changed: the end of the task says it. So it is with nearly every task. */
+function hasOnlyEnded(instance: Instance): boolean {
+  const { written } = instance;
+  if (instance.task.end === undefined || written === undefined) return false;
+  return (
+    isPlain(instance) &&
+    isPlainRecord(written) &&
+    instance.attempts === written.attempts &&
+    instance.departures === written.departures &&
+    instance.crashes === written.crashes
+  );
+}
+
+/** Of a part that runs once and keeps no state, the counts are all there is to write beside its lease. */
+function isPlain(instance: Instance): boolean {
+  const { result, checkpoint, preempted, owed, replica, quorum, program, settled } = instance;
+  const keepsNothing = result === undefined && checkpoint === undefined && owed.length === 0 && !preempted;
+  return keepsNothing && replica === 0 && quorum === 1 && program === undefined && !settled;
+}
+
+function isPlainRecord(record: InstanceRecord): boolean {
+  const { result, checkpoint, preempted, owed, replica, quorum, program, settled } = record;
+  const keepsNothing = (result ?? checkpoint ?? preempted ?? owed) === undefined;
+  return keepsNothing && (replica ?? quorum ?? program ?? settled) === undefined;
 }
 
 function recordOf(instance: Instance): InstanceRecord {

@@ -591,6 +591,8 @@ function memorySaysWhatTheDiskSays(pile: Observed): void {
       const record = pile.disk.instances.get(instance.instanceId);
       assert.equal(record?.lease?.fencingToken, instance.lease?.fencingToken);
       assert.equal(record?.attempts, instance.attempts);
+      assert.equal(record?.departures, instance.departures);
+      assert.equal(record?.crashes, instance.crashes);
     }
   }
 }

@@ -25,6 +25,7 @@ import type { FirmwareSource } from '../../agent/core/sessions/sources.ts';
 import type { State } from '../../agent/core/state.ts';
 import { nextDueMs, step } from '../../agent/core/step.ts';
 import { deliveryOf } from '../../agent/core/tasks/task-end.ts';
+import { withoutLease } from '../store-records.ts';
 import {
   BLOB_BYTES_MAX,
   CHUNK_BYTES_MAX,
@@ -93,6 +94,8 @@ export class SimulatedDisk {
         const kept = this.#task(change.taskId);
         if (kept.end !== undefined) throw new Error(`task ${change.taskId} ended twice`);
         kept.end = change.end;
+        for (const instance of this.#instances(change.taskId))
+          this.instances.set(instance.instanceId, withoutLease(instance));
         return;
       }
       case 'taskDelivered':

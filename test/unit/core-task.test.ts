@@ -51,6 +51,19 @@ test('a request is accepted and granted in one step, its result delivered and bo
   );
 });
 
+test('a part that only ends with its task is not written again, and holds no lease on disk', () => {
+  const pile = pileWith('donor');
+  const lease = leaseIn(pile.say('asker.ask-1', request('r1', 'sum')));
+  const effects = step(pile.state, [pile.message('donor.lend', completed(lease))], pile.now());
+  pile.commit(effects);
+  assert.equal(
+    effects.changes.some(({ change }) => change === 'putInstance'),
+    false,
+  );
+  const { attempts, lease: kept } = pile.disk.instances.get(lease.instanceId) ?? {};
+  assert.deepEqual([attempts, kept], [1, undefined]);
+});
+
 test('a vehicle that says it charges when the firmware does not is granted nothing', () => {
   const pile = new SimulatedPile();
   pile.addAlgorithm('sum');
@@ -405,6 +418,8 @@ test('a donor’s own failure sends the task elsewhere, and after the bound it i
   }
   assert.equal(deliveryIn(sent).state, 'dead');
   assert.equal(deliveryIn(sent).failure?.code, 'donors_crashed');
+  const [record] = [...pile.disk.instances.values()];
+  assert.equal(record?.crashes, pile.settings.crashesMax, 'the crash that ended it is on disk too');
 });
 
 test('a delivery is said again at each hello of its slot until it is acknowledged', () => {

@@ -135,6 +135,27 @@ test('an instance of version 1 takes a result, a checkpoint and a pre-emption', 
   assert.deepEqual(state.learned.get('dwell'), { curve: [1, 0.5] });
 });
 
+test('a lease that an older version wrote with its keys is read as before', async (context) => {
+  const { path, dataDir } = firstStore(context);
+  const lease = {
+    vehicleId: 'donor-1' as VehicleId,
+    connectorId: 'north/1/1' as ConnectorId,
+    algorithmId: 'route',
+    algorithmVersion: '1',
+    demand: { cpuMillicores: 100, memoryMib: 16, threads: 1 },
+    fencingToken: 7,
+    grantedWallMs: 1,
+    booked: { cpuMncs: 1, gpuMncs: 0, energyMwh: 0, segments: 1 },
+  };
+  const db = new Database(path);
+  db.prepare(`UPDATE instance SET lease = ? WHERE task_id = 't-1'`).run(JSON.stringify(lease));
+  db.close();
+  const store = createSqliteStore({ dataDir, inProcess: true });
+  context.after(() => store.close());
+  const state = await store.open();
+  assert.deepEqual(state.openTasks[0]?.instances, [{ ...instance, lease }]);
+});
+
 test('a store whose fencing tokens were counted in another way goes on above all of them', async (context) => {
   const { path, dataDir } = firstStore(context);
   const lastToken = 5 * 2 ** 32 + 77;

@@ -18,7 +18,7 @@ import { CPU } from '../../agent/core/ledger/units.ts';
 import type { Account, AlgorithmRecord, BookingRecord, StoreChange } from '../../agent/core/records.ts';
 import type { Store } from '../../agent/ports.ts';
 import { StoreError } from '../../agent/store-error.ts';
-import { lifeOf } from '../store-records.ts';
+import { lifeOf, withoutLease } from '../store-records.ts';
 
 async function openStore(context: TestContext): Promise<Store> {
   const dataDir = mkdtempSync(join(tmpdir(), 'plugpool-store-'));
@@ -114,6 +114,18 @@ test('a task ends once', async (context) => {
   };
   await assertBrokenPromise(store.commit([endAgain]), /ends once/);
   assert.equal((await store.readTask(taskIdOf(1)))?.end?.state, 'completed');
+});
+
+test('the parts of a task that has ended hold no lease, although none of them was written again', async (context) => {
+  const store = await openStore(context);
+  const [accept, end] = lifeOf(1);
+  await store.commit(accept);
+  const leased = (await store.readTask(taskIdOf(1)))?.instances ?? [];
+  assert.equal(leased[0]?.lease?.vehicleId, 'donor-1');
+  await store.commit(end);
+  const ended = leased.map(withoutLease);
+  assert.deepEqual((await store.readTask(taskIdOf(1)))?.instances, ended);
+  assert.deepEqual((await store.reload()).openTasks[0]?.instances, ended);
 });
 
 test('a task that has not ended is neither delivered nor forgotten', async (context) => {

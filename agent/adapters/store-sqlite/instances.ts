@@ -10,6 +10,7 @@ import type {
   LeaseRecord,
   OwedRecord,
   PartResultRecord,
+  TaskEndRecord,
 } from '../../core/records.ts';
 import { owned } from './owned-bytes.ts';
 import type { Row } from './packed-changes.ts';
@@ -94,7 +95,9 @@ export function prepareInstances(db: Database) {
     insertAttempt: (row: Row): void => {
       insert.run(row);
     },
-    instancesOf: (taskId: string): InstanceRecord[] => selectInstances.all(taskId).map(instanceOf),
+    /** `end`: of their task, where it has ended. */
+    instancesOf: (taskId: string, end: TaskEndRecord | undefined): InstanceRecord[] =>
+      selectInstances.all(taskId).map((row) => instanceOf(row, end === undefined ? row.lease : null)),
     attemptsOf: (taskId: string): AttemptRecord[] => selectAttempts.all(taskId).map(attemptOf),
   };
 }
@@ -108,7 +111,7 @@ export function instanceRow(instance: InstanceRecord): Row {
     instance.attempts,
     instance.departures,
     instance.crashes,
-    instance.lease === undefined ? null : JSON.stringify(instance.lease),
+    instance.lease === undefined ? null : leaseText(instance.lease),
     ...resultColumns(instance.result),
     instance.checkpoint?.state.digest ?? null,
     instance.checkpoint?.state.sizeBytes ?? null,
@@ -135,6 +138,51 @@ export function attemptRow(attempt: AttemptRecord): Row {
     attempt.outcome,
     attempt.reason,
   ];
+}
+
+/** JSON without its keys: each task writes one. What a run on a GPU or one that keeps its state has beside it comes last. */
+function leaseText(lease: LeaseRecord): string {
+  const {
+    vehicleId,
+    connectorId,
+    algorithmId,
+    algorithmVersion,
+    demand,
+    fencingToken,
+    grantedWallMs,
+    ...rest
+  } = lease;
+  const values = [vehicleId, connectorId, algorithmId, algorithmVersion, demand, fencingToken, grantedWallMs];
+  return JSON.stringify(Object.keys(rest).length === 0 ? values : [...values, rest]);
+}
+
+type LeaseValues = [
+  LeaseRecord['vehicleId'],
+  LeaseRecord['connectorId'],
+  LeaseRecord['algorithmId'],
+  LeaseRecord['algorithmVersion'],
+  LeaseRecord['demand'],
+  LeaseRecord['fencingToken'],
+  LeaseRecord['grantedWallMs'],
+  Pick<LeaseRecord, 'gpuDeviceId' | 'booked' | 'unbooked'>?,
+];
+
+function leaseFrom(text: string): LeaseRecord {
+  const parsed = JSON.parse(text) as LeaseRecord | LeaseValues;
+  // As versions before this one wrote it.
+  if (!Array.isArray(parsed)) return parsed;
+  const [vehicleId, connectorId, algorithmId, algorithmVersion, demand, fencingToken, grantedWallMs, rest] =
+    parsed;
+  return {
+    vehicleId,
+    connectorId,
+    algorithmId,
+    algorithmVersion,
+    demand,
+    fencingToken,
+    grantedWallMs,
+    ...rest,
+  };
 }
 
 /** What only a replicated part has. */
@@ -169,7 +217,8 @@ function checkpointOf(row: InstanceRow): CheckpointRecord | undefined {
   return { state: { digest: digest as Digest, sizeBytes }, doneMncs };
 }
 
-function instanceOf(row: InstanceRow): InstanceRecord {
+/** `lease`: as it lies in the row, which still has the last one when the task has ended. */
+function instanceOf(row: InstanceRow, lease: string | null): InstanceRecord {
   const result = resultOf(row);
   const checkpoint = checkpointOf(row);
   return {
@@ -179,7 +228,7 @@ function instanceOf(row: InstanceRow): InstanceRecord {
     attempts: row.attempts,
     departures: row.departures,
     crashes: row.crashes,
-    ...(row.lease !== null && { lease: JSON.parse(row.lease) as LeaseRecord }),
+    ...(lease !== null && { lease: leaseFrom(lease) }),
     ...(result && { result }),
     ...(checkpoint && { checkpoint }),
     ...(row.preempted === 1 && { preempted: true }),

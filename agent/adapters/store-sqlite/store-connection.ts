@@ -99,7 +99,7 @@ export function connect(db: Database, readTime?: () => MachineTime) {
         task: stored.task,
         ...(stored.end && { end: stored.end }),
         delivered: stored.delivered,
-        instances: instances.instancesOf(taskId),
+        instances: instances.instancesOf(taskId, stored.end),
         attempts: instances.attemptsOf(taskId),
         bookings: ledger.bookingsOf(taskId),
       }
@@ -111,7 +111,7 @@ export function connect(db: Database, readTime?: () => MachineTime) {
     algorithms: algorithms.algorithms(),
     openTasks: tasks.openTasks().map(({ task, end, acceptedAgoMs, endedAgoMs }) => ({
       task,
-      instances: instances.instancesOf(task.taskId),
+      instances: instances.instancesOf(task.taskId, end),
       ...(end && { end }),
       ...(acceptedAgoMs !== undefined && { acceptedAgoMs }),
       ...(endedAgoMs !== undefined && { endedAgoMs }),

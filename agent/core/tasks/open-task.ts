@@ -58,6 +58,7 @@ export function newInstance(
     program: undefined,
     settled: false,
     plannedOn: undefined,
+    written: undefined,
     attempts: 0,
     departures: 0,
     crashes: 0,
