@@ -25,6 +25,7 @@ import {
   type SignedRecord,
 } from '@plugpool/firmware-bridge';
 import { limitLog, type LimitedLog } from './adapters/broker-aedes/limited-log.ts';
+import { sameJsonInThread } from './adapters/json-thread/json-thread.ts';
 import { BlobExchange } from './blob-exchange.ts';
 import { BlobShares } from './blob-shares.ts';
 import { Comparisons } from './comparisons.ts';
@@ -108,6 +109,7 @@ export class Agent {
     });
     this.#comparisons = new Comparisons({
       blobs: parts.blobs,
+      sameJson: (texts, tolerance, signal) => sameJsonInThread({ texts, tolerance }, signal),
       compared: (pair, isSame) => this.#engine.push({ kind: 'compared', pair, isSame }),
       failed: (pair, error) => parts.log.error({ err: error, ...pair }, 'could not compare two results'),
     });
@@ -184,6 +186,7 @@ export class Agent {
     await this.#engine.idle();
     await this.parts.broker.stop();
     await this.#exchange.stop();
+    await this.#comparisons.stop();
     this.#stopFirmware.abort();
     for (const adapter of this.parts.firmware.slice(0, this.#firmwareFrom)) await adapter.stop();
     await this.#engine.stop();

@@ -144,6 +144,8 @@ export const TRUST_ALGORITHMS_MAX = 64;
 export const INCONCLUSIVE_MAX = 3;
 /** Results that are JSON are read whole to be compared; what is larger compares by its bytes. */
 export const JSON_COMPARED_BYTES_MAX = 4 * 1024 * 1024;
+/** … and by the daemon, in a thread, beyond this: whatever it holds, so much takes a millisecond. */
+export const JSON_COMPARED_IN_STEP_BYTES_MAX = 16 * 1024;
 /** Known answers of one algorithm that results left, and that the operator gave; and the bytes of one. */
 export const KNOWN_ANSWERS_KEPT_MAX = 8;
 export const KNOWN_ANSWERS_GIVEN_MAX = 32;

@@ -63,4 +63,20 @@ export const FAIR_MUTATIONS: readonly Mutation[] = [
     replace: 'Math.min(mwh, own)',
     proof: ENERGY,
   },
+  {
+    name: 'read long JSON where the broker waits',
+    promise: 'comparing results holds up nobody',
+    file: 'agent/compare-payloads.ts',
+    find: 'if (tolerance !== undefined) {',
+    replace: 'if (tolerance === -1) {',
+    proof: ['--test', '--test-name-pattern=JSON is read whole', 'test/unit/comparisons.test.ts'],
+  },
+  {
+    name: 'call what was given up at a stop different',
+    promise: 'an agent that stops makes no dispute of what it did not compare',
+    file: 'agent/comparisons.ts',
+    find: '    if (!this.#isStopping()) around.compared(pair, isSame);',
+    replace: '    around.compared(pair, isSame);',
+    proof: ['--test', 'test/unit/comparisons.test.ts'],
+  },
 ];

@@ -10,7 +10,7 @@ import {
   type VehicleId,
 } from '@plugpool/proto';
 import { knownVehicles } from '../../agent/core/donors/known-vehicles.ts';
-import { REPLICAS_MAX } from '../../agent/core/limits.ts';
+import { JSON_COMPARED_IN_STEP_BYTES_MAX, REPLICAS_MAX } from '../../agent/core/limits.ts';
 import type { AlgorithmRecord } from '../../agent/core/records.ts';
 import type { Settings } from '../../agent/core/settings.ts';
 import {
@@ -384,5 +384,25 @@ test('results whose bytes lie on the disk are compared there, and the answer dec
     const delivery = runAll(pile, ask(pile, 'r1'), big);
     assert.equal(asked.length, 1);
     assert.equal(delivery?.agreeing, isSame ? 2 : undefined);
+  }
+});
+
+test('JSON that takes long to read is left to the daemon, though it came within the message; what is short is not', () => {
+  const algorithm = { compare: { by: 'numbers', format: 'json', tolerance: 1e-3 } } as const;
+  for (const [count, asked] of [
+    [10, 0],
+    [JSON_COMPARED_IN_STEP_BYTES_MAX / 2, 1],
+  ] as const) {
+    const pile = pileWith({ donors: ['a', 'b'], algorithm });
+    let n = 0;
+    pile.compareBlobs = () => (n += 1) > 0;
+    const text = (first: number): Uint8Array =>
+      new TextEncoder().encode(JSON.stringify([first, ...Array.from({ length: count }, () => 1)]));
+    let wobble = 0;
+    const delivery = runAll(pile, ask(pile, 'r1'), ({ lease }) =>
+      resultOf(lease, text(1 + (wobble += 1e-4))),
+    );
+    assert.equal(delivery?.agreeing, 2);
+    assert.equal(n, asked);
   }
 });

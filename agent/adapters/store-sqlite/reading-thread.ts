@@ -5,7 +5,7 @@ import type { CopyProgress } from '../../ports.ts';
 import type { ReadingJob } from './reading-jobs.ts';
 import type { ReadingMessage } from './reading-worker.ts';
 import { errorFromData } from './store-calls.ts';
-import { threadEnvironment } from './thread-environment.ts';
+import { threadEnvironment } from '../thread-environment.ts';
 
 /** In a package the sources are JavaScript, and a URL in a string is not rewritten when they are made. */
 const workerUrl = new URL(

@@ -14,7 +14,7 @@ import {
   type StoreCaller,
 } from './store-calls.ts';
 import type { StoreLog, SynchronousStoreOptions } from './synchronous-store.ts';
-import { threadEnvironment } from './thread-environment.ts';
+import { threadEnvironment } from '../thread-environment.ts';
 
 interface Pending {
   resolve(value: unknown): void;

@@ -1,5 +1,6 @@
 /** Which of the results of a part agree with which, by what their algorithm states of its outputs. */
 import type { Payload } from '@plugpool/proto';
+import { JSON_COMPARED_IN_STEP_BYTES_MAX } from '../limits.ts';
 import type { Comparison, PartResultRecord } from '../records.ts';
 import type { Instance, State } from '../state.ts';
 import type { Turn } from '../turn.ts';
@@ -32,7 +33,7 @@ export function verdictOn(turn: Turn, first: Instance): Verdict | undefined {
     const { result } = instance;
     return result === undefined ? [] : [{ instance, result }];
   });
-  const rows = results.map((one) => results.map((other) => agree(turn, one, other)));
+  const rows = agreements(turn, results);
   if (rows.some((row) => row.includes('unknown'))) return undefined;
   const groups = rows.map((row, i) => {
     // What agrees with the group's own, itself first.
@@ -47,6 +48,14 @@ export function verdictOn(turn: Turn, first: Instance): Verdict | undefined {
     (group, i) => sizes[i] === agreeing && group.every((each) => !best.includes(each)),
   );
   return { results, best, agreeing, isTied, isDisputed: rows.some((row) => row.includes('different')) };
+}
+
+/** Whether each agrees with each; both ways it is the same. */
+function agreements(turn: Turn, results: readonly Returned[]): Agreement[][] {
+  const rows: Agreement[][] = [];
+  for (const [i, one] of results.entries())
+    rows.push(results.map((other, j) => (j < i ? (rows[j]?.[i] ?? 'unknown') : agree(turn, one, other))));
+  return rows;
 }
 
 function ownersOf({ settings }: State, group: readonly Returned[]): number {
@@ -68,11 +77,12 @@ function agree(turn: Turn, a: Returned, b: Returned): Agreement {
 
 function agreePayloads(turn: Turn, a: Returned, b: Returned, compare: Comparison): Agreement {
   const [left, right] = [a.result.output, b.result.output];
-  if (left.where === 'inline' && right.where === 'inline')
+  const isJson = compare.by === 'numbers' && compare.format === 'json';
+  const isLong = isJson && Math.max(sizeOf(left), sizeOf(right)) > JSON_COMPARED_IN_STEP_BYTES_MAX;
+  if (left.where === 'inline' && right.where === 'inline' && !isLong)
     return compareInline(left.bytes, right.bytes, compare) ? 'same' : 'different';
   if (left.where === 'blob' && right.where === 'blob' && left.blob.digest === right.blob.digest)
     return 'same';
-  const isJson = compare.by === 'numbers' && compare.format === 'json';
   if (!isJson && sizeOf(left) !== sizeOf(right)) return 'different';
   if (compare.by === 'bytes' && left.where === right.where) return 'different';
   return askDaemon(turn, a.instance, b.instance, [left, right], compare);

@@ -16,11 +16,17 @@ export type Comparing = Generator<Slice, boolean, Pair>;
 
 const SLICE_BYTES = 1024 * 1024;
 
+/** Of JSON that is read whole, how far its numbers may differ; undefined of all else, and of what is too large for it. */
+export function toleranceOfJson(sizes: readonly [number, number], compare: Comparison): number | undefined {
+  const isJson = compare.by === 'numbers' && compare.format === 'json';
+  return isJson && Math.max(...sizes) <= JSON_COMPARED_BYTES_MAX ? compare.tolerance : undefined;
+}
+
 /** Asks for the same slice of both. */
 export function* comparing(sizes: readonly [number, number], compare: Comparison): Comparing {
   const [size, other] = sizes;
-  if (compare.by === 'numbers' && compare.format === 'json' && Math.max(...sizes) <= JSON_COMPARED_BYTES_MAX)
-    return isSameJson(yield { start: 0, end: Math.max(size, other) }, compare.tolerance);
+  const tolerance = toleranceOfJson(sizes, compare);
+  if (tolerance !== undefined) return isSameJson(yield { start: 0, end: Math.max(size, other) }, tolerance);
   if (size !== other) return false;
   if (compare.by === 'bytes' || compare.format === 'json') return yield* sameBytes({ start: 0, end: size });
   const tensors = yield* tensorsIn(size);

@@ -1,13 +1,14 @@
 /** Whether two JSON texts say the same, with their numbers within a tolerance. Pure. */
 import { isNear } from './near.ts';
+import { isSame as isSameBytes } from './tensors-in.ts';
 
 const DEPTH_MAX = 64;
 
 /** What is no JSON is the same only as the same bytes. */
 export function isSameJson([a, b]: readonly [Uint8Array, Uint8Array], tolerance: number): boolean {
+  if (isSameBytes(a, b)) return true;
   const [left, right] = [parse(a), parse(b)];
-  if (left === undefined || right === undefined)
-    return a.length === b.length && a.every((byte, i) => byte === b[i]);
+  if (left === undefined || right === undefined) return false;
   return isSame(left.value, right.value, tolerance, DEPTH_MAX);
 }
 

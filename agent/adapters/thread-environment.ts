@@ -1,4 +1,4 @@
-/** What threads of the store are started with. */
+/** What threads of the agent are started with. */
 import { getCompileCacheDir } from 'node:module';
 import { dirname } from 'node:path';
 
