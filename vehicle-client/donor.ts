@@ -286,7 +286,7 @@ export class Donor {
 
   #lost(cause: LinkDown): void {
     this.#parts.log.warn(
-      { code: cause.code, detail: cause.detail },
+      { event: 'disconnected', code: cause.code, detail: cause.detail },
       'no connection to the pile; trying again',
     );
     this.#down = cause;
@@ -346,7 +346,7 @@ export class Donor {
     const { detail, hint } = problem;
     this.#constraintProblem = { detail, hint };
     this.#parts.log.warn(
-      { detail, hint },
+      { event: 'constraintRefused', detail, hint },
       "the pile cannot take the owner's constraint, and offers nothing here",
     );
     this.#parts.onEvent?.({ kind: 'constraintRefused', detail, hint });

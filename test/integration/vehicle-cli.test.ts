@@ -460,6 +460,25 @@ test('a donor is watched as one JSON document a line, and answers its owner', as
   assert.equal(existsSync(socket), false);
 });
 
+test('where view and log are one output, there are lines for a person alone, and nothing is said twice', async (t) => {
+  const pile = await pileFor(t);
+  const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith('PLUGPOOL_'));
+  const env = { ...Object.fromEntries(inherited), PLUGPOOL_VEHICLE_RUNTIMES: 'echo' };
+  const donate = [BIN, 'donate', '--agent', pile.url, '--vehicle', 'v', '--data-dir', temporaryDirectory(t)];
+  const child = spawn('sh', ['-c', 'exec "$0" "$@" 2>&1', process.execPath, ...donate], { env });
+  t.after(() => child.kill('SIGKILL'));
+  let said = '';
+  child.stdout.on('data', (data: Buffer) => (said += data.toString()));
+  await pile.next('capacity');
+  pile.cut();
+  await pile.next('capacity');
+  child.kill('SIGTERM');
+  await once(child, 'close');
+  const lines = said.trimEnd().split('\n');
+  for (const line of lines) assert.match(line, /^\d\d:\d\d:\d\d {2}[^{]/);
+  assert.equal(lines.filter((line) => line.includes('no connection')).length, 1, said);
+});
+
 test('a donor with a configuration that cannot be used does not start', async (t) => {
   const file = join(temporaryDirectory(t), 'vehicle.yaml');
   writeFileSync(file, 'policy: { cpuPercent: 200 }\nsignals: { adapter: morse }\nhours: 3\n');

@@ -1,12 +1,14 @@
 /** `donate`: lends until it is told to stop. */
 import { Option, type Command } from 'commander';
 import type { ControlAnswer } from '../adapters/control-socket.ts';
+import type { LogLevel } from '../config.ts';
 import type { Donor, DonorEvent } from '../donor.ts';
 import { PlugpoolError } from '../errors.ts';
+import type { Log } from '../ports.ts';
 import { EXIT_DONE, EXIT_FAILED, sayJson, type CliContext } from './context.ts';
+import { DonorView, isOneOutput, type Said } from './donor-view.ts';
 import { loggerTo, sourcesOf, withPile, type CommonFlags } from './options.ts';
 import { statusJson } from './status.ts';
-import { describeCapacity } from './words.ts';
 
 interface DonateFlags extends CommonFlags {
   readonly sandbox?: string;
@@ -35,17 +37,14 @@ async function donate(context: CliContext, flags: DonateFlags): Promise<number> 
     ]);
   const more = { sandbox: flags.sandbox, 'probe.ownRootPids': flags.ownPid };
   const config = loadConfig(sourcesOf(context, flags, more));
-  const say =
-    flags.json === true
-      ? (event: object) => sayJson(context, event)
-      : (event: DonorEvent | Said) => sayPlain(context, event);
-  const isWatched = context.stderr.isTTY === true && flags.json !== true;
-  const log = await loggerTo(context, config.logLevel ?? (isWatched ? 'warn' : 'info'));
+  const view = new DonorView(context.stdout);
+  const isJson = flags.json === true;
+  const say = (event: DonorEvent | Said): void => (isJson ? sayJson(context, event) : view.say(event));
+  const log = await logFor(context, config.logLevel, isJson ? undefined : view);
   const abort = new AbortController();
   const interrupts = new Interrupts(context, abort);
   try {
-    const onEvent = (event: DonorEvent): void => say(event);
-    const donor = await startDonor({ ...config, log, onEvent }, abort.signal);
+    const donor = await startDonor({ ...config, log, onEvent: say }, abort.signal);
     const dataDir = config.dataDir ?? defaultDataDir(parseVehicleId(config.vehicle));
     const control = new ControlServer(dataPaths(dataDir).controlSocket, (question) =>
       answer(donor, question),
@@ -68,9 +67,16 @@ async function donate(context: CliContext, flags: DonateFlags): Promise<number> 
   }
 }
 
-type Said =
-  | { readonly kind: 'started'; readonly vehicle: string; readonly agent: string; readonly dataDir: string }
-  | { readonly kind: 'stopped' };
+/** JSON on standard error; where that is where the view is shown, warnings are lines of the view instead. */
+async function logFor(
+  context: CliContext,
+  level: LogLevel | undefined,
+  view: DonorView | undefined,
+): Promise<Log> {
+  if (view !== undefined && isOneOutput(context)) return view.log(level ?? 'warn');
+  const isWatched = view !== undefined && context.stderr.isTTY === true;
+  return loggerTo(context, level ?? (isWatched ? 'warn' : 'info'));
+}
 
 /** The first asks for a clean stop, the second leaves at once. */
 class Interrupts {
@@ -132,39 +138,4 @@ function unknownQuestion(message: string): ControlAnswer {
     message,
     hint: 'ask status, pause, resume, leaving or plugCode',
   };
-}
-
-function sayPlain(context: CliContext, event: DonorEvent | Said): void {
-  context.stdout.write(`${new Date().toTimeString().slice(0, 8)}  ${describe(event)}\n`);
-}
-
-function describe(event: DonorEvent | Said): string {
-  switch (event.kind) {
-    case 'started':
-      return `${event.vehicle} is ready to lend to ${event.agent}; files in ${event.dataDir}`;
-    case 'stopped':
-      return 'stopped';
-    case 'connected':
-      return `connected to ${event.stationId}`;
-    case 'disconnected':
-      return `no connection: ${event.detail}; trying again`;
-    case 'constraintRefused':
-      return `the pile cannot take the constraint, and offers nothing here: ${event.detail} (${event.hint})`;
-    case 'lending':
-      return `lending ${describeCapacity(event.lendable)}`;
-    case 'notLending':
-      return `lending nothing: ${event.reason}`;
-    case 'jobStarted':
-      return `${event.job.taskId}  ${event.job.algorithmId} ${event.job.algorithmVersion} runs (attempt ${event.job.attempt})`;
-    case 'jobDeclined':
-      return `${event.job.taskId}  declined: ${event.reason}`;
-    case 'jobSuspended':
-      return `${event.job.taskId}  stopped where it is: ${event.cause}`;
-    case 'jobResumed':
-      return `${event.job.taskId}  goes on`;
-    case 'checkpointKept':
-      return `${event.job.taskId}  the pile has its state of ${event.sizeBytes} bytes, after ${event.used.cpuMs} ms of cpu`;
-    case 'jobEnded':
-      return `${event.job.taskId}  ${event.outcome}${event.used === undefined ? '' : `, ${event.used.cpuMs} ms of cpu`}`;
-  }
 }
