@@ -9,9 +9,11 @@ import type { Event } from '../../agent/core/events.ts';
 import type { StoreChange } from '../../agent/core/records.ts';
 import type { Settings } from '../../agent/core/settings.ts';
 import type { State } from '../../agent/core/state.ts';
-import { checkStanding, checkStep, type Observed } from './laws.ts';
+import { checkStanding, checkStep } from './laws.ts';
+import type { Observed } from './observed.ts';
 import type { AgentWatcher, SimulatedAgent } from './simulated-agent.ts';
-import { SimulatedDisk, type SentBody } from './simulated-pile.ts';
+import { SimulatedDisk } from './simulated-disk.ts';
+import type { SentBody } from './simulated-pile.ts';
 import type { World } from './world.ts';
 
 /** Clocks of the pile and of the world may be this far apart, of each 1,000. */

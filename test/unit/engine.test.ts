@@ -7,7 +7,8 @@ import type { StoreChange, StoredState } from '../../agent/core/records.ts';
 import { Engine } from '../../agent/engine.ts';
 import type { Clock, Store } from '../../agent/ports.ts';
 import { StoreError } from '../../agent/store-error.ts';
-import { connectorOf, SimulatedDisk, SimulatedPile, TEST_SETTINGS } from '../simulation/simulated-pile.ts';
+import { SimulatedDisk } from '../simulation/simulated-disk.ts';
+import { connectorOf, SimulatedPile, TEST_SETTINGS } from '../simulation/simulated-pile.ts';
 import { capacityReport, hello, request } from '../simulation/simulated-pile.ts';
 
 /** A disk whose commits end when the test says so. */
