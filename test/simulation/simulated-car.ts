@@ -7,7 +7,8 @@ import type { OwnerPolicy, ProbeSample, VehicleSignals } from '../../vehicle-cli
 import { Battery, COMPUTING_W } from './battery.ts';
 import type { Chance } from './chance.ts';
 import { MachineClock } from './machine-clock.ts';
-import { SimulatedDonor, type DonorDisk } from './simulated-donor.ts';
+import type { DonorDisk } from './donor-surroundings.ts';
+import { SimulatedDonor } from './simulated-donor.ts';
 import type { Connector, Station } from './station.ts';
 import type { World } from './world.ts';
 

@@ -6,9 +6,7 @@ import {
   HELD_LEASES_MAX,
   type Capacity,
   type CapacityReport,
-  type Digest,
   type DownBody,
-  type HardwareProfile,
   type Hello,
   type InstanceId,
   type LeaseId,
@@ -44,59 +42,20 @@ import {
   decideLending,
   NO_LATCHES,
   type NotLendingCause,
-  type OwnerPolicy,
-  type OwnerState,
   type PolicyDecision,
-  type ProbeSample,
-  type VehicleSignals,
 } from '../../vehicle-client/core/policy.ts';
 import { UNDISTURBED, keepQuiet } from '../../vehicle-client/core/quiet-time.ts';
 import { GrantedCapacity, type Grant } from '../../vehicle-client/granted-capacity.ts';
 import { TICKS_PER_LEASE } from '../../vehicle-client/leased-jobs.ts';
-import { KEEP_AFTER_MS, RETRY_AFTER_MS } from '../../vehicle-client/unacked-results.ts';
-import type { Agenda } from './agenda.ts';
-import type { Chance } from './chance.ts';
 import { Conversation, type ConversationParts } from './conversation.ts';
-import type { MachineClock } from './machine-clock.ts';
+import type { DonorSurroundings } from './donor-surroundings.ts';
+import { HandedIn } from './handed-in.ts';
 import { doneIn, FAILS, outputOf, stateAt, workMncsOf } from './programs.ts';
 
 const NOTHING: Capacity = { cpuMillicores: 0, memoryMib: 0, gpus: [] };
 /** An image that is not here takes so long. */
 const FETCH_MS = [50, 4_000] as const;
 const STATE_BYTES = 10_000;
-
-/** What survives the program: the outbox of results, what the owner said, images. */
-export interface DonorDisk {
-  readonly outbox: Map<LeaseKey, Result>;
-  readonly images: Set<Digest>;
-  owner: OwnerState;
-}
-
-/** What the car tells its program, and what the world sees of it. */
-export interface DonorSurroundings {
-  readonly vehicleId: string;
-  readonly agenda: Agenda;
-  readonly chance: Chance;
-  readonly clock: MachineClock;
-  readonly hardware: HardwareProfile;
-  readonly disk: DonorDisk;
-  readonly policy: OwnerPolicy;
-  /** Whether it returns a wrong result this time. */
-  lies(): boolean;
-  /** It claims so many times what it did. */
-  readonly greed: number;
-  /** How often the machine is looked at. */
-  sampleEveryMs(): number;
-  /** No report is rarer; the pile's `capacityStaleMs` must be above it. */
-  readonly reportEveryMs: number;
-  sample(): ProbeSample | undefined;
-  signals(): VehicleSignals;
-  /** So many programs compute from now on. */
-  loadChanged(running: number): void;
-  /** The right to compute, as the world sees it used. */
-  began(offer: Offer): void;
-  ended(offer: Offer): void;
-}
 
 interface Job {
   readonly key: LeaseKey;
@@ -114,21 +73,13 @@ interface Job {
   isKept: boolean;
 }
 
-interface Unacked {
-  readonly result: Result;
-  readonly addedMonoMs: number;
-  correlationId: number;
-  resendAtMonoMs?: number;
-}
-
 export class SimulatedDonor {
   readonly #around: DonorSurroundings;
   readonly #conversation: Conversation;
   readonly #jobs = new Map<InstanceId, Job>();
   readonly #granted = new GrantedCapacity();
   readonly #renewals = new RenewalBook();
-  /** Results that wait for their acknowledgement; `resendAtMonoMs` while a refusal is waited out. */
-  readonly #unacked = new Map<LeaseKey, Unacked>();
+  readonly #handedIn: HandedIn;
   #decision: PolicyDecision = { latches: NO_LATCHES, lending: false, cause: 'no_sample', reason: '' };
   #quiet = UNDISTURBED;
   #owner: { readonly cause: NotLendingCause; readonly pressure: Pressure } | undefined;
@@ -144,6 +95,7 @@ export class SimulatedDonor {
     conversation: Omit<ConversationParts, 'hello' | 'welcomed' | 'body' | 'lost'>,
   ) {
     this.#around = around;
+    this.#handedIn = new HandedIn(around, (result) => this.#sendResult(result));
     this.#conversation = new Conversation({
       ...conversation,
       hello: () => this.#hello(),
@@ -165,8 +117,7 @@ export class SimulatedDonor {
   }
 
   start(): void {
-    for (const [key, result] of this.#around.disk.outbox)
-      this.#unacked.set(key, { result, correlationId: 0, addedMonoMs: this.#nowMs() });
+    this.#handedIn.readOutbox();
     this.#conversation.start();
     this.look();
   }
@@ -174,8 +125,7 @@ export class SimulatedDonor {
   /** The process is gone, whatever it was doing. Without power nobody hears of it. */
   die(hasPower: boolean): void {
     this.#isStopped = true;
-    for (const [key, { result, addedMonoMs }] of this.#unacked)
-      if (this.#nowMs() - addedMonoMs >= KEEP_AFTER_MS) this.#around.disk.outbox.set(key, result);
+    this.#handedIn.keepOld();
     this.#cancelTimer?.();
     this.#cancelSample?.();
     for (const job of [...this.#jobs.values()]) this.#forget(job);
@@ -211,8 +161,7 @@ export class SimulatedDonor {
   }
 
   #hello(): Hello {
-    const results = [...this.#unacked.values()].map(({ result }) => result.lease);
-    const held = [...[...this.#jobs.values()].map(({ offer }) => offer.lease), ...results];
+    const held = [...[...this.#jobs.values()].map(({ offer }) => offer.lease), ...this.#handedIn.leases()];
     return { kind: 'hello', clientVersion: '1', hardware: this.#around.hardware, held, runtimes: ['wasm'] };
   }
 
@@ -222,10 +171,10 @@ export class SimulatedDonor {
     for (const lease of drop) {
       const job = this.#jobs.get(lease.instanceId);
       if (job?.key === leaseKeyOf(lease)) this.#forget(job);
-      this.#settle(lease);
+      this.#handedIn.settle(lease);
     }
-    if (this.#jobs.size > 0 || this.#unacked.size > 0) this.#renew();
-    for (const unacked of this.#unacked.values()) this.#send(unacked);
+    if (this.#jobs.size + this.#handedIn.size > 0) this.#renew();
+    this.#handedIn.sendAll();
     this.#reportState = {};
     this.#decide();
     this.#plan();
@@ -233,17 +182,16 @@ export class SimulatedDonor {
 
   #lost(): void {
     this.#reportState = {};
-    // What the pile has not acknowledged must survive this process.
-    for (const [key, { result }] of this.#unacked) this.#around.disk.outbox.set(key, result);
+    this.#handedIn.keepAll();
   }
 
   #heard(body: Exclude<DownBody, Welcome>, correlationId: number): void {
     if (body.kind === 'offer') this.#offered(body);
     else if (body.kind === 'revoke') this.#revoked(body);
     else if (body.kind === 'renewed') this.#renewed(body, correlationId);
-    else if (body.kind === 'resultAck') this.#settle(body.lease);
+    else if (body.kind === 'resultAck') this.#handedIn.settle(body.lease);
     else if (body.kind === 'checkpointAck') this.#checkpointAcknowledged(body.lease);
-    else if (body.kind === 'refused') this.#refused(correlationId, body.retryable);
+    else if (body.kind === 'refused') this.#handedIn.refused(correlationId, body.retryable);
     else if (body.kind === 'deploy')
       for (const { image } of body.images) this.#around.disk.images.add(image.digest);
     this.#plan();
@@ -253,8 +201,7 @@ export class SimulatedDonor {
     const { instanceId, fencingToken } = offer.lease;
     const earlier = this.#jobs.get(instanceId);
     if (earlier !== undefined && earlier.offer.lease.fencingToken >= fencingToken) return;
-    const finished = this.#unacked.get(leaseKeyOf(offer.lease));
-    if (finished !== undefined) return this.#send(finished);
+    if (this.#handedIn.sendAgain(offer.lease)) return;
     if (earlier !== undefined) this.#forget(earlier);
     const told = this.#reportState.last?.reported;
     const lendable = told?.lending === true ? told.lendable : NOTHING;
@@ -342,31 +289,14 @@ export class SimulatedDonor {
 
   #handIn(job: Job, done: Result): void {
     this.#forget(job);
-    const result = { ...done, used: this.#claim(done.used) };
-    const unacked = { result, correlationId: 0, addedMonoMs: this.#nowMs() };
-    this.#unacked.set(job.key, unacked);
-    this.#send(unacked);
+    this.#handedIn.add({ ...done, used: this.#claim(done.used) });
   }
 
-  #send(unacked: Unacked): void {
-    unacked.correlationId = this.#conversation.nextCorrelationId();
-    delete unacked.resendAtMonoMs;
-    this.#conversation.post(unacked.result, unacked.correlationId);
-  }
-
-  #settle(lease: LeaseId): void {
-    const key = leaseKeyOf(lease);
-    this.#unacked.delete(key);
-    this.#around.disk.outbox.delete(key);
-  }
-
-  #refused(correlationId: number, isRetryable: boolean): void {
-    for (const unacked of this.#unacked.values()) {
-      if (unacked.correlationId !== correlationId) continue;
-      if (!isRetryable) return this.#settle(unacked.result.lease);
-      unacked.resendAtMonoMs = this.#nowMs() + RETRY_AFTER_MS;
-      return;
-    }
+  /** Returns the number under which it is answered. */
+  #sendResult(result: Result): number {
+    const correlationId = this.#conversation.nextCorrelationId();
+    this.#conversation.post(result, correlationId);
+    return correlationId;
   }
 
   #revoked(revoke: Revoke): void {
@@ -450,8 +380,8 @@ export class SimulatedDonor {
         job.leaseMs = leaseMs;
       } else if (answer.voided.has(job.key)) this.#forget(job);
     }
-    for (const { result } of [...this.#unacked.values()])
-      if (answer.voided.has(leaseKeyOf(result.lease))) this.#settle(result.lease);
+    for (const lease of this.#handedIn.leases())
+      if (answer.voided.has(leaseKeyOf(lease))) this.#handedIn.settle(lease);
   }
 
   #renew(): void {
@@ -462,7 +392,7 @@ export class SimulatedDonor {
         ...entry(job.offer.lease, 0),
         ...(isStill(job.rung) ? { suspended: true as const } : {}),
       })),
-      ...[...this.#unacked.values()].map(({ result }) => entry(result.lease, 1000)),
+      ...this.#handedIn.leases().map((lease) => entry(lease, 1000)),
     ].slice(0, HELD_LEASES_MAX);
     this.#renewedMonoMs = this.#nowMs();
     const correlationId = this.#conversation.nextCorrelationId();
@@ -545,11 +475,10 @@ export class SimulatedDonor {
   #plan(): void {
     this.#cancelTimer?.();
     this.#cancelTimer = undefined;
-    if (this.#isStopped || (this.#jobs.size === 0 && this.#unacked.size === 0)) return;
+    if (this.#isStopped || this.#jobs.size + this.#handedIn.size === 0) return;
     let dueMs = this.#renewedMonoMs + renewalEveryMs(this.#leaseMs);
     for (const job of this.#jobs.values()) dueMs = Math.min(dueMs, this.#dueMs(job));
-    for (const { resendAtMonoMs = Infinity } of this.#unacked.values())
-      dueMs = Math.min(dueMs, resendAtMonoMs);
+    dueMs = Math.min(dueMs, this.#handedIn.nextMs());
     // The production client looks from time to time: it is late by up to one look.
     const lateMs = this.#around.chance.between(0, Math.min(1_000, this.#leaseMs / TICKS_PER_LEASE));
     const delayMs = Math.max(0, dueMs - this.#nowMs()) + lateMs;
@@ -572,10 +501,9 @@ export class SimulatedDonor {
         this.#checkpoint(job);
       }
     }
-    for (const unacked of this.#unacked.values())
-      if (nowMs >= (unacked.resendAtMonoMs ?? Infinity)) this.#send(unacked);
+    this.#handedIn.sendDue();
     if (nowMs - this.#renewedMonoMs >= renewalEveryMs(this.#leaseMs)) {
-      if (this.#jobs.size + this.#unacked.size > 0) this.#renew();
+      if (this.#jobs.size + this.#handedIn.size > 0) this.#renew();
       // Nobody to renew with: it is looked at again in a third of a lease.
       this.#renewedMonoMs = nowMs;
     }
