@@ -1,12 +1,13 @@
 /**
  * Bytes to bodies and back: the one place where what a stranger sent becomes domain values, or a refusal. With the types in
- * `codec/wire.ts` the only importer of the generated code.
+ * `codec/wire.ts` and what `codec/body-fields.ts` calls the only importer of the generated code.
  *
  * Reading a body takes three steps: `codec/wire-check.ts` walks its bytes against the schema and the bounds, the generated
  * code decodes them, and the functions of `codec/bodies.ts` make domain values of them. Bad input never throws: a body that
  * is wrong is refused alone, a frame whose own structure is wrong is refused whole.
  */
 import protobuf from 'protobufjs/minimal.js';
+import { readBodyFields, writeBodyFields } from './codec/body-fields.ts';
 import { BOUNDS } from './codec/bounds.ts';
 import { DOWN_READERS, UP_READERS, writeBody } from './codec/bodies.ts';
 import { BODY_TAG, VERSION_TAG, findCorrelationId, readOutline } from './codec/frame-outline.ts';
@@ -17,7 +18,6 @@ import { planMessage } from './codec/wire-plan.ts';
 import type { WireBody } from './codec/wire.ts';
 import type { Reason } from './domain.ts';
 import { ENUM_NUMBERS, FIELDS } from './generated/fields.ts';
-import { plugpool } from './generated/plugpool.js';
 import { BODIES_PER_FRAME_MAX, FRAME_BYTES_MAX } from './limits.ts';
 import type { DownBody, Envelope, UpBody } from './messages.ts';
 
@@ -95,7 +95,7 @@ function startFrame(): void {
 
 function appendBody({ correlationId, body }: Envelope<UpBody | DownBody>): void {
   const wire = writeBody(writeInteger(correlationId, 'Body.correlation_id'), body);
-  plugpool.v1.Body.encode(wire, writer.uint32(BODY_TAG).fork()).ldelim();
+  writeBodyFields(writer, BODY_TAG, body.kind, wire);
 }
 
 function copyWritten(end: number): Buffer {
@@ -132,7 +132,7 @@ function decodeFrame<Body>(bytes: Uint8Array, readers: Readers<Body>): DecodedFr
       check.check(BODY_PLAN, start, end);
       reader.pos = start;
       reader.len = end;
-      const wire = plugpool.v1.Body.decode(reader);
+      const wire = readBodyFields(reader);
       if (wire.kind === undefined) throw missingKind(check.metUnknown);
       envelopes.push(readBody(wire, wire.kind, readers));
     } catch (error) {
