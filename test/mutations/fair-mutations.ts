@@ -79,4 +79,12 @@ export const FAIR_MUTATIONS: readonly Mutation[] = [
     replace: '    around.compared(pair, isSame);',
     proof: ['--test', 'test/unit/comparisons.test.ts'],
   },
+  {
+    name: 'begin every pile at the same number',
+    promise: 'a lease of one pile is void at another',
+    file: 'agent/adapters/store-sqlite/generation-file.ts',
+    find: 'nextGeneration(path, randomInt(FIRST_GENERATIONS))',
+    replace: 'nextGeneration(path, FIRST_GENERATIONS - 1)',
+    proof: ['--test', 'test/unit/store-generation.test.ts'],
+  },
 ];

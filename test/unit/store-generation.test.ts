@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import {
+  firstGeneration,
   jumpGeneration,
   nextGeneration,
   readGeneration,
@@ -110,4 +111,16 @@ test('a file that says nothing is as none', (context) => {
   assert.equal(readGeneration(path), 0);
   writeFileSync(path, 'generation 5 6\n');
   assert.equal(readGeneration(path), 0);
+});
+
+test('two piles do not begin at the same number: what a vehicle brings from the one is void at the other', (context) => {
+  const firsts = Array.from({ length: 20 }, () => firstGeneration(fileIn(context)));
+  assert.ok(new Set(firsts).size > 15, firsts.join());
+  for (const first of firsts) {
+    const path = fileIn(context);
+    assert.ok(
+      first >= 1 && first < jumpGeneration(path, 1, IN_2026_MS),
+      'two restores still differ by the clock',
+    );
+  }
 });

@@ -1,5 +1,6 @@
 /** The number of the run, in a file of its own beside the store: it only grows, whatever becomes of the store. */
 import assert from 'node:assert/strict';
+import { randomInt } from 'node:crypto';
 import { closeSync, existsSync, fsyncSync, openSync, readSync, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { GENERATIONS_MAX } from '../../core/limits.ts';
@@ -11,6 +12,8 @@ const SLOTS = 2;
 
 /** What a restore goes forward by: more starts than a pile has between two backups. */
 const JUMP = 2 ** 16;
+/** Of which the first start takes one. */
+const FIRST_GENERATIONS = 2 ** 20;
 const MINUTE_MS = 60_000;
 /** A clock beyond these is not set. */
 const EARLIEST_WALL_MS = Date.UTC(2020, 0, 1);
@@ -24,6 +27,15 @@ const LATEST_WALL_MS = Date.UTC(2120, 0, 1);
  */
 export function nextGeneration(path: string, atLeast: number): number {
   return advance(path, (newest) => Math.max(newest, atLeast) + 1);
+}
+
+/**
+ * Of a pile's first start: some number, since vehicles go from pile to pile. Two piles that both began at one would name their tasks,
+ * leases and fencing tokens alike, and a result that was meant for the one could count at the other. Not above what a jump by the
+ * clock leads to.
+ */
+export function firstGeneration(path: string): number {
+  return nextGeneration(path, randomInt(FIRST_GENERATIONS));
 }
 
 /** A run has used its generation up and takes the one after it. */

@@ -20,7 +20,13 @@ import { ROWS_A_SLICE, verifyRows, type Sum, type VerifiedSlice } from './bookin
 import { bookingOf, type BookingHead } from './ledger.ts';
 import { openDatabase, openForWriting } from './database.ts';
 import { makeDataDirectory } from './directory.ts';
-import { jumpGeneration, nextGeneration, readGeneration, takeGeneration } from './generation-file.ts';
+import {
+  firstGeneration,
+  jumpGeneration,
+  nextGeneration,
+  readGeneration,
+  takeGeneration,
+} from './generation-file.ts';
 import { lockDirectory, type DirectoryLock } from './lock.ts';
 import { SCHEMA_VERSION } from './migrations.ts';
 import { forgetOpen, isLogGone, markOpen } from './open-mark.ts';
@@ -128,7 +134,7 @@ export class SynchronousStore {
     const copied = connection.generation();
     const generation = this.#isFromElsewhere(copied)
       ? jumpGeneration(this.#generationPath, copied, Date.now())
-      : nextGeneration(this.#generationPath, copied);
+      : this.#nextGeneration(copied);
     try {
       connection.setGeneration(generation);
     } catch (error) {
@@ -137,6 +143,12 @@ export class SynchronousStore {
       this.#log.warn({ path: this.#path, error: failure.message, hint: failure.hint }, 'disk is full');
     }
     return generation;
+  }
+
+  /** Neither the store nor the file has had one: it is the first start of this pile. */
+  #nextGeneration(copied: number): number {
+    const isFirst = copied === 0 && readGeneration(this.#generationPath) === 0;
+    return isFirst ? firstGeneration(this.#generationPath) : nextGeneration(this.#generationPath, copied);
   }
 
   /** It had a generation, and no file here says which it had last: other runs of it may have given numbers since. */
