@@ -65,6 +65,8 @@ export interface RunningAgent {
 export async function startAgent(config: Config, around: AgentSurroundings = {}): Promise<RunningAgent> {
   const log = around.log ?? pino({ level: 'silent' });
   const { dataDir } = config;
+  for (const { where, what } of config.outdated)
+    log.warn({ key: where, hint: what }, 'an old key of the configuration');
   makeDataDir(dataDir);
   const store = createSqliteStore({ dataDir, log });
   const blobs = createBlobs(config, log);

@@ -93,6 +93,14 @@ const constraint = z
     `at most ${CONSTRAINT_BYTES_MAX} bytes; say it shorter, for instance with "in [..]"`,
   );
 
+function isTimeZone(name: string): boolean {
+  try {
+    return new Intl.DateTimeFormat('en', { timeZone: name }).resolvedOptions().timeZone !== '';
+  } catch {
+    return false;
+  }
+}
+
 const policySchema = z.strictObject({
   cpuPercent: percent.default(80),
   memoryPercent: percent.default(50),
@@ -100,6 +108,7 @@ const policySchema = z.strictObject({
   socFloorPercent: percent.default(20),
   temperatureMaxC: z.number().min(0).max(120).default(85),
   hours: z.array(hourWindow).max(32).default([]),
+  timeZone: z.string().refine(isTimeZone, 'a time zone such as Europe/Berlin').optional(),
   chargingOnly: z.boolean().default(false),
   computingPowerW: z.number().min(0).max(10_000).default(150),
   allowedAlgorithms: z

@@ -130,7 +130,7 @@ export class Lending {
       sample: this.#options.probe.latest(),
       signals: this.#options.signals.latest(),
       wallMs: this.#options.clock.wallMs(),
-      local: this.#options.clock.localTime(),
+      local: this.#options.clock.localTime(this.#options.policy.timeZone),
       latches: this.#decision.latches,
     });
     const kept = keepQuiet(this.#quiet, allowed, this.#options.clock.monoMs());

@@ -7,7 +7,8 @@ import type { LocalTime, OwnerState, ProbeSample, VehicleSignals } from './core/
 export interface Clock {
   monoMs(): number;
   wallMs(): number;
-  localTime(): LocalTime;
+  /** Of a time zone by its IANA name; absent: of the machine's own. */
+  localTime(timeZone?: string): LocalTime;
   /** Calls back once; the returned function cancels. */
   setTimer(delayMs: number, callback: () => void): () => void;
 }

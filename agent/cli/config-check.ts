@@ -44,8 +44,10 @@ async function check(flags: Flags, env: NodeJS.ProcessEnv): Promise<Found> {
     const { problems } = loaded;
     return { document: { problems }, page: () => printable(describeProblems(problems)), failed: true };
   }
+  const { outdated } = loaded.config;
+  const remarks = outdated.map(({ where, what }) => `# ${where} ${what}\n`);
   return {
-    document: { problems: [], config: loaded.effective },
-    page: () => stringify(loaded.effective).trimEnd(),
+    document: { problems: [], outdated, config: loaded.effective },
+    page: () => `${remarks.join('')}${stringify(loaded.effective).trimEnd()}`,
   };
 }

@@ -8,17 +8,18 @@ import {
 } from '@plugpool/proto';
 import { resolve } from 'node:path';
 import type { TokenMode } from '../adapters/vehicle-tokens.ts';
-import { systemTimeZone, toTariff } from './ledger-schema.ts';
+import { toTariff } from './ledger-schema.ts';
 import { knownVehicles } from '../core/donors/known-vehicles.ts';
 import { DEFAULT_SETTINGS, type Settings } from '../core/settings.ts';
 import { defaultDataDir } from './data-dir.ts';
 import { ms } from './fields.ts';
 import { toFirmware, type FirmwareConfig } from './firmware/firmware-schema.ts';
 import { toPower } from './power-schema.ts';
-import { ConfigError, problemsOf } from './problems.ts';
+import { ConfigError, problemsOf, type ConfigProblem } from './problems.ts';
 import { toZone } from './site-schema.ts';
 import { configSchema, type LogLevel, type ConfigFile, type ConfigInput } from './schema.ts';
 import { keysAt } from './schema-keys.ts';
+import { fixedTimeZone, systemTimeZone } from './time-zone.ts';
 
 export interface Config {
   /** Absolute. */
@@ -36,6 +37,8 @@ export interface Config {
   readonly settleCron: string;
   readonly foldLogEveryMs: number;
   readonly storeCheckCron: string;
+  /** Keys that still work and should go: what to write instead. */
+  readonly outdated: readonly ConfigProblem[];
 }
 
 /** For a program that embeds an agent: the same keys as a configuration file. Throws a `ConfigError`. */
@@ -63,7 +66,19 @@ export function toConfig(file: ConfigFile, env: NodeJS.ProcessEnv = process.env)
     settleCron: file.housekeeping.settleCron,
     foldLogEveryMs: ms(storage.foldLogEvery),
     storeCheckCron: storage.checkCron,
+    outdated: outdatedKeys(file),
   };
+}
+
+function outdatedKeys({ dwell }: ConfigFile): ConfigProblem[] {
+  if (dwell.utcOffsetMinutes === undefined) return [];
+  const what = 'is right for half of the year where clocks are set; write dwell.timeZone, as Europe/Berlin';
+  return [{ where: 'dwell.utcOffsetMinutes', what }];
+}
+
+function dwellTimeZone(dwell: ConfigFile['dwell'], ledger: ConfigFile['ledger']): string {
+  if (dwell.utcOffsetMinutes !== undefined) return fixedTimeZone(dwell.utcOffsetMinutes);
+  return dwell.timeZone ?? ledger.timeZone ?? systemTimeZone();
 }
 
 /** Every one by name, so that the type tells of one that no key sets. */
@@ -142,7 +157,7 @@ function toSettings({
     referenceMachine: policy.referenceMachine,
     dwell: {
       mode: 'learned',
-      utcOffsetMs: dwell.utcOffsetMinutes * 60_000,
+      timeZone: dwellTimeZone(dwell, ledger),
       halfLifeMs: ms(dwell.halfLife),
     },
     subPools: pools.enabled,

@@ -6,25 +6,13 @@ import { DEFAULT_SETTINGS } from '../core/settings.ts';
 import { parseDurationMs } from './duration.ts';
 import { durationText } from './fields.ts';
 import { minorDigits } from './minor-digits.ts';
+import { timeZoneName } from './time-zone.ts';
 
 const MINUTE_MS = 60_000;
 const DAY_MS = 86_400_000;
 /** Of the major unit of a currency. */
 const PRICE_MAX = 10_000;
 const CURRENCIES: ReadonlySet<string> = new Set(Intl.supportedValuesOf('currency'));
-
-/** Where the pile stands, as its operating system says. */
-export function systemTimeZone(): string {
-  return new Intl.DateTimeFormat().resolvedOptions().timeZone;
-}
-
-function isTimeZone(name: string): boolean {
-  try {
-    return new Intl.DateTimeFormat('en', { timeZone: name }).resolvedOptions().timeZone !== '';
-  } catch {
-    return false;
-  }
-}
 
 const watts = (defaultMw: number, max: number) =>
   z
@@ -34,9 +22,7 @@ const watts = (defaultMw: number, max: number) =>
     .default(defaultMw / 1000);
 
 export const ledgerSchema = z.strictObject({
-  timeZone: z
-    .string()
-    .refine(isTimeZone, 'is no time zone; write one as Europe/Berlin')
+  timeZone: timeZoneName
     .optional()
     .describe('In which the windows of tariffs are meant; absent: that of the system.'),
   overstayAfter: durationText(0, 30 * DAY_MS)

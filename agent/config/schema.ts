@@ -16,6 +16,7 @@ import { ledgerSchema, tariffsSchema } from './ledger-schema.ts';
 import { powerSchema } from './power-schema.ts';
 import { policySchema } from './policy-schema.ts';
 import { vehiclesSchema, zonesSchema } from './site-schema.ts';
+import { timeZoneName } from './time-zone.ts';
 
 export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'silent'] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
@@ -64,13 +65,20 @@ const storageSchema = z.strictObject({
 
 const DAY_MS = 86_400_000;
 const dwellSchema = z.strictObject({
+  timeZone: timeZoneName
+    .optional()
+    .describe(
+      'Where the pile stands, as `Europe/Berlin`: by it hours of the day and weekends are told; absent: `ledger.timeZone`, else that of the system.',
+    ),
   utcOffsetMinutes: z
     .number()
     .int()
     .min(-720)
     .max(840)
-    .default(DEFAULT_SETTINGS.dwell.utcOffsetMs / 60_000)
-    .describe('Local time where the pile stands, less UTC: by it hours of the day and weekends are told.'),
+    .optional()
+    .describe(
+      'The older way: local time less UTC, wrong for half of the year where clocks are set. Not with `dwell.timeZone`.',
+    ),
   halfLife: duration(DEFAULT_SETTINGS.dwell.halfLifeMs, DAY_MS, 3_650 * DAY_MS).describe(
     'A stay weighs half as much once stays are learned that ended so much later.',
   ),
@@ -126,6 +134,11 @@ function listenProblem(config: unknown): string | undefined {
 function creditsAreNamed(config: unknown): boolean {
   const { credits, station } = (config ?? {}) as { credits?: unknown; station?: unknown };
   return credits !== 'send' || station !== DEFAULT_SETTINGS.stationId;
+}
+
+function oneTimeZone(config: unknown): boolean {
+  const { dwell } = (config ?? {}) as { dwell?: { timeZone?: unknown; utcOffsetMinutes?: unknown } };
+  return dwell?.timeZone === undefined || dwell.utcOffsetMinutes === undefined;
 }
 
 function deadlinesAgree(config: unknown): boolean {
@@ -200,6 +213,11 @@ export const configSchema = z
     path: ['station'],
     error:
       'is the default name; name this station before credits are sent, since the back office tells records apart by it',
+  })
+  .refine(oneTimeZone, {
+    when: always,
+    path: ['dwell', 'utcOffsetMinutes'],
+    error: 'says again what dwell.timeZone says, and may say otherwise; leave it out',
   })
   .refine(deadlinesAgree, {
     when: always,

@@ -112,6 +112,8 @@ export const KEEP_CANDIDATES_PER_STEP_MAX = 4;
 /** Requests of the latency priority for which one step looks for room, and donors that it looks at for each. */
 export const PREEMPTIONS_PER_STEP_MAX = 16;
 export const PREEMPTION_DONORS_MAX = 256;
+/** Quarters of an hour of which it is remembered how far the clock on the wall was from UTC; six weeks. */
+export const LOCAL_OFFSETS_MAX = 4_096;
 /** Connectors (and stations) whose own habits the dwell model learns; a further one is taken to be as all are. */
 export const DWELL_STRATA_MAX = 2_000;
 /** Values of stated durations that are counted, to find a form's default among them. */

@@ -10,6 +10,7 @@ import { loadMap } from '../../firmware-bridge/modbus/load-map.ts';
 import { configOf, ConfigError, type Config } from '@plugpool/agent';
 import { kindOf } from '../../agent/core/donors/known-vehicles.ts';
 import { priorityOf } from '../../agent/core/tasks/priority.ts';
+import { systemTimeZone } from '../../agent/config/time-zone.ts';
 import { DEFAULT_SETTINGS } from '../../agent/core/settings.ts';
 import { FIRMWARE_KINDS } from '../../agent/config/firmware/firmware-schema.ts';
 import { formatDuration, parseDurationMs } from '../../agent/config/duration.ts';
@@ -43,7 +44,8 @@ test('without any file the agent is one station with manual firmware on this mac
   assert.equal(config.tokens, 'open');
   assert.deepEqual(config.firmware, [{ kind: 'manual' }]);
   const { wire, ...policy } = config.settings;
-  assert.deepEqual(policy, DEFAULT_SETTINGS);
+  const dwell = { ...DEFAULT_SETTINGS.dwell, timeZone: systemTimeZone() };
+  assert.deepEqual(policy, { ...DEFAULT_SETTINGS, dwell });
   assert.equal(wire.messageBytesMax, 256 * 1024);
 });
 

@@ -80,7 +80,7 @@ test('a connector without history is as all the others are', () => {
 });
 
 test('who comes in the evening stays the night, who comes at noon does not, by the clock where the pile stands', () => {
-  const utcOffsetMs = 9 * HOUR_MS;
+  const aheadMs = 9 * HOUR_MS;
   const model = taught(
     daily(300, (day, chance) => {
       const evening = day % 2 === 0;
@@ -91,15 +91,15 @@ test('who comes in the evening stays the night, who comes at noon does not, by t
       );
       return {
         ...at,
-        pluggedWallMs: at.pluggedWallMs - utcOffsetMs,
-        unpluggedWallMs: at.unpluggedWallMs - utcOffsetMs,
+        pluggedWallMs: at.pluggedWallMs - aheadMs,
+        unpluggedWallMs: at.unpluggedWallMs - aheadMs,
       };
     }),
-    { ...DEFAULT_DWELL, utcOffsetMs },
+    { ...DEFAULT_DWELL, timeZone: '+09:00' },
   );
   const local = (hour: number): StaySoFar => {
     const asked = soFar(301, hour, 0);
-    return { ...asked, pluggedWallMs: asked.pluggedWallMs - utcOffsetMs };
+    return { ...asked, pluggedWallMs: asked.pluggedWallMs - aheadMs };
   };
   assert.ok(model.residual(local(18)).survives(6 * HOUR_MS) > 0.85);
   assert.ok(model.residual(local(11)).survives(6 * HOUR_MS) < 0.15);

@@ -5,6 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { ENV_SETTINGS, envName, loadConfig, loadControlConfig } from '../../vehicle-client/config.ts';
+import { localTimeOf } from '../../vehicle-client/adapters/clock-system.ts';
+import { isWithinHours } from '../../vehicle-client/core/policy.ts';
 import { PlugpoolError } from '../../vehicle-client/errors.ts';
 
 const FLAGS = { agent: 'mqtt://pile:1883', vehicle: 'car' };
@@ -139,4 +141,28 @@ test('the commands for a running donor need to know which, and no pile', () => {
   assert.equal(loadControlConfig({ flags: { vehicle: 'car' } }).vehicle, 'car');
   assert.equal(loadControlConfig({ flags: { dataDir: '/d' } }).dataDir, '/d');
   assert.throws(() => loadControlConfig({}), /give --vehicle or --data-dir/);
+});
+
+test('hours may be meant in a time zone of their own, which clocks that are set do not move', (t) => {
+  const policy = { hours: [{ fromMinute: 22 * 60, toMinute: 24 * 60 }] };
+  const isOpen = (utc: string): boolean =>
+    isWithinHours(policy.hours, localTimeOf(new Date(utc), 'Europe/Berlin'));
+  assert.deepEqual([isOpen('2026-01-10T20:59:00Z'), isOpen('2026-01-10T21:00:00Z')], [false, true]);
+  assert.deepEqual([isOpen('2026-07-10T19:59:00Z'), isOpen('2026-07-10T20:00:00Z')], [false, true]);
+  assert.deepEqual(localTimeOf(new Date('2026-07-12T22:30:00Z'), 'Europe/Berlin'), {
+    weekday: 'mon',
+    minuteOfDay: 30,
+  });
+  const zoned = fileWith(t, 'policy: { timeZone: Europe/Berlin }\n');
+  assert.equal(loadConfig({ file: zoned, flags: FLAGS }).policy.timeZone, 'Europe/Berlin');
+  const unknown = fileWith(t, 'policy: { timeZone: Europe/Atlantis }\n');
+  assert.match(mistakesOf({ file: unknown, flags: FLAGS }), /a time zone such as Europe\/Berlin/);
+});
+
+test('by what energy is measured is one of a few words', (t) => {
+  assert.equal(loadConfig({ flags: FLAGS }).energy, 'auto');
+  const env = { PLUGPOOL_VEHICLE_ENERGY: 'off' };
+  assert.equal(loadConfig({ env, flags: FLAGS }).energy, 'off');
+  assert.equal(loadConfig({ file: fileWith(t, 'energy: hwmon\n'), flags: FLAGS }).energy, 'hwmon');
+  assert.match(mistakesOf({ file: fileWith(t, 'energy: battery\n'), flags: FLAGS }), /energy/);
 });

@@ -24,6 +24,8 @@ export interface OwnerPolicy {
   readonly temperatureMaxC: number;
   /** Empty: at all hours. */
   readonly hours: readonly HourWindow[];
+  /** In which the hours are meant, an IANA name; absent: that of the machine. */
+  readonly timeZone?: string | undefined;
   /** False: also while the battery is full and the vehicle still plugged. */
   readonly chargingOnly: boolean;
   /** What the machine draws more at most while all that is lent computes; what the battery so does not get. */

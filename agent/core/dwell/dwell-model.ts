@@ -3,6 +3,7 @@ import { STAYS_MAX } from '../limits.ts';
 import type { StayRecord } from '../records.ts';
 import { courseOf } from './course.ts';
 import { HazardFit, type GoingOn, type Lasted } from './hazard-fit.ts';
+import { LocalClock } from './local-clock.ts';
 import { CurveResidual, StepResidual, type Residual } from './residual.ts';
 import { StatedDurations } from './stated-durations.ts';
 import type { StaySoFar } from './stay-so-far.ts';
@@ -11,15 +12,15 @@ import { DAY_MS, HOUR_MS, MINUTE_MS, STAY_MAX_MS } from './time-bins.ts';
 export interface DwellSettings {
   /** `told`: a stated departure is the truth, as a clairvoyant would know it. */
   readonly mode: 'learned' | 'told';
-  /** Local time less UTC where the pile stands: people leave by the clock on the wall. */
-  readonly utcOffsetMs: number;
+  /** Where the pile stands, an IANA name or an offset such as `+09:00`: people leave by the clock on the wall. */
+  readonly timeZone: string;
   /** A stay weighs half as much once stays are learned that ended so much later. */
   readonly halfLifeMs: number;
 }
 
 export const DEFAULT_DWELL: DwellSettings = {
   mode: 'learned',
-  utcOffsetMs: 0,
+  timeZone: 'UTC',
   halfLifeMs: 180 * DAY_MS,
 };
 
@@ -42,6 +43,7 @@ interface Refit {
 
 export class DwellModel {
   readonly #settings: DwellSettings;
+  readonly #clock: LocalClock;
   readonly #stated = new StatedDurations();
   /** The newest stays, oldest first but for where the ring begins. */
   readonly #stays: Lasted[] = [];
@@ -53,6 +55,7 @@ export class DwellModel {
 
   constructor(settings: DwellSettings) {
     this.#settings = settings;
+    this.#clock = new LocalClock(settings.timeZone);
   }
 
   /** A stay that cannot be true is left out. */
@@ -93,7 +96,7 @@ export class DwellModel {
       stay.statedInMs === undefined ? undefined : elapsedMs + stay.statedInMs,
     );
     return {
-      course: courseOf(stay.connectorId, this.#local(stay.pluggedWallMs) - unseenMs, stated),
+      course: courseOf(stay.connectorId, this.#clock.localMs(stay.pluggedWallMs) - unseenMs, stated),
       elapsedMs,
       isCharging: stay.state === 'charging',
       chargedMs: chargedMs(stay, elapsedMs),
@@ -108,15 +111,11 @@ export class DwellModel {
     if (statedMs !== undefined && statedMs > 0) this.#stated.learn(statedMs);
     const charged = chargingEndedWallMs === undefined ? undefined : chargingEndedWallMs - pluggedWallMs;
     return {
-      course: courseOf(stay.connectorId, this.#local(pluggedWallMs), this.#stated.believed(statedMs)),
+      course: courseOf(stay.connectorId, this.#clock.localMs(pluggedWallMs), this.#stated.believed(statedMs)),
       lastedMs,
       aging: this.#agingUntil(unpluggedWallMs),
       chargedMs: charged !== undefined && charged >= 0 && charged <= lastedMs ? charged : undefined,
     };
-  }
-
-  #local(wallMs: number): number {
-    return wallMs + this.#settings.utcOffsetMs;
   }
 
   #keep(stay: Lasted): void {
