@@ -1,7 +1,13 @@
 /** What a caller asks for, as the body of a request; what cannot be asked is refused before anything is sent. */
 import { createHash, randomBytes } from 'node:crypto';
 import type { AlgorithmId, Digest, Payload, RequestId, Selector, TaskRequest } from '@plugpool/proto';
-import { BLOB_BYTES_MAX, DURATION_MS_MAX, INLINE_BYTES_MAX } from '@plugpool/proto';
+import {
+  BLOB_BYTES_MAX,
+  DURATION_MS_MAX,
+  INLINE_BYTES_MAX,
+  decodeUpFrame,
+  encodeFrame,
+} from '@plugpool/proto';
 import { PlugpoolError } from './errors.ts';
 import { toWants, type WantOptions } from './wants.ts';
 
@@ -27,10 +33,7 @@ export function toRequest(
   options: RequestOptions,
   nowWallMs: number,
 ): { readonly body: TaskRequest; readonly bytes: Uint8Array } {
-  const bytes =
-    typeof options.input === 'string'
-      ? Buffer.from(options.input, 'utf8')
-      : (options.input ?? new Uint8Array());
+  const bytes = toBytes(options.input);
   if (bytes.length > BLOB_BYTES_MAX) {
     throw usageError(
       'input_too_large',
@@ -58,12 +61,53 @@ export function toRequest(
     kind: 'request',
     requestId: (options.requestId ?? newRequestId(nowWallMs)) as RequestId,
     selector: toSelector(options),
-    args: options.args ?? [],
+    args: toArgs(options.args),
     input: toPayload(bytes),
     ...(deadlineS === undefined ? {} : { deadlineMs: Math.round(deadlineS * 1000) }),
     ...(wants === undefined ? {} : { wants }),
   };
+  assertSendable(body);
   return { body, bytes };
+}
+
+/**
+ * What the pile would refuse as malformed is refused here, by the rules of the wire. What does not fit one message would
+ * otherwise be found out when the message is made, where nobody waits for an answer.
+ */
+function assertSendable(body: TaskRequest): void {
+  try {
+    const frame = decodeUpFrame(encodeFrame([{ correlationId: 0, body: { ...body, input: NO_INPUT } }]));
+    const reason = frame.ok ? frame.rejected[0]?.reason : { ...frame, hint: '' };
+    if (reason !== undefined) throw usageError(reason.code, reason.detail, reason.hint);
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    throw usageError('malformed', error.message, 'ask with less: docs/protocol.md has the limits');
+  }
+}
+
+/** Bounded already, and nothing to encode twice. */
+const NO_INPUT: Payload = { where: 'inline', bytes: new Uint8Array() };
+
+/** A program without types may give anything. */
+function toBytes(input: unknown): Uint8Array {
+  if (typeof input === 'string') return Buffer.from(input, 'utf8');
+  if (input === undefined) return new Uint8Array();
+  if (input instanceof Uint8Array) return input;
+  throw usageError(
+    'invalid_argument',
+    'the input is neither a string nor bytes',
+    'give a string or a Uint8Array; of a value, `JSON.stringify` makes a string',
+  );
+}
+
+function toArgs(args: unknown): readonly string[] {
+  if (args === undefined) return [];
+  if (Array.isArray(args) && args.every((arg) => typeof arg === 'string')) return args;
+  throw usageError(
+    'invalid_argument',
+    'the arguments are not a list of strings',
+    'give `args` as an array of strings',
+  );
 }
 
 /** Begins with the time, so that a pile's index of request ids grows at its end: all random, each would write a page of its own. */

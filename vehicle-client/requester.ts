@@ -141,16 +141,13 @@ export class Requester {
     return report;
   }
 
-  /** What the pile knows of one task; undefined where it knows none of that id. */
+  /** What the pile knows of one task, also of one that was acknowledged; rejects where it knows none of that id. */
   async task(taskId: string): Promise<StatusEntry | undefined> {
     const { tasks } = await this.#query({ taskId: taskId as TaskId, deliver: false });
     return tasks.find((entry) => entry.taskId === taskId);
   }
 
-  /**
-   * Where a task stands, and why it waits where it does: `explanation` is absent of one that does not wait. Undefined where the
-   * pile knows none of that id.
-   */
+  /** Where a task stands, and why it waits where it does: `explanation` is absent of one that does not wait; else as `task`. */
   async explain(taskId: string): Promise<StatusEntry | undefined> {
     const { tasks } = await this.#query({ taskId: taskId as TaskId, deliver: false, explain: true });
     return tasks.find((entry) => entry.taskId === taskId);
@@ -287,6 +284,9 @@ export class Requester {
 
   #accepted({ requestId, taskId, deadlineMs }: Accepted): void {
     if (!this.#requests.has(requestId)) return;
+    // Asked again while it is open, it is the same task: who waits for it already goes on waiting.
+    const known = this.#tasks.get(taskId);
+    if (known !== undefined) return this.#requests.accepted(requestId, known);
     const task = new RequestedTask(
       { requestId, taskId, deadlineMs },
       {

@@ -416,13 +416,40 @@ test('a delivery that nobody here waits for is left to whom it belongs', async (
   assert.equal(pile.unread('deliveryAck').length, 0);
 });
 
+test('a request that is asked again while its task is open gives the same task', async (t) => {
+  const { pile, client } = await scene(t);
+  const ask = async () => {
+    const asking = client.request({ type: 'echo', requestId: 'mine' });
+    const request = await pile.next('request');
+    pile.send(request.clientId, accepted(request));
+    return { task: await asking, clientId: request.clientId };
+  };
+  const first = await ask();
+  const again = await ask();
+  assert.equal(again.task, first.task);
+  const output = { where: 'inline', bytes: Buffer.from('one') } as const;
+  pile.send(again.clientId, delivered('mine' as RequestId, output));
+  assert.equal(Buffer.from((await first.task.result).output).toString(), 'one');
+});
+
 test('requests that cannot be right are refused before anything is sent', async (t) => {
-  const { client } = await scene(t);
+  const { client, pile } = await scene(t);
   await assert.rejects(client.request({}), codeOf('selector_invalid'));
   await assert.rejects(client.request({ type: 'a', algorithm: 'b' }), codeOf('selector_invalid'));
   await assert.rejects(client.request({ type: 'a', version: '1' }), codeOf('selector_invalid'));
   await assert.rejects(client.request({ type: 'a', deadlineS: -1 }), codeOf('deadline_invalid'));
   await assert.rejects(client.request({ type: 'a', instances: 0 }), codeOf('wants_invalid'));
+  const odd: readonly [over: object, code: string][] = [
+    [{ input: { stops: 3 } }, 'invalid_argument'],
+    [{ args: [1] }, 'invalid_argument'],
+    [{ args: 'one' }, 'invalid_argument'],
+    [{ args: ['x'.repeat(300_000)] }, 'malformed'],
+    [{ args: ['a\0b'] }, 'malformed'],
+    [{ constraint: 'true || '.repeat(300) }, 'wants_invalid'],
+    [{ requestId: 'with a blank' }, 'malformed'],
+  ];
+  for (const [over, code] of odd) await assert.rejects(client.request({ type: 'a', ...over }), codeOf(code));
+  assert.equal(pile.unread('request').length, 0);
 });
 
 test('a wrong token, nobody listening and a bad address each say what to do', async (t) => {
