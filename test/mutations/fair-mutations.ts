@@ -87,4 +87,12 @@ export const FAIR_MUTATIONS: readonly Mutation[] = [
     replace: 'nextGeneration(path, FIRST_GENERATIONS - 1)',
     proof: ['--test', 'test/unit/store-generation.test.ts'],
   },
+  {
+    name: 'forget a record that waits for the back office',
+    promise: 'the back office gets each record, whenever the agent was killed',
+    file: 'agent/core/credits/load-credits.ts',
+    find: "} else if (sending?.state === 'waiting' &&",
+    replace: "} else if (sending?.state === 'accepted' &&",
+    proof: ['--test', 'test/fault/credit-crash-points.test.ts'],
+  },
 ];

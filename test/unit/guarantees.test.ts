@@ -6,6 +6,7 @@ import { test } from 'node:test';
 import {
   AGENT_POINTS,
   CHECKPOINT_POINTS,
+  CREDIT_POINTS,
   DONOR_POINTS,
   REQUESTER_POINTS,
 } from '../fault/crash/crash-points.ts';
@@ -15,7 +16,13 @@ const PAGE = readFileSync(path.join(ROOT, 'docs/guarantees.md'), 'utf8');
 /** `test/….test.ts`: "name", "name" */
 const NAMED = /`(test\/[\w./-]+\.test\.ts)`: ((?:"[^"]+"(?:, )?)+)/g;
 
-const POINTS = { ...AGENT_POINTS, ...CHECKPOINT_POINTS, ...DONOR_POINTS, ...REQUESTER_POINTS };
+const POINTS = {
+  ...AGENT_POINTS,
+  ...CHECKPOINT_POINTS,
+  ...CREDIT_POINTS,
+  ...DONOR_POINTS,
+  ...REQUESTER_POINTS,
+};
 
 interface NamedTest {
   readonly file: string;

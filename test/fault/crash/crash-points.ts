@@ -41,6 +41,18 @@ export const CHECKPOINT_POINTS = {
   'checkpoint answered': 'the store has answered, nothing was published',
 } as const;
 
+/** Of the agent, where a stay has its record and the back office gets it. */
+export const CREDIT_POINTS = {
+  'credit decided': 'a step made the record of a stay; its commit was not handed over',
+  'credit written': 'its row is written, the transaction is open',
+  'credit synced': 'its transaction is synced, the store has not answered',
+  'credit answered': 'the record is on disk, the back office was not told',
+  'credit taken': 'the back office has the record, the agent has not heard so',
+  'receipt decided': 'a step knows that the record was taken; its commit was not handed over',
+  'receipt written': 'that it was taken is written, the transaction is open',
+  'receipt synced': 'that it was taken is synced, the store has not answered',
+} as const;
+
 /** Of a vehicle that lends. */
 export const DONOR_POINTS = {
   'offer heard': 'an offer has arrived, nothing was started',
@@ -64,9 +76,10 @@ export const REQUESTER_POINTS = {
 
 export type AgentPoint = keyof typeof AGENT_POINTS;
 export type CheckpointPoint = keyof typeof CHECKPOINT_POINTS;
+export type CreditPoint = keyof typeof CREDIT_POINTS;
 export type DonorPoint = keyof typeof DONOR_POINTS;
 export type RequesterPoint = keyof typeof REQUESTER_POINTS;
-export type CrashPoint = AgentPoint | CheckpointPoint | DonorPoint | RequesterPoint;
+export type CrashPoint = AgentPoint | CheckpointPoint | CreditPoint | DonorPoint | RequesterPoint;
 
 /** Written by the test beside the data directory; read at each passage, by every thread. */
 export interface Armed {

@@ -22,7 +22,10 @@ export function createSqliteStore(options: Parameters<typeof create>[0]): Store 
       if (said.has('acceptance')) pass('acceptance decided');
       if (said.has('booking')) pass('booking decided');
       if (said.has('checkpoint')) pass('checkpoint decided');
+      if (said.has('credit')) pass('credit decided');
+      if (said.has('receipt')) pass('receipt decided');
       await commit(changes);
+      if (said.has('credit')) pass('credit answered');
       if (said.has('acceptance')) pass('acceptance answered');
       if (said.has('booking')) pass('booking answered');
       if (said.has('checkpoint')) pass('checkpoint answered');
