@@ -19,8 +19,6 @@ const ROOT = path.join(import.meta.dirname, '../..');
 /** Debian's modules are not seen by a Python that a version manager put before Debian's. */
 const PYTHONS = ['python3', '/usr/bin/python3'];
 const TOKEN = 'a-token-of-a-snake';
-/** So short that a run of 0.8 s is renewed. */
-const LEASE = '1500ms';
 
 /** What Python's donor has built in, as the module that ours runs: the letters a to z become capitals. */
 const IN_CAPITALS = command(`(local $at i32) (local $end i32) (local $letter i32)
@@ -103,7 +101,7 @@ async function openScene(t: TestContext, vehicleId: string): Promise<Scene> {
   const generated = newDirectory(t);
   const schema = [`--proto_path=${path.join(ROOT, 'proto')}`, 'plugpool/v1/plugpool.proto'];
   execFileSync('protoc', [`--python_out=${generated}`, ...schema]);
-  const pile = await startPile(t, { logLevel: 'error', tokens: 'tokens', policy: { lease: LEASE } });
+  const pile = await startPile(t, { logLevel: 'error', tokens: 'tokens' });
   const operator = { ask: (verb: string, args?: object) => pile.control(verb, args) };
   await addProgram(operator, 'capitals', IN_CAPITALS);
   await addProgram(operator, 'endless', loops());
@@ -140,7 +138,7 @@ test(
       ],
       'the lease outlives the connection',
     );
-    const task = await asker.request({ algorithm: 'capitals', input: 'never mind' });
+    const task = await asker.request({ algorithm: 'capitals', input: 'never mind', args: ['60'] });
     for await (const event of task) if (event.kind === 'update' && event.state === 'running') break;
     assert.equal(await task.cancel(), 'cancelled');
     await donor.until('revoke');

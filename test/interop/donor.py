@@ -1,4 +1,6 @@
-"""A vehicle that lends, from docs/protocol.md alone. Its one program is built in: the input in capitals. donor.py HOST PORT VEHICLE TOKEN"""
+"""A vehicle that lends, from docs/protocol.md alone. donor.py HOST PORT VEHICLE TOKEN
+
+Its one program is built in: after as many seconds as its first argument says, it gives its input in capitals."""
 
 import sys
 import time
@@ -6,14 +8,14 @@ import time
 from pile_link import PileLink, say
 from plugpool.v1 import plugpool_pb2 as pb
 
-REPORT_EVERY_S, RUN_S = 5, 0.8
+REPORT_EVERY_S, RUN_S = 5, 0.3
 HARDWARE = pb.HardwareProfile(cpu_model="any", cores=4, memory_mib=4096, speed_millis=1000, platform="python")
 
 
 class Attempt:
     def __init__(self, offer):
         self.offer, self.lease, self.input, self.result = offer, offer.lease, None, None
-        self.began = time.monotonic()
+        self.run_s, self.began = float(offer.args[0]) if offer.args else RUN_S, time.monotonic()
         self.void_at = self.began + 0.8 * offer.lease_ms / 1000  # "The donor stops by itself"
 
 
@@ -46,7 +48,7 @@ class Donor(PileLink):
             if now > attempt.void_at:
                 say("stopped by itself")
                 del self.attempts[attempt.lease.instance_id]
-            elif attempt.input is not None and now > attempt.began + RUN_S:
+            elif attempt.input is not None and now > attempt.began + attempt.run_s:
                 self.end(attempt, output=self.payload(attempt.input.upper(), self.inline_bytes_max(attempt.offer)))
 
     def on_offer(self, _number, offer):  # "An offer is the grant"
@@ -54,6 +56,7 @@ class Donor(PileLink):
         if here and offer.lease.fencing_token <= here.lease.fencing_token:
             return self.send_result(here)
         attempt = self.attempts[offer.lease.instance_id] = Attempt(offer)
+        self.renew_at = 0  # "Renewal": that it runs is inferred from its first one
         say("offer", attempt=offer.attempt, image_kept=offer.image.sha256 in self.images)
         if offer.image.sha256 in self.images:
             return self.has_image(attempt, b"kept")
