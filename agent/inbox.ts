@@ -73,8 +73,8 @@ export function hashOfRequest(body: Extract<UpBody, { kind: 'request' }>): strin
   const { input } = body;
   const wants = body.wants === undefined ? [] : [inKeyOrder(body.wants)];
   const about = JSON.stringify([body.selector, body.args, body.deadlineMs ?? null, input.where, ...wants]);
-  const bytes = input.where === 'inline' ? Buffer.from(input.bytes) : Buffer.from(input.blob.digest);
-  return hash('sha256', Buffer.concat([Buffer.from(about), Buffer.from([0]), bytes]), 'hex');
+  const bytes = input.where === 'inline' ? input.bytes : Buffer.from(input.blob.digest);
+  return hash('sha256', Buffer.concat([Buffer.from(`${about}\0`), bytes]), 'hex');
 }
 
 /** The hash is kept on disk: the order in which a later version happens to build an object must not change it. */

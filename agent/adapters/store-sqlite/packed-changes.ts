@@ -6,18 +6,24 @@ import type { Payload, TaskId } from '@plugpool/proto';
 import type { StoreChange } from '../../core/records.ts';
 import { attemptRow, instanceRow } from './instances.ts';
 import { ownedBytes } from './owned-bytes.ts';
-import { endRow, largeBytes, taskRow } from './tasks.ts';
+import { endRow, largeBytes, smallBytes, taskRow } from './tasks.ts';
 
 /** In the order of the parameters of the statement that writes it; what only the store knows follows. */
 export type Row = readonly (string | number | null | Uint8Array)[];
 
 export type PackedChange =
-  /** `bytes`: inline ones that are too many for the row. */
-  | { readonly change: 'insertTask'; readonly row: Row; readonly bytes: Uint8Array | undefined }
+  /** `small`: inline bytes that lie in the row, a letter each. `bytes`: those that are too many for it. */
+  | {
+      readonly change: 'insertTask';
+      readonly row: Row;
+      readonly small: string | null;
+      readonly bytes: Uint8Array | undefined;
+    }
   | {
       readonly change: 'endTask';
       readonly taskId: TaskId;
       readonly row: Row;
+      readonly small: string | null;
       readonly bytes: Uint8Array | undefined;
       readonly outputs: readonly Payload[] | undefined;
     }
@@ -32,8 +38,11 @@ export type StoreWrite = PackedChange | Exclude<StoreChange, { readonly change: 
 /** Its bytes are its own, cut out of whatever buffer they lay in. */
 export function packChange(change: StoreChange): StoreWrite {
   switch (change.change) {
-    case 'insertTask':
-      return { change: 'insertTask', row: taskRow(change.task), bytes: largeBytes(change.task.input) };
+    case 'insertTask': {
+      const { task } = change;
+      const { input } = task;
+      return { change: 'insertTask', row: taskRow(task), small: smallBytes(input), bytes: largeBytes(input) };
+    }
     case 'endTask': {
       const { taskId, end } = change;
       const { output, outputs } = end;
@@ -41,6 +50,7 @@ export function packChange(change: StoreChange): StoreWrite {
         change: 'endTask',
         taskId,
         row: endRow(end),
+        small: smallBytes(output),
         bytes: output && largeBytes(output),
         outputs: outputs?.map(ownedBytes),
       };

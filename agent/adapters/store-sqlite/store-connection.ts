@@ -39,9 +39,9 @@ export function connect(db: Database, readTime?: () => MachineTime) {
   const apply = (change: StoreWrite): void => {
     switch (change.change) {
       case 'insertTask':
-        return tasks.insertTask(change.row, change.bytes);
+        return tasks.insertTask(change.row, change.small, change.bytes);
       case 'endTask':
-        return tasks.endTask(change.taskId, change.row, change.bytes, change.outputs);
+        return tasks.endTask(change.taskId, change.row, change.small, change.bytes, change.outputs);
       case 'taskDelivered':
         return tasks.taskDelivered(change.taskId);
       case 'putInstance':

@@ -36,10 +36,9 @@ export function loadSeedKey(state: State, learned: ReadonlyMap<string, unknown>)
 
 /** 16 bytes. */
 function seedFrom(key: readonly number[], taskId: TaskId): Uint8Array {
+  const block = keyedBlock(key, taskId);
   const seed = new Uint8Array(4 * SEED_WORDS);
-  const view = new DataView(seed.buffer);
-  keyedBlock(key, taskId)
-    .subarray(0, SEED_WORDS)
-    .forEach((word, i) => view.setUint32(4 * i, word, true));
+  // By hand: so small an array is cheap as long as nobody asks for the buffer behind it.
+  for (let i = 0; i < seed.length; i += 1) seed[i] = (block[i >> 2] ?? 0) >>> (8 * (i & 3));
   return seed;
 }
