@@ -95,4 +95,12 @@ export const FAIR_MUTATIONS: readonly Mutation[] = [
     replace: "} else if (sending?.state === 'accepted' &&",
     proof: ['--test', 'test/fault/credit-crash-points.test.ts'],
   },
+  {
+    name: 'turn round what a pile said while its CSMS was away',
+    promise: 'a CSMS that comes back hears what was said meanwhile, in order',
+    file: 'firmware-bridge/ocpp/relay/relayed-pile.ts',
+    find: 'for (const text of kept) this.#toCsms.relay',
+    replace: 'for (const text of kept.reverse()) this.#toCsms.relay',
+    proof: ['--test', '--test-name-pattern=away for an hour', 'test/property/ocpp-relayed-pile.test.ts'],
+  },
 ];

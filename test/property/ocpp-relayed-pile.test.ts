@@ -289,3 +289,75 @@ test('a CSMS that is away for long is asked for now and then, and for as long as
   assert.equal(scene.isOver, true);
   assert.equal(scene.clock.pendingTimers, 0);
 });
+
+const HOUR_MS = 3_600_000;
+const FLOOD = 300;
+
+/** Both sides answer whatever they owe an answer for, each in the order in which it was asked. */
+function answersOwed(got: readonly string[], answered: Set<string>): string[] {
+  const owed = got.filter((text) => text.startsWith('[2') && !answered.has(idOf(text)));
+  return owed.map((text) => {
+    answered.add(idOf(text));
+    return JSON.stringify([3, idOf(text), {}]);
+  });
+}
+
+test('a CSMS that is away for an hour and then floods hears the hour in order, and its flood and the agent’s calls take turns', async () => {
+  const scene = new Scene(2 * HOUR_MS);
+  const answered = new Set<string>();
+  scene.canDial = false;
+  scene.upstream?.leave({ by: 'line', code: 1006, reason: '' });
+  for (let minute = 0; minute < 60; minute += 1) {
+    scene.pileSays(JSON.stringify([2, scene.nextId(), 'MeterValues', { minute }]));
+    scene.agentCalls(minute % 2 === 0 ? 'pile' : 'csms');
+    await settled();
+    for (const text of answersOwed(scene.pile.got, answered)) scene.pileSays(text);
+    for (let seconds = 0; seconds < 60; seconds += 2) {
+      scene.clock.advance(2_000);
+      await settled();
+    }
+  }
+  assert.ok(!scene.isOver && scene.dials > 1_000, `${scene.dials} dials in an hour`);
+  assert.deepEqual(
+    scene.outcomes.map((outcome) => (outcome?.ok === false ? outcome.code : outcome?.ok)),
+    Array.from({ length: 60 }, (_, minute) => (minute % 2 === 0 ? true : 'link_lost')),
+  );
+  scene.canDial = true;
+  scene.clock.advance(2_000);
+  await settled();
+  const csms = scene.upstream;
+  assert.ok(csms, 'it is back');
+  assert.deepEqual(csms.got, callsIn(scene.fromPile), 'the hour, in order, and nothing of the agent’s');
+
+  for (let n = 0; n < FLOOD; n += 1) {
+    scene.csmsSays(JSON.stringify([2, `f${n}`, 'TriggerMessage', { n }]));
+    if (n % 50 === 0) scene.agentCalls('pile');
+    if (n % 10 !== 9) continue;
+    await settled();
+    for (const text of answersOwed(scene.pile.got, answered)) scene.pileSays(text);
+    scene.clock.advance(100);
+  }
+  for (let turn = 0; turn < FLOOD; turn += 1) {
+    await settled();
+    for (const text of answersOwed(scene.pile.got, answered)) scene.pileSays(text);
+    for (const text of answersOwed(csms.got, answered)) scene.csmsSays(text);
+    scene.clock.advance(100);
+  }
+  const toPile = scene.pile.got.filter((text) => !text.includes(OWN));
+  assert.deepEqual(callsIn(toPile), callsIn(scene.fromCsms), 'the flood, once and in order');
+  assert.deepEqual(toPile.filter(isAnswer), scene.fromCsms.filter(isAnswer));
+  const answers = csms.got.filter(isAnswer).map(idOf);
+  assert.deepEqual(
+    answers,
+    Array.from({ length: FLOOD }, (_, n) => `f${n}`),
+  );
+  assert.ok(
+    scene.outcomes.every((outcome) => outcome !== undefined),
+    'each call of the agent ends',
+  );
+  assert.ok(
+    scene.outcomes.slice(60).some((outcome) => outcome?.ok),
+    'and some have their turn in the flood',
+  );
+  assert.equal(scene.clock.pendingTimers, 0);
+});
