@@ -107,9 +107,8 @@ export class LawWatcher implements AgentWatcher {
       if (change.change === 'putInstance') this.#wasHandedIn(change);
       if (change.change === 'endTask') this.#endsInTime(agent, change);
     }
-    const sent = sentBy(effects);
-    this.#sent += sent.length;
-    checkStep(this.#observe(agent), sent, this.#heardOf);
+    this.#sent += effects.sends.length;
+    checkStep(this.#observe(agent), leasesIn(effects), this.#heardOf);
     this.#heardOf.clear();
     this.#results.clear();
   }
@@ -291,8 +290,15 @@ class ObservedAgent implements Observed {
   }
 }
 
-function sentBy({ sends }: Effects): SentBody[] {
-  return sends.map(({ clientId, envelope }) => ({ clientId, ...envelope }));
+const NOTHING_SENT: readonly SentBody[] = [];
+
+/** What was sent that grants or takes back: what a step alone can break is in it. */
+function leasesIn({ sends }: Effects): readonly SentBody[] {
+  let sent: SentBody[] | undefined;
+  for (const { clientId, envelope } of sends)
+    if (envelope.body.kind === 'offer' || envelope.body.kind === 'revoke')
+      (sent ??= []).push({ clientId, ...envelope });
+  return sent ?? NOTHING_SENT;
 }
 
 function taskOf(instanceId: string): TaskId {

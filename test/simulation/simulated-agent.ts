@@ -6,6 +6,7 @@ import {
   encodeFrames,
   type BlobRef,
   type ClientId,
+  type ClientName,
   type DownBody,
   type Digest,
   type Envelope,
@@ -68,6 +69,11 @@ interface Life {
   isReady: boolean;
   isAlive: boolean;
   readonly clock: MachineClock;
+}
+
+interface Speaker {
+  readonly client: ClientName;
+  readonly from: Connection;
 }
 
 /** Bytes take so long to come up. */
@@ -232,13 +238,12 @@ export class SimulatedAgent implements Listener {
     }
     this.#push(life, { kind: 'connected', client, connection: connection.number as ConnectionNumber });
     return {
-      frame: (from, frame, isGhost) => this.#heard(life, from, frame, isGhost),
-      closed: (gone) => this.#closed(life, gone),
+      frame: (from, frame, isGhost) => this.#heard(life, { client, from }, frame, isGhost),
+      closed: (gone) => this.#closed(life, client, gone),
     };
   }
 
-  #closed(life: Life, connection: Connection): void {
-    const client = clientName(connection.clientId);
+  #closed(life: Life, client: ClientName, connection: Connection): void {
     if (life.connections.get(client.clientId) !== connection) return;
     life.connections.delete(client.clientId);
     life.recalls.forget(client.clientId);
@@ -249,10 +254,9 @@ export class SimulatedAgent implements Listener {
     });
   }
 
-  #heard(life: Life, connection: Connection, frame: Frame<UpBody>, isGhost: boolean): void {
+  #heard(life: Life, { client, from }: Speaker, frame: Frame<UpBody>, isGhost: boolean): void {
     if (!life.isAlive) return;
-    const number = connection.number as ConnectionNumber;
-    const client = clientName(connection.clientId);
+    const number = from.number as ConnectionNumber;
     if (this.parts.asBytes)
       for (const payload of encodeFrames(frame))
         for (const event of unpackFrame(

@@ -35,7 +35,7 @@ export function deployImages(turn: Turn): void {
   }
   if (deployments.pending.size === 0) return;
   let looked = 0;
-  for (const vehicleId of [...firstOf(deployments.pending, DEPLOYS_PER_STEP_MAX)]) {
+  for (const vehicleId of firstOf(deployments.pending, DEPLOYS_PER_STEP_MAX)) {
     looked += 1;
     deployments.pending.delete(vehicleId);
     const donor = state.donors.get(vehicleId);
@@ -47,13 +47,14 @@ export function deployImages(turn: Turn): void {
     state.timers.set('deploy:pending', now.monoMs + DEPLOY_EVERY_MS / DEPLOYS_PER_STEP_MAX);
 }
 
-function* firstOf<Item>(items: Iterable<Item>, count: number): Iterable<Item> {
-  let taken = 0;
+function firstOf<Item>(items: ReadonlySet<Item>, count: number): Item[] {
+  if (items.size <= count) return [...items];
+  const first: Item[] = [];
   for (const item of items) {
-    if (taken === count) return;
-    taken += 1;
-    yield item;
+    if (first.length === count) break;
+    first.push(item);
   }
+  return first;
 }
 
 /** False where it must be told later: a vehicle that changes what it allows all the time is told so often and no more. */
@@ -62,9 +63,9 @@ function tell(turn: Turn, donor: Donor): boolean {
   const { clientId } = donor;
   const client = clientId === undefined ? undefined : state.clients.get(clientId);
   if (clientId === undefined || client === undefined) return true;
-  const basis = basisOf(state, donor, client.epoch);
   const told = state.deployments.told.get(donor.vehicleId);
-  if (told !== undefined && isSameBasis(told.basis, basis)) return true;
+  if (told !== undefined && isBasis(told.basis, state, donor, client.epoch)) return true;
+  const basis = basisOf(state, donor, client.epoch);
   const isTooSoon = told?.basis.epoch === basis.epoch && now.monoMs - told.atMs < DEPLOY_EVERY_MS;
   if (isTooSoon) return false;
   const images = imagesFor(state, donor, now.monoMs);
@@ -82,17 +83,21 @@ function tell(turn: Turn, donor: Donor): boolean {
 }
 
 function basisOf(state: State, { hardware, runtimes, report }: Donor, epoch: Epoch): Basis {
-  const allowed = report?.allowedAlgorithms.join() ?? '';
-  return { epoch, version: state.deployments.version, hardware, runtimes, allowed };
+  return { epoch, version: state.deployments.version, hardware, runtimes, allowed: allowedBy(report) };
 }
 
-function isSameBasis(a: Basis, b: Basis): boolean {
+function allowedBy(report: Donor['report']): string {
+  return report === undefined || report.allowedAlgorithms.length === 0 ? '' : report.allowedAlgorithms.join();
+}
+
+/** Asked of each donor at each step that touches it. */
+function isBasis(told: Basis, { deployments }: State, donor: Donor, epoch: Epoch): boolean {
   return (
-    a.epoch === b.epoch &&
-    a.version === b.version &&
-    a.hardware === b.hardware &&
-    a.runtimes === b.runtimes &&
-    a.allowed === b.allowed
+    told.epoch === epoch &&
+    told.version === deployments.version &&
+    told.hardware === donor.hardware &&
+    told.runtimes === donor.runtimes &&
+    told.allowed === allowedBy(donor.report)
   );
 }
 
