@@ -186,7 +186,7 @@ export class Donor {
       await Promise.all([...runtimes.values()].map((runtime) => startRuntime(runtime, abort)));
       await signals.start(abort);
       this.#hardware = await probe.start(abort);
-      this.#energy.start();
+      this.#energy.start(this.#hardware.cores);
       probe.onSample(() => this.#energy.look());
       this.#lending.start(owner);
       log.info(

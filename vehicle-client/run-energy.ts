@@ -41,7 +41,7 @@ export class RunEnergy {
   readonly #runs = new Map<LeaseKey, Run>();
   #source: PowerSource | undefined;
   #problem: PowerMeterProblem | undefined;
-  #shares = new EnergyShares({ isGpuMetered: false });
+  #shares = new EnergyShares({ isGpuMetered: false, cores: 1 });
   #lookedMonoMs = -Infinity;
   #isUnread = false;
   #toldMwh = 0;
@@ -51,7 +51,7 @@ export class RunEnergy {
     this.#options = options;
   }
 
-  start(): void {
+  start(cores: number): void {
     const found = this.#options.meter.start();
     if (!found.ok) {
       const { code, detail, hint } = found;
@@ -64,7 +64,7 @@ export class RunEnergy {
     const { source } = found;
     this.#source = source;
     const isGpuMetered = source.covers.includes('gpu') || source.covers.includes('psys');
-    this.#shares = new EnergyShares({ isGpuMetered });
+    this.#shares = new EnergyShares({ isGpuMetered, cores });
     this.#options.log.info({ source }, 'the energy of computing is measured');
     this.look();
   }

@@ -40,7 +40,7 @@ class Machine {
 /** Its idle floor is known: 5 W. */
 function machineAtRest(isGpuMetered = false): { machine: Machine; shares: EnergyShares } {
   const machine = new Machine();
-  const shares = new EnergyShares({ isGpuMetered });
+  const shares = new EnergyShares({ isGpuMetered, cores: 4 });
   shares.look(machine.look());
   machine.pass(2_000, {});
   shares.look(machine.look());
@@ -126,7 +126,7 @@ test('a run is not measured where the meter began anew, was lost at its end, or 
   machine.pass(1_000, {}, { b: 1_000 });
   assert.equal(shares.ended('b', 1_000, true), undefined);
 
-  const unknown = new EnergyShares({ isGpuMetered: false });
+  const unknown = new EnergyShares({ isGpuMetered: false, cores: 4 });
   const busy = new Machine();
   unknown.look(busy.look());
   unknown.began('c', false);
@@ -145,6 +145,21 @@ test('a run with a GPU is not measured, nor those beside it where the meter coun
     assert.equal(shares.ended('gpu', 3_600, false), undefined);
     assert.equal(shares.ended('a', 3_600, false), isGpuMetered ? undefined : 10);
   }
+});
+
+test('a machine that its owner keeps busy was never seen at rest: no run on it is measured', () => {
+  const machine = new Machine();
+  const shares = new EnergyShares({ isGpuMetered: false, cores: 4 });
+  shares.look(machine.look());
+  for (let i = 0; i < 10; i++) {
+    machine.pass(2_000, { othersMs: 4_000 });
+    shares.look(machine.look());
+  }
+  shares.began('a', false);
+  machine.pass(2_000, { othersMs: 4_000 }, { a: 2_000 });
+  shares.look(machine.look());
+  assert.equal(shares.floorMw, undefined);
+  assert.equal(shares.ended('a', 2_000, false), undefined);
 });
 
 test('a load that lasts does not become the idle floor, and a floor that is no longer true goes', () => {

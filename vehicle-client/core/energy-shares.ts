@@ -10,8 +10,8 @@ import { IdleFloor } from './idle-floor.ts';
 
 /** No machine in a vehicle takes more: what a meter says beyond is a counter that was reset or read wrongly. */
 export const MACHINE_POWER_MAX_MW = 2_000_000;
-/** Runs that computed less of a stretch than this, in thousandths of one core, do not disturb the idle floor. */
-const UNDISTURBED_MILLIS = 10;
+/** A machine of which no more than this was busy, in thousandths of all its cores, is at rest. */
+const AT_REST_MILLIS = 100;
 /** The power that is shown is of stretches that are long enough to be read by a person. */
 const SHOWN_STRETCH_MIN_MS = 500;
 /** 1 mWh = 3.6 J. */
@@ -45,6 +45,7 @@ interface Share {
 
 export class EnergyShares {
   readonly #isGpuMetered: boolean;
+  readonly #cores: number;
   readonly #shares = new Map<string, Share>();
   readonly #floor = new IdleFloor();
   #last: Omit<EnergyLook, 'runs'> | undefined;
@@ -57,8 +58,9 @@ export class EnergyShares {
   #powerMw: number | undefined;
 
   /** `isGpuMetered`: what a GPU takes is in what the meter counts, and no CPU time says whose it was. */
-  constructor({ isGpuMetered }: { readonly isGpuMetered: boolean }) {
+  constructor({ isGpuMetered, cores }: { readonly isGpuMetered: boolean; readonly cores: number }) {
     this.#isGpuMetered = isGpuMetered;
+    this.#cores = cores;
   }
 
   /** What the machine took in the last stretch; undefined before there was one. */
@@ -135,13 +137,13 @@ export class EnergyShares {
     const lengthMs = look.monoMs - last.monoMs;
     const powerMw = grewUj / lengthMs;
     const oursMs = [...computed.values()].reduce((sum, cpuMs) => sum + cpuMs, this.#endedCpuMs);
-    const isUndisturbed = oursMs * 1000 <= lengthMs * UNDISTURBED_MILLIS;
-    this.#floor.saw({ endedMonoMs: look.monoMs, lengthMs, powerMw, isUndisturbed });
+    // The kernel counts the whole machine in ticks and a run in nanoseconds: all of it is never less than ours.
+    const busyMs = Math.max(look.busyMs - last.busyMs, oursMs);
+    const isAtRest = busyMs * 1000 <= lengthMs * this.#cores * AT_REST_MILLIS;
+    this.#floor.saw({ endedMonoMs: look.monoMs, lengthMs, powerMw, isAtRest });
     if (lengthMs >= SHOWN_STRETCH_MIN_MS) this.#powerMw = powerMw;
     const floorMw = this.#floor.powerMw;
     if (floorMw === undefined) return spoil(computed);
-    // The kernel counts the whole machine in ticks and a run in nanoseconds: all of it is never less than ours.
-    const busyMs = Math.max(look.busyMs - last.busyMs, oursMs);
     if (busyMs === 0) return;
     const perMsUj = Math.max(0, grewUj - floorMw * lengthMs) / busyMs;
     for (const [share, cpuMs] of computed) share.energyUj += perMsUj * cpuMs;
