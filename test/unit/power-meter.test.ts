@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { SysfsPowerMeter } from '../../vehicle-client/adapters/power-meter/sysfs-power-meter.ts';
+import { hiddenCounters } from '../../vehicle-client/runtimes/sandbox.ts';
 
 const RANGE_UJ = 262_143_328_850;
 
@@ -251,4 +252,12 @@ test('a source that was named is the only one', (t) => {
   assert.equal(sourceOf(sysfs.meter()).name, 'powercap');
   assert.equal(sourceOf(sysfs.meter('hwmon')).name, 'hwmon');
   assert.equal(new SysfsPowerMeter({ sysfs: `${sysfs.root}/none`, only: 'powercap' }).start().ok, false);
+});
+
+test('a sandbox that shows /sys hides the counters, where there are any', (t) => {
+  const { root } = new Sysfs(t);
+  assert.deepEqual(hiddenCounters(root), []);
+  const counters = join(root, 'devices/virtual/powercap');
+  mkdirSync(counters, { recursive: true });
+  assert.deepEqual(hiddenCounters(root), ['--tmpfs', counters]);
 });

@@ -3,6 +3,7 @@
  * docs/sandbox.md says what each keeps out.
  */
 import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import fs from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import path from 'node:path';
@@ -152,6 +153,12 @@ function bwrapSandbox(extraArgs: readonly string[]): Sandbox {
   };
 }
 
+/** Energy counters, where this user may read them: finely enough read they tell what others compute with (docs/energy.md). */
+export function hiddenCounters(sysfs: string): string[] {
+  const counters = `${sysfs}/devices/virtual/powercap`;
+  return existsSync(counters) ? ['--tmpfs', counters] : [];
+}
+
 /**
  * A driver's library cannot be told in advance, and looks its device up under /proc and /sys: with a GPU the sandbox shows the
  * system's libraries and these, read-only, and the device itself.
@@ -161,6 +168,7 @@ async function gpuArguments(): Promise<string[]> {
   const shown = ['/usr/lib', '/usr/lib64', '/usr/local/cuda', '/opt/rocm', '/etc/ld.so.cache', '/sys'];
   return [
     ...shown.flatMap((place) => ['--ro-bind-try', place, place]),
+    ...hiddenCounters('/sys'),
     ...['--proc', '/proc'],
     ...devices.flatMap((name) => ['--dev-bind', `/dev/${name}`, `/dev/${name}`]),
   ];
