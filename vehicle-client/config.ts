@@ -4,24 +4,20 @@
  */
 import { readFileSync } from 'node:fs';
 import { parse as parseYaml } from 'yaml';
-import { z } from 'zod';
+import type { z } from 'zod';
+import type { RuntimeKind } from '@plugpool/proto';
 import {
-  CONNECTOR_PATTERN,
-  CONSTRAINT_BYTES_MAX,
-  ID_PATTERN,
-  NAME_PATTERN,
-  type RuntimeKind,
-} from '@plugpool/proto';
-import {
-  MINUTES_PER_DAY,
-  WEEKDAYS,
-  type HourWindow,
-  type OwnerPolicy,
-  type VehicleSignals,
-} from './core/policy.ts';
+  ENV_SETTINGS,
+  configSchema,
+  controlSchema,
+  type EnergySetting,
+  type LogLevel,
+  type RawConfig,
+} from './config-schema.ts';
+import { MINUTES_PER_DAY, type HourWindow, type OwnerPolicy, type VehicleSignals } from './core/policy.ts';
 import type { SignalTopic } from './adapters/signals-mqtt.ts';
 import { PlugpoolError } from './errors.ts';
-import type { PowerSourceName } from './ports.ts';
+import { nearest } from './nearest-name.ts';
 
 export const ENV_PREFIX = 'PLUGPOOL_VEHICLE_';
 
@@ -46,10 +42,6 @@ export interface DonorSettings {
   readonly probeSettings: { readonly sampleEveryMs: number; readonly ownRootPids: readonly number[] };
 }
 
-/** By what the energy of computing is measured; `auto`: whatever can be read. */
-export type EnergySetting = 'auto' | 'off' | PowerSourceName;
-const ENERGY_SETTINGS = ['auto', 'off', 'powercap', 'hwmon'] as const satisfies readonly EnergySetting[];
-
 export type SignalSettings =
   | { readonly adapter: 'static'; readonly values: VehicleSignals }
   | {
@@ -65,148 +57,6 @@ export interface VehicleConfig extends DonorSettings {
   /** Absent: what suits the command. */
   readonly logLevel?: LogLevel | undefined;
 }
-
-export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'silent';
-const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'silent'] as const;
-
-const percent = z.number().min(0).max(100);
-const timeOfDay = z.string().regex(/^([01]\d|2[0-3]):[0-5]\d$|^24:00$/, 'a time of day such as "22:30"');
-const hourWindow = z.strictObject({
-  days: z
-    .array(z.enum(WEEKDAYS as [string, ...string[]]))
-    .min(1)
-    .optional(),
-  from: timeOfDay,
-  to: timeOfDay,
-});
-const dateTime = z.iso.datetime({ offset: true, local: true });
-
-/** Whether it is right CEL is for the pile to say, which evaluates it; what cannot even be sent is said here. */
-const constraint = z
-  .string()
-  .refine(
-    (text) => text.trim() !== '',
-    'an expression such as "request.fleet"; leave it out to allow every request',
-  )
-  .refine(
-    (text) => Buffer.byteLength(text) <= CONSTRAINT_BYTES_MAX,
-    `at most ${CONSTRAINT_BYTES_MAX} bytes; say it shorter, for instance with "in [..]"`,
-  );
-
-function isTimeZone(name: string): boolean {
-  try {
-    return new Intl.DateTimeFormat('en', { timeZone: name }).resolvedOptions().timeZone !== '';
-  } catch {
-    return false;
-  }
-}
-
-const policySchema = z.strictObject({
-  cpuPercent: percent.default(80),
-  memoryPercent: percent.default(50),
-  gpuPercent: percent.default(80),
-  socFloorPercent: percent.default(20),
-  temperatureMaxC: z.number().min(0).max(120).default(85),
-  hours: z.array(hourWindow).max(32).default([]),
-  timeZone: z.string().refine(isTimeZone, 'a time zone such as Europe/Berlin').optional(),
-  chargingOnly: z.boolean().default(false),
-  computingPowerW: z.number().min(0).max(10_000).default(150),
-  allowedAlgorithms: z
-    .array(z.string().regex(NAME_PATTERN, 'an algorithm id such as "route-plan"'))
-    .max(256)
-    .default([]),
-  requestConstraint: constraint.optional(),
-});
-
-const signalValues = {
-  socPercent: percent.optional(),
-  socTargetPercent: percent.optional(),
-  readyBy: dateTime.optional(),
-  chargingPowerW: z.number().min(0).max(2_000_000).optional(),
-  batteryKwh: z.number().positive().max(10_000).optional(),
-  ignition: z.enum(['on', 'off']).optional(),
-};
-
-const signalTopic = z.strictObject({
-  topic: z.string().min(1).max(1024),
-  path: z.string().min(1).max(256).optional(),
-});
-
-const signalsSchema = z.discriminatedUnion('adapter', [
-  z.strictObject({ adapter: z.literal('static'), ...signalValues }),
-  z.strictObject({
-    adapter: z.literal('mqtt'),
-    url: z.url({ protocol: /^mqtts?$/, error: 'an address such as mqtt://127.0.0.1:1883' }),
-    username: z.string().max(256).optional(),
-    password: z.string().max(256).optional(),
-    staleS: z.number().positive().max(86_400).default(300),
-    topics: z.strictObject(
-      Object.fromEntries(Object.keys(signalValues).map((name) => [name, signalTopic.optional()])) as Record<
-        keyof typeof signalValues,
-        z.ZodOptional<typeof signalTopic>
-      >,
-    ),
-  }),
-]);
-
-const configSchema = z.strictObject({
-  agent: z.url({ protocol: /^mqtts?$/, error: 'the address of a pile, such as mqtt://192.168.1.10:1883' }),
-  vehicle: z.string().regex(ID_PATTERN, '1 to 64 letters, digits, "_" and "-"'),
-  connector: z.string().regex(CONNECTOR_PATTERN, 'a connector such as 3, 3/1 or north/3/1').optional(),
-  dataDir: z.string().min(1).optional(),
-  tokenFile: z.string().min(1).optional(),
-  logLevel: z.enum(LOG_LEVELS).optional(),
-  sandbox: z.enum(['bwrap', 'process', 'bwrap-else-process']).default('bwrap'),
-  runtimes: z
-    .array(z.enum(['wasm', 'onnx', 'echo']))
-    .min(1)
-    .default(['wasm', 'onnx', 'echo']),
-  warmChildren: z
-    .strictObject({ wasm: z.int().min(0).max(16).default(1), onnx: z.int().min(0).max(16).default(0) })
-    .prefault({}),
-  executionProviders: z.array(z.string().min(1).max(64)).max(8).default([]),
-  energy: z.enum(ENERGY_SETTINGS).default('auto'),
-  cacheMib: z
-    .number()
-    .positive()
-    .max(1024 * 1024)
-    .default(1024),
-  policy: policySchema.prefault({}),
-  signals: signalsSchema.prefault({ adapter: 'static' }),
-  probe: z
-    .strictObject({
-      sampleEveryS: z.number().min(0.5).max(10).default(2),
-      ownRootPids: z.array(z.int().positive()).max(64).default([]),
-    })
-    .prefault({}),
-});
-
-const controlSchema = configSchema.partial({ agent: true, vehicle: true });
-
-type Raw = z.output<typeof configSchema>;
-
-/** Every setting that the environment can give: `policy.cpuPercent` is `PLUGPOOL_VEHICLE_POLICY_CPU_PERCENT`. */
-export const ENV_SETTINGS: readonly string[] = [
-  ...[
-    'agent',
-    'vehicle',
-    'dataDir',
-    'connector',
-    'tokenFile',
-    'logLevel',
-    'sandbox',
-    'runtimes',
-    'executionProviders',
-    'cacheMib',
-    'energy',
-  ],
-  ...['warmChildren.wasm', 'warmChildren.onnx'],
-  ...Object.keys(policySchema.shape).map((name) => `policy.${name}`),
-  ...['adapter', 'url', 'username', 'password', 'staleS', ...Object.keys(signalValues)].map(
-    (name) => `signals.${name}`,
-  ),
-  ...['probe.sampleEveryS', 'probe.ownRootPids'],
-];
 
 export interface ConfigSources {
   readonly file?: string | undefined;
@@ -402,7 +252,7 @@ function configError(problems: readonly Problem[]): PlugpoolError {
   });
 }
 
-function toConfig(raw: Raw): VehicleConfig {
+function toConfig(raw: RawConfig): VehicleConfig {
   return {
     agent: raw.agent,
     vehicle: raw.vehicle,
@@ -422,7 +272,7 @@ function toConfig(raw: Raw): VehicleConfig {
   };
 }
 
-function toHourWindow(window: Raw['policy']['hours'][number]): HourWindow {
+function toHourWindow(window: RawConfig['policy']['hours'][number]): HourWindow {
   return {
     ...(window.days === undefined ? {} : { days: window.days as HourWindow['days'] }),
     fromMinute: toMinute(window.from) % MINUTES_PER_DAY,
@@ -435,7 +285,7 @@ function toMinute(text: string): number {
   return (hours ?? 0) * 60 + (minutes ?? 0);
 }
 
-function toSignals(raw: Raw['signals']): SignalSettings {
+function toSignals(raw: RawConfig['signals']): SignalSettings {
   if (raw.adapter === 'static') {
     const { adapter: _adapter, readyBy, ...values } = raw;
     const given = Object.entries({
@@ -457,25 +307,4 @@ function toSignals(raw: Raw['signals']): SignalSettings {
 
 function kebab(name: string): string {
   return name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
-}
-
-function nearest(name: string, candidates: readonly string[]): string {
-  const scored = candidates.map((candidate) => ({
-    candidate,
-    distance: editDistance(name.toLowerCase(), candidate.toLowerCase()),
-  }));
-  return scored.sort((a, b) => a.distance - b.distance)[0]?.candidate ?? 'none';
-}
-
-function editDistance(a: string, b: string): number {
-  let previous = Array.from({ length: b.length + 1 }, (_, j) => j);
-  for (let i = 1; i <= a.length; i++) {
-    const row = [i];
-    for (let j = 1; j <= b.length; j++) {
-      const change = (previous[j - 1] as number) + (a[i - 1] === b[j - 1] ? 0 : 1);
-      row.push(Math.min(change, (previous[j] as number) + 1, (row[j - 1] as number) + 1));
-    }
-    previous = row;
-  }
-  return previous[b.length] as number;
 }

@@ -1,7 +1,7 @@
 /** `donate`: lends until it is told to stop. */
 import { Option, type Command } from 'commander';
 import type { ControlAnswer } from '../adapters/control-socket.ts';
-import type { LogLevel } from '../config.ts';
+import type { LogLevel } from '../config-schema.ts';
 import type { Donor, DonorEvent } from '../donor.ts';
 import { PlugpoolError } from '../errors.ts';
 import type { Log } from '../ports.ts';

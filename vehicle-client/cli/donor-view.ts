@@ -1,7 +1,7 @@
 /** What a donor does, as whoever watches it reads it: one line an event, and what its log warns of as lines of the same kind. */
 import { fstatSync } from 'node:fs';
 import type { Writable } from 'node:stream';
-import type { LogLevel } from '../config.ts';
+import type { LogLevel } from '../config-schema.ts';
 import type { DonorEvent } from '../donor.ts';
 import type { Log } from '../ports.ts';
 import type { CliContext } from './context.ts';
