@@ -91,7 +91,8 @@ function combinationProblem(flags: Flags): string | undefined {
       return '--vram-mib and --gpu-model need --gpu-millis';
     if (orCpuMillicores !== undefined || orMemoryMib !== undefined)
       return '--or-cpu-millicores and --or-memory-mib are what serves instead of a GPU; they need --gpu-millis';
-  } else if (vramMib === undefined) return '--gpu-millis needs --vram-mib';
+  } else if (vramMib === undefined)
+    return '--gpu-millis needs --vram-mib: MiB of GPU memory, 0 where it needs none of its own';
   if ((orCpuMillicores === undefined) !== (orMemoryMib === undefined))
     return '--or-cpu-millicores and --or-memory-mib need each other';
   return undefined;
