@@ -1,9 +1,10 @@
 /** What a caller asks for, as the body of a request; what cannot be asked is refused before anything is sent. */
 import { createHash, randomBytes } from 'node:crypto';
-import type { AlgorithmId, Digest, Payload, RequestId, Selector, TaskRequest } from '@plugpool/proto';
+import type { AlgorithmId, Digest, Payload, RequestId, Selector, TaskId, TaskRequest } from '@plugpool/proto';
 import {
   BLOB_BYTES_MAX,
   DURATION_MS_MAX,
+  ID_PATTERN,
   INLINE_BYTES_MAX,
   decodeUpFrame,
   encodeFrame,
@@ -108,6 +109,12 @@ function toArgs(args: unknown): readonly string[] {
     'the arguments are not a list of strings',
     'give `args` as an array of strings',
   );
+}
+
+/** The id of a task as a program names it. */
+export function toTaskId(taskId: string): TaskId {
+  if (ID_PATTERN.test(taskId)) return taskId as TaskId;
+  throw usageError('invalid_argument', 'that is no task id', 'give the id that `request` or `tasks` told');
 }
 
 /** Begins with the time, so that a pile's index of request ids grows at its end: all random, each would write a page of its own. */

@@ -26,7 +26,7 @@ import type { PlugpoolError } from './errors.ts';
 import { OpenQuestions, QUERY_TIMEOUT_MS, type Question, type Report } from './open-questions.ts';
 import { OpenRequests } from './open-requests.ts';
 import type { Clock, Link, LinkDown, Log } from './ports.ts';
-import { toRequest, usageError, type RequestOptions } from './request-body.ts';
+import { toRequest, toTaskId, usageError, type RequestOptions } from './request-body.ts';
 import { RequestedTask, endedEntry, payloadsOf, taskEndError, type TaskResult } from './requested-task.ts';
 import { CLIENT_VERSION } from './version.ts';
 
@@ -143,20 +143,20 @@ export class Requester {
 
   /** What the pile knows of one task, also of one that was acknowledged; rejects where it knows none of that id. */
   async task(taskId: string): Promise<StatusEntry | undefined> {
-    const { tasks } = await this.#query({ taskId: taskId as TaskId, deliver: false });
+    const { tasks } = await this.#query({ taskId: toTaskId(taskId), deliver: false });
     return tasks.find((entry) => entry.taskId === taskId);
   }
 
   /** Where a task stands, and why it waits where it does: `explanation` is absent of one that does not wait; else as `task`. */
   async explain(taskId: string): Promise<StatusEntry | undefined> {
-    const { tasks } = await this.#query({ taskId: taskId as TaskId, deliver: false, explain: true });
+    const { tasks } = await this.#query({ taskId: toTaskId(taskId), deliver: false, explain: true });
     return tasks.find((entry) => entry.taskId === taskId);
   }
 
   /** The result of a task of this vehicle, whoever asked for it; waits for it where the task still runs. */
   result(taskId: string): Promise<TaskResult> {
     this.#assertOpen();
-    const id = taskId as TaskId;
+    const id = toTaskId(taskId);
     const known = this.#tasks.get(id)?.result ?? this.#awaited.get(id)?.promise;
     if (known !== undefined) return known;
     const awaited = Promise.withResolvers<TaskResult>();
@@ -189,7 +189,7 @@ export class Requester {
   /** Cancels a task of this vehicle, whoever asked for it; resolves with what became of it. */
   async cancel(taskId: string): Promise<StatusEntry> {
     this.#assertOpen();
-    this.#conversation.post({ kind: 'cancel', which: { by: 'task', taskId: taskId as TaskId } });
+    this.#conversation.post({ kind: 'cancel', which: { by: 'task', taskId: toTaskId(taskId) } });
     // Bodies of one client are heard in order: what this answers is true after the cancellation.
     const entry = await this.task(taskId);
     if (entry !== undefined) return entry;

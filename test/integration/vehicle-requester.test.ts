@@ -450,6 +450,8 @@ test('requests that cannot be right are refused before anything is sent', async 
   ];
   for (const [over, code] of odd) await assert.rejects(client.request({ type: 'a', ...over }), codeOf(code));
   assert.equal(pile.unread('request').length, 0);
+  for (const ask of ['task', 'explain', 'cancel'] as const)
+    await assert.rejects(client[ask]('t'.repeat(300_000)), codeOf('invalid_argument'));
 });
 
 test('a wrong token, nobody listening and a bad address each say what to do', async (t) => {
