@@ -34,6 +34,7 @@ import type {
   TaskRecord,
 } from './records.ts';
 import { noCredits, type Credits } from './credits/open-credit.ts';
+import type { Judged } from './constraint/facts.ts';
 import { Constraints } from './constraint/constraint.ts';
 import type { Bindings } from './binding/bindings.ts';
 import { noCodes, type Codes } from './binding/codes.ts';
@@ -222,6 +223,8 @@ export interface Task {
   ownerVerdicts: Map<string, Map<Way, boolean>> | undefined;
   /** Of a question that the pile asks and knows the answer of. */
   check: KnownAnswer | undefined;
+  /** Of such a question: what owners' constraints see in place of it. */
+  judgedAs: Judged | undefined;
 }
 
 /** Messages that wait until the bytes they speak of are on the pile's disk. */
@@ -322,6 +325,8 @@ export interface State {
 export interface CheckDue {
   readonly algorithmKey: string;
   readonly triesLeft: number;
+  /** The request at whose grant it was drawn. */
+  readonly like: Judged;
 }
 
 export function emptyState(settings: Settings, generation: number): State {

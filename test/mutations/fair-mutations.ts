@@ -103,4 +103,20 @@ export const FAIR_MUTATIONS: readonly Mutation[] = [
     replace: 'for (const text of kept.reverse()) this.#toCsms.relay',
     proof: ['--test', '--test-name-pattern=away for an hour', 'test/property/ocpp-relayed-pile.test.ts'],
   },
+  {
+    name: 'show an owner who asks a spot check',
+    promise: 'an owner’s constraint cannot keep spot checks away',
+    file: 'agent/core/constraint/constraints.ts',
+    find: '{ record: own, judgedAs: record = own }: Task',
+    replace: '{ record }: Task',
+    proof: CHECKS,
+  },
+  {
+    name: 'ask the same question twice',
+    promise: 'a donor cannot tell a check by having seen it before',
+    file: 'agent/core/checks/issue-check.ts',
+    find: '  state.answers.asked(answer, owner);\n',
+    replace: '',
+    proof: CHECKS,
+  },
 ];

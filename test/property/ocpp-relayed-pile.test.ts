@@ -356,7 +356,7 @@ test('a CSMS that is away for an hour and then floods hears the hour in order, a
     'each call of the agent ends',
   );
   assert.ok(
-    scene.outcomes.slice(60).some((outcome) => outcome?.ok),
+    scene.outcomes.slice(60).some((outcome) => outcome.ok),
     'and some have their turn in the flood',
   );
   assert.equal(scene.clock.pendingTimers, 0);

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import { parseClientId, type FailureCode, type LeaseId, type UpBody, type VehicleId } from '@plugpool/proto';
 import { CHECKER } from '../../agent/core/checks/checker.ts';
-import { INCONCLUSIVE_MAX } from '../../agent/core/limits.ts';
+import { INCONCLUSIVE_MAX, KNOWN_ANSWERS_GIVEN_MAX } from '../../agent/core/limits.ts';
 import type { Settings } from '../../agent/core/settings.ts';
 import { capacityReport, request, SimulatedPile, type SentBody } from '../simulation/simulated-pile.ts';
 
@@ -49,17 +49,13 @@ function pileWith(settings: Partial<Settings> = {}, workCoreS = 1): SimulatedPil
   return pile;
 }
 
-/** Of the pile that the operator gave a question with its answer. */
+/** Of the pile that the operator gave as many questions with their answers as it takes. */
 function pileThatKnows(workCoreS = 1): SimulatedPile {
   const pile = pileWith({}, workCoreS);
-  const command = {
-    verb: 'addCheck',
-    id: 'sum' as never,
-    args: [],
-    input: Uint8Array.of(7),
-    output: RIGHT,
-  } as const;
-  pile.step({ kind: 'operator', question: 1, command });
+  for (let n = 0; n < KNOWN_ANSWERS_GIVEN_MAX; n += 1) {
+    const question = { id: 'sum' as never, args: [], input: Uint8Array.of(7, n), output: RIGHT };
+    pile.step({ kind: 'operator', question: n, command: { verb: 'addCheck', ...question } });
+  }
   return pile;
 }
 
@@ -91,7 +87,7 @@ test('a check is an offer like any other, of a question that its donor never saw
   const checks = play(pile, 60, () => RIGHT);
   assert.ok(checks.length > 3, `${checks.length} checks`);
   const [check] = checks as [Offered];
-  assert.deepEqual([...check.input], [7]);
+  assert.equal(check.input[0], 7);
   const booked = [...pile.disk.bookings.values()].filter(({ taskId }) => taskId === check.taskId);
   const accounts = booked[0]?.entries.map(({ account }) => String(account)) ?? [];
   assert.ok(
@@ -295,4 +291,55 @@ test('an answer that a donor contradicts is asked of nobody else: two who lied t
   assert.ok(isContradicted, 'nobody was asked');
   for (let i = 0; i < 20; i += 1)
     assert.notEqual((asked() as { output?: Uint8Array } | undefined)?.output?.[0], 9);
+});
+
+test('an owner’s constraint cannot tell a check from a request: what it takes of the one, it takes of the other', () => {
+  const telling = [
+    `request.requester != "${CHECKER}"`,
+    'request.requester == "asker"',
+    'request.deadlineS < 4000',
+    'request.priority > 0',
+  ];
+  for (const constraint of telling) {
+    const pile = pileThatKnows();
+    const asked: Offered[] = [];
+    for (let round = 0; round < 60; round += 1) {
+      const wants = { latencyMs: 5_000 };
+      const body = request(`c${pile.nowMs}`, 'sum', { wants, deadlineMs: 3_600_000 });
+      const open = offersIn(pile.say('asker.ask-1', body));
+      for (const donor of ['a', 'b', 'c', 'd']) pile.say(`${donor}.lend`, capacityReport({}, { constraint }));
+      open.push(...offersIn(pile.pass(15_000)));
+      for (let offer = open.shift(); offer !== undefined; offer = open.shift()) {
+        if (isCheck(pile, offer)) asked.push(offer);
+        open.push(...offersIn(pile.say(`${offer.donor}.lend`, answer(offer, RIGHT))));
+      }
+    }
+    assert.ok(asked.length > 0, `${constraint} keeps all checks away`);
+  }
+});
+
+test('nobody is asked the same question twice, nor one that it asked itself: it would know what that is', () => {
+  const pile = pileThatKnows();
+  const seen = new Map<string, number>();
+  pile.afterStep = (sent) => {
+    for (const { clientId, body } of sent) {
+      if (body.kind !== 'offer' || pile.disk.tasks.get(body.taskId)?.task.vehicleId !== CHECKER) continue;
+      const question = `${clientId} ${JSON.stringify([body.args, body.input])}`;
+      seen.set(question, (seen.get(question) ?? 0) + 1);
+    }
+  };
+  play(pile, 80, () => RIGHT);
+  const given = [...seen].filter(([question]) => question.includes('"0":7'));
+  assert.ok(given.length > 0, [...seen.keys()].join('; '));
+  assert.deepEqual(
+    given.filter(([, times]) => times > 1),
+    [],
+  );
+  const { answers, random } = pileWith().state;
+  assert.equal(answers.pick(KEY, 'vehicle:asker', random), undefined);
+  const own = pileWith();
+  for (const offer of offersIn(own.say('asker.ask-1', request('r1', 'sum'))))
+    own.say(`${offer.donor}.lend`, answer(offer, RIGHT));
+  assert.ok(own.state.answers.pick(KEY, 'vehicle:somebody-else', own.state.random));
+  assert.equal(own.state.answers.pick(KEY, 'vehicle:asker', own.state.random), undefined);
 });

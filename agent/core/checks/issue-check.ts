@@ -4,6 +4,7 @@
  * served, and waits for nothing.
  */
 import type { RequestId, Slot, TaskId, VehicleId } from '@plugpool/proto';
+import type { Judged } from '../constraint/facts.ts';
 import { choose } from '../feasible/feasible.ts';
 import { CHECK_TRIES_MAX, CHECK_WITHIN_MS } from '../limits.ts';
 import { isPossible } from '../matching/donor-search.ts';
@@ -23,12 +24,17 @@ import { CHECKER } from './checker.ts';
 import type { KnownAnswer } from './known-answers.ts';
 
 /** At a grant to one whose results are believed. */
-export function drawCheck(turn: Turn, { vehicleId }: Donor, { key }: Way): void {
+export function drawCheck(turn: Turn, { vehicleId }: Donor, { key }: Way, { record }: Task): void {
   const { state } = turn;
   const { spotCheckMillis, trustAfter } = state.settings;
   if (spotCheckMillis === 0 || trustAfter === 0 || state.checksDue.has(vehicleId)) return;
   if (share(nextUint32(state.random)) * 1000 >= spotCheckMillis) return;
-  askLater(turn, vehicleId, { algorithmKey: key, triesLeft: CHECK_TRIES_MAX });
+  askLater(turn, vehicleId, { algorithmKey: key, triesLeft: CHECK_TRIES_MAX, like: likenessOf(record) });
+}
+
+/** Without its input, which may be large. */
+function likenessOf({ vehicleId, wants, acceptedWallMs, deadlineWallMs }: TaskRecord): Judged {
+  return { vehicleId, acceptedWallMs, deadlineWallMs, ...(wants === undefined ? {} : { wants }) };
 }
 
 function askLater({ state, now }: Turn, vehicleId: VehicleId, due: CheckDue): void {
@@ -50,13 +56,13 @@ export function issueChecks(turn: Turn): void {
     const algorithm = state.algorithms.get(due?.algorithmKey ?? '');
     const donor = state.donors.get(vehicleId);
     if (state.stopping || due === undefined || donor === undefined || algorithm?.state !== 'active') continue;
-    const isAsked = state.index.has(donor) && issue(turn, donor, algorithm);
+    const isAsked = state.index.has(donor) && issue(turn, donor, algorithm, due.like);
     if (!isAsked && due.triesLeft > 0) askLater(turn, vehicleId, { ...due, triesLeft: due.triesLeft - 1 });
   }
 }
 
 /** False: it is not possible now. */
-function issue(turn: Turn, donor: Donor, algorithm: AlgorithmRecord): boolean {
+function issue(turn: Turn, donor: Donor, algorithm: AlgorithmRecord, like: Judged): boolean {
   const { state, now } = turn;
   const owner = ownerOf(state.settings, donor.vehicleId);
   const answer = state.answers.pick(`${algorithm.id}@${algorithm.version}`, owner, state.random);
@@ -64,12 +70,14 @@ function issue(turn: Turn, donor: Donor, algorithm: AlgorithmRecord): boolean {
   const { deadlineMs, record } = checkRecord(turn, algorithm, answer);
   const task = newTask(record, now.monoMs + deadlineMs);
   task.check = answer;
+  task.judgedAs = like;
   const instance = newInstance(state, task, { index: 0, number: 0, replica: 0 }, now.monoMs);
   task.instances = [instance];
   const need = neededBy(state, instance);
   const choice = choose(state, need, donor, now);
   if (choice === undefined || !isPossible(turn, instance, donor, choice)) return false;
   accept(turn, task);
+  state.answers.asked(answer, owner);
   const plan = new Plan(turn);
   plan.place({ instance, need, donor, choice });
   plan.carryOut();

@@ -14,7 +14,8 @@ export function keepAnswer(
   if (state.settings.spotCheckMillis === 0 || task.parts > 1 || agreeing.length < 2) return;
   if (wants?.trust !== undefined || wants?.constraint !== undefined) return;
   if (input.where !== 'inline' || output?.where !== 'inline') return;
-  const owners = agreeing.map(({ result }) => ownerOf(state.settings, result.donor));
+  const knowing = [task.record.vehicleId, ...agreeing.map(({ result }) => result.donor)];
+  const owners = knowing.map((vehicleId) => ownerOf(state.settings, vehicleId));
   state.answers.keep(algorithmKey, {
     args,
     input: input.bytes,

@@ -1,6 +1,7 @@
 /**
  * Questions whose answers the pile knows: from results that owners agreed on, a few of each algorithm and in memory alone, and from
- * the operator, on disk. A donor must not know them by having answered them.
+ * the operator, on disk. A donor must not know them by having answered them, or been asked already: with the same input and seed
+ * again, it would see what they are.
  */
 import type { TaskId } from '@plugpool/proto';
 import {
@@ -8,6 +9,7 @@ import {
   KNOWN_ANSWERS_GIVEN_MAX,
   KNOWN_ANSWERS_KEPT_MAX,
   RUN_TIMES_MAX,
+  TRUST_VEHICLES_MAX,
 } from '../limits.ts';
 import { nextUint32, type Random } from '../random.ts';
 
@@ -17,7 +19,7 @@ export interface KnownAnswer {
   readonly output: Uint8Array;
   /** Whose seed it was run with; absent: whatever the seed, it is the answer. */
   readonly seedOf?: TaskId;
-  /** Who gave it. */
+  /** Who gave it, and who asked it then. */
   readonly owners: readonly string[];
 }
 
@@ -25,6 +27,7 @@ export class KnownAnswers {
   /** By `id@version`. */
   readonly #kept = new Map<string, KnownAnswer[]>();
   readonly #given = new Map<string, KnownAnswer[]>();
+  readonly #asked = new WeakMap<KnownAnswer, Set<string>>();
 
   /** The oldest makes way; what is large is not kept. */
   keep(algorithmKey: string, answer: KnownAnswer): void {
@@ -60,10 +63,20 @@ export class KnownAnswers {
     this.#given.delete(algorithmKey);
   }
 
-  /** One that this owner did not give. */
+  /** A vehicle of that owner was asked it; who was asked longest ago is forgotten first. */
+  asked(answer: KnownAnswer, owner: string): void {
+    const owners = this.#asked.get(answer) ?? new Set();
+    this.#asked.set(answer, owners.add(owner));
+    const [oldest] = owners;
+    if (owners.size > TRUST_VEHICLES_MAX && oldest !== undefined) owners.delete(oldest);
+  }
+
+  /** One that this owner did not give, and was not asked. */
   pick(algorithmKey: string, owner: string, random: Random): KnownAnswer | undefined {
     const known = [...this.given(algorithmKey), ...(this.#kept.get(algorithmKey) ?? [])];
-    const foreign = known.filter(({ owners }) => !owners.includes(owner));
+    const foreign = known.filter(
+      (answer) => !answer.owners.includes(owner) && this.#asked.get(answer)?.has(owner) !== true,
+    );
     return foreign[nextUint32(random) % Math.max(1, foreign.length)];
   }
 }

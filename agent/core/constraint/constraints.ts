@@ -68,7 +68,12 @@ function remember(task: Task, text: string, way: Way, allows: boolean): void {
   byWay.set(way, allows);
 }
 
-function factsOf(state: State, { record }: Task, way: Way): ReturnType<typeof requestFacts> {
+/** A spot check is judged as the request at whose grant it was drawn: else an owner could refuse whatever is one. */
+function factsOf(
+  state: State,
+  { record: own, judgedAs: record = own }: Task,
+  way: Way,
+): ReturnType<typeof requestFacts> {
   return requestFacts(state, {
     record,
     algorithm: way.algorithm,

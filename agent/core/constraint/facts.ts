@@ -30,9 +30,12 @@ export function donorFacts(state: State, donor: Donor): DonorFacts {
   });
 }
 
+/** Who asks for what, as far as an owner may judge it. */
+export type Judged = Pick<TaskRecord, 'vehicleId' | 'wants' | 'acceptedWallMs' | 'deadlineWallMs'>;
+
 /** A request as one of the programs that it may mean would run it. */
 export interface RequestToJudge {
-  readonly record: TaskRecord;
+  readonly record: Judged;
   readonly algorithm: AlgorithmRecord;
   /** What one instance takes, with what the request overrides. */
   readonly demand: Demand;

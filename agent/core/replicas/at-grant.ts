@@ -11,7 +11,7 @@ import { firstOf, replicasOf } from './replicas-of.ts';
 export function quorumAtGrant(turn: Turn, instance: Instance, donor: Donor, way: Way): number {
   const { quorum, task } = firstOf(instance);
   if (quorum > 1 || way.algorithm.compare === undefined || task.check !== undefined) return quorum;
-  if (!isChecked(turn, donor, way)) drawCheck(turn, donor, way);
+  if (!isChecked(turn, donor, way)) drawCheck(turn, donor, way, task);
   else return Math.max(task.record.wants?.quorum ?? 1, 2);
   return task.record.wants?.quorum ?? 1;
 }

@@ -22,6 +22,7 @@ export function newTask(record: TaskRecord, deadlineMonoMs: number): Task {
     endedMonoMs: undefined,
     ownerVerdicts: undefined,
     check: undefined,
+    judgedAs: undefined,
   };
 }
 
