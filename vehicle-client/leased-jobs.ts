@@ -177,7 +177,7 @@ export class LeasedJobs {
       this.#options.results.settle(lease);
     }
     this.#kept.sendAllAgain();
-    if (this.#jobs.size > 0 || this.#options.results.size > 0) this.#renew();
+    if (this.#jobs.size > 0 || this.#options.results.leases().length > 0) this.#renew();
   }
 
   checkpointAcknowledged(ack: CheckpointAck): void {
@@ -383,7 +383,7 @@ export class LeasedJobs {
         this.#kept.shipIfDue(job, nowMonoMs);
       }
     }
-    if (this.#jobs.size === 0 && this.#options.results.size === 0) return;
+    if (this.#jobs.size === 0 && this.#options.results.leases().length === 0) return;
     if (this.#renewals.isDue(nowMonoMs)) this.#renew();
     this.#planTick();
   }

@@ -18,10 +18,14 @@ export const KEEP_AFTER_MS = 100;
 export const RETRY_AFTER_MS = 2_000;
 /** Acknowledged results whose rows still stand on disk are deleted together, this often. */
 export const FORGET_EVERY_MS = 1_000;
+/** What a vehicle computed at another pile is kept for it for so long: its lease is long void then. */
+export const ELSEWHERE_MS_MAX = 3_600_000;
 
 interface Unacked {
   readonly result: Result;
   readonly addedMonoMs: number;
+  /** Whose lease it was; undefined of what an earlier life kept. */
+  readonly stationId: string | undefined;
   correlationId: number;
   isKept: boolean;
   resendAtMonoMs: number | undefined;
@@ -42,6 +46,8 @@ export class UnackedResults {
   readonly #unacked = new Map<LeaseKey, Unacked>();
   #acknowledgedOnDisk: Result[] = [];
   #keepAgainMonoMs = 0;
+  /** Of the pile that listened last: a run that ends while it is away was its. */
+  #stationId: string | undefined;
   #cancelSweep: (() => void) | undefined;
 
   constructor(options: UnackedResultsOptions) {
@@ -64,6 +70,7 @@ export class UnackedResults {
       this.#unacked.set(leaseKeyOf(result.lease), {
         result,
         addedMonoMs,
+        stationId: undefined,
         correlationId: 0,
         isKept: true,
         resendAtMonoMs: undefined,
@@ -76,8 +83,16 @@ export class UnackedResults {
     return this.#unacked.size;
   }
 
+  /** Of the pile that listens; before its welcome of all. */
   leases(): readonly LeaseId[] {
-    return [...this.#unacked.values()].map(({ result }) => result.lease);
+    const those = [...this.#unacked.values()].filter((unacked) => this.#isForWhoListens(unacked));
+    return those.map(({ result }) => result.lease);
+  }
+
+  /** What a vehicle computed at one pile, another knows nothing of: its word that the lease is void is not that one's. */
+  #isForWhoListens({ stationId }: Unacked): boolean {
+    const { welcome } = this.#options.conversation;
+    return welcome === undefined || stationId === undefined || stationId === welcome.stationId;
   }
 
   /** Its large output, if it has one, is on the shelf already. */
@@ -85,6 +100,7 @@ export class UnackedResults {
     const unacked: Unacked = {
       result,
       addedMonoMs: this.#options.clock.monoMs(),
+      stationId: this.#stationId,
       correlationId: 0,
       isKept: false,
       resendAtMonoMs: undefined,
@@ -104,15 +120,22 @@ export class UnackedResults {
 
   /** After each welcome. */
   sendAllAgain(): void {
-    for (const unacked of this.#unacked.values()) this.#send(unacked);
+    this.#stationId = this.#options.conversation.welcome?.stationId;
+    const nowMonoMs = this.#options.clock.monoMs();
+    for (const unacked of [...this.#unacked.values()]) {
+      if (this.#isForWhoListens(unacked)) this.#send(unacked);
+      else if (nowMonoMs - unacked.addedMonoMs > ELSEWHERE_MS_MAX) this.#drop(unacked);
+    }
   }
 
   /** Acknowledged, or void: either way nobody needs it any more. */
   settle(lease: LeaseId): void {
-    const key = leaseKeyOf(lease);
-    const unacked = this.#unacked.get(key);
-    if (unacked === undefined) return;
-    this.#unacked.delete(key);
+    const unacked = this.#unacked.get(leaseKeyOf(lease));
+    if (unacked !== undefined && this.#isForWhoListens(unacked)) this.#drop(unacked);
+  }
+
+  #drop(unacked: Unacked): void {
+    this.#unacked.delete(leaseKeyOf(unacked.result.lease));
     if (unacked.isKept) {
       this.#acknowledgedOnDisk.push(unacked.result);
       this.#planSweep(FORGET_EVERY_MS);

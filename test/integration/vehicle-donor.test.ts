@@ -252,6 +252,31 @@ test('a result survives a restart and is forgotten once acknowledged', async (t)
   assert.equal(third.status().unacknowledgedResults, 1, 'only the result of b, which was killed at the stop');
 });
 
+test('a result of one pile is neither handed to another nor forgotten at its word', async (t) => {
+  let isThere = true;
+  const { pile, held, donor } = await scene(t, {
+    judge: ({ held: leases }) => (isThere ? { keep: leases, drop: [] } : { keep: [], drop: leases }),
+  });
+  pile.send(LENDER, heldOffer('a'));
+  await held.started(1);
+  held.jobs[0]?.end(Buffer.from('of the first pile'));
+  await pile.next('result');
+  [pile.stationId, isThere] = ['another', false];
+  pile.cut();
+  await pile.next('capacity');
+  // What is answered after all that its welcome led to.
+  pile.send(LENDER, { kind: 'resultAck', lease: leaseOf('a'), accepted: false, reason: 'lease_void' });
+  pile.send(LENDER, heldOffer('b'));
+  await held.started(2);
+  assert.deepEqual(pile.unread('result'), []);
+  assert.equal(donor.status().unacknowledgedResults, 1);
+  [pile.stationId, isThere] = ['scripted', true];
+  pile.cut();
+  const again = await pile.next('result', ({ body }) => body.lease.instanceId === leaseOf('a').instanceId);
+  assert.ok(again.body.outcome.ok && again.body.outcome.output.where === 'inline');
+  assert.equal(Buffer.from(again.body.outcome.output.bytes).toString(), 'of the first pile');
+});
+
 test('an acknowledged result is sent no more', async (t) => {
   const { pile } = await scene(t);
   pile.send(LENDER, echoOffer('a', Buffer.from('x')));

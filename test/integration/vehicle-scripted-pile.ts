@@ -66,6 +66,8 @@ export class ScriptedPile {
   servesBlobs = true;
   chunksServed = 0;
   renews: boolean;
+  /** As which it says welcome: another one is another pile that the vehicle came to. */
+  stationId = 'scripted';
 
   private constructor(aedes: Aedes, options: PileOptions) {
     this.#aedes = aedes;
@@ -224,7 +226,7 @@ export class ScriptedPile {
         keep,
         drop,
         checkpoints: false,
-        stationId: 'scripted',
+        stationId: this.stationId,
       },
     });
   }

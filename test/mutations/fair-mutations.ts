@@ -119,4 +119,16 @@ export const FAIR_MUTATIONS: readonly Mutation[] = [
     replace: '',
     proof: CHECKS,
   },
+  {
+    name: 'hand what was computed at one pile to another',
+    promise: 'a result of one pile is neither handed to another nor forgotten at its word',
+    file: 'vehicle-client/unacked-results.ts',
+    find: 'return welcome === undefined || stationId === undefined ||',
+    replace: 'return stationId !== "" || welcome === undefined ||',
+    proof: [
+      '--test',
+      '--test-name-pattern=neither handed to another',
+      'test/integration/vehicle-donor.test.ts',
+    ],
+  },
 ];
