@@ -47,6 +47,7 @@ import { unpackFrame, type Unpacked } from './inbox.ts';
 import type { BlobStore, Broker, BrokerHandlers, Clock, Store } from './ports.ts';
 import { RecalledDeliveries } from './recalled-deliveries.ts';
 import type { StoreError } from './store-error.ts';
+import { Strikes } from './strikes.ts';
 
 export interface AgentParts {
   readonly settings: Settings;
@@ -77,6 +78,7 @@ export class Agent {
   /** For what vehicles can cause. */
   readonly #limitedLog: LimitedLog;
   readonly #connections = new Map<ClientId, ConnectionNumber>();
+  readonly #strikes: Strikes;
   readonly #answers = new Map<number, (answer: OperatorAnswer) => void>();
   readonly #stopFirmware = new AbortController();
   #prepared: { readonly clientId: ClientId; readonly payloads: readonly Uint8Array[] }[] = [];
@@ -88,6 +90,7 @@ export class Agent {
   constructor(parts: AgentParts) {
     this.parts = parts;
     this.#limitedLog = limitLog(parts.log, () => parts.clock.now().monoMs);
+    this.#strikes = new Strikes(() => parts.clock.now().monoMs);
     this.#engine = new Engine({
       store: parts.store,
       clock: parts.clock,
@@ -241,6 +244,7 @@ export class Agent {
     const connection = this.#connections.get(name.clientId);
     if (connection === undefined) return;
     this.#connections.delete(name.clientId);
+    this.#strikes.forget(name.clientId);
     this.#exchange.onDisconnected(name.clientId);
     this.#recalled.forget(name.clientId);
     this.#earnings.forget(name.clientId);
@@ -252,14 +256,14 @@ export class Agent {
     if (connection === undefined) return undefined;
     const sender = { name, connection, topic: kind };
     const { events, refusals } = unpackFrame(sender, payload, (blob) => this.#holdsFor(name, blob));
-    if (refusals.length > 0) this.#refuse(name, refusals);
+    if (refusals.length > 0) this.#refuse(name, refusals, payload.length);
     if (kind === 'blob') return this.#onBlobFrame(name, connection, events);
     for (const event of events) this.#engine.push(event);
-    return this.#engine.room();
+    return this.#engine.room(name.vehicleId);
   }
 
   /** One message and one line, however many bodies of the frame are bad. */
-  #refuse(name: ClientName, refusals: Unpacked['refusals']): void {
+  #refuse(name: ClientName, refusals: Unpacked['refusals'], bytes: number): void {
     const [{ reason } = { reason: undefined }] = refusals;
     const about = {
       clientId: name.clientId,
@@ -268,6 +272,8 @@ export class Agent {
       detail: reason?.detail,
     };
     this.#limitedLog.warn('malformed', about, 'refused');
+    if (!this.#strikes.mayErr(name.clientId, refusals.length, bytes))
+      return this.parts.broker.disconnect(name.clientId);
     const envelopes = refusals.map(({ correlationId, reason: each }) => {
       const body: DownBody = { kind: 'refused', reasons: [each], retryable: false };
       return { correlationId, body };

@@ -2,6 +2,7 @@
  * Drives the core: events in, one step a batch, its changes committed, and only then its effects let out.
  * The batch is whatever arrived while the last commit was under way, never a timer.
  */
+import type { VehicleId } from '@plugpool/proto';
 import type { Event } from './core/events.ts';
 import type { Effects } from './core/effects.ts';
 import { loadState } from './core/load.ts';
@@ -9,13 +10,17 @@ import type { StoreChange } from './core/records.ts';
 import type { Settings } from './core/settings.ts';
 import type { State } from './core/state.ts';
 import { nextDueMs, step } from './core/step.ts';
+import { laneOf, takeFairly } from './fair-batch.ts';
 import type { Clock, Store } from './ports.ts';
 import { StoreError } from './store-error.ts';
 
 /** Events of one step: beyond that a step would block the broker for too long. */
 const BATCH_EVENTS_MAX = 2_000;
-/** Above this senders are made to wait, until half of it is worked off. */
+/** Above this senders are made to wait, until half of it is worked off; but not one of whom next to nothing waits. */
 const QUEUE_EVENTS_MAX = 10_000;
+const FEW_EVENTS = 64;
+/** Above this one vehicle is made to wait, whoever else does. */
+const VEHICLE_EVENTS_MAX = 2_000;
 /** Changes that promise nothing wait for the next commit, and never longer than this. */
 const LAZY_DELAY_MS = 1_000;
 const LAZY_CHANGES_MAX = 2_000;
@@ -47,7 +52,9 @@ export class Engine {
   #stopped = false;
   #cancelTimer: (() => void) | undefined;
   #cancelLazy: (() => void) | undefined;
-  #onRoom: (() => void)[] = [];
+  /** How many events of each vehicle wait. */
+  readonly #waitingOf = new Map<string, number>();
+  #onRoom: { readonly vehicleId: VehicleId; readonly resolve: () => void }[] = [];
   #onIdle: (() => void)[] = [];
   #failedInARow = 0;
   readonly metrics = {
@@ -78,13 +85,35 @@ export class Engine {
   push(event: Event): void {
     if (this.#stopped) return;
     this.#queue.push(event);
+    this.#count(event, 1);
     this.#schedule();
   }
 
-  /** Undefined where there is room for more; else resolves when there is. */
-  room(): Promise<void> | undefined {
-    if (this.#queue.length < QUEUE_EVENTS_MAX) return undefined;
-    return new Promise((resolve) => this.#onRoom.push(resolve));
+  /** Undefined where there is room for more of that vehicle; else resolves when there is. */
+  room(vehicleId: VehicleId): Promise<void> | undefined {
+    if (this.#hasRoom(vehicleId, 1)) return undefined;
+    return new Promise((resolve) => this.#onRoom.push({ vehicleId, resolve }));
+  }
+
+  /** `part` of the bounds: who waits for room waits until half of it is there. */
+  #hasRoom(vehicleId: VehicleId, part: number): boolean {
+    const own = this.#waitingOf.get(vehicleId) ?? 0;
+    if (own >= part * VEHICLE_EVENTS_MAX) return false;
+    return own < FEW_EVENTS || this.#queue.length < part * QUEUE_EVENTS_MAX;
+  }
+
+  #count(event: Event, by: 1 | -1): void {
+    const lane = laneOf(event);
+    const waiting = (this.#waitingOf.get(lane) ?? 0) + by;
+    if (waiting > 0) this.#waitingOf.set(lane, waiting);
+    else this.#waitingOf.delete(lane);
+  }
+
+  #takeBatch(): Event[] {
+    const { taken, left } = takeFairly(this.#queue, BATCH_EVENTS_MAX);
+    this.#queue = left;
+    for (const event of taken) this.#count(event, -1);
+    return taken;
   }
 
   /** Resolves when everything that was pushed is committed and published. */
@@ -118,7 +147,7 @@ export class Engine {
     this.#cancelTimer?.();
     this.#cancelTimer = undefined;
     try {
-      do await this.#turn(this.#queue.splice(0, BATCH_EVENTS_MAX));
+      do await this.#turn(this.#takeBatch());
       while (this.#queue.length > 0);
     } catch (error) {
       this.#stopped = true;
@@ -132,8 +161,10 @@ export class Engine {
   }
 
   async #turn(events: readonly Event[]): Promise<void> {
-    if (this.#onRoom.length > 0 && this.#queue.length < QUEUE_EVENTS_MAX / 2)
-      for (const resolve of this.#onRoom.splice(0)) resolve();
+    for (const waiting of this.#onRoom.splice(0)) {
+      if (this.#hasRoom(waiting.vehicleId, 0.5)) waiting.resolve();
+      else this.#onRoom.push(waiting);
+    }
     const { clock } = this.#around;
     const startMs = clock.now().monoMs;
     const effects = step(this.state, events, clock.now());
@@ -181,7 +212,7 @@ export class Engine {
     for (;;) {
       try {
         this.#state = loadState(await store.reload(), settings, clock.now(), this.state);
-        this.#queue.push({ kind: 'tick' });
+        this.push({ kind: 'tick' });
         return;
       } catch (error) {
         if (!(error instanceof StoreError) || error.code === 'damaged') throw error;

@@ -23,6 +23,11 @@ const BENCHES: Readonly<Record<string, Bench>> = {
     about: 'memory of the agent with 50 vehicles, memory and idle load of a vehicle client',
     load: () => import('./footprint.ts'),
   },
+  hostile: {
+    about:
+      'an honest pair while made-up vehicles attack in twenty ways: latency; CPU, memory and handles of the agent',
+    load: () => import('./hostile.ts'),
+  },
   liars: {
     about: 'runs a task, and wrong results accepted, with donors that lie in several ways',
     load: () => import('./liars.ts'),

@@ -108,15 +108,14 @@ test('a client above its rate is slowed down, then heard as its tokens come back
   const started = await startBroker(t, { messagesPerSecondMax: 10, monoMs: () => nowMs });
   const client = await new RawClient(started.port).ready();
   const other = await new RawClient(started.port).ready('truck.lend');
-  // One token went to SUBSCRIBE.
   client.send(...Array.from({ length: 25 }, (_, i) => publishPacket(UP, `${i + 1}`, i + 1)));
-  await hears(started, 'message car.lend frame 9');
+  await hears(started, 'message car.lend frame 10');
   other.send(publishPacket('plugpool/v1/truck/lend/up/frame', 'x'));
   await hears(started, 'message truck.lend frame x');
-  assert.ok(!started.heard.includes('message car.lend frame 10'));
+  assert.ok(!started.heard.includes('message car.lend frame 11'));
   nowMs += 1000;
-  await hears(started, 'message car.lend frame 19');
-  assert.ok(!started.heard.includes('message car.lend frame 20'));
+  await hears(started, 'message car.lend frame 20');
+  assert.ok(!started.heard.includes('message car.lend frame 21'));
   nowMs += 1000;
   await hears(started, 'message car.lend frame 25');
 });
@@ -134,6 +133,52 @@ test('a client that floods for longer than it may be slowed down is closed', asy
   nowMs += 400;
   await client.closed;
   assert.ok(started.logged.some((line) => line.kind === 'flooding'));
+});
+
+const CONTROL: readonly (readonly [what: string, bytes: Buffer])[] = [
+  ['pings', packet(0xc0)],
+  ['subscriptions', subscribePacket('plugpool/v1/other/lend/down/+')],
+];
+
+for (const [what, bytes] of CONTROL) {
+  test(`a client that sends ${what} without end is answered a few times, and is closed when it goes on`, async (t) => {
+    let nowMs = 0;
+    const started = await startBroker(t, { slowedMsMax: 1_000, monoMs: () => nowMs });
+    const client = await new RawClient(started.port).ready();
+    client.send(...Array.from({ length: 1_000 }, () => bytes));
+    // One of 64 went to its own subscription.
+    for (let i = 0; i < 63; i++) await client.next();
+    const other = await new RawClient(started.port).ready('truck.lend');
+    other.send(publishPacket('plugpool/v1/truck/lend/up/frame', 'x'));
+    await hears(started, 'message truck.lend frame x');
+    nowMs += 500;
+    for (let i = 0; i < 8; i++) await client.next();
+    nowMs += 600;
+    await client.closed;
+    assert.ok(started.logged.some((line) => line.kind === 'flooding'));
+  });
+}
+
+test('a subscription for more than a client could want is closed before it is looked at', async (t) => {
+  const started = await startBroker(t);
+  const client = await new RawClient(started.port).ready();
+  client.send(subscribePacket('x'.repeat(600)));
+  await client.closed;
+  assert.ok(started.logged.some((line) => line.kind === 'packet_too_large'));
+});
+
+test('a client that sends a thousand messages in one piece lets another be heard between them', async (t) => {
+  const started = await startBroker(t);
+  const [loud, other] = [
+    await new RawClient(started.port).ready(),
+    await new RawClient(started.port).ready('truck.lend'),
+  ];
+  loud.send(...Array.from({ length: 1_000 }, (_, i) => publishPacket(UP, `${i}`, i + 1, 0)));
+  await hears(started, 'message car.lend frame 0');
+  other.send(publishPacket('plugpool/v1/truck/lend/up/frame', 'x', 1, 0));
+  await hears(started, 'message truck.lend frame x');
+  assert.ok(!started.heard.includes('message car.lend frame 999'), 'it was heard out first');
+  await hears(started, 'message car.lend frame 999');
 });
 
 test('acknowledgements that are owed cost no token, and others do', async (t) => {

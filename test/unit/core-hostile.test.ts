@@ -391,3 +391,19 @@ test('a vehicle asks for so many explanations at once, over all its connections 
   assert.equal(refused.length, 10 - EXPLANATIONS_PER_STEP_MAX);
   assert.ok(refused.every(({ reasons, retryable }) => retryable && reasons[0]?.code === 'rate_limited'));
 });
+
+test('a pile that is slow to answer makes no donor look slow, and none of them rest', () => {
+  const pile = pileWith('donor');
+  const run = (id: string, tookMs: number): SentBody[] => {
+    const lease = leaseIn(pile.say('asker.ask-1', request(id, 'sum')));
+    pile.pass(tookMs);
+    const outcome = { ok: true, output: { where: 'inline', bytes: Uint8Array.of(1) } } as const;
+    const used = { cpuMs: 0, wallMs: 0, memoryPeakMib: 1, gpuMs: 0 };
+    const sent = pile.say('donor.lend', { kind: 'result', lease, used, outcome });
+    pile.say('donor.lend', capacityReport({}));
+    return sent;
+  };
+  for (let i = 0; i < 10; i++) run(`quick${i}`, 5);
+  for (let i = 0; i < 10; i++) run(`slow${i}`, 8_000);
+  assert.equal(bodiesOf(pile.say('asker.ask-1', request('after', 'sum')), 'offer').length, 1);
+});

@@ -56,6 +56,12 @@ const SESSION_PACKETS = (1 << 3) | (1 << 4) | (1 << 8) | (1 << 10) | (1 << 12) |
 /** Pieces that one packet may come in, beside one for each 256 bytes of it (the smallest path that IPv4 expects has 536). */
 const FRAGMENTS_MAX = 32;
 const FRAGMENT_BYTES = 256;
+/** What a session needs beside messages: a subscription, a ping now and then, a farewell; for each such packet the broker answers. */
+const CONTROL_BYTES_MAX = 512;
+const CONTROL_PACKETS = { burst: 64, perSecond: 16 };
+/** Packets of one client, and bytes of them, in one turn of the event loop: then it is the turn of the others. */
+const PACKETS_PER_TURN_MAX = 16;
+const BYTES_PER_TURN_MAX = 8 * 1024;
 /** A slowed client is let go on in steps of this, not packet by packet. */
 const SLOWED_STEP_MS = 10;
 const NEVER = -1;
@@ -74,6 +80,10 @@ class StreamGuard implements PacketGuard {
   #holds = 0;
   #kept: Buffer[] = [];
   #hasEnded = false;
+  readonly #control: TokenBucket;
+  #turnPackets = 0;
+  #turnBytes = 0;
+  #yielded: NodeJS.Immediate | undefined;
   #slowedTimer: NodeJS.Timeout | undefined;
   #slowedSinceMs = NEVER;
   /** Bytes of the packet's body still to come. */
@@ -91,6 +101,7 @@ class StreamGuard implements PacketGuard {
       { burst: options.packetsPerSecondMax, perSecond: options.packetsPerSecondMax },
       options.monoMs(),
     );
+    this.#control = new TokenBucket(CONTROL_PACKETS, options.monoMs());
   }
 
   receive(chunk: Buffer | null): boolean {
@@ -100,6 +111,7 @@ class StreamGuard implements PacketGuard {
       this.#kept.push(chunk);
       return false;
     }
+    this.#beginTurn();
     return this.#passOn(chunk);
   }
 
@@ -122,10 +134,12 @@ class StreamGuard implements PacketGuard {
     this.#phase = 'closed';
     this.#kept = [];
     clearTimeout(this.#slowedTimer);
+    clearImmediate(this.#yielded);
   }
 
   #isHeld(): boolean {
-    return this.#holds > 0 || this.#slowedTimer !== undefined || this.#phase === 'holding';
+    const isWaiting = this.#slowedTimer !== undefined || this.#yielded !== undefined;
+    return this.#holds > 0 || isWaiting || this.#phase === 'holding';
   }
 
   #end(): boolean {
@@ -157,12 +171,16 @@ class StreamGuard implements PacketGuard {
   #scan(chunk: Buffer): number {
     const nowMs = this.#options.monoMs();
     const tokens = this.#bucket.fill(nowMs);
-    if (tokens >= this.#options.packetsPerSecondMax / 2) this.#slowedSinceMs = NEVER;
+    const controlTokens = this.#control.fill(nowMs);
+    if (tokens >= this.#options.packetsPerSecondMax / 2 && controlTokens >= CONTROL_PACKETS.burst / 2)
+      this.#slowedSinceMs = NEVER;
     if (this.#isTooFragmented()) return this.#violate('fragmented');
     let at = 0;
     while (at < chunk.length) {
       if (this.#headerBytes === 0 && this.#bodyLeft === 0) {
         if (this.#phase === 'holding') return at;
+        if (this.#turnPackets >= PACKETS_PER_TURN_MAX || this.#turnBytes >= BYTES_PER_TURN_MAX)
+          return this.#yield(at);
         const violation = this.#beginPacket(chunk[at] as number);
         if (violation === 'wait') return this.#slowDown(nowMs) ? at : -1;
         if (violation !== undefined) return this.#violate(violation);
@@ -195,7 +213,10 @@ class StreamGuard implements PacketGuard {
     if (this.#phase === 'session') {
       if ((SESSION_PACKETS & (1 << type)) === 0) return 'unexpected_packet';
       const isFree = type === PUBACK && this.#options.acknowledged();
-      if (!isFree && !this.#bucket.take()) return 'wait';
+      if (!isFree) {
+        if (!(type === PUBLISH ? this.#bucket : this.#control).take()) return 'wait';
+        this.#turnPackets += 1;
+      }
     }
     this.#type = type;
     this.#fragments = 0;
@@ -210,11 +231,30 @@ class StreamGuard implements PacketGuard {
       this.#headerBytes += 1;
       return this.#headerBytes > 4 ? 'malformed_length' : undefined;
     }
-    const bytesMax = this.#type === PUBLISH ? this.#options.messageBytesMax : this.#options.connectBytesMax;
-    if (this.#length > bytesMax) return 'packet_too_large';
+    if (this.#length > this.#bytesMax()) return 'packet_too_large';
     this.#headerBytes = 0;
     this.#bodyLeft = this.#length;
+    this.#turnBytes += this.#length;
     return undefined;
+  }
+
+  #bytesMax(): number {
+    if (this.#type === PUBLISH) return this.#options.messageBytesMax;
+    return this.#type === CONNECT ? this.#options.connectBytesMax : CONTROL_BYTES_MAX;
+  }
+
+  #yield(at: number): number {
+    this.#yielded = setImmediate(() => {
+      this.#yielded = undefined;
+      this.#beginTurn();
+      this.#passKept();
+    });
+    return at;
+  }
+
+  #beginTurn(): void {
+    this.#turnPackets = 0;
+    this.#turnBytes = 0;
   }
 
   #violate(violation: GuardViolation): -1 {

@@ -64,10 +64,13 @@ export interface Ran extends Pick<Lease, 'vehicleId' | 'algorithm' | 'demand'> {
   readonly runMs: number;
 }
 
-/** Its own word, which leaves out what the bytes took to arrive, and never more than the pile saw. */
+/**
+ * Its own word, which leaves out what the bytes took to arrive, and never more than the pile saw. Nothing said is less than a
+ * millisecond: what the pile saw includes its own delay, and in a flood of messages would make every donor look slow.
+ */
 export function runMsOf({ now }: Turn, { grantedMonoMs }: Lease, used: Used): number {
   const heldMs = now.monoMs - grantedMonoMs;
-  return Math.min(heldMs, used.wallMs > 0 ? used.wallMs : heldMs);
+  return Math.min(heldMs, Math.max(1, used.wallMs));
 }
 
 /** `doubted`: nobody confirmed its result, and nobody has reason to believe it. */

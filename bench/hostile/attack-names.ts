@@ -1,0 +1,25 @@
+/** What vehicles that mean harm do in bench/hostile.ts, each for itself. */
+export const ATTACK_NAMES = [
+  'slow-connect',
+  'crowd',
+  'reconnect',
+  'subscriptions',
+  'qos-2',
+  'retained-and-wills',
+  'names-of-all-kinds',
+  'pings',
+  'rubbish',
+  'bad-bodies',
+  'hellos',
+  'unknown-algorithms',
+  'requests-and-cancels',
+  'tasks-for-ever',
+  'needs-and-constraints',
+  'explanations',
+  'uploads-never-sent',
+  'pulls-of-nothing',
+  'claims',
+  'reports',
+  'never-reads',
+] as const;
+export type AttackName = (typeof ATTACK_NAMES)[number];
