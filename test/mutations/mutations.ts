@@ -1,6 +1,7 @@
 /** Ways to break what Plugpool promises, one small edit each, and the proof that must then fail: a promise without one is only hoped for. */
 
 import { FAIR_MUTATIONS } from './fair-mutations.ts';
+import { HOSTILE_MUTATIONS } from './hostile-mutations.ts';
 
 export interface Mutation {
   readonly name: string;
@@ -481,4 +482,5 @@ export const MUTATIONS: readonly Mutation[] = [
     proof: ['--test', 'test/unit/power-meter.test.ts'],
   },
   ...FAIR_MUTATIONS,
+  ...HOSTILE_MUTATIONS,
 ];

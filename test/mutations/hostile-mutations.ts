@@ -1,0 +1,49 @@
+/** Ways to leave to a hostile vehicle what all share, or what is another's. */
+import type { Mutation } from './mutations.ts';
+
+const SHARES = ['--test', 'test/unit/core-shares.test.ts'] as const;
+const PULLS = ['--test', 'test/unit/core-may-pull.test.ts'] as const;
+const BATCHES = ['--test', 'test/unit/fair-batch.test.ts'] as const;
+
+export const HOSTILE_MUTATIONS: readonly Mutation[] = [
+  {
+    name: 'let whoever comes first take all that is left',
+    promise: 'a few vehicles cannot take what all share',
+    file: 'agent/core/clients/share.ts',
+    find: '  return 2 * (own + more) <= left;',
+    replace: '  return more <= left;',
+    proof: SHARES,
+  },
+  {
+    name: 'keep nothing for who is plugged in',
+    promise: 'made-up vehicles, however many, leave a quarter to those that are plugged in',
+    file: 'agent/core/clients/share.ts',
+    find: "(isResident(state, vehicleId) ? max : shareOf('stranger', max))",
+    replace: 'max',
+    proof: SHARES,
+  },
+  {
+    name: 'hand bytes to whoever names their digest',
+    promise: 'who only heard of a digest is handed nothing',
+    file: 'agent/core/payloads/may-pull.ts',
+    find: '  return false;\n',
+    replace: '  return true;\n',
+    proof: PULLS,
+  },
+  {
+    name: 'let the loudest fill a step',
+    promise: 'nobody waits behind what another vehicle says',
+    file: 'agent/fair-batch.ts',
+    find: 'const quota = quotas.get(lane) ?? 0;',
+    replace: 'const quota = max - batch.taken.length;',
+    proof: BATCHES,
+  },
+  {
+    name: 'pull checkpoints without end',
+    promise: 'a lease cannot have the pile pull checkpoints without end',
+    file: 'agent/core/leases/checkpoints.ts',
+    find: '  lease.checkpointBudget = verdict.budget;\n',
+    replace: '',
+    proof: ['--test', 'test/unit/core-hostile-checkpoints.test.ts'],
+  },
+];
