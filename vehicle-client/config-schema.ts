@@ -2,14 +2,12 @@
 import { z } from 'zod';
 import { CONNECTOR_PATTERN, CONSTRAINT_BYTES_MAX, ID_PATTERN, NAME_PATTERN } from '@plugpool/proto';
 import { WEEKDAYS } from './core/policy.ts';
+import { LOG_LEVELS } from './log-level.ts';
 import type { PowerSourceName } from './ports.ts';
 
 /** By what the energy of computing is measured; `auto`: whatever can be read. */
 export type EnergySetting = 'auto' | 'off' | PowerSourceName;
 const ENERGY_SETTINGS = ['auto', 'off', 'powercap', 'hwmon'] as const satisfies readonly EnergySetting[];
-
-const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'silent'] as const;
-export type LogLevel = (typeof LOG_LEVELS)[number];
 
 const percent = z.number().min(0).max(100);
 const timeOfDay = z.string().regex(/^([01]\d|2[0-3]):[0-5]\d$|^24:00$/, 'a time of day such as "22:30"');

@@ -11,12 +11,12 @@ import {
   configSchema,
   controlSchema,
   type EnergySetting,
-  type LogLevel,
   type RawConfig,
 } from './config-schema.ts';
 import { MINUTES_PER_DAY, type HourWindow, type OwnerPolicy, type VehicleSignals } from './core/policy.ts';
 import type { SignalTopic } from './adapters/signals-mqtt.ts';
 import { PlugpoolError } from './errors.ts';
+import type { LogLevel } from './log-level.ts';
 import { nearest } from './nearest-name.ts';
 
 export const ENV_PREFIX = 'PLUGPOOL_VEHICLE_';

@@ -1,9 +1,9 @@
 /** `donate`: lends until it is told to stop. */
 import { Option, type Command } from 'commander';
 import type { ControlAnswer } from '../adapters/control-socket.ts';
-import type { LogLevel } from '../config-schema.ts';
 import type { Donor, DonorEvent } from '../donor.ts';
 import { PlugpoolError } from '../errors.ts';
+import type { LogLevel } from '../log-level.ts';
 import type { Log } from '../ports.ts';
 import { EXIT_DONE, EXIT_FAILED, sayJson, type CliContext } from './context.ts';
 import { DonorView, isOneOutput, type Said } from './donor-view.ts';

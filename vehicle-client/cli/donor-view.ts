@@ -1,8 +1,8 @@
 /** What a donor does, as whoever watches it reads it: one line an event, and what its log warns of as lines of the same kind. */
 import { fstatSync } from 'node:fs';
 import type { Writable } from 'node:stream';
-import type { LogLevel } from '../config-schema.ts';
 import type { DonorEvent } from '../donor.ts';
+import { LOG_LEVELS, type LogLevel } from '../log-level.ts';
 import type { Log } from '../ports.ts';
 import type { CliContext } from './context.ts';
 import { describeCapacity, printable } from './words.ts';
@@ -12,7 +12,6 @@ export type Said =
   | { readonly kind: 'started'; readonly vehicle: string; readonly agent: string; readonly dataDir: string }
   | { readonly kind: 'stopped' };
 
-const LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'silent'] as const satisfies readonly LogLevel[];
 const LEVEL_WORDS = { debug: 'debug: ', info: '', warn: 'warning: ', error: 'error: ' } as const;
 
 export class DonorView {
@@ -28,11 +27,11 @@ export class DonorView {
 
   /** A log whose lines stand in the view. What an event says as well is said once. */
   log(level: LogLevel): Log {
-    const least = LEVELS.indexOf(level);
+    const least = LOG_LEVELS.indexOf(level);
     const at =
       (mine: keyof typeof LEVEL_WORDS) =>
       (fields: object, message: string): void => {
-        if (LEVELS.indexOf(mine) >= least && !('event' in fields))
+        if (LOG_LEVELS.indexOf(mine) >= least && !('event' in fields))
           this.#line(`${LEVEL_WORDS[mine]}${message}${inWords(fields)}`);
       };
     return { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') };

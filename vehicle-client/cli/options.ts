@@ -1,8 +1,8 @@
 /** The options that several commands take, and the configuration that they make up together with file and environment. */
 import { Option, type Command } from 'commander';
 import type { Logger } from 'pino';
-import type { LogLevel } from '../config-schema.ts';
 import type { ConfigSources } from '../config.ts';
+import type { LogLevel } from '../log-level.ts';
 import type { CliContext } from './context.ts';
 
 export interface CommonFlags {
