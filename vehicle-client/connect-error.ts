@@ -1,7 +1,6 @@
 /** Why there is no conversation with the pile, and what to do about it. */
-import { PlugpoolError } from './errors.ts';
+import { PlugpoolError, usageError } from './errors.ts';
 import type { LinkDown } from './ports.ts';
-import { usageError } from './request-body.ts';
 
 export function closedError(): PlugpoolError {
   return usageError(

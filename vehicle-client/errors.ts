@@ -28,6 +28,11 @@ export class PlugpoolError extends Error {
   }
 }
 
+/** A call that cannot succeed, however often it is tried. */
+export function usageError(code: string, message: string, hint: string): PlugpoolError {
+  return new PlugpoolError({ code, message, hint, retryable: false });
+}
+
 /** The error for a refusal by the pile. */
 export function refusalError(what: string, reasons: readonly Reason[], retryable: boolean): PlugpoolError {
   const hints = new Set(reasons.map(({ hint }) => hint).filter((hint) => hint !== ''));

@@ -12,20 +12,12 @@ export interface LeaseRenewalsOptions {
 export class LeaseRenewals {
   readonly #options: LeaseRenewalsOptions;
   readonly #book = new RenewalBook();
-  #leaseMs = 30_000;
+  /** Of a lease as the pile said it last. */
+  leaseMs = 30_000;
   #renewedMonoMs = 0;
 
   constructor(options: LeaseRenewalsOptions) {
     this.#options = options;
-  }
-
-  /** Of a lease as the pile said it last. */
-  get leaseMs(): number {
-    return this.#leaseMs;
-  }
-
-  set leaseMs(leaseMs: number) {
-    this.#leaseMs = leaseMs;
   }
 
   /** Renewals count from the first lease on: nothing was renewed while nothing was held. */
@@ -34,7 +26,7 @@ export class LeaseRenewals {
   }
 
   isDue(nowMonoMs: number): boolean {
-    return nowMonoMs - this.#renewedMonoMs >= renewalEveryMs(this.#leaseMs);
+    return nowMonoMs - this.#renewedMonoMs >= renewalEveryMs(this.leaseMs);
   }
 
   /** False where there is nobody to hear it. */

@@ -9,7 +9,7 @@ import {
   decodeUpFrame,
   encodeFrame,
 } from '@plugpool/proto';
-import { PlugpoolError } from './errors.ts';
+import { usageError } from './errors.ts';
 import { toWants, type WantOptions } from './wants.ts';
 
 /** What to run, on what, and how it is to be served. */
@@ -146,9 +146,4 @@ function toPayload(bytes: Uint8Array): Payload {
   if (bytes.length <= INLINE_BYTES_MAX) return { where: 'inline', bytes };
   const digest = createHash('sha256').update(bytes).digest('hex') as Digest;
   return { where: 'blob', blob: { digest, sizeBytes: bytes.length } };
-}
-
-/** A call that cannot succeed, however often it is tried. */
-export function usageError(code: string, message: string, hint: string): PlugpoolError {
-  return new PlugpoolError({ code, message, hint, retryable: false });
 }

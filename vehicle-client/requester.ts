@@ -22,11 +22,11 @@ import { BlobPulls } from './blob-pulls.ts';
 import { BlobShelf } from './blob-shelf.ts';
 import { closedError, connectError } from './connect-error.ts';
 import { Conversation } from './conversation.ts';
-import type { PlugpoolError } from './errors.ts';
+import { usageError, type PlugpoolError } from './errors.ts';
 import { OpenQuestions, QUERY_TIMEOUT_MS, type Question, type Report } from './open-questions.ts';
 import { OpenRequests } from './open-requests.ts';
 import type { Clock, Link, LinkDown, Log } from './ports.ts';
-import { toRequest, toTaskId, usageError, type RequestOptions } from './request-body.ts';
+import { toRequest, toTaskId, type RequestOptions } from './request-body.ts';
 import { RequestedTask, endedEntry, payloadsOf, taskEndError, type TaskResult } from './requested-task.ts';
 import { CLIENT_VERSION } from './version.ts';
 
