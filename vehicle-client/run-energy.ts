@@ -5,7 +5,7 @@ import type { LeaseKey } from './core/lease-clock.ts';
 import type { Clock, Log, PowerMeter, PowerMeterProblem, PowerSource } from './ports.ts';
 
 /** Runs that end one after the other share a look: each costs some reads, and counters move in steps of a millisecond. */
-export const LOOK_EVERY_MIN_MS = 20;
+const LOOK_EVERY_MIN_MS = 20;
 
 export interface RunEnergyOptions {
   readonly meter: PowerMeter;

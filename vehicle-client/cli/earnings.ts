@@ -41,7 +41,7 @@ async function earnings(context: CliContext, flags: CommonFlags): Promise<number
 }
 
 /** What a driver has of an hour of the reference core once its energy is paid: less than nothing where power is dear. */
-export function netCpuHourMicrosOf({
+function netCpuHourMicrosOf({
   cpuHourMicros,
   cpuHourMwh,
   energyKwhMicros,
@@ -50,7 +50,7 @@ export function netCpuHourMicrosOf({
 }
 
 /** What is left of lending and asking once the energy of lending is paid, settled or not, in millionths of a minor unit. */
-export function netsOf({ balances, energyCosts }: Report): readonly { currency: string; micros: number }[] {
+function netsOf({ balances, energyCosts }: Report): readonly { currency: string; micros: number }[] {
   const nets = new Map<string, number>();
   for (const { unit, credited, debited } of [...balances, ...energyCosts]) {
     const [, currency, accrues] = /^([A-Z]{3})(e-6)?$/.exec(unit) ?? [];
@@ -77,7 +77,7 @@ async function measuredBy(
 }
 
 /** Of the reference core: a fast core does more in an hour than that, and a slow one less. */
-export function cpuHourMwhOf(
+function cpuHourMwhOf(
   { toldMwh, toldCpuMs }: { readonly toldMwh: number; readonly toldCpuMs: number },
   speedMillis: number,
 ): number | undefined {

@@ -9,7 +9,7 @@
 import { IdleFloor } from './idle-floor.ts';
 
 /** No machine in a vehicle takes more: what a meter says beyond is a counter that was reset or read wrongly. */
-export const MACHINE_POWER_MAX_MW = 2_000_000;
+const MACHINE_POWER_MAX_MW = 2_000_000;
 /** A machine of which no more than this was busy, in thousandths of all its cores, is at rest. */
 const AT_REST_MILLIS = 100;
 /** The power that is shown is of stretches that are long enough to be read by a person. */

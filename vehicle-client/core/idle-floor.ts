@@ -7,10 +7,10 @@
  */
 
 /** Shorter ones say more of the counter's steps than of the machine. */
-export const FLOOR_STRETCH_MIN_MS = 250;
+const FLOOR_STRETCH_MIN_MS = 250;
 const BUCKET_MS = 300_000;
 /** An hour at rest. */
-export const FLOOR_BUCKETS_MAX = 12;
+const FLOOR_BUCKETS_MAX = 12;
 
 interface Bucket {
   readonly beganMonoMs: number;
