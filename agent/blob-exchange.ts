@@ -10,7 +10,7 @@ import type {
   Envelope,
   VehicleId,
 } from '@plugpool/proto';
-import { CHUNK_BYTES_MAX, CHUNK_WINDOW } from '@plugpool/proto';
+import { CHUNK_BYTES_MAX, CHUNK_WINDOW, vehicleIdOf } from '@plugpool/proto';
 import { BlobError } from './adapters/blob-files/blob-error.ts';
 import type { BlobShares } from './blob-shares.ts';
 import type { Effects } from './core/effects.ts';
@@ -47,7 +47,7 @@ interface Download {
   readonly key: PullKey;
   readonly vehicleId: VehicleId;
   /** For whom the bytes are held once they are here. */
-  readonly owner: VehicleId;
+  readonly requester: VehicleId;
   readonly blob: BlobRef;
   readonly upload: BlobUpload;
   clientId: ClientId;
@@ -73,8 +73,8 @@ export class BlobExchange {
   }
 
   /** Pulls bytes from a client; goes on where an earlier pull of the same vehicle stopped. */
-  async fetch({ clientId, blob, owner }: Wanted): Promise<void> {
-    const vehicleId = vehicleOf(clientId);
+  async fetch({ clientId, blob, requester }: Wanted): Promise<void> {
+    const vehicleId = vehicleIdOf(clientId);
     const key = keyOf(vehicleId, blob.digest);
     const running = this.#downloads.get(key);
     if (running !== undefined) return this.#turnTo(running, clientId);
@@ -91,16 +91,16 @@ export class BlobExchange {
             detail: `the pile has it, with ${heldBytes} bytes and not ${blob.sizeBytes}`,
           });
     const isElsewhere = this.#isFromElsewhere(vehicleId, blob.digest);
-    return this.#pull(clientId, blob, owner, isElsewhere ? () => new ProofUpload(blob) : undefined);
+    return this.#pull(clientId, blob, requester, isElsewhere ? () => new ProofUpload(blob) : undefined);
   }
 
   async #pull(
     clientId: ClientId,
     blob: BlobRef,
-    owner: VehicleId,
-    open: () => BlobUpload | Promise<BlobUpload> = () => this.#open(vehicleOf(clientId), blob, owner),
+    requester: VehicleId,
+    open: () => BlobUpload | Promise<BlobUpload> = () => this.#open(vehicleIdOf(clientId), blob, requester),
   ): Promise<void> {
-    const vehicleId = vehicleOf(clientId);
+    const vehicleId = vehicleIdOf(clientId);
     const key = keyOf(vehicleId, blob.digest);
     this.#opening.set(key, clientId);
     try {
@@ -108,7 +108,7 @@ export class BlobExchange {
       // Given up while it was opened.
       if (!this.#opening.has(key)) return await upload.abandon();
       const download: Download = {
-        ...{ key, vehicleId, owner, blob, upload },
+        ...{ key, vehicleId, requester, blob, upload },
         clientId: this.#opening.get(key) ?? clientId,
         askedTo: upload.nextOffset,
         stalls: 0,
@@ -137,10 +137,10 @@ export class BlobExchange {
     return this.#around.blobs.has(digest) || (holder !== undefined && holder !== vehicleId);
   }
 
-  async #open(vehicleId: VehicleId, blob: BlobRef, owner: VehicleId): Promise<BlobUpload> {
+  async #open(vehicleId: VehicleId, blob: BlobRef, requester: VehicleId): Promise<BlobUpload> {
     const { blobs, shares } = this.#around;
     // Nothing is awaited where there is room: the next one of the same vehicle must see that this one took it.
-    for (const holder of new Set([owner, vehicleId]))
+    for (const holder of new Set([requester, vehicleId]))
       if (!shares.hasRoom(holder, blob.sizeBytes)) await shares.makeRoom(holder, blob.sizeBytes);
     return blobs.upload(blob, vehicleId);
   }
@@ -288,7 +288,7 @@ export class BlobExchange {
   }
 
   async #finish(download: Download): Promise<void> {
-    const { blob, vehicleId, owner } = download;
+    const { blob, vehicleId, requester } = download;
     download.cancelStall();
     try {
       await download.upload.finish();
@@ -297,7 +297,7 @@ export class BlobExchange {
     }
     if (download.upload instanceof ProofUpload) return this.#shown(download);
     this.#downloads.delete(download.key);
-    this.#around.blobs.assign(blob.digest, owner);
+    this.#around.blobs.assign(blob.digest, requester);
     this.#around.arrived(blob.digest, vehicleId);
     this.#tellWhoShowed(blob.digest);
   }
@@ -316,9 +316,9 @@ export class BlobExchange {
     download.cancelStall = this.#around.clock.setTimer(STALL_MS, () => void this.#sendItself(download));
   }
 
-  async #sendItself({ key, clientId, blob, owner }: Download): Promise<void> {
+  async #sendItself({ key, clientId, blob, requester }: Download): Promise<void> {
     this.#downloads.delete(key);
-    await this.#pull(clientId, blob, owner);
+    await this.#pull(clientId, blob, requester);
   }
 
   /** An upload of these bytes has ended, well or badly. */
@@ -347,10 +347,6 @@ export class BlobExchange {
 
 function keyOf(vehicleId: VehicleId, digest: Digest): PullKey {
   return `${vehicleId}/${digest}`;
-}
-
-function vehicleOf(clientId: ClientId): VehicleId {
-  return clientId.slice(0, clientId.indexOf('.')) as VehicleId;
 }
 
 function unavailable(detail: string): BlobFailure {

@@ -1,4 +1,5 @@
 /** Ends of tasks that left memory, read from disk again for the vehicle that asked for them; their bytes may be pulled for a while. */
+import { vehicleIdOf } from '@plugpool/proto';
 import type { ClientId, Digest, DownBody, Envelope, Payload, TaskId, VehicleId } from '@plugpool/proto';
 import { deliveryOf } from './core/tasks/task-end.ts';
 import type { Store } from './ports.ts';
@@ -46,7 +47,7 @@ export class RecalledDeliveries {
   }
 
   async #deliveryFor(clientId: ClientId, taskId: TaskId): Promise<DownBody> {
-    const vehicleId = clientId.slice(0, clientId.indexOf('.')) as VehicleId;
+    const vehicleId = vehicleIdOf(clientId);
     try {
       const history = await this.#around.store.readTask(taskId);
       if (history?.end === undefined || history.task.vehicleId !== vehicleId) return unknownTask(taskId);

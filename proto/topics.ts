@@ -37,6 +37,11 @@ export function clientIdOf(vehicleId: VehicleId, slot: Slot): ClientId {
   return `${vehicleId}.${slot}` as ClientId;
 }
 
+/** Whose client it is, of an id that was parsed or made. */
+export function vehicleIdOf(clientId: ClientId): VehicleId {
+  return clientId.slice(0, clientId.indexOf('.')) as VehicleId;
+}
+
 export function upTopic(name: Pick<ClientName, 'vehicleId' | 'slot'>, kind: TopicKind): string {
   return `${TOPIC_ROOT}/${name.vehicleId}/${name.slot}/up/${kind}`;
 }

@@ -47,7 +47,7 @@ export interface Effects {
     readonly clientId: ClientId;
     readonly blob: BlobRef;
     /** Who asked for the task that they are of. */
-    readonly owner: VehicleId;
+    readonly requester: VehicleId;
   }[];
   /** Bytes that nobody waits for any more; what arrived may be of use to who asks again, or not. */
   readonly abandons: { readonly digest: Digest; readonly vehicleId: VehicleId; readonly keep: boolean }[];

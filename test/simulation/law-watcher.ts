@@ -3,6 +3,7 @@
  * beside whatever the agent writes to, knows what arrived and over which connection, and who computes what.
  */
 import assert from 'node:assert/strict';
+import { vehicleIdOf } from '@plugpool/proto';
 import type { InstanceId, Now, Offer, TaskId, VehicleId } from '@plugpool/proto';
 import type { Effects } from '../../agent/core/effects.ts';
 import type { Event } from '../../agent/core/events.ts';
@@ -84,7 +85,7 @@ export class LawWatcher implements AgentWatcher {
   #grantsNothingDrained(effects: Effects): void {
     for (const { clientId, envelope } of effects.sends) {
       if (envelope.body.kind !== 'offer') continue;
-      const vehicleId = clientId.slice(0, clientId.indexOf('.'));
+      const vehicleId = vehicleIdOf(clientId);
       assert.ok(
         !this.#drained.has(vehicleId) && !this.#drained.has('all'),
         `law 3: a grant to ${vehicleId}, which is drained`,

@@ -10,8 +10,8 @@ import type { Settings } from '../../agent/core/settings.ts';
 import type { Donor, Lease, Task } from '../../agent/core/state.ts';
 import { instanceOf } from '../../agent/core/tasks/open-task.ts';
 import { priorityOf } from '../../agent/core/tasks/priority.ts';
-import { QUORUM_MAX } from '@plugpool/proto';
-import type { Capacity, ClientId, DownBody, VehicleId } from '@plugpool/proto';
+import { QUORUM_MAX, vehicleIdOf } from '@plugpool/proto';
+import type { Capacity, DownBody, VehicleId } from '@plugpool/proto';
 import { isAsAsked, isTrusted, OF_DONOR, OF_REQUEST } from './meanings.ts';
 import type { Observed } from './observed.ts';
 import type { SentBody } from './simulated-pile.ts';
@@ -30,7 +30,7 @@ const NOBODY: ReadonlySet<string> = new Set();
 export function vehiclesGranted(sent: readonly SentBody[]): ReadonlySet<string> {
   let granted: Set<string> | undefined;
   for (const { clientId, body } of sent)
-    if (body.kind === 'offer') (granted ??= new Set()).add(clientId.slice(0, clientId.indexOf('.')));
+    if (body.kind === 'offer') (granted ??= new Set()).add(vehicleIdOf(clientId));
   return granted ?? NOBODY;
 }
 
@@ -92,8 +92,8 @@ function overdrawn(lendable: Capacity, leases: readonly Lease[]): string[] {
 function grantsAreVerified(pile: Observed, sent: readonly SentBody[]): void {
   for (const { clientId, body } of sent) {
     if (body.kind !== 'offer') continue;
-    const vehicleId = clientId.slice(0, clientId.indexOf('.'));
-    const connectorId = pile.state.connectorOf.get(vehicleId as VehicleId);
+    const vehicleId = vehicleIdOf(clientId);
+    const connectorId = pile.state.connectorOf.get(vehicleId);
     const session = connectorId === undefined ? undefined : pile.state.sessions.get(connectorId);
     assert.equal(
       session?.identity?.vehicleId,
@@ -109,11 +109,11 @@ function grantsAreVerified(pile: Observed, sent: readonly SentBody[]): void {
     assert.equal(link, 'up', `law 3: a grant to ${clientId}, whose connector is not heard`);
     const isFresh = staleAfterMs === 0 || pile.nowMs - heardMonoMs <= staleAfterMs;
     assert.ok(isFresh, `law 3: a grant to ${clientId}, whose last sample is old`);
-    const { report } = pile.state.donors.get(vehicleId as VehicleId) ?? {};
+    const { report } = pile.state.donors.get(vehicleId) ?? {};
     assert.ok(report?.lending, `law 3: a grant to ${clientId}, whose owner does not lend`);
     const lends = state === 'charging' || (state === 'suspendedEV' && !report.chargingOnly);
     assert.ok(lends, `law 3: a grant to ${clientId}, which is ${state}`);
-    const epoch = pile.state.clients.get(clientId as ClientId)?.epoch ?? 0;
+    const epoch = pile.state.clients.get(clientId)?.epoch ?? 0;
     assert.ok(epoch > 0, `law 3: a grant to ${clientId}, which was not welcomed`);
   }
 }
@@ -122,7 +122,7 @@ function grantsAreVerified(pile: Observed, sent: readonly SentBody[]): void {
 function grantsAreWanted(pile: Observed, sent: readonly SentBody[]): void {
   for (const { clientId, body } of sent) {
     if (body.kind !== 'offer') continue;
-    const vehicleId = clientId.slice(0, clientId.indexOf('.')) as VehicleId;
+    const vehicleId = vehicleIdOf(clientId);
     const donor = pile.state.donors.get(vehicleId);
     const task = pile.state.tasks.get(body.taskId);
     const way = `law 3: ${body.lease.instanceId} to ${vehicleId}`;

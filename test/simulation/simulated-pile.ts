@@ -19,6 +19,7 @@ import {
   type AlgorithmId,
   type Capacity,
   type CapacityReport,
+  type ClientId,
   type ClientName,
   type ConnectorId,
   type Demand,
@@ -52,7 +53,7 @@ export function clientName(clientId: string): ClientName {
 }
 
 export interface SentBody {
-  readonly clientId: string;
+  readonly clientId: ClientId;
   readonly correlationId: number;
   readonly body: DownBody;
 }

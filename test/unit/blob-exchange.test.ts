@@ -24,7 +24,7 @@ const UNBOUNDED = { hasRoom: () => true, makeRoom: () => Promise.resolve() };
 
 /** For a task of its own. */
 function wanted({ clientId, vehicleId }: ClientName, blob: BlobRef) {
-  return { clientId, blob, owner: vehicleId };
+  return { clientId, blob, requester: vehicleId };
 }
 
 class HandClock implements Clock {

@@ -61,10 +61,10 @@ class Scene {
     });
   }
 
-  /** The core wants these bytes of a vehicle; owner is whose task it is. */
-  async names(vehicle: string, blob: BlobRef, owner = vehicle): Promise<void> {
+  /** The core wants these bytes of a vehicle; `requester` is whose task it is. */
+  async names(vehicle: string, blob: BlobRef, requester = vehicle): Promise<void> {
     const { clientId } = clientName(`${vehicle}.ask-1`);
-    await this.exchange.fetch({ clientId, blob, owner: owner as VehicleId });
+    await this.exchange.fetch({ clientId, blob, requester: requester as VehicleId });
   }
 
   /** The vehicle answers what it is asked for, until it is asked for nothing. */
@@ -100,8 +100,8 @@ class Scene {
     return this.#bodiesTo(vehicle);
   }
 
-  async uploads(vehicle: string, bytes: Uint8Array, owner = vehicle): Promise<string | undefined> {
-    await this.names(vehicle, blobOf(bytes), owner);
+  async uploads(vehicle: string, bytes: Uint8Array, requester = vehicle): Promise<string | undefined> {
+    await this.names(vehicle, blobOf(bytes), requester);
     await this.sends(vehicle, bytes);
     return this.told.at(-1);
   }

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import fc from 'fast-check';
 import type { ControlOutcome } from '@plugpool/firmware-bridge';
+import { vehicleIdOf } from '@plugpool/proto';
 import type { LeaseId, VehicleId } from '@plugpool/proto';
 import { CREDIT_GIVEN_UP_MS, CREDIT_SETTLES_MS_MAX, CREDIT_UNSEEN_MS_MAX } from '../../agent/core/limits.ts';
 import type { CreditRecord } from '../../agent/core/records.ts';
@@ -152,7 +153,7 @@ test('a result that waits for a second one holds the record back, and is in it',
   pile.say('a.lend', capacityReport({}));
   requests += 1;
   const sent = pile.say('asker.ask-1', request(`r${requests}`, 'sum', { wants: { quorum: 2 } }));
-  const leases = new Map(
+  const leases = new Map<string, LeaseId>(
     sent.flatMap(({ clientId, body }) => (body.kind === 'offer' ? [[clientId, body.lease] as const] : [])),
   );
   assert.equal(leases.size, 2);
@@ -385,7 +386,7 @@ test('whatever plugs, results, restarts and failed commits come, each stay has o
           const sent = pile.say('asker.ask-1', request(`p${n}`, 'sum'));
           const offer = sent.find(({ body }) => body.kind === 'offer');
           if (offer === undefined) continue;
-          const worker = offer.clientId.slice(0, offer.clientId.indexOf('.'));
+          const worker = vehicleIdOf(offer.clientId);
           pile.pass(100);
           pile.say(offer.clientId, completed(leaseIn([offer]), 100));
           if (!worked.has(worker)) stays += 1;

@@ -1,7 +1,15 @@
 /** Client ids and topics: what is taken for a client's own, and what is not. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { clientIdOf, downFilter, downTopic, parseClientId, upKind, upTopic } from '@plugpool/proto';
+import {
+  clientIdOf,
+  downFilter,
+  downTopic,
+  parseClientId,
+  upKind,
+  upTopic,
+  vehicleIdOf,
+} from '@plugpool/proto';
 import type { Slot, VehicleId } from '@plugpool/proto';
 
 const name = { vehicleId: 'car-1' as VehicleId, slot: 'lend' as Slot };
@@ -10,6 +18,7 @@ test('a client id is the vehicle id, a dot, and the slot', () => {
   assert.deepEqual(parseClientId('car-1.lend'), { ...name, clientId: 'car-1.lend' });
   assert.deepEqual(parseClientId('A_9.ask-2')?.slot, 'ask-2');
   assert.equal(clientIdOf(name.vehicleId, name.slot), 'car-1.lend');
+  assert.equal(vehicleIdOf(clientIdOf(name.vehicleId, name.slot)), 'car-1');
 });
 
 test('what is not a vehicle id and a slot is no client id', () => {

@@ -104,14 +104,14 @@ export function onResult(turn: Turn, client: Client, heard: Heard<Result>): void
   else if (outcome.ok && outcome.output.where === 'blob' && !heard.blobHeld) {
     // The lease goes on while the bytes are pulled: the donor renews it until the result is acknowledged.
     const { envelope, bodyHash } = heard;
-    const waits = awaitBlob(turn, client, outcome.output.blob, { envelope, bodyHash }, ownerOf(holding));
+    const waits = awaitBlob(turn, client, outcome.output.blob, { envelope, bodyHash }, requesterOf(holding));
     if (!waits) refuse(turn, { clientId: client.name.clientId, correlationId }, [TOO_MANY_UPLOADS], true);
     return;
   } else finish(turn, holding, body);
   answer(turn, client, body.lease, correlationId);
 }
 
-function ownerOf({ instance }: Holding): VehicleId {
+function requesterOf({ instance }: Holding): VehicleId {
   return instance.task.record.vehicleId;
 }
 

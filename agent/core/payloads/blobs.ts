@@ -38,7 +38,7 @@ export function awaitBlob(
   client: Client,
   blob: BlobRef,
   message: Waiting,
-  owner: VehicleId,
+  requester: VehicleId,
 ): boolean {
   const { state, now } = turn;
   const entry = { client: client.name, connection: client.connection, ...message };
@@ -50,7 +50,7 @@ export function awaitBlob(
     state.awaitedBlobs.set(blob.digest, { digest: blob.digest, untilMonoMs, waiting: [entry] });
     state.timers.set(`blob:${blob.digest}`, untilMonoMs);
   }
-  turn.effects.fetches.push({ clientId: client.name.clientId, blob, owner });
+  turn.effects.fetches.push({ clientId: client.name.clientId, blob, requester });
   return true;
 }
 
