@@ -140,8 +140,9 @@ export class BlobExchange {
   async #open(vehicleId: VehicleId, blob: BlobRef, requester: VehicleId): Promise<BlobUpload> {
     const { blobs, shares } = this.#around;
     // Nothing is awaited where there is room: the next one of the same vehicle must see that this one took it.
+    const use = requester === vehicleId ? 'asked' : 'owed';
     for (const holder of new Set([requester, vehicleId]))
-      if (!shares.hasRoom(holder, blob.sizeBytes)) await shares.makeRoom(holder, blob.sizeBytes);
+      if (!shares.hasRoom(holder, blob.sizeBytes, use)) await shares.makeRoom(holder, blob.sizeBytes, use);
     return blobs.upload(blob, vehicleId);
   }
 

@@ -3,7 +3,7 @@
  * for it and no task needs any more is removed first.
  */
 import type { VehicleId } from '@plugpool/proto';
-import type { SharedTable } from './core/clients/share.ts';
+import type { SharedTable, Use } from './core/clients/share.ts';
 import { BlobError } from './adapters/blob-files/blob-error.ts';
 import type { BlobStore, Clock, Store } from './ports.ts';
 
@@ -16,7 +16,7 @@ export interface BlobSharesSurroundings {
   readonly blobs: Pick<BlobStore, 'tableOf' | 'sweep'>;
   readonly store: Pick<Store, 'referencedBlobs'>;
   readonly clock: Clock;
-  mayTake(vehicleId: VehicleId, table: SharedTable, bytes: number): boolean;
+  mayTake(vehicleId: VehicleId, table: SharedTable, bytes: number, use: Use): boolean;
 }
 
 export class BlobShares {
@@ -27,14 +27,14 @@ export class BlobShares {
     this.#around = around;
   }
 
-  hasRoom(holder: VehicleId, bytes: number): boolean {
-    return this.#around.mayTake(holder, this.#around.blobs.tableOf(holder), bytes);
+  hasRoom(holder: VehicleId, bytes: number, use: Use): boolean {
+    return this.#around.mayTake(holder, this.#around.blobs.tableOf(holder), bytes, use);
   }
 
   /** Rejects with a `BlobError` `share_full` where nothing could be removed. */
-  async makeRoom(holder: VehicleId, bytes: number): Promise<void> {
+  async makeRoom(holder: VehicleId, bytes: number, use: Use): Promise<void> {
     await this.#clear(holder);
-    if (this.hasRoom(holder, bytes)) return;
+    if (this.hasRoom(holder, bytes, use)) return;
     const { own } = this.#around.blobs.tableOf(holder);
     throw new BlobError(
       'share_full',

@@ -126,7 +126,7 @@ export class Agent {
       clock: parts.clock,
       shares: new BlobShares({
         ...{ blobs: parts.blobs, store: parts.store, clock: parts.clock },
-        mayTake: (vehicleId, table, bytes) => mayTake(this.state, vehicleId, table, bytes),
+        mayTake: (vehicleId, table, bytes, use) => mayTake(this.state, vehicleId, table, bytes, use),
       }),
       mayPull: (vehicleId, digest) => this.#mayPull(vehicleId, digest),
       send: (clientId, envelope) => this.#send(clientId, 'blob', [envelope]),

@@ -51,7 +51,7 @@ class Scene {
         blobs,
         clock,
         store: { referencedBlobs: () => Promise.resolve(this.needed) },
-        mayTake: (vehicleId, table, bytes) => mayTake(state, vehicleId, table, bytes),
+        mayTake: (vehicleId, table, bytes, use) => mayTake(state, vehicleId, table, bytes, use),
       }),
       mayPull: (vehicleId, digest) =>
         blobs.holderOf(digest) === vehicleId || this.mayPull.has(`${vehicleId}/${digest}`),
@@ -166,9 +166,18 @@ test('what no task needs any more makes room for its own vehicle, and what one n
 
 test('an output counts as its requester’s, who then has no room for more of them, and its donor has', async (t) => {
   const pile = await scene(t);
-  for (let i = 0; i < 4; i++) await pile.uploads('donor', randomBytes(100 * KIB), 'hoarder');
+  for (let i = 0; i < 6; i++)
+    assert.equal(await pile.uploads('donor', randomBytes(100 * KIB), 'hoarder'), 'donor arrived');
   assert.equal(await pile.uploads('donor', randomBytes(100 * KIB), 'hoarder'), 'donor storage_full');
   assert.equal(await pile.uploads('donor', randomBytes(100 * KIB), 'other'), 'donor arrived');
+});
+
+test('who asked with as many bytes as it may is brought what comes of them: else neither would ever go', async (t) => {
+  for (const asker of ['stranger', 'resident']) {
+    const pile = await scene(t);
+    while ((await pile.uploads(asker, randomBytes(100 * KIB))) === `${asker} arrived`);
+    assert.equal(await pile.uploads('donor', randomBytes(100 * KIB), asker), 'donor arrived');
+  }
 });
 
 test('who heard of a digest is asked for the bytes, as if they were not here, and is handed none of them', async (t) => {

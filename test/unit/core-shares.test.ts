@@ -69,6 +69,14 @@ test('parts of requests are shared as tasks are', () => {
   assert.ok(isTaken(pile.say('honest.ask-1', request('one', 'sum', { wants: { instances: 16 } }))));
 });
 
+test('a pile of few places takes a request of many parts while it has nothing else to do', () => {
+  const pile = pileOf({ openTasksMax: 16, openTasksPerVehicleMax: 16 });
+  const parts = { wants: { instances: 16 } };
+  for (const vehicle of ['first', 'second']) pile.ask(vehicle);
+  assert.ok(isTaken(pile.say('first.ask-1', request('one', 'sum', parts))));
+  assert.ok(!isTaken(pile.say('second.ask-1', request('one', 'sum', parts))));
+});
+
 test('sixteen vehicles, and sixty, cannot take all constraints; who is plugged in has its own', () => {
   for (const vehicles of [16, 60]) {
     const pile = pileOf();

@@ -16,16 +16,29 @@ export interface SharedTable {
   readonly own: number;
 }
 
-/** Whoever has nothing yet may take what there is room for: one request can need many places at once. */
+/**
+ * What it is taken for. What a vehicle asks with stays below half of what is left; what its tasks bring it is `owed`, and goes up to
+ * all of that: who asked for as much as it may would else be brought nothing, and what it asked with would never go.
+ */
+export type Use = 'asked' | 'owed';
+
+const TIMES: Readonly<Record<Use, number>> = { asked: 2, owed: 1 };
+
+/**
+ * Whoever has nothing yet may take what there is room for: one request can need many places at once. Where nobody has anything, it
+ * may need more than its share of a small table: else it could never be served.
+ */
 export function mayTake(
   state: State,
   vehicleId: VehicleId,
   { max, used, own }: SharedTable,
   more = 1,
+  use: Use = 'asked',
 ): boolean {
+  if (used === 0) return true;
   const left = (isResident(state, vehicleId) ? max : shareOf('stranger', max)) - used;
   if (own === 0) return more <= left;
-  return 2 * (own + more) <= left;
+  return TIMES[use] * (own + more) <= left;
 }
 
 /** How many of a table's places those of that standing, and those known less well, may take together. */
