@@ -123,8 +123,13 @@ export class UnackedResults {
     this.#stationId = this.#options.conversation.welcome?.stationId;
     const nowMonoMs = this.#options.clock.monoMs();
     for (const unacked of [...this.#unacked.values()]) {
-      if (this.#isForWhoListens(unacked)) this.#send(unacked);
-      else if (nowMonoMs - unacked.addedMonoMs > ELSEWHERE_MS_MAX) this.#drop(unacked);
+      if (this.#isForWhoListens(unacked)) {
+        this.#send(unacked);
+        continue;
+      }
+      // The pile that could not take it yet is told again when it is back, and no other in its place.
+      unacked.resendAtMonoMs = undefined;
+      if (nowMonoMs - unacked.addedMonoMs > ELSEWHERE_MS_MAX) this.#drop(unacked);
     }
   }
 
