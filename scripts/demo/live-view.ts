@@ -19,6 +19,8 @@ interface Task {
   readonly state: string;
   readonly donor: string | null;
   readonly attempts: number;
+  readonly reason: string | null;
+  readonly waitsFor: string | null;
 }
 
 const REFRESH_MS = 250;
@@ -76,7 +78,7 @@ export class LiveView {
     else this.say(`${vehicleId}${where} is ${session}`);
   }
 
-  #noteTask({ taskId, state, donor, attempts, requester, algorithm }: Task): void {
+  #noteTask({ taskId, state, donor, attempts, requester, algorithm, ...why }: Task): void {
     const stage = state === 'running' ? `running on ${donor ?? '?'} (${attempts})` : state;
     const before = this.#seen.get(taskId);
     if (!this.#isNews(taskId, stage)) return;
@@ -85,7 +87,7 @@ export class LiveView {
       this.say(this.#style('yellow', `${name} goes on at ${donor ?? '?'}, attempt ${attempts}`));
     else if (state === 'running') this.say(`${name} runs on ${donor ?? '?'}`);
     else if (state === 'queued' && before !== undefined)
-      this.say(`${name} lost its donor and waits for another`);
+      this.say(`${name} waits again: ${inWords(why) || 'for another donor'}`);
     else if (state !== 'queued')
       this.say(this.#style(state === 'completed' ? 'green' : 'red', `${name}: ${state}`));
   }
@@ -121,4 +123,9 @@ export class LiveView {
   #style(format: 'dim' | 'green' | 'yellow' | 'red', text: string): string {
     return styleText(format, text, { stream: this.#out });
   }
+}
+
+/** How its last try ended, and whose word it still needs. */
+function inWords({ reason, waitsFor }: Pick<Task, 'reason' | 'waitsFor'>): string {
+  return [reason, waitsFor].filter((each) => each !== null).join('; ');
 }
