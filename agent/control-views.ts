@@ -95,6 +95,7 @@ export function closedTaskView({ task, end, delivered, attempts }: ListedTask, s
     acceptedWallMs: task.acceptedWallMs,
     endedWallMs: end?.endedWallMs ?? null,
     reason: end?.failure?.code ?? null,
+    waitsFor: null,
     delivered,
     ...standingOf(task, settings),
   };

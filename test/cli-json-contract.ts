@@ -183,6 +183,7 @@ const taskFields = {
   acceptedWallMs: wallMs,
   endedWallMs: wallMs.nullable(),
   reason: z.string().nullable(),
+  waitsFor: z.string().nullable(),
   delivered: z.boolean(),
   priority: z.int().min(0).max(3),
   parts: z.int().min(1),

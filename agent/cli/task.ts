@@ -63,6 +63,7 @@ function factsOf(task: TaskDetails): [string, string][] {
   if (task.state === 'queued') entries.push(['waits', `"plugpool explain ${task.taskId}" says why`]);
   if (task.failure !== null) entries.push(['why', whyInWords(task.failure)]);
   else if (task.reason !== null) entries.push(['last try', task.reason]);
+  if (task.waitsFor !== null) entries.push(['waits for', task.waitsFor]);
   entries.push(...agreementOf(task));
   if (task.used !== null) {
     const { cpuMs, memoryPeakMib } = task.used;

@@ -38,8 +38,12 @@ const COLUMNS: readonly Column<TaskView>[] = [
   { heading: 'PROGRESS', align: 'right', cell: (task) => percentInWords(task.progressPermille) },
   { heading: 'ASKED', align: 'right', cell: (task) => agoInWords(task.acceptedWallMs) },
   { heading: 'TOOK', align: 'right', cell: tookInWords },
-  { heading: 'WHY', cell: (task) => task.reason ?? '' },
+  { heading: 'WHY', cell: whyInWords },
 ];
+
+function whyInWords({ reason, waitsFor }: TaskView): string {
+  return [reason, waitsFor].filter((each) => each !== null).join('; ');
+}
 
 function tookInWords({ acceptedWallMs, endedWallMs }: TaskView): string {
   return endedWallMs === null ? '-' : durationInWords(Math.max(0, endedWallMs - acceptedWallMs));

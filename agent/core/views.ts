@@ -244,6 +244,8 @@ export interface TaskView {
   readonly acceptedWallMs: number;
   readonly endedWallMs: number | null;
   readonly reason: string | null;
+  /** Whose word it still needs, in words. */
+  readonly waitsFor: string | null;
   readonly delivered: boolean;
   readonly priority: Priority;
   readonly parts: number;
@@ -266,7 +268,8 @@ export function standingOf(
 export function openTasksView(state: State): TaskView[] {
   return [...state.tasks.values()].map((task) => {
     const status = statusOf(task);
-    const lease = task.instances[0]?.lease;
+    const lease = task.instances.find((instance) => instance.lease !== undefined)?.lease;
+    const quorum = quorumView(state, task);
     return {
       taskId: task.record.taskId,
       requestId: task.record.requestId,
@@ -278,19 +281,12 @@ export function openTasksView(state: State): TaskView[] {
       progressPermille: status.progressPermille,
       acceptedWallMs: task.record.acceptedWallMs,
       endedWallMs: task.end?.endedWallMs ?? null,
-      reason: whyOf(state, task, status.reason),
+      reason: status.reason === '' ? null : status.reason,
+      waitsFor: quorum === null ? null : quorumInWords(quorum),
       delivered: false,
       ...standingOf(task.record, state.settings),
     };
   });
-}
-
-/** Beside how its last try ended: whose word it still waits for. */
-function whyOf(state: State, task: Task, reason: string): string | null {
-  const quorum = quorumView(state, task);
-  const words = quorum === null ? '' : quorumInWords(quorum);
-  const both = [reason, words].filter((each) => each !== '').join('; ');
-  return both === '' ? null : both;
 }
 
 export interface AlgorithmView extends AlgorithmRecord {

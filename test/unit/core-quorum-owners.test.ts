@@ -70,7 +70,7 @@ test('no replica starts while vehicles of fewer owners are known than must agree
   }
   assert.match(wait?.wouldRun.at(-1) ?? '', /of an owner of whom no vehicle is known here yet/);
   const [view] = openTasksView(pile.state);
-  assert.match(view?.reason ?? '', /vehicles of 2 are known here/);
+  assert.match(view?.waitsFor ?? '', /vehicles of 2 are known here/);
 });
 
 test('the vehicle that makes them enough starts them all, whoever else has not changed', () => {
@@ -111,6 +111,22 @@ test('who was here and left is counted with: it may come back, and what others g
   assert.match(told?.summary ?? '', /^2 of 3 owners have answered/);
   const [delivery] = bodiesOf(answered(pile, arrives(pile, 'c')), 'delivery');
   assert.equal(delivery?.agreeing, 3);
+});
+
+test('a task whose first part has answered runs on the vehicle of its replica, and waits for its owner’s word', () => {
+  const pile = pileWith(['a', 'b']);
+  const given = ask(pile, { quorum: 2 });
+  const [first, second] = offersIn(given);
+  assert.ok(first && second && first.offer.lease.instanceId.endsWith('_0'));
+  answered(
+    pile,
+    given.filter(({ clientId }) => clientId === `${first.donor}.lend`),
+  );
+  const [view] = openTasksView(pile.state);
+  assert.equal(view?.state, 'running');
+  assert.equal(view.donor, second.donor);
+  assert.equal(view.reason, null);
+  assert.equal(view.waitsFor, '1 of 2 owners has answered');
 });
 
 test('who answered counts although its vehicle is forgotten', () => {
@@ -176,5 +192,5 @@ test('one result that will do has no quorum to tell of', () => {
   const pile = pileWith(['a', 'b']);
   ask(pile, {});
   assert.equal(explained(pile).quorum, null);
-  assert.equal(openTasksView(pile.state)[0]?.reason, null);
+  assert.equal(openTasksView(pile.state)[0]?.waitsFor, null);
 });
