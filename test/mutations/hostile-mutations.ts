@@ -10,7 +10,7 @@ export const HOSTILE_MUTATIONS: readonly Mutation[] = [
     name: 'let whoever comes first take all that is left',
     promise: 'a few vehicles cannot take what all share',
     file: 'agent/core/clients/share.ts',
-    find: '  return 2 * (own + more) <= left;',
+    find: '  return TIMES[use] * (own + more) <= left;',
     replace: '  return more <= left;',
     proof: SHARES,
   },
