@@ -13,7 +13,7 @@ import type {
   TaskEndRecord,
 } from '../../core/records.ts';
 import { owned } from './owned-bytes.ts';
-import type { Row } from './packed-changes.ts';
+import type { Row } from './row.ts';
 import { payloadColumns, payloadOf } from './payload-columns.ts';
 
 interface InstanceRow {

@@ -6,10 +6,8 @@ import type { Payload, TaskId } from '@plugpool/proto';
 import type { StoreChange } from '../../core/records.ts';
 import { attemptRow, instanceRow } from './instances.ts';
 import { ownedBytes } from './owned-bytes.ts';
+import type { Row } from './row.ts';
 import { endRow, largeBytes, smallBytes, taskRow } from './tasks.ts';
-
-/** In the order of the parameters of the statement that writes it; what only the store knows follows. */
-export type Row = readonly (string | number | null | Uint8Array)[];
 
 export type PackedChange =
   /** `small`: inline bytes that lie in the row, a letter each. `bytes`: those that are too many for it. */

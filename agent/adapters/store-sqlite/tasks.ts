@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import type { ClosedTaskRecord, ListedTask, TaskEndRecord, TaskRecord } from '../../core/records.ts';
 import type { StoreAge } from './age-row.ts';
 import { owned } from './owned-bytes.ts';
-import type { Row } from './packed-changes.ts';
+import type { Row } from './row.ts';
 import { payloadColumns, payloadOf, type PayloadColumns } from './payload-columns.ts';
 
 const INPUT = 0;
