@@ -52,6 +52,8 @@ export interface Store {
   creditsAfter(after: number, fromWallMs: number, toWallMs: number): Promise<CreditPage>;
   /** Digests that some task or algorithm still needs. */
   referencedBlobs(): Promise<ReadonlySet<Digest>>;
+  /** Of these, without what may be forgotten where there is no room: outputs that were acknowledged, inputs that are never run again. */
+  owedBlobs(): Promise<ReadonlySet<Digest>>;
   tokenHash(vehicleId: VehicleId): Promise<string | undefined>;
   /** Binds the first token of a vehicle; false where one is bound already. */
   bindToken(vehicleId: VehicleId, hash: string): Promise<boolean>;

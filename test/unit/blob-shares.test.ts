@@ -50,7 +50,7 @@ class Scene {
       shares: new BlobShares({
         blobs,
         clock,
-        store: { referencedBlobs: () => Promise.resolve(this.needed) },
+        store: { owedBlobs: () => Promise.resolve(this.needed) },
         mayTake: (vehicleId, table, bytes, use) => mayTake(state, vehicleId, table, bytes, use),
       }),
       mayPull: (vehicleId, digest) =>
@@ -162,6 +162,16 @@ test('what no task needs any more makes room for its own vehicle, and what one n
     inputs.map((bytes) => pile.blobs.has(blobOf(bytes).digest)),
     [true, false, false, false],
   );
+});
+
+test('who asks again and again for room that it has not takes nobody’s turn to make some', async (t) => {
+  const pile = await scene(t);
+  for (const vehicle of ['hostile', 'honest'])
+    for (let i = 0; i < 2; i++) await pile.uploads(vehicle, randomBytes(150 * KIB));
+  pile.nowMs += 60_001;
+  for (let i = 0; i < 2; i++) await pile.uploads('hostile', randomBytes(150 * KIB));
+  assert.equal(await pile.uploads('hostile', randomBytes(400 * KIB)), 'hostile storage_full');
+  assert.equal(await pile.uploads('honest', randomBytes(350 * KIB)), 'honest arrived');
 });
 
 test('an output counts as its requester’s, who then has no room for more of them, and its donor has', async (t) => {

@@ -250,6 +250,9 @@ test('blobs of tasks and algorithms are referenced until they are forgotten or r
   await store.commit([
     { change: 'putAlgorithm', algorithm },
     { change: 'insertTask', task },
+  ]);
+  assert.deepEqual(await store.owedBlobs(), new Set([input, image]));
+  await store.commit([
     {
       change: 'endTask',
       taskId: task.taskId,
@@ -261,8 +264,10 @@ test('blobs of tasks and algorithms are referenced until they are forgotten or r
         output: { where: 'blob', blob: { digest: output, sizeBytes: 70_000 } },
       },
     },
-    { change: 'taskDelivered', taskId: task.taskId },
   ]);
+  assert.deepEqual(await store.owedBlobs(), new Set([output, image]), 'it is not run again');
+  await store.commit([{ change: 'taskDelivered', taskId: task.taskId }]);
+  assert.deepEqual(await store.owedBlobs(), new Set([image]), 'it was acknowledged');
   assert.deepEqual(await store.referencedBlobs(), new Set([input, output, image]));
   await store.commit([{ change: 'forgetTasks', taskIds: [task.taskId] }]);
   assert.deepEqual(await store.referencedBlobs(), new Set([image]));

@@ -137,6 +137,10 @@ class SqliteStore implements Store {
     return this.#caller.call('creditsAfter', after, fromWallMs, toWallMs);
   }
 
+  async owedBlobs(): Promise<ReadonlySet<Digest>> {
+    return new Set(await this.#caller.call('owedBlobs'));
+  }
+
   async referencedBlobs(): Promise<ReadonlySet<Digest>> {
     return new Set(await this.#caller.call('referencedBlobs'));
   }

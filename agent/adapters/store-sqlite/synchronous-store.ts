@@ -234,6 +234,10 @@ export class SynchronousStore {
     );
   }
 
+  owedBlobs(): Digest[] {
+    return this.#attempt('list owed blobs', () => this.#open.tasks.owedBlobs());
+  }
+
   referencedBlobs(): Digest[] {
     return this.#attempt('list referenced blobs', () => this.#open.tasks.referencedBlobs());
   }

@@ -118,6 +118,18 @@ export function prepareTasks(db: Database, age: Pick<StoreAge, 'ms'>) {
     )
     .pluck();
 
+  const owedDigests = db
+    .prepare<[], string>(
+      `SELECT input_digest FROM task
+         WHERE input_digest IS NOT NULL AND (state IS NULL OR state NOT IN ('completed', 'cancelled'))
+       UNION SELECT output_digest FROM task WHERE output_digest IS NOT NULL AND delivered = 0
+       UNION SELECT digest FROM task_output JOIN task USING (task_key) WHERE digest IS NOT NULL AND delivered = 0
+       UNION SELECT result_digest FROM instance WHERE result_digest IS NOT NULL
+       UNION SELECT checkpoint_digest FROM instance WHERE checkpoint_digest IS NOT NULL
+       UNION SELECT image_digest FROM algorithm`,
+    )
+    .pluck();
+
   const insertTask = (row: Row, small: string | null, bytes: Uint8Array | undefined): void => {
     const { lastInsertRowid } = insert.run(...row, bytesIn(small), age.ms());
     if (bytes !== undefined) insertBytes.run(lastInsertRowid, INPUT, bytes);
@@ -189,6 +201,7 @@ export function prepareTasks(db: Database, age: Pick<StoreAge, 'ms'>) {
     listTasks: (limit: number): ListedTask[] => selectListed.all(limit).map(listedOf),
     recentTaskIds: (limit: number): TaskId[] => recentIds.all(limit) as TaskId[],
     referencedBlobs: (): Digest[] => blobDigests.all() as Digest[],
+    owedBlobs: (): Digest[] => owedDigests.all() as Digest[],
   };
 }
 
