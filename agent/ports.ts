@@ -174,8 +174,8 @@ export interface BlobStore {
   /** Bytes: what vehicles may have together, what they have, and what that one has. */
   tableOf(holder: VehicleId): SharedTable;
   /**
-   * Removes what is not in `keep` and was not touched for `olderThanMs`; partial uploads too. With a holder, only what is held for it.
-   * Returns bytes freed.
+   * Removes what is not in `keep` and was not touched for `olderThanMs`; partial uploads too. With a holder, only what is held
+   * for it, and blobs of which nobody knows for whom since the last start. Returns bytes freed.
    */
   sweep(keep: ReadonlySet<Digest>, olderThanMs: number, holder?: VehicleId): Promise<number>;
   stop(): Promise<void>;

@@ -164,6 +164,19 @@ test('what no task needs any more makes room for its own vehicle, and what one n
   );
 });
 
+test('what is owed to nobody makes room also where a start has forgotten for whom it was held', async (t) => {
+  const pile = await scene(t);
+  const image = await pile.blobs.put(randomBytes(100 * KIB));
+  const forgotten = await pile.blobs.put(randomBytes(1_200 * KIB));
+  pile.needed.add(image.digest);
+  assert.equal(await pile.uploads('one', randomBytes(100 * KIB)), 'one arrived');
+  assert.equal(await pile.uploads('other', randomBytes(200 * KIB)), 'other storage_full');
+  pile.nowMs += 60_001;
+  assert.equal(await pile.uploads('other', randomBytes(200 * KIB)), 'other arrived');
+  const has = ({ digest }: BlobRef): boolean => pile.blobs.has(digest);
+  assert.deepEqual([image, forgotten].map(has), [true, false]);
+});
+
 test('who asks again and again for room that it has not takes nobody’s turn to make some', async (t) => {
   const pile = await scene(t);
   for (const vehicle of ['hostile', 'honest'])

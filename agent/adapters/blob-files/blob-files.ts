@@ -341,7 +341,7 @@ class BlobFiles implements BlobStore {
       const blob = this.#held.get(digest);
       // Touched while an earlier file was removed.
       if (keep.has(digest) || blob === undefined || blob.touchedWallMs > untouchedSinceMs) continue;
-      if (holder !== undefined && this.#holders.of(digest) !== holder) continue;
+      if (holder !== undefined && (this.#holders.of(digest) ?? holder) !== holder) continue;
       await this.#remove(digest);
       freedBytes += blob.sizeBytes;
     }
