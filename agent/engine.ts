@@ -3,6 +3,7 @@
  * The batch is whatever arrived while the last commit was under way, never a timer.
  */
 import type { VehicleId } from '@plugpool/proto';
+import { BatchBound } from './batch-bound.ts';
 import type { Event } from './core/events.ts';
 import type { Effects } from './core/effects.ts';
 import { loadState } from './core/load.ts';
@@ -14,8 +15,6 @@ import { laneOf, takeFairly } from './fair-batch.ts';
 import type { Clock, Store } from './ports.ts';
 import { StoreError } from './store-error.ts';
 
-/** Events of one step: beyond that a step would block the broker for too long. */
-const BATCH_EVENTS_MAX = 2_000;
 /** Above this senders are made to wait, until half of it is worked off; but not one of whom next to nothing waits. */
 const QUEUE_EVENTS_MAX = 10_000;
 const FEW_EVENTS = 64;
@@ -45,6 +44,7 @@ export interface EngineSurroundings {
 export class Engine {
   readonly #around: EngineSurroundings;
   #state: State | undefined;
+  readonly #bound = new BatchBound();
   #queue: Event[] = [];
   #lazy: StoreChange[] = [];
   #running = false;
@@ -110,7 +110,7 @@ export class Engine {
   }
 
   #takeBatch(): Event[] {
-    const { taken, left } = takeFairly(this.#queue, BATCH_EVENTS_MAX);
+    const { taken, left } = takeFairly(this.#queue, this.#bound.events);
     this.#queue = left;
     for (const event of taken) this.#count(event, -1);
     return taken;
@@ -187,7 +187,8 @@ export class Engine {
     try {
       const committed = store.commit(changes);
       this.#around.prepare(effects);
-      await committed;
+      const { syncMs } = await committed;
+      this.#bound.learn(events.length, clock.now().monoMs - startMs, syncMs);
     } catch (error) {
       if (!(error instanceof StoreError)) throw error;
       this.metrics.failedCommits += 1;

@@ -18,6 +18,11 @@ import type {
 } from './core/records.ts';
 
 /** Disk. The only authority: what is not in it did not happen. */
+export interface CommitCost {
+  /** What the disk took to keep it, however much it was; 0 where that is not known. */
+  readonly syncMs: number;
+}
+
 export interface Store {
   /**
    * Opens or creates the store, checks it (`quick_check`), migrates it, counts the generation up and loads.
@@ -28,10 +33,10 @@ export interface Store {
   /** The same load again, after a failed commit. The generation stays, unless a new thread had to be started. */
   reload(): Promise<StoredState>;
   /**
-   * Writes all changes in one transaction and resolves when it is synced to disk. On rejection nothing of it was written.
+   * Writes all changes in one transaction and resolves when it is synced to disk, with what that cost. On rejection nothing of it was written.
    * Calls are never concurrent. Rejects with a `StoreError`: `full` or `unavailable`.
    */
-  commit(changes: readonly StoreChange[]): Promise<void>;
+  commit(changes: readonly StoreChange[]): Promise<CommitCost>;
   readTask(taskId: TaskId): Promise<TaskHistory | undefined>;
   /** Newest first; one reading of small columns, however much each task had to do with. */
   listTasks(limit: number): Promise<readonly ListedTask[]>;

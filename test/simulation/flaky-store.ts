@@ -3,6 +3,7 @@
  * when the process dies is on the disk whole or not at all.
  */
 import type { TaskId } from '@plugpool/proto';
+import type { CommitCost } from '../../agent/ports.ts';
 import type { StoreChange, StoredState, TaskHistory } from '../../agent/core/records.ts';
 import { StoreError } from '../../agent/store-error.ts';
 import type { Agenda } from './agenda.ts';
@@ -51,13 +52,14 @@ export class FlakyStore {
     return this.#later(() => this.#disk.reload());
   }
 
-  commit(changes: readonly StoreChange[]): Promise<void> {
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
-    const cancel = this.#agenda.after(this.#commitMs(), () => {
+  commit(changes: readonly StoreChange[]): Promise<CommitCost> {
+    const { promise, resolve, reject } = Promise.withResolvers<CommitCost>();
+    const syncMs = this.#commitMs();
+    const cancel = this.#agenda.after(syncMs, () => {
       this.#underWay = undefined;
       try {
         this.#write(changes);
-        resolve();
+        resolve({ syncMs });
       } catch (error) {
         // Whatever is no StoreError is a broken promise of the agent's own, as with the production store.
         reject(error);

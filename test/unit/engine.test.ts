@@ -5,7 +5,7 @@ import type { Effects } from '../../agent/core/effects.ts';
 import type { Event } from '../../agent/core/events.ts';
 import type { StoreChange, StoredState } from '../../agent/core/records.ts';
 import { Engine } from '../../agent/engine.ts';
-import type { Clock, Store } from '../../agent/ports.ts';
+import type { Clock, CommitCost, Store } from '../../agent/ports.ts';
 import { StoreError } from '../../agent/store-error.ts';
 import { SimulatedDisk } from '../simulation/simulated-disk.ts';
 import { connectorOf, SimulatedPile, TEST_SETTINGS } from '../simulation/simulated-pile.ts';
@@ -29,13 +29,13 @@ class HeldStore {
     return Promise.resolve(this.disk.load());
   }
 
-  commit(changes: readonly StoreChange[]): Promise<void> {
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
+  commit(changes: readonly StoreChange[]): Promise<CommitCost> {
+    const { promise, resolve, reject } = Promise.withResolvers<CommitCost>();
     this.commits.push({
       changes,
       succeed: () => {
         this.disk.write(changes);
-        resolve();
+        resolve({ syncMs: 0 });
       },
       fail: reject,
     });

@@ -77,13 +77,14 @@ export function connect(db: Database, readTime?: () => MachineTime) {
     }
   };
 
-  /** All or nothing. SQLite ends the transaction by itself on some failures (a full disk), and leaves it open on others. */
-  const inTransaction = <Result>(write: () => Result): Result => {
+  /** All or nothing; returns the milliseconds that the disk took to keep it. SQLite ends the transaction by itself on some failures (a full disk), and leaves it open on others. */
+  const inTransaction = (write: () => void): number => {
     begin.run();
     try {
-      const result = write();
+      write();
+      const writtenMs = performance.now();
       commit.run();
-      return result;
+      return performance.now() - writtenMs;
     } catch (error) {
       if (db.inTransaction) rollback.run();
       throw error;
@@ -132,13 +133,12 @@ export function connect(db: Database, readTime?: () => MachineTime) {
         age.write();
       });
     },
-    commit: (changes: readonly (StoreChange | StoreWrite)[]): void => {
+    commit: (changes: readonly (StoreChange | StoreWrite)[]): number =>
       inTransaction(() => {
         for (const change of changes) apply(packed(change));
         ledger.writeBalances();
         age.writeSometimes();
-      });
-    },
+      }),
     histories: (taskIds: readonly TaskId[]): TaskHistory[] =>
       taskIds.map(history).filter((found) => found !== undefined),
     tasks,

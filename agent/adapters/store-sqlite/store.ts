@@ -14,6 +14,7 @@ import type {
 import type {
   BackupFile,
   BookingPage,
+  CommitCost,
   CheckRecord,
   CopyProgress,
   CreditPage,
@@ -74,8 +75,9 @@ class SqliteStore implements Store {
     return this.#caller.state === 'failed' ? this.open() : this.#caller.call('reload');
   }
 
-  async commit(changes: readonly StoreChange[]): Promise<void> {
-    if (changes.length > 0) await this.#caller.call('commit', changes.map(packChange));
+  async commit(changes: readonly StoreChange[]): Promise<CommitCost> {
+    if (changes.length === 0) return { syncMs: 0 };
+    return { syncMs: await this.#caller.call('commit', changes.map(packChange)) };
   }
 
   async readTask(taskId: TaskId): Promise<TaskHistory | undefined> {

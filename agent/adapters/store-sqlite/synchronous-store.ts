@@ -161,11 +161,12 @@ export class SynchronousStore {
     return true;
   }
 
-  commit(changes: readonly (StoreChange | StoreWrite)[]): void {
-    this.#attempt('commit', () => {
+  /** Milliseconds that the disk took to keep it. */
+  commit(changes: readonly (StoreChange | StoreWrite)[]): number {
+    return this.#attempt('commit', () => {
       for (const change of changes)
         if (change.change === 'takeGeneration') takeGeneration(this.#generationPath, change.generation);
-      this.#open.commit(changes);
+      return this.#open.commit(changes);
     });
   }
 

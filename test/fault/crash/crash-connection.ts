@@ -27,7 +27,7 @@ export function connect(db: Database): ReturnType<typeof connectReal> {
     ...connection,
     commit: (changes) => {
       writing = committedBy(changes);
-      commit(changes);
+      return commit(changes);
     },
   };
 }

@@ -24,11 +24,12 @@ export function createSqliteStore(options: Parameters<typeof create>[0]): Store 
       if (said.has('checkpoint')) pass('checkpoint decided');
       if (said.has('credit')) pass('credit decided');
       if (said.has('receipt')) pass('receipt decided');
-      await commit(changes);
+      const cost = await commit(changes);
       if (said.has('credit')) pass('credit answered');
       if (said.has('acceptance')) pass('acceptance answered');
       if (said.has('booking')) pass('booking answered');
       if (said.has('checkpoint')) pass('checkpoint answered');
+      return cost;
     },
     bindToken: async (...args: Parameters<Store['bindToken']>) => {
       const isBound = await bindToken(...args);

@@ -6,8 +6,9 @@ import { pass } from './crash-points.ts';
 export type * from '../../../agent/adapters/store-sqlite/synchronous-store.ts';
 
 export class SynchronousStore extends Real {
-  override commit(changes: Parameters<Real['commit']>[0]): void {
-    super.commit(changes);
+  override commit(changes: Parameters<Real['commit']>[0]): number {
+    const syncMs = super.commit(changes);
     for (const said of committedBy(changes)) pass(`${said} synced`);
+    return syncMs;
   }
 }
