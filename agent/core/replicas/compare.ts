@@ -9,8 +9,9 @@
 import { JSON_COMPARED_BYTES_MAX } from '../limits.ts';
 import type { Comparison } from '../records.ts';
 import { isNear } from './near.ts';
+import { isSameBytes } from './same-bytes.ts';
 import { isSameJson } from './same-json.ts';
-import { isSame, tensorsIn, viewOf, type Pair, type Region, type Slice } from './tensors-in.ts';
+import { tensorsIn, viewOf, type Pair, type Region, type Slice } from './tensors-in.ts';
 
 export type Comparing = Generator<Slice, boolean, Pair>;
 
@@ -58,7 +59,7 @@ function bytesOf(format: 'float32' | 'float64'): 4 | 8 {
 function* sameBytes({ start, end }: Slice): Comparing {
   for (let at = start; at < end; at += SLICE_BYTES) {
     const [a, b] = yield { start: at, end: Math.min(end, at + SLICE_BYTES) };
-    if (!isSame(a, b)) return false;
+    if (!isSameBytes(a, b)) return false;
   }
   return true;
 }

@@ -1,6 +1,6 @@
 /** Whether two JSON texts say the same, with their numbers within a tolerance. Pure. */
 import { isNear } from './near.ts';
-import { isSame as isSameBytes } from './tensors-in.ts';
+import { isSameBytes } from './same-bytes.ts';
 
 const DEPTH_MAX = 64;
 

@@ -1,4 +1,5 @@
 /** Where the numbers lie in two containers of tensors (docs/sandbox.md), as long as they hold the same shapes. Pure. */
+import { isSameBytes } from './same-bytes.ts';
 
 export interface Slice {
   readonly start: number;
@@ -11,12 +12,6 @@ export type Pair = readonly [Uint8Array, Uint8Array];
 /** `bytes` 4 or 8: floats of that size; 0: no floats. */
 export interface Region extends Slice {
   readonly bytes: 0 | 4 | 8;
-}
-
-export function isSame(a: Uint8Array, b: Uint8Array): boolean {
-  if (a.length !== b.length) return false;
-  for (let i = 0; i < a.length; i += 1) if (a[i] !== b[i]) return false;
-  return true;
 }
 
 export function viewOf({ buffer, byteOffset, byteLength }: Uint8Array): DataView {
@@ -51,7 +46,7 @@ export function* tensorsIn(size: number): Generator<Slice, readonly Region[] | '
   const [a, b] = yield { start: 0, end: Math.min(size, HEAD_BYTES) };
   if (a.length < HEAD_BYTES || !MAGIC.every((byte, i) => a[i] === byte)) return 'none';
   const count = viewOf(a).getUint32(4, true);
-  if (!isSame(a, b) || count > TENSORS_MAX) return undefined;
+  if (!isSameBytes(a, b) || count > TENSORS_MAX) return undefined;
   const regions: Region[] = [];
   let at = HEAD_BYTES;
   for (let n = 0; n < count; n += 1) {
@@ -75,7 +70,7 @@ function* tensorAt(at: number, size: number): Generator<Slice, Region | undefine
   const headEnd = nameEnd + 2 + 4 * rank;
   const elementBytes = ELEMENT_BYTES[dtype];
   if (elementBytes === undefined || headEnd > a.length) return undefined;
-  if (!isSame(a.subarray(0, headEnd), b.subarray(0, headEnd))) return undefined;
+  if (!isSameBytes(a.subarray(0, headEnd), b.subarray(0, headEnd))) return undefined;
   let elements = 1;
   for (let d = 0; d < rank; d += 1) elements *= view.getUint32(nameEnd + 2 + 4 * d, true);
   const end = at + headEnd + elements * elementBytes;
