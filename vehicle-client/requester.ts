@@ -305,7 +305,7 @@ export class Requester {
   #delivered(delivery: Delivery): void {
     const { taskId } = delivery;
     // A request that was repeated may be answered by its result alone.
-    if (!this.#tasks.has(taskId) && this.#requests.has(delivery.requestId)) {
+    if (this.#requests.has(delivery.requestId)) {
       this.#accepted({ kind: 'accepted', requestId: delivery.requestId, taskId, deadlineMs: 0 });
     }
     const task = this.#tasks.get(taskId) ?? this.#adopt(delivery);

@@ -432,6 +432,21 @@ test('a request that is asked again while its task is open gives the same task',
   assert.equal(Buffer.from((await first.task.result).output).toString(), 'one');
 });
 
+test('a request that is asked again, and answered by its result alone, gives the same task too', async (t) => {
+  const { pile, client } = await scene(t);
+  const asking = client.request({ type: 'echo', requestId: 'mine' });
+  const request = await pile.next('request');
+  pile.send(request.clientId, accepted(request));
+  const task = await asking;
+  const again = client.request({ type: 'echo', requestId: 'mine' });
+  await pile.next('request');
+  // Another connection of the vehicle acknowledged it meanwhile.
+  const output = { where: 'inline', bytes: Buffer.from('one') } as const;
+  pile.send(request.clientId, delivered('mine' as RequestId, output));
+  assert.equal(Buffer.from((await task.result).output).toString(), 'one');
+  assert.equal(await again, task);
+});
+
 test('requests that cannot be right are refused before anything is sent', async (t) => {
   const { client, pile } = await scene(t);
   await assert.rejects(client.request({}), codeOf('selector_invalid'));
