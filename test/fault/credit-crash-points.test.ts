@@ -10,10 +10,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { after, test } from 'node:test';
-import type { ConnectorId, FencingToken, InstanceId, TaskId, VehicleId } from '@plugpool/proto';
 import { createSqliteStore } from '../../agent/adapters/store-sqlite/store.ts';
 import type { Store } from '../../agent/ports.ts';
-import type { Account, BookingRecord, CreditId, CreditRecord, Unit } from '../../agent/core/records.ts';
+import type { CreditId } from '../../agent/core/records.ts';
+import { stayOver } from '../stay-records.ts';
 import { CREDIT_POINTS, type CreditPoint } from './crash/crash-points.ts';
 import { CrashPlan } from './crash/crash-plan.ts';
 
@@ -76,30 +76,7 @@ async function looking<Seen>(look: (store: Store) => Promise<Seen>): Promise<See
 
 /** A stay that is over and has earned something, and no record yet. */
 async function addStay(n: number): Promise<void> {
-  const wallMs = Date.UTC(2026, 10, n, 12);
-  const credit: CreditRecord = {
-    creditId: n as CreditId,
-    vehicleId: 'lender' as VehicleId,
-    connectorId: 'north/1/1' as ConnectorId,
-    pluggedWallMs: wallMs - 3_600_000,
-    earned: [{ unit: 'cpuMncs' as Unit, amount: 900 * n }],
-    tariffs: [],
-    bookings: 1,
-    lastBookedWallMs: wallMs,
-    ended: { wallMs, how: 'unplugged' },
-  };
-  const booking: BookingRecord = {
-    kind: 'result',
-    taskId: `t${n}` as TaskId,
-    instanceId: `t${n}_0` as InstanceId,
-    fencingToken: n as FencingToken,
-    segment: 0,
-    wallMs,
-    entries: [
-      { account: 'vehicle:asker' as Account, unit: 'cpuMncs' as Unit, amount: -900 * n },
-      { account: 'vehicle:lender' as Account, unit: 'cpuMncs' as Unit, amount: 900 * n },
-    ],
-  };
+  const { credit, booking } = stayOver(n, 'lender', Date.UTC(2026, 10, n, 12));
   await looking((store) =>
     store.commit([
       { change: 'book', booking },

@@ -5,9 +5,10 @@ import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { configOf, startAgent, type ConfigInput, type RunningAgent } from '@plugpool/agent';
 import type { ControlOutcome, FirmwareAdapter, FirmwareEvent, SignedRecord } from '@plugpool/firmware-bridge';
-import type { ConnectorId, FencingToken, InstanceId, TaskId, VehicleId } from '@plugpool/proto';
-import type { Account, CreditId, CreditRecord, StoreChange, Unit } from '../../agent/core/records.ts';
+import type { ConnectorId } from '@plugpool/proto';
+import type { CreditRecord, StoreChange, Unit } from '../../agent/core/records.ts';
 import { CLI_CONTRACT } from '../cli-json-contract.ts';
+import { stayOver } from '../stay-records.ts';
 import { newDirectory, plugpool, plugpoolJson } from './cli-fixtures.ts';
 
 const ONE = 'north/1/1' as ConnectorId;
@@ -55,36 +56,16 @@ class BackOffice implements FirmwareAdapter {
 /** A stay of that day, with its one booking. */
 function stayOf(n: number, vehicleId: string): StoreChange[] {
   const wallMs = FIRST_DAY_MS + (n - 1) * DAY_MS;
-  const credit: CreditRecord = {
-    creditId: n as CreditId,
-    vehicleId: vehicleId as VehicleId,
-    connectorId: ONE,
-    pluggedWallMs: wallMs - 3_600_000,
+  const { credit, booking } = stayOver(n, vehicleId, wallMs);
+  const more: Partial<CreditRecord> = {
     transactionId: `=tx-${n}`,
-    earned: [
-      { unit: 'cpuMncs' as Unit, amount: 900 * n },
-      { unit: 'EURe-6' as Unit, amount: 1_000 * n },
-    ],
+    earned: [...credit.earned, { unit: 'EURe-6' as Unit, amount: 1_000 * n }],
     tariffs: ['day'],
-    bookings: 1,
-    lastBookedWallMs: wallMs,
-    ended: { wallMs, how: 'unplugged' },
+    madeWallMs: wallMs + 1,
   };
-  const booking = {
-    kind: 'result',
-    taskId: `t${n}` as TaskId,
-    instanceId: `t${n}_0` as InstanceId,
-    fencingToken: n as FencingToken,
-    segment: 0,
-    wallMs,
-    entries: [
-      { account: 'vehicle:asker' as Account, unit: 'cpuMncs' as Unit, amount: -900 * n },
-      { account: `vehicle:${vehicleId}` as Account, unit: 'cpuMncs' as Unit, amount: 900 * n },
-    ],
-  } as const;
   return [
     { change: 'book', booking },
-    { change: 'putCredit', credit: { ...credit, madeWallMs: wallMs + 1 } },
+    { change: 'putCredit', credit: { ...credit, ...more } },
     { change: 'putCreditSending', creditId: credit.creditId, sending: { state: 'waiting', tries: 0 } },
   ];
 }
