@@ -12,7 +12,7 @@ import type {
 } from './core/records.ts';
 import type { Settings } from './core/settings.ts';
 import type { StoreView } from './store-care.ts';
-import { standingOf, type StatusView, type TaskView } from './core/views.ts';
+import { precedenceOf, type StatusView, type TaskView } from './core/views.ts';
 
 export interface StatusAnswer extends StatusView {
   readonly version: string;
@@ -97,7 +97,7 @@ export function closedTaskView({ task, end, delivered, attempts }: ListedTask, s
     reason: end?.failure?.code ?? null,
     waitsFor: null,
     delivered,
-    ...standingOf(task, settings),
+    ...precedenceOf(task, settings),
   };
 }
 

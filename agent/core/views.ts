@@ -253,7 +253,7 @@ export interface TaskView {
 }
 
 /** What of a request decides who goes first. */
-export function standingOf(
+export function precedenceOf(
   { wants, vehicleId }: Pick<TaskRecord, 'wants' | 'vehicleId'>,
   settings: Settings,
 ): Pick<TaskView, 'priority' | 'parts' | 'payer'> {
@@ -284,7 +284,7 @@ export function openTasksView(state: State): TaskView[] {
       reason: status.reason === '' ? null : status.reason,
       waitsFor: quorum === null ? null : quorumInWords(quorum),
       delivered: false,
-      ...standingOf(task.record, state.settings),
+      ...precedenceOf(task.record, state.settings),
     };
   });
 }
