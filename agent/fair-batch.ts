@@ -51,14 +51,18 @@ function countLanes(queue: readonly Event[]): Map<Lane, number> {
   return counts;
 }
 
-/** Who has little gets all of it, and what that leaves is shared by the others. */
+/**
+ * Who has little gets all of it, and what that leaves is shared by the others, no less than one each. Where they are more than the step
+ * may have, those whose event waits longest: by how much waits, who has more than others would never have a turn.
+ */
 function quotasOf(counts: ReadonlyMap<Lane, number>, max: number): Map<Lane, number> {
-  const least = [...counts].sort(([a, m], [b, n]) => (a === OWN ? -1 : b === OWN ? 1 : m - n));
-  const quotas = new Map<Lane, number>();
-  let left = max;
+  const own = Math.min(counts.get(OWN) ?? 0, max);
+  const quotas = new Map<Lane, number>([[OWN, own]]);
+  let left = max - own;
+  const byAge = [...counts].filter(([lane]) => lane !== OWN);
+  const least = byAge.length > left ? byAge.slice(0, left) : byAge.sort(([, a], [, b]) => a - b);
   for (const [index, [lane, count]] of least.entries()) {
-    const fair = lane === OWN ? left : Math.ceil(left / (least.length - index));
-    const quota = Math.min(count, fair);
+    const quota = Math.min(count, Math.floor(left / (least.length - index)));
     quotas.set(lane, quota);
     left -= quota;
   }

@@ -29,6 +29,22 @@ test('whoever is alone has the whole step, and what fits is taken as it came', (
   assert.deepEqual(takeFairly(few, 4), { taken: few, left: [] });
 });
 
+test('who has more to say than others has a turn too, however many they are and however long they go on', () => {
+  for (const others of [100, 300]) {
+    const first = from('busy');
+    let queue = [first, from('busy'), from('busy')];
+    let steps = 0;
+    for (; queue.includes(first) && steps < 10; steps++) {
+      const waiting = new Set(queue.map(laneOf));
+      // Whoever was served has as much to say again.
+      for (let i = 0; i < others; i++)
+        if (!waiting.has(laneOf(from(`other-${i}`)))) queue.push(from(`other-${i}`), from(`other-${i}`));
+      queue = takeFairly(queue, 128).left;
+    }
+    assert.ok(steps <= 3, `of ${others} others the busy one waits for ${steps} steps`);
+  }
+});
+
 test('nothing is lost, nothing is said twice, and what one vehicle said stays in its order', () => {
   const said = fc.array(fc.nat(6), { maxLength: 60 });
   fc.assert(
