@@ -7,11 +7,11 @@ import { expectedProgressMs } from '../../agent/core/dwell/stay.ts';
 import { runTimeOf } from '../../agent/core/feasible/expected-run.ts';
 import { neededBy } from '../../agent/core/waiting/line.ts';
 import type { Settings } from '../../agent/core/settings.ts';
-import type { Donor, Lease, Task } from '../../agent/core/state.ts';
+import type { Donor, Instance, Lease, Task } from '../../agent/core/state.ts';
 import { instanceOf } from '../../agent/core/tasks/open-task.ts';
 import { priorityOf } from '../../agent/core/tasks/priority.ts';
 import { QUORUM_MAX, vehicleIdOf } from '@plugpool/proto';
-import type { Capacity, DownBody, VehicleId } from '@plugpool/proto';
+import type { Capacity, DownBody, InstanceId, VehicleId } from '@plugpool/proto';
 import { isAsAsked, isTrusted, OF_DONOR, OF_REQUEST } from './meanings.ts';
 import type { Observed } from './observed.ts';
 import type { SentBody } from './simulated-pile.ts';
@@ -140,6 +140,7 @@ function grantsAreWanted(pile: Observed, sent: readonly SentBody[]): void {
     );
     assert.ok(isAsAsked(record, body.demand), `${way} with another demand than it asked for`);
     replicasAreOfDifferentOwners(pile, task, vehicleId, way);
+    quorumCanBeMet(pile, task, body.lease.instanceId, way);
     staysLongEnough(pile, donor, task, body, way);
   }
 }
@@ -189,23 +190,28 @@ function replicasAreOfDifferentOwners(pile: Observed, task: Task, vehicleId: Veh
   for (let part = 0; part < task.parts; part += 1) {
     const replicas = task.instances.filter(({ index }) => index === part);
     assert.ok(replicas.length <= QUORUM_MAX, `${way}, one of ${replicas.length} replicas`);
-    const holders = replicas.flatMap(({ lease, result }) => lease?.vehicleId ?? result?.donor ?? []);
-    const owners = holders.map((id) => ownerIn(pile.settings, id));
+    const owners = ownersOf(pile, replicas);
     const own = ownerIn(pile.settings, vehicleId);
     assert.ok(owners.filter((owner) => owner === own).length <= 1, `${way}, which has another replica`);
-    quorumCanBeMet(pile, task, owners, way);
   }
 }
 
-/** Nothing is computed that would wait for owners whom nobody knows. */
-function quorumCanBeMet(
-  { state, settings }: Observed,
-  { record }: Task,
-  owners: string[],
-  way: string,
-): void {
+/** Whose vehicles run them or returned their results. */
+function ownersOf({ settings }: Observed, replicas: readonly Instance[]): string[] {
+  const holders = replicas.flatMap(({ lease, result }) => lease?.vehicleId ?? result?.donor ?? []);
+  return holders.map((id) => ownerIn(settings, id));
+}
+
+/** Nothing is computed that would wait for owners whom nobody knows; who answered for that part is known for it over a restart. */
+function quorumCanBeMet(pile: Observed, { record, instances }: Task, granted: InstanceId, way: string): void {
+  const { state, settings } = pile;
   const { quorum = 1 } = record.wants ?? {};
   if (quorum === 1) return;
+  const part = instances.find(({ instanceId }) => instanceId === granted)?.index;
+  const owners = ownersOf(
+    pile,
+    instances.filter(({ index }) => index === part),
+  );
   const known = [...state.donors.values()].filter(
     ({ hardware, vehicleId }) => hardware !== undefined && vehicleId !== record.vehicleId,
   );
