@@ -1,6 +1,7 @@
 /**
  * What one vehicle may take of a table that all share. A fixed bound a vehicle lets a few of them fill the table; so each may have
- * no more than half of what is left beside it, which leaves room however many come, and a quarter is left to residents alone.
+ * no more than half of what is left beside it, and since many one after the other come to the end of that too, a quarter is left to
+ * residents alone (docs/decisions/0027-shares-of-what-is-left.md).
  * After A. K. Choudhury and E. L. Hahne, "Dynamic queue length thresholds for shared-memory packet switches", IEEE/ACM
  * Transactions on Networking 6(2), 1998, where a queue may be as long as what is free.
  */
