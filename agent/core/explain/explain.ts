@@ -3,7 +3,7 @@ import type { Now, TaskId, TaskState, VehicleId, WaitExplanation } from '@plugpo
 import { phaseOf, sessionOf, type DonorPhase } from '../donors/donor.ts';
 import { lookAt, waitOf, type LookedAt } from './looked-at.ts';
 import { toldInWords } from './obstacle-words.ts';
-import { standingOf, type Standing, type Told } from './obstacles.ts';
+import { tryDonor, type DonorTried, type Told } from './obstacles.ts';
 import { partsOf, type PartView } from './part-view.ts';
 import { quorumInWords, quorumView, type QuorumView } from './quorum-view.ts';
 import { countAhead, isPoolFull } from './place.ts';
@@ -91,7 +91,7 @@ export function explain(state: State, taskId: TaskId, now: Now): Explanation | u
     waitedMs: Math.max(0, Math.round(now.monoMs - waiting.queuedMonoMs)),
     wait: waitView(lookedAt),
     parts: partsOf(state, task, lookedAt.wait.partsFit),
-    donors: lookedAt.standings.slice(0, EXPLAINED_DONORS_MAX).map((one) => donorView(state, one, now)),
+    donors: lookedAt.tried.slice(0, EXPLAINED_DONORS_MAX).map((one) => donorView(state, one, now)),
   };
 }
 
@@ -107,13 +107,13 @@ export function explainToRequester(state: State, task: Task, now: Now): WaitExpl
   const waiting = waitingPartOf(state, task);
   if (waiting === undefined) return undefined;
   const lookedAt = lookAt(state, waiting, now);
-  const { wait, standings } = lookedAt;
-  const startInMs = estimatedStartMs(wait, standings);
+  const { wait, tried } = lookedAt;
+  const startInMs = estimatedStartMs(wait, tried);
   return {
     summary: withQuorum(quorumView(state, task), whyItWaits(lookedAt)),
     place: countAhead(state, waiting, wait.need, now) + 1,
     ...(startInMs === undefined ? {} : { startInMs }),
-    wouldRun: wouldRun(wait, standings, 'requester'),
+    wouldRun: wouldRun(wait, tried, 'requester'),
     obstacles: obstacleCounts(lookedAt, 'all'),
   };
 }
@@ -124,7 +124,7 @@ function withQuorum(quorum: QuorumView | null, summary: string): string {
 
 /** Every reason why `instance` cannot run on `donor` now; empty where it can. */
 export function obstaclesOf(state: State, instance: Instance, donor: Donor, now: Now): readonly Told[] {
-  return standingOf(waitOf(state, instance, now), donor).told;
+  return tryDonor(waitOf(state, instance, now), donor).told;
 }
 
 function waitingPartOf(state: State, task: Task): Instance | undefined {
@@ -136,7 +136,7 @@ function lastReasonOf({ instances }: Task): string {
 }
 
 function waitView(lookedAt: LookedAt): WaitView {
-  const { wait, standings } = lookedAt;
+  const { wait, tried } = lookedAt;
   const { state, instance, need, now } = wait;
   const { payer, record } = instance.task;
   return {
@@ -147,16 +147,16 @@ function waitView(lookedAt: LookedAt): WaitView {
     subPool: state.pools.subPools.size === 0 ? 'off' : isPoolFull(state, need) ? 'full' : 'room',
     payer,
     payerBand: state.usage.band(payer, now),
-    startInMs: estimatedStartMs(wait, standings) ?? null,
+    startInMs: estimatedStartMs(wait, tried) ?? null,
     keptDonors: [...(keptFor(state, instance)?.rooms.keys() ?? [])].map(({ vehicleId }) => vehicleId),
-    wouldRun: wouldRun(wait, standings, 'operator'),
+    wouldRun: wouldRun(wait, tried, 'operator'),
     obstacles: obstacleCounts(lookedAt, 'all'),
     donorsKnown: state.donors.size,
-    donorsLookedAt: standings.length,
+    donorsLookedAt: tried.length,
   };
 }
 
-function donorView(state: State, { donor, told }: Standing, now: Now): DonorView {
+function donorView(state: State, { donor, told }: DonorTried, now: Now): DonorView {
   const session = sessionOf(state, donor.vehicleId)?.state ?? 'unknown';
   return {
     vehicleId: donor.vehicleId,

@@ -1,27 +1,26 @@
-/** What is looked at to explain one wait: the donors, those first that may lend now, and how the instance stands with each. */
+/** What is looked at to explain one wait: the donors, those first that may lend now, and what stands between it and each. */
 import type { Now } from '@plugpool/proto';
 import { EXPLAINED_LOOKED_AT_MAX } from '../limits.ts';
 import { neededBy } from '../waiting/line.ts';
 import type { Donor, Instance, State } from '../state.ts';
 import { distanceOf } from './nearness.ts';
-import { standingOf, type Standing, type Wait } from './obstacles.ts';
+import { tryDonor, type DonorTried, type Wait } from './obstacles.ts';
 import { partsThatFit } from './parts-fit.ts';
 
 export interface LookedAt {
   readonly wait: Wait;
   /** The nearest first. */
-  readonly standings: readonly Standing[];
+  readonly tried: readonly DonorTried[];
 }
 
 export function lookAt(state: State, instance: Instance, now: Now): LookedAt {
   const wait = waitOf(state, instance, now);
-  const standings = donorsOf(state).map((donor) => standingOf(wait, donor));
-  const keyed = standings.map((standing) => ({
-    standing,
-    distance: distanceOf(standing.nearest, standing.donor),
-  }));
-  keyed.sort((a, b) => a.distance - b.distance || byId(a.standing.donor, b.standing.donor));
-  return { wait, standings: keyed.map(({ standing }) => standing) };
+  const keyed = donorsOf(state).map((donor) => {
+    const tried = tryDonor(wait, donor);
+    return { tried, distance: distanceOf(tried.nearest, donor) };
+  });
+  keyed.sort((a, b) => a.distance - b.distance || byId(a.tried.donor, b.tried.donor));
+  return { wait, tried: keyed.map(({ tried }) => tried) };
 }
 
 export function waitOf(state: State, instance: Instance, now: Now): Wait {

@@ -47,8 +47,8 @@ export interface WayTried {
   readonly runMs: number;
 }
 
-/** How an instance stands with one donor. */
-export interface Standing {
+/** What stands between an instance and one donor, by every way to run it there. */
+export interface DonorTried {
   readonly donor: Donor;
   /** Whatever the way. */
   readonly shared: readonly Obstacle[];
@@ -59,7 +59,7 @@ export interface Standing {
   readonly nearest: readonly Obstacle[];
 }
 
-export function standingOf(wait: Wait, donor: Donor): Standing {
+export function tryDonor(wait: Wait, donor: Donor): DonorTried {
   const shared = sharedObstacles(wait, donor);
   const ways = wait.need.ways.map((way) => tryWay(wait, way, donor));
   const isOpen = ways.some(({ obstacles }) => obstacles.length === 0);

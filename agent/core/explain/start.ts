@@ -15,7 +15,7 @@ import { keptFor } from '../matching/keep.ts';
 import { INSTANCES_PER_DONOR_ESTIMATED_MAX } from '../limits.ts';
 import type { Need, Way } from '../waiting/need.ts';
 import type { Donor, Lease, State } from '../state.ts';
-import type { Standing, Wait, WayTried } from './obstacles.ts';
+import type { DonorTried, Wait, WayTried } from './obstacles.ts';
 import { countAhead } from './place.ts';
 
 /** Room for one at `firstMs` from now, and again every `everyMs` until `untilMs`. */
@@ -26,12 +26,12 @@ interface Slot {
 }
 
 /** From now; undefined where nothing can be said. */
-export function estimatedStartMs(wait: Wait, standings: readonly Standing[]): number | undefined {
+export function estimatedStartMs(wait: Wait, tried: readonly DonorTried[]): number | undefined {
   const kept = keptFor(wait.state, wait.instance);
   if (kept !== undefined) return Math.max(0, Math.round(kept.startMonoMs - wait.now.monoMs));
   // Of parts that start together nothing can be said before that.
   if (wait.state.gangs.has(wait.instance.task)) return undefined;
-  const usable = standings.flatMap((standing) => usableOn(standing));
+  const usable = tried.flatMap((one) => usableOn(one));
   const slots = usable.flatMap((each) => slotsOn(wait, each));
   if (slots.length === 0) return undefined;
   const donors = usable.map(({ donor }) => donor);
@@ -48,12 +48,12 @@ interface Usable {
 }
 
 /** Where nothing stands in the way but what passes: other runs, and rests. */
-function usableOn({ donor, shared, ways }: Standing): Usable[] {
+function usableOn({ donor, shared, ways }: DonorTried): Usable[] {
   if (!shared.every(passes)) return [];
-  const tried = ways.find((each) => canEver(each, donor));
-  if (tried === undefined) return [];
-  const { way, runMs } = tried;
-  return [{ donor, way, runMs, restMs: Math.max(restOf(shared), restOf(tried.obstacles)) }];
+  const usable = ways.find((each) => canEver(each, donor));
+  if (usable === undefined) return [];
+  const { way, runMs, obstacles } = usable;
+  return [{ donor, way, runMs, restMs: Math.max(restOf(shared), restOf(obstacles)) }];
 }
 
 function canEver({ way, obstacles }: WayTried, { lendable }: Donor): boolean {

@@ -9,9 +9,9 @@ import type { LookedAt } from './looked-at.ts';
 export type ObstacleCount = { readonly test: Obstacle['test']; readonly donors: number };
 
 /** How many donors fail each test, the most frequent first. */
-export function obstacleCounts({ standings }: LookedAt, of: 'first' | 'all'): ObstacleCount[] {
+export function obstacleCounts({ tried }: LookedAt, of: 'first' | 'all'): ObstacleCount[] {
   const counts = new Map<Obstacle['test'], number>();
-  for (const { told } of standings) {
+  for (const { told } of tried) {
     const tests = new Set(told.map(({ test }) => test));
     for (const test of of === 'first' ? [...tests].slice(0, 1) : tests)
       counts.set(test, (counts.get(test) ?? 0) + 1);
@@ -23,12 +23,12 @@ const NAMED_MAX = 4;
 
 /** Names no vehicle: a requester reads it too. */
 export function whyItWaits(lookedAt: LookedAt): string {
-  const { standings, wait } = lookedAt;
+  const { tried, wait } = lookedAt;
   const rest = partsInWords(wait.instance.task);
-  if (standings.length === 0) return `${rest}no donor is known here`;
+  if (tried.length === 0) return `${rest}no donor is known here`;
   const { size } = wait.state.donors;
   const known = size === 1 ? '1 donor is known' : `${thousands(size)} donors are known`;
-  const seen = standings.length < size ? `, of the ${thousands(standings.length)} looked at` : ',';
+  const seen = tried.length < size ? `, of the ${thousands(tried.length)} looked at` : ',';
   const obstacles = obstaclesInWords(lookedAt);
   return `${rest}${known}${seen} ${ableInWords(lookedAt)}${obstacles === '' ? '' : `: ${obstacles}`}`;
 }
@@ -42,9 +42,9 @@ function partsInWords(task: Task): string {
   return `${waiting} of its ${instances.length} ${what} ${waiting === 1 ? 'waits' : 'wait'}: `;
 }
 
-function ableInWords({ standings, wait }: LookedAt): string {
-  const able = standings.filter(({ donor }) => wait.state.index.has(donor)).length;
-  const fitting = standings.filter(({ told }) => told.length === 0).length;
+function ableInWords({ tried, wait }: LookedAt): string {
+  const able = tried.filter(({ donor }) => wait.state.index.has(donor)).length;
+  const fitting = tried.filter(({ told }) => told.length === 0).length;
   if (able === 0) return 'none may lend now';
   return `${thousands(able)} may lend now, it fits on ${fitting === 0 ? 'none' : thousands(fitting)}`;
 }

@@ -11,22 +11,22 @@ import type { Need, Way } from '../waiting/need.ts';
 import type { Donor } from '../state.ts';
 import { barInWords, counted, lengthInWords, thousands, watts } from './figures.ts';
 import { distanceOf, remotenessOf } from './nearness.ts';
-import type { Standing, Wait } from './obstacles.ts';
+import type { DonorTried, Wait } from './obstacles.ts';
 import { demandInWords } from './way-words.ts';
 
 /** `operator`: donors by their ids, owners by their conditions. A requester is told neither. */
 export type Audience = 'operator' | 'requester';
 
-/** `standings`: the nearest first. Those that fall short by the same tests share a sentence, with the numbers of the nearest. */
-export function wouldRun(wait: Wait, standings: readonly Standing[], audience: Audience): string[] {
-  const groups = new Map<string, Standing[]>();
-  for (const standing of standings) {
-    const { nearest } = standing;
+/** `tried`: the nearest first. Those that fall short by the same tests share a sentence, with the numbers of the nearest. */
+export function wouldRun(wait: Wait, tried: readonly DonorTried[], audience: Audience): string[] {
+  const groups = new Map<string, DonorTried[]>();
+  for (const one of tried) {
+    const { nearest } = one;
     if (nearest.length === 0 || nearest.some(({ test }) => OF_ANOTHER.has(test))) continue;
-    const key = nearest.map((each) => `${each.test}${remotenessOf(each, standing.donor)}`).join();
+    const key = nearest.map((each) => `${each.test}${remotenessOf(each, one.donor)}`).join();
     const group = groups.get(key);
-    if (group === undefined) groups.set(key, [standing]);
-    else group.push(standing);
+    if (group === undefined) groups.set(key, [one]);
+    else group.push(one);
   }
   const nearestFirst = [...groups.values()].sort((a, b) => distanceOfFirst(a) - distanceOfFirst(b));
   const sentences = nearestFirst
@@ -42,11 +42,11 @@ const OF_ANOTHER: ReadonlySet<Obstacle['test']> = new Set<Obstacle['test']>([
   'too_few_owners',
 ]);
 
-function distanceOfFirst([first]: readonly Standing[]): number {
+function distanceOfFirst([first]: readonly DonorTried[]): number {
   return first === undefined ? Infinity : distanceOf(first.nearest, first.donor);
 }
 
-function sentenceOf(wait: Wait, [first, ...others]: readonly Standing[], audience: Audience): string {
+function sentenceOf(wait: Wait, [first, ...others]: readonly DonorTried[], audience: Audience): string {
   if (first === undefined) return '';
   const where = audience === 'operator' ? first.donor.vehicleId : 'a donor that is here';
   const remedies = first.nearest.map((obstacle) => remedyFor(obstacle, first.donor, audience));
@@ -55,7 +55,7 @@ function sentenceOf(wait: Wait, [first, ...others]: readonly Standing[], audienc
 }
 
 /** What makes room for one part is not enough for all that start together. */
-function forWhat({ instance }: Wait, { nearest }: Standing): string {
+function forWhat({ instance }: Wait, { nearest }: DonorTried): string {
   const gang = gangOf(instance);
   if (gang === undefined || nearest.some(({ test }) => test === 'waits_for_all')) return '';
   return `, for one of its ${gang.instances.length} parts`;
