@@ -67,6 +67,8 @@ export async function startAgent(config: Config, around: AgentSurroundings = {})
   const { dataDir } = config;
   for (const { where, what } of config.outdated)
     log.warn({ key: where, hint: what }, 'an old key of the configuration');
+  for (const { where, what } of config.unreached)
+    log.warn({ key: where, hint: what }, 'a number of the configuration that is never reached');
   makeDataDir(dataDir);
   const store = createSqliteStore({ dataDir, log });
   const blobs = createBlobs(config, log);

@@ -649,6 +649,7 @@ export const CLI_CONTRACT: Readonly<Record<string, z.ZodType>> = {
       ok: z.literal(true),
       problems: z.array(z.never()),
       outdated: z.array(z.strictObject({ where: id, what: id })),
+      unreached: z.array(z.strictObject({ where: id, what: id })),
       config: z.looseObject({ station: id }),
     }),
     z.strictObject({

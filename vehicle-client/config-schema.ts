@@ -33,6 +33,7 @@ const constraint = z
     `at most ${CONSTRAINT_BYTES_MAX} bytes; say it shorter, for instance with "in [..]"`,
   );
 
+/** The agent has the same (config/time-zone.ts): the two share what is said on the wire, and no zone is. */
 function isTimeZone(name: string): boolean {
   try {
     return new Intl.DateTimeFormat('en', { timeZone: name }).resolvedOptions().timeZone !== '';

@@ -44,10 +44,10 @@ async function check(flags: Flags, env: NodeJS.ProcessEnv): Promise<Found> {
     const { problems } = loaded;
     return { document: { problems }, page: () => printable(describeProblems(problems)), failed: true };
   }
-  const { outdated } = loaded.config;
-  const remarks = outdated.map(({ where, what }) => `# ${where} ${what}\n`);
+  const { outdated, unreached } = loaded.config;
+  const remarks = [...outdated, ...unreached].map(({ where, what }) => `# ${where} ${what}\n`);
   return {
-    document: { problems: [], outdated, config: loaded.effective },
+    document: { problems: [], outdated, unreached, config: loaded.effective },
     page: () => `${remarks.join('')}${stringify(loaded.effective).trimEnd()}`,
   };
 }

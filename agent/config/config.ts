@@ -15,6 +15,7 @@ import { defaultDataDir } from './data-dir.ts';
 import { ms } from './fields.ts';
 import { toFirmware, type FirmwareConfig } from './firmware/firmware-schema.ts';
 import { toPower } from './power-schema.ts';
+import { outdatedKeys, unreachedKeys } from './remarks.ts';
 import { ConfigError, problemsOf, type ConfigProblem } from './problems.ts';
 import { toZone } from './site-schema.ts';
 import { configSchema, type LogLevel, type ConfigFile, type ConfigInput } from './schema.ts';
@@ -39,6 +40,8 @@ export interface Config {
   readonly storeCheckCron: string;
   /** Keys that still work and should go: what to write instead. */
   readonly outdated: readonly ConfigProblem[];
+  /** Keys whose number something else never lets come to be: by what, and what to write. */
+  readonly unreached: readonly ConfigProblem[];
 }
 
 /** For a program that embeds an agent: the same keys as a configuration file. Throws a `ConfigError`. */
@@ -67,13 +70,8 @@ export function toConfig(file: ConfigFile, env: NodeJS.ProcessEnv = process.env)
     foldLogEveryMs: ms(storage.foldLogEvery),
     storeCheckCron: storage.checkCron,
     outdated: outdatedKeys(file),
+    unreached: unreachedKeys(file),
   };
-}
-
-function outdatedKeys({ dwell }: ConfigFile): ConfigProblem[] {
-  if (dwell.utcOffsetMinutes === undefined) return [];
-  const what = 'is right for half of the year where clocks are set; write dwell.timeZone, as Europe/Berlin';
-  return [{ where: 'dwell.utcOffsetMinutes', what }];
 }
 
 function dwellTimeZone(dwell: ConfigFile['dwell'], ledger: ConfigFile['ledger']): string {

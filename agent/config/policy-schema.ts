@@ -171,7 +171,7 @@ export const policySchema = z.strictObject({
     'Tasks that are accepted and not yet delivered, of all vehicles; beyond it requests are refused, and a quarter is kept for who is plugged in. Of tasks that have not ended each part counts.',
   ),
   openTasksPerVehicleMax: count(DEFAULT_SETTINGS.openTasksPerVehicleMax, 1, OPEN_TASKS_MAX).describe(
-    'The same of one vehicle.',
+    'The same of one vehicle, which has at most a third of them in any case, and a quarter while it is not plugged in (docs/hostile-vehicles.md).',
   ),
   deadlineDefault: duration(DEFAULT_SETTINGS.deadlineDefaultMs, 1_000).describe(
     'The deadline of a request that names none.',

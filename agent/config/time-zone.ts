@@ -15,6 +15,7 @@ export function fixedTimeZone(offsetMinutes: number): string {
   return `${sign}${two(Math.floor(minutes / 60))}:${two(minutes % 60)}`;
 }
 
+/** The vehicle client has the same (config-schema.ts): the two share what is said on the wire, and no zone is. */
 function isTimeZone(name: string): boolean {
   try {
     return new Intl.DateTimeFormat('en', { timeZone: name }).resolvedOptions().timeZone !== '';

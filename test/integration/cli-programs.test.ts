@@ -236,10 +236,13 @@ test('with --json standard output is one document whatever happens, and everythi
 
 test('config check prints every problem, or all that is in force, and asks no agent', async (t) => {
   const file = join(newDirectory(t), 'pile.yaml');
-  writeFileSync(file, 'station: north\n');
+  writeFileSync(file, 'station: north\npolicy: { openTasksMax: 300, openTasksPerVehicleMax: 200 }\n');
   const good = await plugpool(newDirectory(t), 'config', 'check', '--config', file);
   assert.deepEqual([good.code, good.stderr], [0, '']);
-  assert.match(good.stdout, /^station: north\n/);
+  assert.match(
+    good.stdout,
+    /^# policy\.openTasksPerVehicleMax is more than a vehicle ever has.*\nstation: north\n/,
+  );
   writeFileSync(file, 'station: [1]\nlogLevel: loud\nnothing: 1\n');
   const bad = await plugpool(newDirectory(t), 'config', 'check', '--config', file, '--json');
   assert.equal(bad.code, 1);

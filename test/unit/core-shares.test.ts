@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import fc from 'fast-check';
-import { mayTake } from '../../agent/core/clients/share.ts';
+import { mayTake, mostOfOne } from '../../agent/core/clients/share.ts';
 import { standingOf } from '../../agent/core/clients/standing.ts';
 import { CONSTRAINTS_ASKED_MAX } from '../../agent/core/limits.ts';
 import type { Settings } from '../../agent/core/settings.ts';
@@ -158,4 +158,29 @@ test('whatever strangers take and give back in whatever order, a resident finds 
     assert.ok(mayTake(pile.state, resident, { max, used, own: 0 }, 100));
   });
   fc.assert(isShared, { numRuns: 300 });
+});
+
+test('one vehicle comes to what is said to be the most it can have, and no further, whatever it asks for at once', () => {
+  const pile = pileWith();
+  pile.plug('resident');
+  const has = (max: number, steps: readonly number[]): number =>
+    steps.reduce((own, more) => {
+      const isTaken = mayTake(pile.state, 'resident' as VehicleId, { max, used: own, own }, more);
+      return isTaken ? own + more : own;
+    }, 0);
+  const asks = fc.integer({ min: 1, max: 16 }).chain((atOnce) =>
+    fc.record({
+      atOnce: fc.constant(atOnce),
+      max: fc.integer({ min: 1, max: 500 }),
+      steps: fc.array(fc.integer({ min: 1, max: atOnce }), { maxLength: 200 }),
+    }),
+  );
+  fc.assert(
+    fc.property(asks, ({ atOnce, max, steps }) => {
+      const most = mostOfOne(max, atOnce);
+      assert.ok(has(max, steps) <= most);
+      const ones = Array.from({ length: most - atOnce }, () => 1);
+      assert.equal(has(max, [...ones, atOnce]), most);
+    }),
+  );
 });

@@ -42,6 +42,14 @@ export function mayTake(
   return TIMES[use] * (own + more) <= left;
 }
 
+/**
+ * What one vehicle can come to of a table of which nobody else has anything, if it asks for no more than `atOnce` at a time: its own
+ * bound says more than it gives above this.
+ */
+export function mostOfOne(max: number, atOnce: number): number {
+  return Math.max(atOnce, Math.floor((max + atOnce) / (TIMES.asked + 1)));
+}
+
 /** How many of a table's places those of that standing, and those known less well, may take together. */
 export function shareOf(standing: Standing, max: number): number {
   switch (standing) {
