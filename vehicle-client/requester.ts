@@ -142,15 +142,25 @@ export class Requester {
   }
 
   /** What the pile knows of one task, also of one that was acknowledged; rejects where it knows none of that id. */
-  async task(taskId: string): Promise<StatusEntry | undefined> {
-    const { tasks } = await this.#query({ taskId: toTaskId(taskId), deliver: false });
-    return tasks.find((entry) => entry.taskId === taskId);
+  task(taskId: string): Promise<StatusEntry> {
+    return this.#entryOf(taskId, {});
   }
 
   /** Where a task stands, and why it waits where it does: `explanation` is absent of one that does not wait; else as `task`. */
-  async explain(taskId: string): Promise<StatusEntry | undefined> {
-    const { tasks } = await this.#query({ taskId: toTaskId(taskId), deliver: false, explain: true });
-    return tasks.find((entry) => entry.taskId === taskId);
+  explain(taskId: string): Promise<StatusEntry> {
+    return this.#entryOf(taskId, { explain: true });
+  }
+
+  /** A pile refuses an id that it does not know; a report without it says no more. */
+  async #entryOf(taskId: string, more: Pick<StatusQuery, 'explain'>): Promise<StatusEntry> {
+    const { tasks } = await this.#query({ taskId: toTaskId(taskId), deliver: false, ...more });
+    const entry = tasks.find((one) => one.taskId === taskId);
+    if (entry !== undefined) return entry;
+    throw usageError(
+      'task_unknown',
+      `the pile knows no task ${taskId} of this vehicle`,
+      'list them with "tasks"; old ones are forgotten',
+    );
   }
 
   /** The result of a task of this vehicle, whoever asked for it; waits for it where the task still runs. */
@@ -191,13 +201,7 @@ export class Requester {
     this.#assertOpen();
     this.#conversation.post({ kind: 'cancel', which: { by: 'task', taskId: toTaskId(taskId) } });
     // Bodies of one client are heard in order: what this answers is true after the cancellation.
-    const entry = await this.task(taskId);
-    if (entry !== undefined) return entry;
-    throw usageError(
-      'task_unknown',
-      `the pile knows no task ${taskId} of this vehicle`,
-      'list them with "tasks"',
-    );
+    return this.task(taskId);
   }
 
   /** Disconnects. Tasks that were accepted go on; their results can be asked for later. */

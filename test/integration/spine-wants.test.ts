@@ -45,7 +45,7 @@ test("what an owner's constraint forbids waits, while what it allows runs on the
     await welcome.request({ algorithm: 'parts' })
   ).result;
   const entry = await asker.explain(task.taskId);
-  assert.equal(entry?.state, 'queued');
+  assert.equal(entry.state, 'queued');
   assert.equal(entry.explanation?.place, 1);
   assert.deepEqual(entry.explanation.obstacles, [{ test: 'owner_constraint_not_met', donors: 1 }]);
   assert.match(

@@ -288,6 +288,17 @@ test('a wait is explained, and what does not wait has no explanation', async (t)
   }
 });
 
+test('a report without the task that was asked for is as no task', async (t) => {
+  const { pile, client } = await scene(t);
+  for (const ask of [() => client.task('task-r1'), () => client.explain('task-r1')]) {
+    const rejected = assert.rejects(ask(), codeOf('task_unknown'));
+    const { clientId, correlationId } = await pile.next('statusQuery');
+    const body = { kind: 'statusReport', tasks: [], truncated: false } as const;
+    pile.send(clientId, { correlationId, body });
+    await rejected;
+  }
+});
+
 test('an output with other bytes than its digest is not acknowledged', async (t) => {
   const { pile, client } = await scene(t);
   const output = pile.put(randomBytes(100_000));

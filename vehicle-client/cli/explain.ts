@@ -1,7 +1,6 @@
 /** `explain`: why a task of this vehicle waits, and what would make it run. */
 import type { Command } from 'commander';
 import type { StatusEntry, WaitExplanation } from '@plugpool/proto';
-import { PlugpoolError } from '../errors.ts';
 import { connect } from './asking.ts';
 import { EXIT_DONE, sayError, sayJson, table, type CliContext } from './context.ts';
 import { withPile, type CommonFlags } from './options.ts';
@@ -18,7 +17,6 @@ async function explain(context: CliContext, taskId: string, flags: CommonFlags):
   const client = await connect(context, flags);
   try {
     const entry = await client.explain(taskId);
-    if (entry === undefined) throw unknownTask(taskId);
     if (flags.json === true) sayJson(context, explainJson(entry));
     else context.stdout.write(`${printable(describeEntry(entry))}\n`);
     return EXIT_DONE;
@@ -59,13 +57,4 @@ function describeWait({ summary, place, startInMs, wouldRun, obstacles }: WaitEx
   if (obstacles.length === 0) return lines.join('\n');
   const rows = obstacles.map(({ test, donors }) => [test.replaceAll('_', ' '), String(donors)]);
   return `${lines.join('\n')}\n\n${table(['WHAT STANDS IN THE WAY', 'DONORS'], rows)}`;
-}
-
-function unknownTask(taskId: string): PlugpoolError {
-  return new PlugpoolError({
-    code: 'task_unknown',
-    message: `the pile knows no task ${taskId} of this vehicle`,
-    hint: 'list them with "plugpool-vehicle tasks"; old ones are forgotten',
-    retryable: false,
-  });
 }
