@@ -18,6 +18,7 @@ import type {
   Welcome,
 } from '@plugpool/proto';
 import { AcknowledgedTasks } from './acknowledged-tasks.ts';
+import { AwaitedResults } from './awaited-results.ts';
 import { BlobPulls } from './blob-pulls.ts';
 import { BlobShelf } from './blob-shelf.ts';
 import { closedError, connectError } from './connect-error.ts';
@@ -35,8 +36,6 @@ export const OPEN_MAX = 4096;
 export const CONNECT_TIMEOUT_MS_DEFAULT = 10_000;
 /** A pile that cannot be reached at all is waited for no longer than this: long enough for one that restarts. */
 const UNREACHABLE_AFTER_MS = 3_000;
-/** How often the pile is asked for a result that another connection's task still owes. */
-const RESULT_POLL_EVERY_MS = 1_000;
 
 export interface RequesterParts {
   readonly link: Link;
@@ -54,8 +53,7 @@ export class Requester {
   readonly #shelf: BlobShelf;
   readonly #requests: OpenRequests;
   readonly #tasks = new Map<TaskId, RequestedTask>();
-  /** Results asked for by task id, of requests that another run of this program made. */
-  readonly #awaited = new Map<TaskId, PromiseWithResolvers<TaskResult>>();
+  readonly #awaited: AwaitedResults;
   readonly #delivering = new Set<TaskId>();
   readonly #acknowledged = new AcknowledgedTasks();
   readonly #questions: OpenQuestions;
@@ -85,6 +83,12 @@ export class Requester {
     this.#requests = new OpenRequests({ conversation, shelf: this.#shelf, clock });
     const unanswered = (): Error => connectError(this.#lastDown, QUERY_TIMEOUT_MS);
     this.#questions = new OpenQuestions({ conversation, clock, unanswered });
+    this.#awaited = new AwaitedResults({
+      clock,
+      askFor: (taskId) => this.#query({ taskId, deliver: true }),
+      isDelivering: (taskId) => this.#delivering.has(taskId),
+      acknowledge: (taskId) => this.#acknowledge(taskId),
+    });
   }
 
   /** Resolves once the pile says welcome; afterwards a lost connection is made again without a word. */
@@ -167,33 +171,7 @@ export class Requester {
   result(taskId: string): Promise<TaskResult> {
     this.#assertOpen();
     const id = toTaskId(taskId);
-    const known = this.#tasks.get(id)?.result ?? this.#awaited.get(id)?.promise;
-    if (known !== undefined) return known;
-    const awaited = Promise.withResolvers<TaskResult>();
-    awaited.promise.catch(() => undefined);
-    this.#awaited.set(id, awaited);
-    void this.#pollFor(id, awaited).finally(() => this.#awaited.delete(id));
-    return awaited.promise;
-  }
-
-  /** A running task is delivered to the connection that asked for it; any other one has to look from time to time. */
-  async #pollFor(taskId: TaskId, awaited: PromiseWithResolvers<TaskResult>): Promise<void> {
-    const settled = awaited.promise.then(
-      () => 'settled' as const,
-      () => 'settled' as const,
-    );
-    for (;;) {
-      try {
-        if ((await Promise.race([this.#query({ taskId, deliver: true }), settled])) === 'settled') return;
-      } catch (error) {
-        if (!this.#delivering.has(taskId)) awaited.reject(error);
-      }
-      if ((await Promise.race([this.#wait(RESULT_POLL_EVERY_MS), settled])) === 'settled') return;
-    }
-  }
-
-  #wait(delayMs: number): Promise<void> {
-    return new Promise((resolve) => this.#parts.clock.setTimer(delayMs, resolve));
+    return this.#tasks.get(id)?.result ?? this.#awaited.of(id);
   }
 
   /** Cancels a task of this vehicle, whoever asked for it; resolves with what became of it. */
@@ -211,7 +189,7 @@ export class Requester {
     const error = closedError();
     this.#requests.close(error);
     this.#questions.close(error);
-    for (const awaited of this.#awaited.values()) awaited.reject(error);
+    this.#awaited.close(error);
     for (const task of this.#tasks.values()) task.failed(task.state, error);
     this.#tasks.clear();
     this.#pulls.stop();
@@ -312,7 +290,7 @@ export class Requester {
     if (this.#requests.has(delivery.requestId)) {
       this.#accepted({ kind: 'accepted', requestId: delivery.requestId, taskId, deadlineMs: 0 });
     }
-    const task = this.#tasks.get(taskId) ?? this.#adopt(delivery);
+    const task = this.#tasks.get(taskId) ?? this.#awaited.adopt(delivery);
     if (task === undefined) {
       // Else it is not ours to acknowledge: another run of this program may still wait for it.
       if (this.#acknowledged.has(taskId)) this.#acknowledge(taskId);
@@ -332,22 +310,6 @@ export class Requester {
       this.#delivering.add(taskId);
       void this.#pullOutputs(task, delivery, payloads);
     }
-  }
-
-  /** A delivery for a result that was asked for by its task id. */
-  #adopt(delivery: Delivery): RequestedTask | undefined {
-    const awaited = this.#awaited.get(delivery.taskId);
-    if (awaited === undefined) return undefined;
-    const { requestId, taskId } = delivery;
-    const task = new RequestedTask(
-      { requestId, taskId, deadlineMs: 0 },
-      {
-        cancel: () => undefined,
-        acknowledge: (id) => this.#acknowledge(id),
-      },
-    );
-    task.result.then(awaited.resolve, awaited.reject);
-    return task;
   }
 
   async #pullOutputs(task: RequestedTask, delivery: Delivery, payloads: readonly Payload[]): Promise<void> {
