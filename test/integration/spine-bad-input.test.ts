@@ -9,8 +9,8 @@
  *   unknown algorithm or type          here; unit/core-task
  *   demand that nobody could meet      here
  *   negative and absurd numbers        here; unit/codec, unit/codec-fields, cli-programs, unit/firmware-check-event
- *   an image whose digest differs      here; vehicle-donor, cli-verbs (at `algorithms add`), unit/store-blob-files
- *   a chunk out of range               here; unit/store-blob-files, vehicle-donor
+ *   an image whose digest differs      here; vehicle-donor-blobs, cli-verbs (at `algorithms add`), unit/store-blob-files
+ *   a chunk out of range               here; unit/store-blob-files, vehicle-donor-blobs
  *   modules that misbehave             here; runtime-wasm, runtime-sandbox, runtime-onnx, unit/runtime-memory-cap
  *   a result for another's lease       here; unit/core-task, property/core-laws (law 4)
  *   charging, says the vehicle alone   here; unit/core-task, property/core-laws (law 3)

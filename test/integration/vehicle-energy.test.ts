@@ -9,22 +9,12 @@ import { main } from '../../vehicle-client/cli/main.ts';
 import { describeStatus, statusJson } from '../../vehicle-client/cli/status.ts';
 import { ControlServer } from '../../vehicle-client/adapters/control-socket.ts';
 import { dataPaths } from '../../vehicle-client/data-dir.ts';
-import type { Donor } from '../../vehicle-client/donor.ts';
 import type { PowerMeter } from '../../vehicle-client/ports.ts';
 import { packCheckpoint } from '../../vehicle-client/runtimes/checkpoint-archive.ts';
-import { startDonor } from '../../vehicle-client/start-donor.ts';
-import {
-  HeldRuntime,
-  SAMPLE,
-  ToldProbe,
-  donorOptions,
-  runtimesOf,
-  temporaryDirectory,
-} from './vehicle-fixtures.ts';
 import { VEHICLE_CONTRACT } from '../cli-json-contract.ts';
-import { ScriptedPile, echoOffer, leaseOf } from './vehicle-scripted-pile.ts';
-
-const LENDER = 'lender.lend';
+import { donorScene, heldOffer, LENDER, type DonorScene } from './vehicle-donor-scene.ts';
+import { SAMPLE } from './vehicle-fixtures.ts';
+import { leaseOf } from './vehicle-scripted-pile.ts';
 
 /** 5 W at rest, and 10 W more for each core at work. */
 class Machine implements PowerMeter {
@@ -54,42 +44,22 @@ class Machine implements PowerMeter {
   }
 }
 
-interface Scene {
-  readonly pile: ScriptedPile;
-  readonly donor: Donor;
-  readonly held: HeldRuntime;
+interface Measured extends DonorScene {
   readonly machine: Machine;
-  readonly probe: ToldProbe;
-  readonly dataDir: string;
 }
 
 /** Its idle floor is known. */
-async function scene(t: TestContext, meter?: PowerMeter): Promise<Scene> {
-  const pile = await ScriptedPile.start({ leaseMs: 600_000 });
-  const [held, probe, machine] = [new HeldRuntime(), new ToldProbe(), new Machine()];
-  const options = {
-    probe,
-    meter: meter ?? machine,
-    clock: machine.clock,
-    machineCpuMs: () => machine.busyMs,
-    runtimesInstead: runtimesOf(held),
-  };
-  const dataDir = temporaryDirectory(t);
-  const donor = await startDonor(donorOptions(pile.url, dataDir, options));
-  t.after(() => donor.stop());
-  t.after(() => pile.stop());
-  await pile.next('capacity');
+async function scene(t: TestContext, meter?: PowerMeter): Promise<Measured> {
+  const machine = new Machine();
+  const over = { meter: meter ?? machine, clock: machine.clock, machineCpuMs: () => machine.busyMs };
+  const all = await donorScene(t, { leaseMs: 600_000 }, over);
   machine.pass(2_000);
-  probe.tell(SAMPLE);
-  return { pile, donor, held, machine, probe, dataDir };
+  all.probe.tell(SAMPLE);
+  return { ...all, machine };
 }
 
-function offer(instanceId: string, over: Partial<Offer> = {}): Offer {
-  return echoOffer(instanceId, new Uint8Array([1]), { runtime: 'wasm', leaseMs: 600_000, ...over });
-}
-
-async function running(scene: Scene, instanceId: string, over: Partial<Offer> = {}) {
-  scene.pile.send(LENDER, offer(instanceId, over));
+async function running(scene: Measured, instanceId: string, over: Partial<Offer> = {}) {
+  scene.pile.send(LENDER, heldOffer(instanceId, { leaseMs: 600_000, ...over }));
   await scene.held.started(scene.held.jobs.length + 1);
   const job = scene.held.jobs.at(-1);
   assert.ok(job);

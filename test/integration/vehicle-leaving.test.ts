@@ -3,38 +3,19 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { test, type TestContext } from 'node:test';
 import type { Offer } from '@plugpool/proto';
-import type { Donor } from '../../vehicle-client/donor.ts';
 import { packCheckpoint } from '../../vehicle-client/runtimes/checkpoint-archive.ts';
 import type { KeptRun } from '../../vehicle-client/runtimes/port.ts';
-import { startDonor } from '../../vehicle-client/start-donor.ts';
-import { donorOptions, HeldRuntime, runtimesOf, temporaryDirectory, ToldProbe } from './vehicle-fixtures.ts';
-import { echoOffer, leaseOf, ScriptedPile } from './vehicle-scripted-pile.ts';
+import { donorScene, heldOffer, LENDER, type DonorScene } from './vehicle-donor-scene.ts';
+import { leaseOf, type ScriptedPile } from './vehicle-scripted-pile.ts';
 
-const LENDER = 'lender.lend';
 const MINUTES_MS = 60_000;
 
-interface Scene {
-  readonly pile: ScriptedPile;
-  readonly donor: Donor;
-  readonly held: HeldRuntime;
-  readonly probe: ToldProbe;
-}
-
-async function scene(t: TestContext, leaseMs = 300): Promise<Scene> {
-  const pile = await ScriptedPile.start({ leaseMs });
-  const held = new HeldRuntime();
-  const probe = new ToldProbe();
-  const options = { probe, runtimesInstead: runtimesOf(held) };
-  const donor = await startDonor(donorOptions(pile.url, temporaryDirectory(t), options));
-  t.after(() => donor.stop());
-  t.after(() => pile.stop());
-  await pile.next('capacity');
-  return { pile, donor, held, probe };
+function scene(t: TestContext, leaseMs = 300): Promise<DonorScene> {
+  return donorScene(t, { leaseMs });
 }
 
 function keepingOffer(instanceId: string, over: Partial<Offer> = {}): Offer {
-  const input = new Uint8Array([1]);
-  return echoOffer(instanceId, input, { runtime: 'wasm', leaseMs: 300, checkpointEveryMs: 20, ...over });
+  return heldOffer(instanceId, { leaseMs: 300, checkpointEveryMs: 20, ...over });
 }
 
 function keptOf(text: string, cpuMs: number): KeptRun {
