@@ -265,6 +265,7 @@ const lease: fc.Arbitrary<LeaseRecord> = record(
     gpuDeviceId: text,
     fencingToken: branded<FencingToken>(safe),
     grantedWallMs: wallMs,
+    meterMwh: fc.double({ min: 0, noNaN: true, noDefaultInfinity: true }),
   },
   {
     requiredKeys: [

@@ -28,6 +28,7 @@ import { watchSession } from './sessions/firmware.ts';
 import { loadSeedKey } from './leases/seed.ts';
 import { everyMsAfterRestart } from './leases/checkpoint-interval.ts';
 import { budgetOf, leasesOf } from './leases/lease.ts';
+import { loadMetered } from './ledger/metered-energy.ts';
 import { owedMncs } from './ledger/owed.ts';
 import { askedMncs } from './waiting/need.ts';
 
@@ -49,6 +50,7 @@ export function loadState(stored: StoredState, settings: Settings, now: Now, bef
   }
   if (before === undefined) loadLearned(state, stored, now);
   else carryOver(state, before, now);
+  loadMetered(state, stored.learned, before);
   for (const open of stored.openTasks) loadTask(state, open, now);
   for (const donor of state.donors.values()) donor.free = freeOf(donor.lendable, leasesOf(donor));
   return state;
@@ -173,12 +175,18 @@ function resumeLease(
     priority: priorityOf(task.record.wants, state.settings),
     pool: classOfAlgorithm(state, algorithm),
     progressPermille: 0,
+    ...(lease.meterMwh === undefined ? {} : { meteredMwh: claimedMwh(lease) }),
   };
   instance.lease = held;
   countLease(state.pools, held.pool, held.demand, 1);
   state.usage.start(task.payer, held.demand, now);
   donorOf(state, lease.vehicleId).leased.set(instance.instanceId, instance);
   state.timers.set(`lease:${instance.instanceId}`, now.monoMs + state.settings.leaseMs);
+}
+
+/** By its checkpoints, booked or not. */
+function claimedMwh({ booked, unbooked }: LeaseRecord): number {
+  return (booked?.energyMwh ?? 0) + (unbooked?.energyMwh ?? 0);
 }
 
 /**

@@ -97,6 +97,8 @@ export interface LeaseRecord {
   readonly gpuDeviceId?: string;
   readonly fencingToken: FencingToken;
   readonly grantedWallMs: number;
+  /** As the meter of its connector stood then, where one tells (ledger/metered-energy.ts). */
+  readonly meterMwh?: number;
   /** What was booked for its checkpoints; absent: nothing. */
   readonly booked?: BookedRecord;
   /** What its last checkpoint says beyond that: booked when the lease ends without a result. */

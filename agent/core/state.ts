@@ -40,6 +40,7 @@ import type { Bindings } from './binding/bindings.ts';
 import { noCodes, type Codes } from './binding/codes.ts';
 import { noPresence, type Presence } from './binding/presence.ts';
 import type { RememberedStay } from './binding/remembered.ts';
+import type { KeptMeter } from './ledger/metered-energy.ts';
 import { Deadlines } from './tasks/deadlines.ts';
 import { noOwners, type KnownOwners } from './donors/known-donors.ts';
 import { DonorIndex } from './matching/donor-index.ts';
@@ -60,7 +61,6 @@ import { emptyBudget, type StationBudget } from './power/station-budget.ts';
 import { vectorOf } from './pools/vector.ts';
 import type { AlgorithmProfile } from './algorithms/profile.ts';
 import { Health } from './learned/health.ts';
-import type { Meter } from './sessions/meter.ts';
 import { RunTimes } from './learned/run-time.ts';
 import { seededRandom, type Random } from './random.ts';
 import { Unproven } from './ledger/unproven.ts';
@@ -140,8 +140,8 @@ export interface Lease {
   suspendedSinceMonoMs?: number;
   suspendedMs?: number;
   bookedMonoMs?: number;
-  /** Of its connector when it was granted. */
-  readonly meter?: Meter;
+  /** As the meter of its connector stood when it was granted. */
+  readonly meterMwh?: number;
   /** Of what that saw since, as much is taken by claims of this lease. */
   meteredMwh?: number;
   /** Of its request when it was granted. */
@@ -275,6 +275,8 @@ export interface State {
   readonly credits: Credits;
   readonly deployments: Deployments;
   readonly draining: Draining;
+  /** Of connectors whose meter was not read since the start. */
+  readonly keptMeters: Map<ConnectorId, KeptMeter>;
   /** Names of what was learned and could not be read; said in the first step. */
   readonly damaged: string[];
   readonly tasks: Map<TaskId, Task>;
@@ -357,6 +359,7 @@ export function emptyState(settings: Settings, generation: number): State {
     credits: noCredits(),
     deployments: noDeployments(),
     draining: drainsNothing(),
+    keptMeters: new Map(),
     damaged: [],
     tasks: new Map(),
     openTasksOf: new Map(),

@@ -23,6 +23,7 @@ import type { Event } from './events.ts';
 import { forgetOld } from './housekeeping.ts';
 import { writeLearned } from './learned/learn.ts';
 import { onEarningsQuery } from './ledger/earnings.ts';
+import { writeMetered } from './ledger/metered-energy.ts';
 import { onCheckpoint } from './leases/checkpoints.ts';
 import { onDecline, onRenewal, onResult } from './leases/results.ts';
 import { match } from './matching/match.ts';
@@ -59,6 +60,7 @@ export function step(state: State, events: readonly Event[], now: Now): Effects 
   deployImages(turn);
   writeInstances(turn);
   writeCredits(turn);
+  writeMetered(turn);
   writeSendings(turn);
   return turn.effects;
 }

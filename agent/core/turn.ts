@@ -1,5 +1,14 @@
 /** One step in progress: the state, the time, what is owed so far, and who must be looked at before the step ends. */
-import type { ClientId, DownBody, InstanceId, Now, Reason, RequestId, VehicleId } from '@plugpool/proto';
+import type {
+  ClientId,
+  ConnectorId,
+  DownBody,
+  InstanceId,
+  Now,
+  Reason,
+  RequestId,
+  VehicleId,
+} from '@plugpool/proto';
 import { noEffects, type Effects, type LogLevel } from './effects.ts';
 import type { OpenCredit } from './credits/open-credit.ts';
 import type { CreditId, CreditSending, InstanceRecord, StoreChange, TaskRecord } from './records.ts';
@@ -28,6 +37,8 @@ export interface Turn {
   readonly changedInstances: Map<InstanceId, Instance>;
   /** Stays of which more is earned (`owed`), or known (`told`), than is on disk. */
   readonly changedCredits: Map<OpenCredit, 'owed' | 'told'>;
+  /** Connectors of which more was taken, or may be taken, of what their meter saw than is on disk. */
+  readonly changedMeters: Set<ConnectorId>;
   readonly creditSendings: { readonly creditId: CreditId; readonly sending: CreditSending }[];
   /** Bodies heard in this step that cost as much as their client has tasks. */
   readonly heavyBodies: Map<ClientId, number>;
@@ -48,6 +59,7 @@ export function beginTurn(state: State, now: Now): Turn {
     checks: [],
     changedInstances: new Map(),
     changedCredits: new Map(),
+    changedMeters: new Set(),
     creditSendings: [],
     heavyBodies: new Map(),
     explanations: new Map(),
@@ -173,6 +185,7 @@ function recordOf(instance: Instance): InstanceRecord {
       ...(lease.gpuDeviceId === undefined ? {} : { gpuDeviceId: lease.gpuDeviceId }),
       fencingToken: lease.fencingToken,
       grantedWallMs: lease.grantedWallMs,
+      ...(lease.meterMwh === undefined ? {} : { meterMwh: lease.meterMwh }),
       ...(lease.booked === undefined ? {} : { booked: lease.booked }),
       ...(lease.unbooked === undefined ? {} : { unbooked: lease.unbooked }),
     },

@@ -64,6 +64,14 @@ export const FAIR_MUTATIONS: readonly Mutation[] = [
     proof: ENERGY,
   },
   {
+    name: 'forget at a restart what the meter bounds',
+    promise: 'a lease that a restart left is booked no more energy than the meter saw since its grant',
+    file: 'agent/core/load.ts',
+    find: '  loadMetered(state, stored.learned, before);\n',
+    replace: '',
+    proof: ENERGY,
+  },
+  {
     name: 'read long JSON where the broker waits',
     promise: 'comparing results holds up nobody',
     file: 'agent/compare-payloads.ts',

@@ -110,11 +110,118 @@ test('another stay of the vehicle begins anew, and what its meter saw before is 
   assert.equal(bookedMwh(pile).at(-1), 250);
 });
 
+/** The vehicle is there as before, and whoever lends says what it holds. */
+function restart(pile: SimulatedPile, held: readonly LeaseId[]): void {
+  pile.restart();
+  pile.plug('donor');
+  pile.lend('donor', {}, [...held]);
+  pile.ask('asker');
+}
+
+test('after a restart a lease is bounded from where the meter stood at its grant, once the meter is read again', () => {
+  const pile = pileWith();
+  reads(pile, 1_000);
+  const lease = begin(pile);
+  pile.pass(HOUR_MS / 4);
+  restart(pile, [lease]);
+  pile.pass(HOUR_MS / 4);
+  reads(pile, 1_700);
+  pile.pass(3_600);
+  finish(pile, lease, 50_000);
+  // What the register grew by since the grant, and what may have flowed since it was read: 3.6 s of 100 W.
+  assert.deepEqual(bookedMwh(pile), [800]);
+});
+
+test('leases that a restart left share what their meter saw, with those that ended before it', () => {
+  const pile = pileWith({ checkpoints: true });
+  reads(pile, 1_000);
+  const [ended, kept, other] = [begin(pile), begin(pile, 'kept'), begin(pile)];
+  pile.pass(HOUR_MS / 4);
+  reads(pile, 1_500);
+  finish(pile, ended, 200);
+  keep(pile, kept, 100);
+  restart(pile, [kept, other]);
+  reads(pile, 1_600);
+  finish(pile, kept, 250);
+  finish(pile, other, 50_000);
+  assert.deepEqual(bookedMwh(pile), [200, 100, 150, 150]);
+  const after = begin(pile);
+  pile.pass(HOUR_MS / 4);
+  reads(pile, 1_650);
+  finish(pile, after, 50_000);
+  assert.equal(bookedMwh(pile).at(-1), 50, 'whoever begins after the restart is of the same stay');
+});
+
+test('what is claimed before the meter is read again is bounded by nothing but the lease, and is not there for the next', () => {
+  const pile = pileWith();
+  reads(pile, 0);
+  const leases = [begin(pile), begin(pile)];
+  pile.pass(HOUR_MS / 4);
+  restart(pile, leases);
+  for (const lease of leases.splice(0, 1)) finish(pile, lease, 300);
+  reads(pile, 500);
+  for (const lease of leases) finish(pile, lease, 400);
+  assert.deepEqual(bookedMwh(pile), [300, 200]);
+});
+
+test('a commit that failed takes nothing: what it had booked is there to be claimed again', () => {
+  const pile = pileWith();
+  reads(pile, 0);
+  const [first, second] = [begin(pile), begin(pile)];
+  pile.pass(HOUR_MS / 4);
+  reads(pile, 500);
+  const output = { where: 'inline', bytes: Uint8Array.of(1) } as const;
+  const result = { kind: 'result', lease: first, used: usedOf(400), outcome: { ok: true, output } } as const;
+  pile.failedStep(pile.message('donor.lend', result));
+  finish(pile, first, 400);
+  finish(pile, second, 400);
+  assert.deepEqual(bookedMwh(pile), [400, 100]);
+});
+
+test('across a restart a meter that began anew, another source or a doubted reading bounds nothing', () => {
+  const doubt = { field: 'energyMwh', value: 7, why: 'outOfRange' } as const;
+  const connectorId = connectorOf('donor');
+  const other = { name: 'other', staleAfterMs: 0 };
+  const disturbances: readonly ((pile: SimulatedPile) => unknown)[] = [
+    (pile) => reads(pile, 999_999),
+    (pile) => pile.firmware({ kind: 'meter', connectorId, doubted: [doubt] }),
+    (pile) => pile.firmware({ kind: 'meter', connectorId, energyMwh: 1_000_100 }, other),
+    (pile) => {
+      pile.unplug('donor');
+      pile.plug('donor');
+    },
+  ];
+  for (const disturb of disturbances) {
+    const pile = pileWith();
+    reads(pile, 1_000_000);
+    const lease = begin(pile);
+    pile.pass(360_000);
+    restart(pile, [lease]);
+    disturb(pile);
+    reads(pile, 1_000_200);
+    finish(pile, lease, 50_000);
+    assert.equal(Math.floor((bookedMwh(pile)[0] ?? 0) / 100), 100, 'six minutes of 100 W');
+  }
+});
+
+test('where no meter tells anything, nothing of one is written', () => {
+  const pile = pileWith();
+  finish(pile, begin(pile), 400);
+  const running = begin(pile);
+  pile.unplug('donor');
+  assert.deepEqual(
+    [...pile.disk.learned.keys()].filter((name) => name.startsWith('metered')),
+    [],
+  );
+  assert.equal(pile.disk.instances.get(running.instanceId)?.lease?.meterMwh, undefined);
+});
+
 type Act =
   | { readonly act: 'begin'; readonly algorithm: 'sum' | 'kept' }
   | { readonly act: 'finish' | 'keep'; readonly which: number; readonly mwh: number }
   | { readonly act: 'read'; readonly grewMwh: number }
-  | { readonly act: 'pass'; readonly ms: number };
+  | { readonly act: 'pass'; readonly ms: number }
+  | { readonly act: 'restart' };
 
 const ACT: fc.Arbitrary<Act> = fc.oneof(
   fc.record({
@@ -128,6 +235,7 @@ const ACT: fc.Arbitrary<Act> = fc.oneof(
   }),
   fc.record({ act: fc.constant('read' as const), grewMwh: fc.nat(2_000) }),
   fc.record({ act: fc.constant('pass' as const), ms: fc.integer({ min: 1, max: HOUR_MS / 4 }) }),
+  fc.record({ act: fc.constant('restart' as const) }),
 );
 
 function play(pile: SimulatedPile, acts: readonly Act[]): void {
@@ -139,6 +247,10 @@ function play(pile: SimulatedPile, acts: readonly Act[]): void {
     else if (one.act === 'pass') pile.pass(one.ms);
     else if (one.act === 'read') {
       reads(pile, (registerMwh += one.grewMwh));
+      readAtMs = pile.nowMs;
+    } else if (one.act === 'restart') {
+      restart(pile, live);
+      reads(pile, registerMwh);
       readAtMs = pile.nowMs;
     } else if (one.act === 'keep' || one.act === 'finish') {
       const lease = live[one.which];
@@ -153,7 +265,7 @@ function play(pile: SimulatedPile, acts: readonly Act[]): void {
   }
 }
 
-test('law 5: whatever runs at once, keeps its state, claims and ends, a stay is booked no more than its meter saw', () => {
+test('law 5: whatever runs at once, keeps its state, claims, ends and is restarted, a stay is booked no more than its meter saw', () => {
   fc.assert(
     fc.property(fc.array(ACT, { maxLength: 40 }), (acts) => play(pileWith({ checkpoints: true }), acts)),
     { numRuns: 60 },

@@ -109,9 +109,9 @@ describe('a charger’s bus beside OCPP', () => {
       .by(BUS, { kind: 'meter', energyMwh: 1e6 });
     told.by(OCPP, { kind: 'meter', energyMwh: 4_322e6 });
     assert.equal(told.session.energyMwh, 4_322e6);
-    assert.deepEqual([told.session.meter?.seenMwh, told.session.meter?.breaks], [1e6, 0]);
+    assert.deepEqual([told.session.meter?.registerMwh, told.session.meter?.breaks], [4_322e6, 0]);
     told.by(OCPP, LOST).by(BUS, { kind: 'meter', energyMwh: 2e6 }, { kind: 'meter', energyMwh: 2.5e6 });
-    assert.deepEqual([told.session.meter?.seenMwh, told.session.meter?.breaks], [1.5e6, 1]);
+    assert.deepEqual([told.session.meter?.registerMwh, told.session.meter?.breaks], [2.5e6, 1]);
   });
 });
 
@@ -142,7 +142,7 @@ it('a reading that is doubted is remembered until one is believed, and breaks th
   assert.equal(told.session.energyMwh, 5e6);
   told.by(BUS, { kind: 'meter', energyMwh: 8 });
   assert.equal(told.session.doubted, undefined);
-  assert.deepEqual([told.session.meter?.seenMwh, told.session.meter?.breaks], [0, 1]);
+  assert.deepEqual([told.session.meter?.registerMwh, told.session.meter?.breaks], [8, 1]);
 });
 
 it('more sources than a connector can have are not kept', () => {

@@ -140,7 +140,7 @@ export function attemptRow(attempt: AttemptRecord): Row {
   ];
 }
 
-/** JSON without its keys: each task writes one. What a run on a GPU or one that keeps its state has beside it comes last. */
+/** JSON without its keys: each task writes one. What a run on a GPU, at a meter, or one that keeps its state has beside it comes last. */
 function leaseText(lease: LeaseRecord): string {
   const {
     vehicleId,
@@ -164,7 +164,7 @@ type LeaseValues = [
   LeaseRecord['demand'],
   LeaseRecord['fencingToken'],
   LeaseRecord['grantedWallMs'],
-  Pick<LeaseRecord, 'gpuDeviceId' | 'booked' | 'unbooked'>?,
+  Pick<LeaseRecord, 'gpuDeviceId' | 'meterMwh' | 'booked' | 'unbooked'>?,
 ];
 
 function leaseFrom(text: string): LeaseRecord {

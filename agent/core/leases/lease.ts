@@ -47,20 +47,19 @@ export function grant(
     throw new Error(`grant to ${donor.vehicleId}, which is not plugged in and connected`);
   const quorum = quorumAtGrant(turn, instance, donor, choice.way);
   const everyMs = everyMsOf(turn, instance, donor, choice.way);
-  beginMetered(turn, connectorId);
-  const { meter } = state.sessions.get(connectorId) ?? {};
+  const fencingToken = nextNumber(turn) as FencingToken;
   const lease: Lease = {
     vehicleId: donor.vehicleId,
     connectorId,
     ...termsOf(state, instance, choice),
     priority,
     ...(everyMs === undefined ? {} : { checkpointEveryMs: everyMs }),
-    fencingToken: nextNumber(turn) as FencingToken,
+    fencingToken,
     grantedWallMs: now.wallMs,
     grantedMonoMs: now.monoMs,
     phase: 'granted',
     progressPermille: 0,
-    ...(meter === undefined ? {} : { meter }),
+    ...beginMetered(turn, connectorId, fencingToken),
   };
   instance.lease = lease;
   learnFromGrant(turn, instance, lease);

@@ -12,9 +12,11 @@ import { followStay, noteLateReading } from '../credits/end-credit.ts';
 import { departureOf } from '../donors/report.ts';
 import { refreshDonor } from '../donors/donor.ts';
 import { noteLeft, notePlugged } from '../donors/restless.ts';
+import { followMeter } from '../ledger/metered-energy.ts';
 import { CONNECTORS_MAX } from '../limits.ts';
 import { noteCapReading } from '../power/cap-evidence.ts';
 import { tellCapAnew } from '../power/caps.ts';
+import { isEnergyDoubted } from './samples.ts';
 import { stayThatEnded } from './session-stay.ts';
 import { nextStaleMonoMs, type FirmwareSource } from './sources.ts';
 import { isPlugged, isVerified, newSession, transition, type Session } from './session.ts';
@@ -35,7 +37,8 @@ export function onFirmware(turn: Turn, event: FirmwareEvent, source: FirmwareSou
   const known = asBelieved(state, before ?? newSession(event.connectorId, now), said);
   const moved = transition(known, event, source, now);
   const isShown = event.kind === 'credential' && said !== undefined && isPlugged(moved.state);
-  const after = recall(turn, event, isShown ? identified(moved, said) : moved);
+  const named = recall(turn, event, isShown ? identified(moved, said) : moved);
+  const after = followMeter(turn, before, named, isEnergyDoubted(event));
   watchSession(state, after, now);
   if (event.kind === 'transactionStarted' || (after.state === 'charging' && before?.state !== 'charging'))
     tellCapAnew(turn, event.connectorId);

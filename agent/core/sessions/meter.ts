@@ -1,14 +1,13 @@
-/** What a connector's meter saw since somebody plugged in. Only differences count, of readings that were believed. Pure. */
+/** What a connector's meter tells since somebody plugged in. Only differences count, of readings that were believed. Pure. */
 import type { Now } from '@plugpool/proto';
 
 export interface Meter {
   /** Whose register it is: two sources count from different beginnings. */
   readonly source: string;
+  /** The highest that was believed since the last break. */
   readonly registerMwh: number;
   readonly readMonoMs: number;
-  /** Since the first reading, over readings that were believed. */
-  readonly seenMwh: number;
-  /** Readings that were not (firmware-bridge/plausibility.ts): across one of them nothing is known. */
+  /** How often it was another source, or a reading was not believed (firmware-bridge/plausibility.ts): across that nothing is known. */
   readonly breaks: number;
   /** The last reading was none to believe: the next one begins anew. */
   readonly isBroken?: true;
@@ -22,11 +21,11 @@ export function withReading(
   now: Now,
 ): Meter {
   const read = { source, registerMwh, readMonoMs: now.monoMs };
-  if (meter === undefined) return { ...read, seenMwh: 0, breaks: 0 };
-  if (meter.source !== source) return { ...read, seenMwh: meter.seenMwh, breaks: meter.breaks + 1 };
-  // A lower register that nobody doubted is not known to come; were it to, the sum must not shrink.
-  const grewMwh = meter.isBroken === true ? 0 : Math.max(0, registerMwh - meter.registerMwh);
-  return { ...read, seenMwh: meter.seenMwh + grewMwh, breaks: meter.breaks };
+  if (meter === undefined) return { ...read, breaks: 0 };
+  if (meter.source !== source) return { ...read, breaks: meter.breaks + 1 };
+  if (meter.isBroken === true) return { ...read, breaks: meter.breaks };
+  // Some tell whole Wh after they told a fraction more, and nobody doubts it: what was counted does not shrink.
+  return { ...read, registerMwh: Math.max(meter.registerMwh, registerMwh), breaks: meter.breaks };
 }
 
 /** After a reading that was not believed. */
@@ -35,17 +34,16 @@ export function broken(meter: Meter): Meter {
 }
 
 /**
- * The most that can have flowed between two looks at a meter; undefined where it cannot tell. What was drawn before the first of
- * them counts too, back to the reading that it knew; since the last reading, `powerMw` may have flowed.
+ * The most that can have flowed since the meter stood at `registerMwh`, with no break since. What was drawn between that reading and
+ * `sinceMonoMs` counts too; since the last reading, `powerMw` may have flowed.
  */
 export function mostMwhSince(
-  before: Meter | undefined,
-  meter: Meter | undefined,
+  registerMwh: number,
+  meter: Meter,
   powerMw: number,
-  since: { readonly monoMs: number },
+  sinceMonoMs: number,
   now: Now,
-): number | undefined {
-  if (before === undefined || meter === undefined || before.breaks !== meter.breaks) return undefined;
-  const unreadMs = now.monoMs - Math.max(meter.readMonoMs, since.monoMs);
-  return meter.seenMwh - before.seenMwh + (Math.max(0, unreadMs) * powerMw) / MS_PER_HOUR;
+): number {
+  const unreadMs = Math.max(0, now.monoMs - Math.max(meter.readMonoMs, sinceMonoMs));
+  return meter.registerMwh - registerMwh + (unreadMs * powerMw) / MS_PER_HOUR;
 }

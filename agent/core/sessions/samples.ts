@@ -18,8 +18,11 @@ export function metered(session: Session, event: MeterEvent, source: FirmwareSou
   const after = withDoubts(signedBy(measured, event), event, ['powerMw', 'energyMwh']);
   if (!ownsMeter(session, source, now)) return after;
   const meter = meterAfter(session.meter, event, source, now);
+  const { metered: taken, ...rest } = after;
   return {
-    ...after,
+    ...rest,
+    // Across a break nothing is known: the next grant begins anew.
+    ...(taken === undefined || meter?.breaks !== session.meter?.breaks ? {} : { metered: taken }),
     ...(energyMwh === undefined ? {} : { energyMwh }),
     ...(meter === undefined ? {} : { meter }),
   };
@@ -38,14 +41,18 @@ function ownsMeter({ meter, sources }: Session, source: FirmwareSource, now: Now
 
 function meterAfter(
   meter: Meter | undefined,
-  { energyMwh, doubted }: MeterEvent,
+  event: MeterEvent,
   source: FirmwareSource,
   now: Now,
 ): Meter | undefined {
-  const isDoubted = doubted?.some(({ field }) => field === 'energyMwh') === true;
-  const looked = isDoubted && meter !== undefined ? broken(meter) : meter;
+  const { energyMwh } = event;
+  const looked = isEnergyDoubted(event) && meter !== undefined ? broken(meter) : meter;
   if (energyMwh === undefined) return looked;
   return withReading(looked, { registerMwh: energyMwh, source: source.name }, now);
+}
+
+export function isEnergyDoubted(event: FirmwareEvent): boolean {
+  return event.kind === 'meter' && event.doubted?.some(({ field }) => field === 'energyMwh') === true;
 }
 
 export function informed(session: Session, event: EvInfoEvent, now: Now): Session {

@@ -42,7 +42,7 @@ export interface Session {
   readonly signed?: SignedReadings;
   /** What of its readings was believed. */
   readonly meter?: Meter;
-  /** What computing took of what that saw. */
+  /** What computing took of what that saw since its last break. */
   readonly metered?: MeteredEnergy;
   /** What of its samples was not. */
   readonly doubted?: Doubts;
