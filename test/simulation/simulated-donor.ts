@@ -5,7 +5,6 @@
 import {
   HELD_LEASES_MAX,
   type Capacity,
-  type CapacityReport,
   type DownBody,
   type Hello,
   type InstanceId,
@@ -19,71 +18,38 @@ import {
   type Welcome,
 } from '@plugpool/proto';
 import {
-  RUNNING,
   climb,
   isStill,
   mayGoOn,
-  nextClimbMonoMs,
   ownPressure,
   revocation,
   type Act,
   type Pressure,
-  type Rung,
 } from '../../vehicle-client/core/eviction.ts';
-import { decideReport, type ReportState } from '../../vehicle-client/core/hysteresis.ts';
-import {
-  leaseKeyOf,
-  RenewalBook,
-  renewalEveryMs,
-  selfStopAtMs,
-  type LeaseKey,
-} from '../../vehicle-client/core/lease-clock.ts';
-import {
-  decideLending,
-  NO_LATCHES,
-  type NotLendingCause,
-  type PolicyDecision,
-} from '../../vehicle-client/core/policy.ts';
-import { UNDISTURBED, keepQuiet } from '../../vehicle-client/core/quiet-time.ts';
-import { GrantedCapacity, type Grant } from '../../vehicle-client/granted-capacity.ts';
+import { leaseKeyOf, RenewalBook, renewalEveryMs } from '../../vehicle-client/core/lease-clock.ts';
+import type { NotLendingCause, PolicyDecision } from '../../vehicle-client/core/policy.ts';
+import { GrantedCapacity } from '../../vehicle-client/granted-capacity.ts';
 import { TICKS_PER_LEASE } from '../../vehicle-client/leased-jobs.ts';
 import { Conversation, type ConversationParts } from './conversation.ts';
 import type { DonorSurroundings } from './donor-surroundings.ts';
 import { HandedIn } from './handed-in.ts';
-import { doneIn, FAILS, outputOf, stateAt, workMncsOf } from './programs.ts';
+import { FAILS, outputOf, stateAt } from './programs.ts';
+import { SimulatedJob } from './simulated-job.ts';
+import { SimulatedLending } from './simulated-lending.ts';
 
-const NOTHING: Capacity = { cpuMillicores: 0, memoryMib: 0, gpus: [] };
 /** An image that is not here takes so long. */
 const FETCH_MS = [50, 4_000] as const;
 const STATE_BYTES = 10_000;
 
-interface Job {
-  readonly key: LeaseKey;
-  readonly offer: Offer;
-  readonly grant: Grant;
-  leaseMs: number;
-  confirmedMonoMs: number;
-  rung: Rung;
-  revoked: Pressure | undefined;
-  /** While it computes; `ranMs` until it was last stopped where it is. */
-  run: { ranMs: number; startedMonoMs: number; cancelEnd: () => void } | undefined;
-  readonly beganAtMncs: number;
-  nextCheckpointMonoMs: number;
-  /** The pile has what it did until it was told to stop. */
-  isKept: boolean;
-}
-
 export class SimulatedDonor {
   readonly #around: DonorSurroundings;
   readonly #conversation: Conversation;
-  readonly #jobs = new Map<InstanceId, Job>();
+  readonly #jobs = new Map<InstanceId, SimulatedJob>();
   readonly #granted = new GrantedCapacity();
   readonly #renewals = new RenewalBook();
   readonly #handedIn: HandedIn;
-  #decision: PolicyDecision = { latches: NO_LATCHES, lending: false, cause: 'no_sample', reason: '' };
-  #quiet = UNDISTURBED;
+  readonly #lending: SimulatedLending;
   #owner: { readonly cause: NotLendingCause; readonly pressure: Pressure } | undefined;
-  #reportState: ReportState = {};
   #leaseMs = 30_000;
   #renewedMonoMs = 0;
   #cancelTimer: (() => void) | undefined;
@@ -96,6 +62,10 @@ export class SimulatedDonor {
   ) {
     this.#around = around;
     this.#handedIn = new HandedIn(around, (result) => this.#sendResult(result));
+    this.#lending = new SimulatedLending(around, {
+      mayGoOn: () => [...this.#jobs.values()].some(({ rung }) => mayGoOn(rung)),
+      inUse: () => this.#granted.inUse(),
+    });
     this.#conversation = new Conversation({
       ...conversation,
       hello: () => this.#hello(),
@@ -108,12 +78,12 @@ export class SimulatedDonor {
   /** Programs that compute now. */
   get running(): number {
     let count = 0;
-    for (const { run, rung } of this.#jobs.values()) if (run !== undefined && !isStill(rung)) count += 1;
+    for (const { isComputing } of this.#jobs.values()) if (isComputing) count += 1;
     return count;
   }
 
   get lending(): PolicyDecision {
-    return this.#decision;
+    return this.#lending.decision;
   }
 
   start(): void {
@@ -175,13 +145,13 @@ export class SimulatedDonor {
     }
     if (this.#jobs.size + this.#handedIn.size > 0) this.#renew();
     this.#handedIn.sendAll();
-    this.#reportState = {};
+    this.#lending.forgetTold();
     this.#decide();
     this.#plan();
   }
 
   #lost(): void {
-    this.#reportState = {};
+    this.#lending.forgetTold();
     this.#handedIn.keepAll();
   }
 
@@ -203,29 +173,15 @@ export class SimulatedDonor {
     if (earlier !== undefined && earlier.offer.lease.fencingToken >= fencingToken) return;
     if (this.#handedIn.sendAgain(offer.lease)) return;
     if (earlier !== undefined) this.#forget(earlier);
-    const told = this.#reportState.last?.reported;
-    const lendable = told?.lending === true ? told.lendable : NOTHING;
-    if (!this.#decision.lending || !this.#granted.fits(offer.demand, lendable))
+    const lendable = this.#lending.told;
+    if (!this.#lending.decision.lending || !this.#granted.fits(offer.demand, lendable))
       return this.#conversation.post({ kind: 'decline', lease: offer.lease, reason: 'policy_paused' });
     this.#take(offer, lendable);
   }
 
   #take(offer: Offer, lendable: Capacity): void {
-    const nowMs = this.#nowMs();
-    if (this.#jobs.size === 0) this.#renewedMonoMs = nowMs;
-    const job: Job = {
-      key: leaseKeyOf(offer.lease),
-      offer,
-      grant: this.#granted.take(offer.demand, lendable),
-      leaseMs: offer.leaseMs,
-      confirmedMonoMs: nowMs,
-      rung: RUNNING,
-      revoked: undefined,
-      run: undefined,
-      beganAtMncs: offer.checkpoint === undefined ? 0 : doneIn(offer.checkpoint.digest),
-      nextCheckpointMonoMs: nowMs + (offer.checkpointEveryMs ?? Infinity),
-      isKept: false,
-    };
+    if (this.#jobs.size === 0) this.#renewedMonoMs = this.#nowMs();
+    const job = new SimulatedJob(offer, this.#granted.take(offer.demand, lendable), this.#around);
     this.#jobs.set(offer.lease.instanceId, job);
     this.#leaseMs = offer.leaseMs;
     const { images } = this.#around.disk;
@@ -238,35 +194,24 @@ export class SimulatedDonor {
     });
   }
 
-  #run(job: Job): void {
+  #run(job: SimulatedJob): void {
     const around = this.#around;
-    job.run = { ranMs: 0, startedMonoMs: this.#nowMs(), cancelEnd: () => undefined };
+    job.begin();
     if (!isStill(job.rung)) this.#compute(job);
     around.loadChanged(this.running);
     around.began(job.offer);
   }
 
-  #compute(job: Job): void {
-    if (job.run === undefined) return;
-    const { clock, hardware } = this.#around;
-    const leftMncs = Math.max(1, workMncsOf(job.offer) - job.beganAtMncs);
-    const durationMs = (leftMncs * 1000) / hardware.speedMillis - job.run.ranMs;
-    job.run.startedMonoMs = this.#nowMs();
-    job.run.cancelEnd = clock.setTimer(Math.max(0, durationMs), () => {
+  #compute(job: SimulatedJob): void {
+    job.compute(() => {
       this.#finished(job);
       this.#flush();
     });
   }
 
-  #halt({ run }: Job): void {
-    if (run === undefined) return;
-    run.cancelEnd();
-    run.ranMs += Math.max(0, this.#nowMs() - run.startedMonoMs);
-  }
-
-  #finished(job: Job): void {
+  #finished(job: SimulatedJob): void {
     const { offer } = job;
-    const used = this.#usedBy(job);
+    const used = job.used();
     if (offer.args.includes(FAILS)) {
       const failure = { code: 'exit_nonzero', detail: 'as it was told', stderrTail: '' } as const;
       return this.#handIn(job, { kind: 'result', lease: offer.lease, used, outcome: { ok: false, failure } });
@@ -277,17 +222,11 @@ export class SimulatedDonor {
     this.#handIn(job, { kind: 'result', lease: offer.lease, used, outcome });
   }
 
-  #usedBy({ run, rung }: Job): Used {
-    const sinceMs = run === undefined || isStill(rung) ? 0 : Math.max(0, this.#nowMs() - run.startedMonoMs);
-    const ranMs = Math.floor((run?.ranMs ?? 0) + sinceMs);
-    return { cpuMs: ranMs, wallMs: ranMs, memoryPeakMib: 10, gpuMs: 0 };
-  }
-
   #claim(used: Used): Used {
     return { ...used, cpuMs: used.cpuMs * this.#around.greed };
   }
 
-  #handIn(job: Job, done: Result): void {
+  #handIn(job: SimulatedJob, done: Result): void {
     this.#forget(job);
     this.#handedIn.add({ ...done, used: this.#claim(done.used) });
   }
@@ -306,20 +245,20 @@ export class SimulatedDonor {
     this.#climb(job);
   }
 
-  #climb(job: Job): void {
+  #climb(job: SimulatedJob): void {
     const { at, acts } = climb(job.rung, {
       pressure: job.revoked ?? this.#owner?.pressure,
-      hasNews: job.run !== undefined && job.offer.checkpointEveryMs !== undefined && !job.isKept,
+      hasNews: job.hasBegun && job.offer.checkpointEveryMs !== undefined && !job.isKept,
       nowMonoMs: this.#nowMs(),
     });
     const wasStill = isStill(job.rung);
-    if (!wasStill && isStill(at)) this.#halt(job);
+    if (!wasStill && isStill(at)) job.halt();
     job.rung = at;
     if (wasStill !== isStill(at)) this.#around.loadChanged(this.running);
     for (const act of acts) this.#do(job, act);
   }
 
-  #do(job: Job, act: Act): void {
+  #do(job: SimulatedJob, act: Act): void {
     switch (act) {
       case 'suspend':
         return;
@@ -341,31 +280,27 @@ export class SimulatedDonor {
     this.#climb(job);
   }
 
-  #checkpoint(job: Job): void {
-    if (job.run === undefined) return;
+  #checkpoint(job: SimulatedJob): void {
+    if (!job.hasBegun) return;
     const { offer } = job;
-    const used = this.#usedBy(job);
-    const didMncs = Math.floor((used.cpuMs * this.#around.hardware.speedMillis) / 1000);
-    const doneMncs = Math.min(workMncsOf(offer) - 1, job.beganAtMncs + didMncs);
-    const state = { digest: stateAt(offer.lease.instanceId, doneMncs), sizeBytes: STATE_BYTES };
+    const state = { digest: stateAt(offer.lease.instanceId, job.doneMncs()), sizeBytes: STATE_BYTES };
     this.#conversation.post(
-      { kind: 'checkpoint', lease: offer.lease, state, used: this.#claim(used) },
+      { kind: 'checkpoint', lease: offer.lease, state, used: this.#claim(job.used()) },
       this.#conversation.nextCorrelationId(),
     );
   }
 
-  #kill(job: Job): void {
-    const used = this.#usedBy(job);
+  #kill(job: SimulatedJob): void {
+    const used = job.used();
     const failure = { code: 'revoked', detail: 'it was told to stop', stderrTail: '' } as const;
     this.#handIn(job, { kind: 'result', lease: job.offer.lease, used, outcome: { ok: false, failure } });
   }
 
-  #forget(job: Job): void {
+  #forget(job: SimulatedJob): void {
     this.#jobs.delete(job.offer.lease.instanceId);
     this.#granted.giveBack(job.grant);
-    if (job.run === undefined) return;
-    job.run.cancelEnd();
-    job.run = undefined;
+    if (!job.hasBegun) return;
+    job.end();
     this.#around.loadChanged(this.running);
     this.#around.ended(job.offer);
   }
@@ -401,69 +336,19 @@ export class SimulatedDonor {
     this.#conversation.post({ kind: 'renewal', held }, correlationId);
   }
 
-  /** The owner's policy, by the production rule, and the report of it where it is news. */
+  /** By the owner's policy; what runs gives way before it is said what is lent. */
   #decide(): void {
-    const { policy, disk, clock, reportEveryMs } = this.#around;
-    const allowed = decideLending({
-      policy,
-      owner: disk.owner,
-      sample: this.#around.sample(),
-      signals: this.#around.signals(),
-      wallMs: clock.wallMs(),
-      local: { weekday: 'mon', minuteOfDay: 600 },
-      latches: this.#decision.latches,
-    });
-    const kept = keepQuiet(this.#quiet, allowed, clock.monoMs());
-    const { decision } = kept;
-    this.#quiet = kept.quiet;
-    this.#decision = decision;
+    const decision = this.#lending.decide();
     this.#press(decision.lending ? undefined : decision.cause);
     if (this.#conversation.welcome === undefined) return;
-    const reported = {
-      ...this.#lentNow(decision),
-      rest: String(disk.owner.leavingAtWallMs ?? ''),
-    };
-    const decided = decideReport(this.#reportState, reported, clock.monoMs());
-    // The least that the client reports is set by when the pile would hold it for stale.
-    const last = this.#reportState.last;
-    const isNews = (): boolean =>
-      last === undefined || JSON.stringify(last.reported) !== JSON.stringify(reported);
-    const isDue = last === undefined || clock.monoMs() - last.atMonoMs >= reportEveryMs;
-    if (decided.report && !isDue && !isNews()) return;
-    this.#reportState = decided.state;
-    if (decided.report) this.#conversation.post(this.#report(reported));
+    const report = this.#lending.news();
+    if (report !== undefined) this.#conversation.post(report);
   }
 
   #press(cause: NotLendingCause | undefined): void {
     if (cause === this.#owner?.cause) return;
     this.#owner = cause === undefined ? undefined : { cause, pressure: ownPressure(cause, this.#nowMs()) };
     for (const job of [...this.#jobs.values()]) this.#climb(job);
-  }
-
-  /** What may still go on once the owner's cause has passed keeps what it holds. */
-  #lentNow(decision: PolicyDecision): { readonly lending: boolean; readonly lendable: Capacity } {
-    if (decision.lending) return { lending: true, lendable: decision.lendable };
-    const mayStill = [...this.#jobs.values()].some(({ rung }) => mayGoOn(rung));
-    if (!mayStill || this.#reportState.last?.reported.lending === false)
-      return { lending: false, lendable: NOTHING };
-    return { lending: true, lendable: { ...this.#granted.inUse(), gpus: [] } };
-  }
-
-  #report({ lending, lendable }: { readonly lending: boolean; readonly lendable: Capacity }): CapacityReport {
-    const { owner } = this.#around.disk;
-    const leavingAtWallMs = owner.leavingAtWallMs ?? this.#around.signals().readyByWallMs;
-    return {
-      kind: 'capacity',
-      lendable,
-      lending,
-      reason: '',
-      cachedImages: [...this.#around.disk.images],
-      allowedAlgorithms: [],
-      chargingOnly: this.#around.policy.chargingOnly,
-      ...(leavingAtWallMs === undefined
-        ? {}
-        : { departureInMs: Math.max(0, Math.round(leavingAtWallMs - this.#around.clock.wallMs())) }),
-    };
   }
 
   #flush(): void {
@@ -477,7 +362,7 @@ export class SimulatedDonor {
     this.#cancelTimer = undefined;
     if (this.#isStopped || this.#jobs.size + this.#handedIn.size === 0) return;
     let dueMs = this.#renewedMonoMs + renewalEveryMs(this.#leaseMs);
-    for (const job of this.#jobs.values()) dueMs = Math.min(dueMs, this.#dueMs(job));
+    for (const job of this.#jobs.values()) dueMs = Math.min(dueMs, job.dueMs());
     dueMs = Math.min(dueMs, this.#handedIn.nextMs());
     // The production client looks from time to time: it is late by up to one look.
     const lateMs = this.#around.chance.between(0, Math.min(1_000, this.#leaseMs / TICKS_PER_LEASE));
@@ -485,21 +370,14 @@ export class SimulatedDonor {
     this.#cancelTimer = this.#around.clock.setTimer(delayMs, () => this.#tick());
   }
 
-  #dueMs({ confirmedMonoMs, leaseMs, rung, nextCheckpointMonoMs }: Job): number {
-    const climbMonoMs = nextClimbMonoMs(rung) ?? Infinity;
-    return Math.min(selfStopAtMs(confirmedMonoMs, leaseMs), climbMonoMs, nextCheckpointMonoMs);
-  }
-
   #tick(): void {
     this.#cancelTimer = undefined;
     const nowMs = this.#nowMs();
     for (const job of [...this.#jobs.values()]) {
-      if (nowMs >= selfStopAtMs(job.confirmedMonoMs, job.leaseMs)) this.#forget(job);
-      else if (nowMs >= (nextClimbMonoMs(job.rung) ?? Infinity)) this.#climb(job);
-      else if (nowMs >= job.nextCheckpointMonoMs) {
-        job.nextCheckpointMonoMs = nowMs + (job.offer.checkpointEveryMs ?? Infinity);
-        this.#checkpoint(job);
-      }
+      const due = job.takeDue();
+      if (due === 'stop') this.#forget(job);
+      else if (due === 'climb') this.#climb(job);
+      else if (due === 'checkpoint') this.#checkpoint(job);
     }
     this.#handedIn.sendDue();
     if (nowMs - this.#renewedMonoMs >= renewalEveryMs(this.#leaseMs)) {
