@@ -9,7 +9,7 @@ import { createInterface } from 'node:readline';
 import { test, type TestContext } from 'node:test';
 import type { Accepted, Delivery, TaskId } from '@plugpool/proto';
 import { parseTime } from '../../vehicle-client/cli/control.ts';
-import { VEHICLE_CONTRACT } from '../cli-json-contract.ts';
+import { VEHICLE_CONTRACT } from '../vehicle-json-contract.ts';
 import { temporaryDirectory } from './vehicle-fixtures.ts';
 import { ScriptedPile, echoOffer, type Heard } from './vehicle-scripted-pile.ts';
 

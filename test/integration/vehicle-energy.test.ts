@@ -11,7 +11,7 @@ import { ControlServer } from '../../vehicle-client/adapters/control-socket.ts';
 import { dataPaths } from '../../vehicle-client/data-dir.ts';
 import type { PowerMeter } from '../../vehicle-client/ports.ts';
 import { packCheckpoint } from '../../vehicle-client/runtimes/checkpoint-archive.ts';
-import { VEHICLE_CONTRACT } from '../cli-json-contract.ts';
+import { VEHICLE_CONTRACT } from '../vehicle-json-contract.ts';
 import { donorScene, heldOffer, LENDER, type DonorScene } from './vehicle-donor-scene.ts';
 import { SAMPLE } from './vehicle-fixtures.ts';
 import { leaseOf } from './vehicle-scripted-pile.ts';
