@@ -43,6 +43,7 @@ import type { State } from './core/state.ts';
 import { Earnings } from './earnings.ts';
 import { Engine } from './engine.ts';
 import { FirmwareControls } from './firmware-control.ts';
+import { FramesOut } from './frames-out.ts';
 import { unpackFrame, type Unpacked } from './inbox.ts';
 import type { BlobStore, Broker, BrokerHandlers, Clock, Store } from './ports.ts';
 import { RecalledDeliveries } from './recalled-deliveries.ts';
@@ -70,6 +71,7 @@ const UNREFERENCED_BLOB_MS = 3600 * 1000;
 export class Agent {
   readonly parts: AgentParts;
   readonly #engine: Engine;
+  readonly #framesOut: FramesOut;
   readonly #exchange: BlobExchange;
   readonly #recalled: RecalledDeliveries;
   readonly #earnings: Earnings;
@@ -81,7 +83,6 @@ export class Agent {
   readonly #strikes: Strikes;
   readonly #answers = new Map<number, (answer: OperatorAnswer) => void>();
   readonly #stopFirmware = new AbortController();
-  #prepared: { readonly clientId: ClientId; readonly payloads: readonly Uint8Array[] }[] = [];
   #connectionCounter = 0;
   #questionCounter = 0;
   #address: { readonly host: string; readonly port: number } | undefined;
@@ -91,23 +92,24 @@ export class Agent {
     this.parts = parts;
     this.#limitedLog = limitLog(parts.log, () => parts.clock.now().monoMs);
     this.#strikes = new Strikes(() => parts.clock.now().monoMs);
+    this.#framesOut = new FramesOut(parts);
     this.#engine = new Engine({
       store: parts.store,
       clock: parts.clock,
       settings: parts.settings,
-      prepare: (effects) => this.#prepare(effects),
+      prepare: (effects) => this.#framesOut.prepare(effects.sends),
       publish: (effects) => this.#publish(effects),
       refused: (events, error) => this.#refused(events, error),
       fatal: (error) => parts.fatal(error),
     });
     this.#recalled = new RecalledDeliveries({
       store: parts.store,
-      send: (clientId, envelopes) => this.#send(clientId, 'frame', envelopes),
+      send: (clientId, envelopes) => this.#framesOut.say(clientId, envelopes),
       failed: (taskId, error) => parts.log.error({ err: error, taskId }, 'could not read a task'),
     });
     this.#earnings = new Earnings({
       store: parts.store,
-      send: (clientId, correlationId, body) => this.#send(clientId, 'frame', [{ correlationId, body }]),
+      send: (clientId, correlationId, body) => this.#framesOut.say(clientId, [{ correlationId, body }]),
       failed: (error) => parts.log.error({ err: error }, 'could not read balances'),
     });
     this.#comparisons = new Comparisons({
@@ -129,7 +131,7 @@ export class Agent {
         mayTake: (vehicleId, table, bytes, use) => mayTake(this.state, vehicleId, table, bytes, use),
       }),
       mayPull: (vehicleId, digest) => this.#mayPull(vehicleId, digest),
-      send: (clientId, envelope) => this.#send(clientId, 'blob', [envelope]),
+      send: (clientId, envelope) => this.#sendBlob(clientId, envelope),
       arrived: (digest, vehicleId) => this.#engine.push({ kind: 'blobArrived', digest, vehicleId }),
       failed: (digest, vehicleId, why) => this.#engine.push({ kind: 'blobFailed', digest, vehicleId, why }),
     });
@@ -187,6 +189,7 @@ export class Agent {
   async stop(): Promise<void> {
     this.#engine.push({ kind: 'stopping' });
     await this.#engine.idle();
+    this.#framesOut.flush();
     await this.parts.broker.stop();
     await this.#exchange.stop();
     await this.#comparisons.stop();
@@ -248,6 +251,7 @@ export class Agent {
     this.#exchange.onDisconnected(name.clientId);
     this.#recalled.forget(name.clientId);
     this.#earnings.forget(name.clientId);
+    this.#framesOut.forget(name.clientId);
     this.#engine.push({ kind: 'disconnected', client: name, connection });
   }
 
@@ -278,7 +282,7 @@ export class Agent {
       const body: DownBody = { kind: 'refused', reasons: [each], retryable: false };
       return { correlationId, body };
     });
-    this.#send(name.clientId, 'frame', envelopes);
+    this.#framesOut.say(name.clientId, envelopes);
   }
 
   async #onBlobFrame(
@@ -308,24 +312,8 @@ export class Agent {
     return this.#mayPull(vehicleId, digest) && this.parts.blobs.sizeOf(digest) === sizeBytes;
   }
 
-  /** What one step owes to one client leaves as one message; encoded while the commit is under way. */
-  #prepare(effects: Effects): void {
-    const byClient = new Map<ClientId, Envelope<DownBody>[]>();
-    for (const { clientId, envelope } of effects.sends) {
-      const envelopes = byClient.get(clientId);
-      if (envelopes === undefined) byClient.set(clientId, [envelope]);
-      else envelopes.push(envelope);
-    }
-    this.#prepared = [];
-    for (const [clientId, envelopes] of byClient)
-      this.#prepared.push({ clientId, payloads: encodeFrames(envelopes) });
-  }
-
   #publish(effects: Effects): void {
-    const { broker } = this.parts;
-    for (const { clientId, payloads } of this.#prepared)
-      for (const payload of payloads) broker.send(clientId, 'frame', payload);
-    this.#prepared = [];
+    this.#framesOut.publish();
     for (const { question, answer } of effects.answers) this.#answer(question, answer);
     for (const abandoned of effects.abandons) void this.#exchange.giveUp(abandoned);
     for (const wanted of effects.fetches) void this.#exchange.fetch(wanted);
@@ -351,6 +339,7 @@ export class Agent {
   /** Tells the senders, and closes their connections: what they must say again, they say at their next hello. */
   #refused(events: readonly Event[], error: StoreError): void {
     this.parts.log.error({ err: error, events: events.length }, 'commit failed, nothing of it happened');
+    this.#framesOut.drop();
     const code = error.code === 'full' ? 'storage_full' : 'storage_unavailable';
     const reason = {
       code,
@@ -365,7 +354,7 @@ export class Agent {
       senders.add(event.client.clientId);
       const { correlationId, body } = event.envelope;
       const about = body.kind === 'request' ? { requestId: body.requestId } : {};
-      this.#send(event.client.clientId, 'frame', [
+      this.#framesOut.say(event.client.clientId, [
         { correlationId, body: { kind: 'refused', ...about, reasons: [reason], retryable: true } },
       ]);
     }
@@ -375,8 +364,8 @@ export class Agent {
     for (const clientId of senders) this.parts.broker.disconnect(clientId);
   }
 
-  #send(clientId: ClientId, kind: TopicKind, envelopes: readonly Envelope<DownBody>[]): void {
-    for (const payload of encodeFrames(envelopes)) this.parts.broker.send(clientId, kind, payload);
+  #sendBlob(clientId: ClientId, envelope: Envelope<DownBody>): void {
+    for (const payload of encodeFrames([envelope])) this.parts.broker.send(clientId, 'blob', payload);
   }
 }
 

@@ -17,12 +17,12 @@ import type {
   TaskHistory,
 } from './core/records.ts';
 
-/** Disk. The only authority: what is not in it did not happen. */
 export interface CommitCost {
   /** What the disk took to keep it, however much it was; 0 where that is not known. */
   readonly syncMs: number;
 }
 
+/** Disk. The only authority: what is not in it did not happen. */
 export interface Store {
   /**
    * Opens or creates the store, checks it (`quick_check`), migrates it, counts the generation up and loads.
