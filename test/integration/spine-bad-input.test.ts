@@ -2,8 +2,8 @@
  * What bad input gets from a whole pile with real donors: a refusal with a reason, a line in the log, and nothing lost; the agent
  * still answers and an ordinary task still completes. Where a part alone is enough to show it, the test stands beside that part:
  *
- *   garbage, truncated, too large      here; broker-hostile, broker-permissions; property/codec, unit/codec
- *   wrong versions                     here; unit/codec
+ *   garbage, truncated, too large      here; broker-hostile, broker-permissions; property/codec, unit/codec-frames, unit/codec
+ *   wrong versions                     here; unit/codec-frames
  *   another vehicle's topic            here; broker-permissions (every topic, filter and flag)
  *   a wrong token                      here; broker-connect, vehicle-requester, unit/broker-vehicle-tokens, fault/agent-killed
  *   unknown algorithm or type          here; unit/core-task

@@ -14,6 +14,7 @@ import {
   encodeFrame,
 } from '@plugpool/proto';
 import type { Delivery, Payload, RequestId, StatusReport, TaskId, TaskRequest, Wants } from '@plugpool/proto';
+import { assertRefused } from './codec-refusals.ts';
 import { block, frameOf, number } from './codec-wire.ts';
 
 const REQUEST = [block(1, 'r-1'), block(3, 'route'), block(6, block(1, 'x'))] as const;
@@ -24,18 +25,6 @@ const DEPLOYED = [block(1, 'route-plan'), block(2, '1.0.0'), number(3, 1), IMAGE
 const wanting = (...fields: readonly Uint8Array[]) => frameOf(block(12, ...REQUEST, block(8, ...fields)));
 const demanding = (...fields: readonly Uint8Array[]) => wanting(block(5, ...fields));
 const at = (...fields: readonly Uint8Array[]) => wanting(block(1, block(2, ...fields)));
-
-type Decode = typeof decodeUpFrame | typeof decodeDownFrame;
-
-function assertRefused(bytes: Uint8Array, detail: string, decode: Decode = decodeUpFrame): void {
-  const decoded = decode(bytes);
-  assert.ok(decoded.ok);
-  assert.deepEqual(decoded.envelopes, []);
-  const [rejected] = decoded.rejected;
-  assert.equal(rejected?.reason.detail, detail);
-  assert.equal(rejected.reason.code, 'malformed');
-  assert.equal(rejected.correlationId, 77);
-}
 
 function wantsOf(bytes: Uint8Array): Wants | undefined {
   const decoded = decodeUpFrame(bytes);

@@ -1,164 +1,25 @@
-/** What the codec takes, what it refuses and in which words, and what it asserts of what is sent. */
+/** Which bodies the codec takes, which it refuses, and in which words. */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import {
   ARGS_BYTES_MAX,
   ARG_BYTES_MAX,
   BLOB_BYTES_MAX,
-  BODIES_PER_FRAME_MAX,
   DURATION_MS_MAX,
-  FRAME_BYTES_MAX,
   HELD_LEASES_MAX,
   INLINE_BYTES_MAX,
-  MESSAGE_BYTES_MAX,
   decodeDownFrame,
   decodeUpFrame,
-  downTopic,
-  encodeFrame,
-  encodeFrames,
 } from '@plugpool/proto';
-import type {
-  AlgorithmId,
-  Digest,
-  DownBody,
-  FencingToken,
-  InstanceId,
-  Offer,
-  Reason,
-  RequestId,
-  Result,
-  Slot,
-  TaskId,
-  TaskRequest,
-  UpBody,
-  VehicleId,
-} from '@plugpool/proto';
+import type { TaskId } from '@plugpool/proto';
+import { assertRefused, refusalOf } from './codec-refusals.ts';
+import { downFrame, image, offer, request, upFrame } from './codec-samples.ts';
 import { block, frameOf, number, tag, varint } from './codec-wire.ts';
-
-const lease = { instanceId: 'i-1' as InstanceId, fencingToken: 5 as FencingToken };
-const image = { digest: 'ab'.repeat(32) as Digest, sizeBytes: 10 };
-const used = { cpuMs: 1, wallMs: 2, memoryPeakMib: 3, gpuMs: 0 };
-
-const request: TaskRequest = {
-  kind: 'request',
-  requestId: 'r-1' as RequestId,
-  selector: { by: 'algorithm', algorithmId: 'route-plan' as AlgorithmId },
-  args: [],
-  input: { where: 'inline', bytes: Uint8Array.of(1, 2, 3) },
-};
-
-const offer: Offer = {
-  kind: 'offer',
-  lease,
-  leaseMs: 15_000,
-  taskId: 't-1' as TaskId,
-  attempt: 1,
-  algorithmId: 'route-plan' as AlgorithmId,
-  algorithmVersion: '1.0.0',
-  runtime: 'wasm',
-  image,
-  args: ['a'],
-  input: { where: 'blob', blob: image },
-  demand: { cpuMillicores: 1000, memoryMib: 64, threads: 1 },
-  limits: { cpuMs: 1, wallMs: 2, memoryMib: 3, outputBytes: 4 },
-  seed: new Uint8Array(16),
-};
 
 /** Fields of the messages that most tests bend. */
 const LEASE = [block(1, 'i-1'), number(2, 5)] as const;
 const DIGEST = block(1, new Uint8Array(32));
 const INPUT = block(6, block(1, 'x'));
-
-const upFrame = (body: UpBody) => encodeFrame([{ correlationId: 1, body }]);
-const downFrame = (body: DownBody) => encodeFrame([{ correlationId: 1, body }]);
-
-/** The reason for which the only body of a frame was refused; it carries the correlation id 77 of `frameOf`. */
-function refusalOf(
-  bytes: Uint8Array,
-  decode: typeof decodeUpFrame | typeof decodeDownFrame = decodeUpFrame,
-): Reason {
-  const decoded = decode(bytes);
-  assert.ok(decoded.ok, 'the frame itself is good');
-  assert.deepEqual(decoded.envelopes, []);
-  const [rejected] = decoded.rejected;
-  assert.ok(rejected);
-  assert.equal(rejected.correlationId, 77);
-  return rejected.reason;
-}
-
-function assertRefused(
-  bytes: Uint8Array,
-  detail: string,
-  decode: typeof decodeUpFrame | typeof decodeDownFrame = decodeUpFrame,
-): void {
-  const reason = refusalOf(bytes, decode);
-  assert.equal(reason.detail, detail);
-  assert.equal(reason.code, 'malformed');
-}
-
-describe('a frame is refused whole', () => {
-  const cases: readonly (readonly [name: string, bytes: Uint8Array, code: string, detail: string])[] = [
-    [
-      'when it is empty',
-      Buffer.alloc(0),
-      'version_unsupported',
-      'Frame.version: it is missing; 1 is spoken here',
-    ],
-    [
-      'when it names no version',
-      block(2),
-      'version_unsupported',
-      'Frame.version: it is missing; 1 is spoken here',
-    ],
-    [
-      'when it is of another version, whatever follows',
-      Buffer.concat([number(1, 2), tag(2, 5)]),
-      'version_unsupported',
-      'Frame.version: it is 2; 1 is spoken here',
-    ],
-    ['when it holds no body', number(1, 1), 'malformed', 'Frame.bodies: none'],
-    [
-      'when it holds too many bodies',
-      Buffer.concat([number(1, 1), ...Array.from({ length: BODIES_PER_FRAME_MAX + 1 }, () => block(2))]),
-      'malformed',
-      'Frame.bodies: more than 256 entries',
-    ],
-    [
-      'when it is above one message',
-      Buffer.alloc(MESSAGE_BYTES_MAX + 1),
-      'malformed',
-      'Frame: above 262144 bytes',
-    ],
-    ['when its version is of the wrong wire type', block(1, 'x'), 'malformed', 'Frame: wire type 2'],
-    [
-      'when a body is of the wrong wire type',
-      Buffer.concat([number(1, 1), number(2, 9)]),
-      'malformed',
-      'Frame: wire type 0',
-    ],
-    [
-      'when a body is cut off',
-      Buffer.concat([number(1, 1), tag(2, 2), varint(9)]),
-      'malformed',
-      'Frame.bodies: cut off',
-    ],
-    [
-      'when it holds a group',
-      Buffer.concat([number(1, 1), tag(3, 3), tag(3, 4)]),
-      'malformed',
-      'Frame: wire type 3',
-    ],
-    ['when it is text', Buffer.from('hello'), 'malformed', 'Frame: wire type 4'],
-    ['when it holds field number 0', Buffer.of(0x02, 0x00), 'malformed', 'tag: no such field number'],
-    ['when a varint has no end', Buffer.alloc(20, 0xff), 'malformed', 'tag: varint above 10 bytes'],
-  ];
-  for (const [name, bytes, code, detail] of cases) {
-    test(name, () => {
-      assert.deepEqual(decodeUpFrame(bytes), { ok: false, code, detail });
-      assert.deepEqual(decodeDownFrame(bytes), { ok: false, code, detail });
-    });
-  }
-});
 
 describe('a body is refused alone', () => {
   const cancel = (...fields: readonly Uint8Array[]) => frameOf(block(13, ...fields));
@@ -473,117 +334,5 @@ describe('a body is taken', () => {
     const [granted] = decoded.envelopes;
     assert.ok(granted?.body.kind === 'offer');
     assert.equal(granted.body.seed.buffer.byteLength, 16);
-  });
-});
-
-describe('what is sent', () => {
-  test('must be a safe integer of 0 or more', () => {
-    const renewed = (leaseMs: number) => downFrame({ kind: 'renewed', held: [], leaseMs });
-    for (const leaseMs of [-1, 1.5, Number.NaN, Number.POSITIVE_INFINITY, 2 ** 53]) {
-      assert.throws(() => renewed(leaseMs), /Renewed\.lease_ms: .* cannot be sent/);
-    }
-    assert.throws(
-      () => downFrame({ ...offer, attempt: 2 ** 32 }),
-      /Offer\.attempt: 4294967296 cannot be sent/,
-    );
-    assert.throws(() => encodeFrame([{ correlationId: -1, body: request }]), /Body\.correlation_id/);
-  });
-
-  test('must have a seed of 16 bytes and digests of 32', () => {
-    assert.throws(() => downFrame({ ...offer, seed: new Uint8Array(15) }), /Offer\.seed: 15 bytes/);
-    assert.throws(() => downFrame({ ...offer, image: { ...image, digest: 'ab' as Digest } }), /not a sha256/);
-  });
-
-  test('is whole again after something that could not be sent', () => {
-    const broken = { ...request, args: [null] } as unknown as TaskRequest;
-    assert.throws(() => upFrame(broken));
-    assert.throws(() => downFrame({ ...offer, attempt: -1 }));
-    const decoded = decodeUpFrame(upFrame(request));
-    assert.deepEqual(decoded, { ok: true, envelopes: [{ correlationId: 1, body: request }], rejected: [] });
-  });
-
-  test('is split where it is above one message', () => {
-    const large: TaskRequest = {
-      ...request,
-      input: { where: 'inline', bytes: new Uint8Array(INLINE_BYTES_MAX).fill(1) },
-    };
-    const sent = Array.from({ length: 9 }, (_none, index) => ({ correlationId: index, body: large }));
-    assert.throws(() => encodeFrame(sent), /9 bodies make 3 messages, not one/);
-    const frames = encodeFrames(sent);
-    assert.deepEqual(
-      frames.map((frame) => frame.length <= FRAME_BYTES_MAX),
-      [true, true, true],
-    );
-    const received = frames.flatMap((frame) => {
-      const decoded = decodeUpFrame(frame);
-      assert.ok(decoded.ok);
-      return [...decoded.envelopes];
-    });
-    assert.deepEqual(received, sent);
-  });
-
-  test('leaves room in its message for the longest topic', () => {
-    const name = { vehicleId: 'v'.repeat(64) as VehicleId, slot: `ask-${'s'.repeat(16)}` as Slot };
-    // MQTT 3.1.1, 3.3: fixed header, length of the topic, topic, packet identifier.
-    const headerBytes = 5 + 2 + downTopic(name, 'frame').length + 2;
-    const body: UpBody = { kind: 'decline', lease, reason: 'x'.repeat(1024) };
-    const sent = Array.from({ length: 300 }, () => ({ correlationId: 1, body }));
-    const [fullest = Buffer.alloc(0)] = encodeFrames(sent);
-    assert.ok(fullest.length > MESSAGE_BYTES_MAX - 2048);
-    assert.ok(fullest.length + headerBytes <= MESSAGE_BYTES_MAX);
-    assert.ok(FRAME_BYTES_MAX + headerBytes <= MESSAGE_BYTES_MAX);
-  });
-
-  test('is split where it has too many bodies', () => {
-    const body: UpBody = { kind: 'statusQuery', deliver: false };
-    const sent = Array.from({ length: BODIES_PER_FRAME_MAX + 1 }, (_none, correlationId) => ({
-      correlationId,
-      body,
-    }));
-    assert.equal(encodeFrames(sent).length, 2);
-    assert.equal(encodeFrames(sent.slice(1)).length, 1);
-    assert.deepEqual(encodeFrames([]), []);
-    assert.throws(() => encodeFrame([]), /0 bodies make 0 messages/);
-  });
-
-  test('is cut where a text is too long, between characters, and the end of standard error is kept', () => {
-    const failure = {
-      code: 'trap',
-      detail: 'ä'.repeat(600),
-      stderrTail: `lost${'€'.repeat(2000)}end`,
-    } as const;
-    const result: Result = { kind: 'result', lease, used, outcome: { ok: false, failure } };
-    const decoded = decodeUpFrame(upFrame(result));
-    assert.ok(decoded.ok);
-    const [first] = decoded.envelopes;
-    assert.ok(first?.body.kind === 'result' && !first.body.outcome.ok);
-    const { detail, stderrTail } = first.body.outcome.failure;
-    assert.equal(detail, 'ä'.repeat(512));
-    assert.equal(stderrTail, `${'€'.repeat(1364)}end`);
-  });
-
-  test('names a departure that is too far off as far off', () => {
-    const lendable = { cpuMillicores: 1, memoryMib: 1, gpus: [] };
-    const report = { kind: 'capacity', lendable, lending: true, reason: '', cachedImages: [] } as const;
-    const decoded = decodeUpFrame(
-      upFrame({ ...report, allowedAlgorithms: [], departureInMs: 2 * DURATION_MS_MAX, chargingOnly: false }),
-    );
-    assert.ok(decoded.ok);
-    const [first] = decoded.envelopes;
-    assert.ok(first?.body.kind === 'capacity');
-    assert.equal(first.body.departureInMs, DURATION_MS_MAX);
-  });
-
-  test('has every lone surrogate replaced, which no peer would take', () => {
-    const decoded = decodeUpFrame(upFrame({ kind: 'decline', lease, reason: 'half \ud83d' }));
-    assert.ok(decoded.ok);
-    assert.deepEqual(decoded.envelopes[0]?.body, { kind: 'decline', lease, reason: 'half \ufffd' });
-  });
-
-  test('fits one message as an offer whatever request it comes from', () => {
-    const args = Array.from({ length: ARGS_BYTES_MAX / ARG_BYTES_MAX }, () => 'a'.repeat(ARG_BYTES_MAX));
-    const input = { where: 'inline', bytes: new Uint8Array(INLINE_BYTES_MAX) } as const;
-    assert.ok(decodeUpFrame(upFrame({ ...request, args, input })).ok);
-    assert.ok(downFrame({ ...offer, args, input }).length < FRAME_BYTES_MAX);
   });
 });
