@@ -4,7 +4,9 @@ import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import { decodeDownFrame, decodeUpFrame, encodeFrame, encodeFrames } from '@plugpool/proto';
 import type { DecodedFrame, DownBody, UpBody } from '@plugpool/proto';
-import { downBody, envelopes, upBody } from './codec-bodies.ts';
+import { downBody } from './codec-down-bodies.ts';
+import { upBody } from './codec-up-bodies.ts';
+import { envelopes } from './codec-values.ts';
 
 const RUNS = { numRuns: 200 };
 
