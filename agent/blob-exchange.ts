@@ -30,7 +30,7 @@ const PULL_BYTES_MAX = CHUNK_WINDOW * CHUNK_BYTES_MAX;
 export interface BlobExchangeSurroundings {
   readonly blobs: BlobStore;
   readonly clock: Clock;
-  readonly shares: Pick<BlobShares, 'hasRoom' | 'makeRoom'>;
+  readonly shares: Pick<BlobShares, 'hasRoom' | 'makeRoom' | 'giveWayTo'>;
   /** The pile has them, and that vehicle may have them. */
   mayPull(vehicleId: VehicleId, digest: Digest): boolean;
   send(clientId: ClientId, envelope: Envelope<BlobBody>): void;
@@ -141,9 +141,11 @@ export class BlobExchange {
     const { blobs, shares } = this.#around;
     // Nothing is awaited where there is room: the next one of the same vehicle must see that this one took it.
     const use = requester === vehicleId ? 'asked' : 'owed';
+    let spareBytes = 0;
     for (const holder of new Set([requester, vehicleId]))
-      if (!shares.hasRoom(holder, blob.sizeBytes, use)) await shares.makeRoom(holder, blob.sizeBytes, use);
-    return blobs.upload(blob, vehicleId);
+      if (!shares.hasRoom(holder, blob.sizeBytes, use))
+        spareBytes = await shares.makeRoom(holder, blob.sizeBytes, use);
+    return blobs.upload(blob, vehicleId, spareBytes);
   }
 
   /** A body of the `blob` topic. Rejects never: what is wrong is answered. */
@@ -200,8 +202,7 @@ export class BlobExchange {
         body: { kind: 'blobRefused', digest, code, detail },
       });
     const sizeBytes = this.#heldBytes(client.vehicleId, digest);
-    if (sizeBytes === undefined)
-      return refuse('blob_unknown', 'no lease, delivery or algorithm gives this client these bytes');
+    if (sizeBytes === undefined) return refuse('blob_unknown', this.#whyUnknown(client.vehicleId, digest));
     if (offset > sizeBytes) return refuse('range_invalid', `the blob has ${sizeBytes} bytes`);
     const end = Math.min(sizeBytes, offset + Math.min(pull.length, PULL_BYTES_MAX));
     try {
@@ -215,6 +216,12 @@ export class BlobExchange {
     } catch (error) {
       refuse('blob_unreadable', messageOf(error));
     }
+  }
+
+  #whyUnknown(vehicleId: VehicleId, digest: Digest): string {
+    return this.#around.mayPull(vehicleId, digest)
+      ? 'the pile has these bytes no longer: what was acknowledged gives way where there is no room'
+      : 'no lease, delivery or algorithm gives this client these bytes';
   }
 
   async #onChunk(client: ClientName, chunk: BlobChunk): Promise<void> {
@@ -242,6 +249,7 @@ export class BlobExchange {
     try {
       for (let data: Uint8Array | undefined = chunk.data; data !== undefined;) {
         early.delete(upload.nextOffset);
+        if (!(upload instanceof ProofUpload)) await this.#around.shares.giveWayTo(data.length);
         await upload.write(upload.nextOffset, data);
         data = early.get(upload.nextOffset);
       }

@@ -1,43 +1,65 @@
 /**
- * How many bytes on the disk one vehicle may cause: its share of what all may (core/clients/share.ts). Where it is full, what is held
- * for it and is owed to nobody any more is removed first.
+ * How many bytes on the disk one vehicle may cause: its share of what all may (core/clients/share.ts). What nobody is owed any more is
+ * as good as free: its own gives way to a vehicle that has no room, and that of others where it has room in its share.
  */
-import type { Digest, VehicleId } from '@plugpool/proto';
+import type { VehicleId } from '@plugpool/proto';
 import type { SharedTable, Use } from './core/clients/share.ts';
 import { BlobError } from './adapters/blob-files/blob-error.ts';
-import type { BlobStore, Clock, Store } from './ports.ts';
-
-/** Younger bytes may be of a request that is being committed. */
-const YOUNG_MS = 60_000;
-/** What is owed is read from the store no more often than this, whoever asks, and each vehicle's bytes are looked through once by it. */
-const CLEAR_EVERY_MS = 5_000;
+import type { DiskRoom } from './disk-room.ts';
+import type { BlobStore } from './ports.ts';
+import type { SpareBlobs } from './spare-blobs.ts';
 
 export interface BlobSharesSurroundings {
-  readonly blobs: Pick<BlobStore, 'tableOf' | 'sweep'>;
-  readonly store: Pick<Store, 'owedBlobs'>;
-  readonly clock: Clock;
+  readonly blobs: Pick<BlobStore, 'tableOf'>;
+  readonly room: Pick<DiskRoom, 'spare' | 'letGo' | 'makeRoom'>;
   mayTake(vehicleId: VehicleId, table: SharedTable, bytes: number, use: Use): boolean;
+}
+
+/** Bytes that a vehicle asks room for. */
+interface Wanted {
+  readonly holder: VehicleId;
+  readonly bytes: number;
+  readonly use: Use;
 }
 
 export class BlobShares {
   readonly #around: BlobSharesSurroundings;
-  #readMonoMs = -Infinity;
-  #owed: Promise<ReadonlySet<Digest>> | undefined;
-  /** By what was read last: one that has nothing to remove must not take the turn of another. */
-  readonly #clearings = new Map<VehicleId, Promise<unknown>>();
+  /** One after the other: what gave way for one must not be taken for room by the next. */
+  #last: Promise<unknown> = Promise.resolve();
 
   constructor(around: BlobSharesSurroundings) {
     this.#around = around;
   }
 
   hasRoom(holder: VehicleId, bytes: number, use: Use): boolean {
-    return this.#around.mayTake(holder, this.#around.blobs.tableOf(holder), bytes, use);
+    const table = this.#around.blobs.tableOf(holder);
+    return table.used + bytes <= table.max && this.#around.mayTake(holder, table, bytes, use);
   }
 
-  /** Rejects with a `BlobError` `share_full` where nothing could be removed. */
-  async makeRoom(holder: VehicleId, bytes: number, use: Use): Promise<void> {
-    await this.#clear(holder);
-    if (this.hasRoom(holder, bytes, use)) return;
+  /**
+   * Of its own, what may go does; of that of others so much may while the bytes come as is returned. Rejects with a `BlobError`
+   * `share_full` where that is not enough, or a `StoreError`.
+   */
+  makeRoom(holder: VehicleId, bytes: number, use: Use): Promise<number> {
+    const made = this.#last.then(() => this.#make({ holder, bytes, use }));
+    this.#last = made.catch(() => undefined);
+    return made;
+  }
+
+  async #make(wanted: Wanted): Promise<number> {
+    const { holder, bytes, use } = wanted;
+    const { room } = this.#around;
+    const spare = await room.spare();
+    while (!this.hasRoom(holder, bytes, use)) {
+      const next = spare.takeOf(holder);
+      if (next === undefined) return this.#amongOthers(wanted, spare);
+      await room.letGo(next);
+    }
+    return 0;
+  }
+
+  #amongOthers({ holder, bytes, use }: Wanted, spare: SpareBlobs): number {
+    if (this.#isWithinShare({ holder, bytes, use }, spare)) return spare.countedBytes;
     const { own } = this.#around.blobs.tableOf(holder);
     throw new BlobError(
       'share_full',
@@ -45,19 +67,14 @@ export class BlobShares {
     );
   }
 
-  async #clear(holder: VehicleId): Promise<void> {
-    const { monoMs } = this.#around.clock.now();
-    if (this.#owed === undefined || monoMs - this.#readMonoMs >= CLEAR_EVERY_MS) {
-      this.#readMonoMs = monoMs;
-      this.#owed = this.#around.store.owedBlobs();
-      this.#clearings.clear();
-    }
-    const clearing = this.#clearings.get(holder) ?? this.#sweep(this.#owed, holder);
-    this.#clearings.set(holder, clearing);
-    await clearing;
+  /** By what is owed alone. */
+  #isWithinShare({ holder, bytes, use }: Wanted, spare: SpareBlobs): boolean {
+    const table = spare.tableWithout(this.#around.blobs.tableOf(holder), holder);
+    return table.used + bytes <= table.max && this.#around.mayTake(holder, table, bytes, use);
   }
 
-  async #sweep(owed: Promise<ReadonlySet<Digest>>, holder: VehicleId): Promise<void> {
-    await this.#around.blobs.sweep(await owed, YOUNG_MS, holder);
+  /** As they come, not as they are announced: who sends nothing pushes out nothing. */
+  async giveWayTo(bytes: number): Promise<void> {
+    await this.#around.room.makeRoom(bytes);
   }
 }

@@ -3,14 +3,21 @@ import type { Digest } from '@plugpool/proto';
 import type { z } from 'zod';
 import type { imagePartArgs } from './control-args.ts';
 import { Refusal } from './control-refusal.ts';
+import type { DiskRoom } from './disk-room.ts';
 import type { BlobStore } from './ports.ts';
 import { StoreError } from './store-error.ts';
 
 const WASM_MAGIC = Buffer.from([0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00]);
 
 /** The same upload goes on with each part: the blob store gives back the one that is under way. */
-export async function takeImagePart(blobs: BlobStore, part: z.output<typeof imagePartArgs>) {
-  const upload = await blobs.upload({ digest: part.digest as Digest, sizeBytes: part.sizeBytes });
+export async function takeImagePart(
+  blobs: BlobStore,
+  room: Pick<DiskRoom, 'makeRoom' | 'spare'>,
+  part: z.output<typeof imagePartArgs>,
+) {
+  const image = { digest: part.digest as Digest, sizeBytes: part.sizeBytes };
+  const { countedBytes } = await room.spare();
+  const upload = await blobs.upload(image, undefined, countedBytes);
   if (upload.nextOffset >= part.sizeBytes || part.offset !== upload.nextOffset)
     return { nextOffset: upload.nextOffset };
   const bytes = Buffer.from(part.dataBase64, 'base64');
@@ -20,6 +27,7 @@ export async function takeImagePart(blobs: BlobStore, part: z.output<typeof imag
       'the part does not fit the size of the image',
       'add the image again',
     );
+  await room.makeRoom(bytes.length);
   await upload.write(part.offset, bytes);
   const nextOffset = part.offset + bytes.length;
   if (nextOffset === part.sizeBytes) await finishImage(upload, part.digest);

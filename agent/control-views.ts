@@ -11,6 +11,7 @@ import type {
   TaskHistory,
 } from './core/records.ts';
 import type { Settings } from './core/settings.ts';
+import type { DiskView } from './disk-room.ts';
 import type { StoreView } from './store-care.ts';
 import { precedenceOf, type StatusView, type TaskView } from './core/views.ts';
 
@@ -20,6 +21,7 @@ export interface StatusAnswer extends StatusView {
   readonly listen: string;
   readonly uptimeMs: number;
   readonly store: StoreView;
+  readonly disk: DiskView;
 }
 
 export interface TaskDetails extends TaskView {

@@ -43,6 +43,7 @@ import { Refusal } from './control-refusal.ts';
 import type { CreditCare } from './credits/credit-care.ts';
 import type { LedgerCare } from './ledger-care.ts';
 import { signedHeadSchema } from './signed-head.ts';
+import type { DiskRoom } from './disk-room.ts';
 import type { StoreCare } from './store-care.ts';
 import { StoreError } from './store-error.ts';
 import { closedTaskView, ledgerView, taskDetails, type StatusAnswer } from './control-views.ts';
@@ -60,6 +61,7 @@ export interface Controlled {
   readonly ledger: Pick<LedgerCare, 'head' | 'verify' | 'settle'>;
   readonly credits: Pick<CreditCare, 'page'>;
   readonly blobs: BlobStore;
+  readonly room: Pick<DiskRoom, 'makeRoom' | 'spare' | 'view'>;
   readonly clock: Clock;
   readonly tokens: VehicleTokens;
   /** With the pile's own salt. */
@@ -97,7 +99,7 @@ const VERBS: Readonly<Record<string, Verb>> = {
   explain: verb(z.strictObject({ taskId }), explainTask),
   ledger: verb(nothing, async ({ store }) => ledgerView(await store.ledger())),
   algorithms: verb(nothing, ({ agent }) => algorithmsView(agent.state)),
-  imagePart: verb(imagePartArgs, ({ blobs }, part) => takeImagePart(blobs, part)),
+  imagePart: verb(imagePartArgs, ({ blobs, room }, part) => takeImagePart(blobs, room, part)),
   addAlgorithm: verb(algorithmArgs, addAlgorithm),
   retireAlgorithm: verb(
     z.strictObject({ id: algorithmId, version: version.optional() }),
@@ -234,7 +236,7 @@ function named(args: { readonly id: string; readonly version?: string | undefine
   return args.version === undefined ? { id } : { id, version: args.version };
 }
 
-function status({ agent, care, clock, about }: Controlled): StatusAnswer {
+async function status({ agent, care, room, clock, about }: Controlled): Promise<StatusAnswer> {
   const now = clock.now();
   const { host, port } = agent.address;
   return {
@@ -244,6 +246,7 @@ function status({ agent, care, clock, about }: Controlled): StatusAnswer {
     uptimeMs: Math.max(0, Math.round(now.wallMs - about.startedWallMs)),
     ...statusView(agent.state, now),
     store: care.view(),
+    disk: await room.view(),
   };
 }
 

@@ -40,6 +40,7 @@ import type { CreditId } from './core/records.ts';
 import type { Settings } from './core/settings.ts';
 import type { FirmwareSource } from './core/sessions/sources.ts';
 import type { State } from './core/state.ts';
+import type { DiskRoom } from './disk-room.ts';
 import { Earnings } from './earnings.ts';
 import { Engine } from './engine.ts';
 import { FirmwareControls } from './firmware-control.ts';
@@ -54,6 +55,7 @@ export interface AgentParts {
   readonly settings: Settings;
   readonly store: Store;
   readonly blobs: BlobStore;
+  readonly room: Pick<DiskRoom, 'spare' | 'letGo' | 'makeRoom'>;
   readonly broker: Broker;
   readonly firmware: readonly FirmwareAdapter[];
   readonly clock: Clock;
@@ -127,7 +129,7 @@ export class Agent {
       blobs: parts.blobs,
       clock: parts.clock,
       shares: new BlobShares({
-        ...{ blobs: parts.blobs, store: parts.store, clock: parts.clock },
+        ...{ blobs: parts.blobs, room: parts.room },
         mayTake: (vehicleId, table, bytes, use) => mayTake(this.state, vehicleId, table, bytes, use),
       }),
       mayPull: (vehicleId, digest) => this.#mayPull(vehicleId, digest),

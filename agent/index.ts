@@ -14,7 +14,9 @@ import type { Config } from './config/config.ts';
 import { controlSocketPath } from './config/data-dir.ts';
 import { answerVerb, type Controlled } from './control.ts';
 import { CreditCare } from './credits/credit-care.ts';
+import { isResident } from './core/clients/standing.ts';
 import { Agent } from './daemon.ts';
+import { DiskRoom } from './disk-room.ts';
 import { createFirmware } from './firmware-adapters.ts';
 import { LedgerCare } from './ledger-care.ts';
 import { makeDirectory } from './make-directory.ts';
@@ -78,10 +80,14 @@ export async function startAgent(config: Config, around: AgentSurroundings = {})
     ...{ station: config.settings.stationId, dataDir, log, pseudonymize },
   });
   const credits = new CreditCare({ store, dataDir, station: config.settings.stationId, pseudonymize });
-  const agent = new Agent({
+  const room = new DiskRoom({
+    ...{ blobs, store, log, clock: systemClock },
+    isResident: (vehicleId) => isResident(agent.state, vehicleId),
+  });
+  const agent: Agent = new Agent({
     // What is checked by lot must be foreseen by nobody.
     settings: { ...config.settings, seed: randomInt(2 ** 48 - 1), secretKey: drawKey() },
-    ...{ store, blobs, log, broker: createBroker(config, log) },
+    ...{ store, blobs, room, log, broker: createBroker(config, log) },
     firmware: [...adapters, ...(around.firmware ?? [])],
     clock: systemClock,
     creditOf: (creditId) => credits.signed(creditId),
@@ -105,6 +111,7 @@ export async function startAgent(config: Config, around: AgentSurroundings = {})
       ledger,
       credits,
       blobs,
+      room,
       tokens,
       manual,
       about,
@@ -119,12 +126,13 @@ export async function startAgent(config: Config, around: AgentSurroundings = {})
   });
   const regular = new RegularWork({ config, agent, care, ledger, log });
 
-  await startOrUndo(agent, control, care);
+  await startOrUndo(agent, control, [care, room]);
   regular.start();
   let stopped: Promise<void> | undefined;
   const stop = async (): Promise<void> => {
     await control.stop();
     await care.stop();
+    await room.stop();
     await regular.stop();
     await agent.stop();
   };
@@ -143,14 +151,18 @@ function drawKey(): number[] {
   return Array.from({ length: 8 }, (_, i) => bytes.readUInt32LE(4 * i));
 }
 
-async function startOrUndo(agent: Agent, control: ControlServer, care: StoreCare): Promise<void> {
+async function startOrUndo(
+  agent: Agent,
+  control: ControlServer,
+  cares: readonly (StoreCare | DiskRoom)[],
+): Promise<void> {
   try {
     await agent.start();
-    await care.start();
+    for (const care of cares) await care.start();
     await control.start();
   } catch (error) {
     // The store closes itself where it could not be opened; whatever came after it is stopped.
-    await care.stop();
+    for (const care of cares) await care.stop();
     if (hasState(agent)) await agent.stop();
     throw error;
   }
@@ -173,9 +185,9 @@ function makeDataDir(dataDir: string): void {
   }
 }
 
-function createBlobs({ dataDir, blobsBytesMax }: Config, log: Logger): BlobStore {
+function createBlobs({ dataDir, blobsBytesMax, keepFreeBytes }: Config, log: Logger): BlobStore {
   const ignored = (path: string): void => log.warn({ path }, 'a file among the blobs is none of ours');
-  return createBlobFiles({ dataDir, totalBytesMax: blobsBytesMax, ignored });
+  return createBlobFiles({ dataDir, totalBytesMax: blobsBytesMax, keepFreeBytes, ignored });
 }
 
 function createBroker(config: Config, log: Logger): Broker {

@@ -169,21 +169,48 @@ export interface BlobStore {
   put(bytes: Uint8Array): Promise<BlobRef>;
   /**
    * Begins or resumes an upload. At most one an upload of a digest; a second caller of the same holder gets the same, one of another
-   * holder takes its place: it must have shown that it has the bytes. They count as `holder`'s from this call on.
+   * holder takes its place: it must have shown that it has the bytes. They count as `holder`'s from this call on. `spareBytes`: so
+   * many of those that are held may go while its bytes come, which the caller sees to.
    */
-  upload(blob: BlobRef, holder?: VehicleId): Promise<BlobUpload>;
+  upload(blob: BlobRef, holder?: VehicleId, spareBytes?: number): Promise<BlobUpload>;
   /** For whom they are held, as far as it is known since the last start. */
   holderOf(digest: Digest): VehicleId | undefined;
   /** From now on held bytes count as that vehicle's. */
   assign(digest: Digest, holder: VehicleId): void;
   /** Bytes: what vehicles may have together, what they have, and what that one has. */
   tableOf(holder: VehicleId): SharedTable;
-  /**
-   * Removes what is not in `keep` and was not touched for `olderThanMs`; partial uploads too. With a holder, only what is held
-   * for it, and blobs of which nobody knows for whom since the last start. Returns bytes freed.
-   */
-  sweep(keep: ReadonlySet<Digest>, olderThanMs: number, holder?: VehicleId): Promise<number>;
+  /** What may be held and is, uploads with the size that they are to have; and of the disk, as it was last looked at. */
+  usage(): BlobUsage;
+  /** Looks how full the disk is: blobs may take no more of it than leaves what is kept free. Rejects with a `StoreError`. */
+  lookAtDisk(): Promise<void>;
+  /** What is not in `keep` and was not touched for `olderThanMs`, partial uploads too; least recently touched first. */
+  spare(keep: ReadonlySet<Digest>, olderThanMs: number): Promise<readonly SpareBlob[]>;
+  /** Removes it, unless it was touched since it was listed. Returns bytes freed. */
+  letGo(spare: SpareBlob): Promise<number>;
+  /** Lets go of all that is spare. Returns bytes freed. */
+  sweep(keep: ReadonlySet<Digest>, olderThanMs: number): Promise<number>;
   stop(): Promise<void>;
+}
+
+export interface BlobUsage {
+  readonly maxBytes: number;
+  readonly usedBytes: number;
+  /** Of uploads only what has come. */
+  readonly writtenBytes: number;
+  /** Absent where it is not looked at. */
+  readonly disk?: { readonly freeBytes: number; readonly keepBytes: number };
+}
+
+/** A blob, or an upload that came to a halt, that may go. */
+export interface SpareBlob {
+  readonly digest: Digest;
+  /** Undefined: nobody knows since the last start. */
+  readonly holder: VehicleId | undefined;
+  /** On the disk. */
+  readonly sizeBytes: number;
+  /** In the table that vehicles share; where nobody knows for whom, of what that table is short by. */
+  readonly countedBytes: number;
+  readonly touchedWallMs: number;
 }
 
 export interface BlobUpload {

@@ -1,4 +1,4 @@
-/** `plugpool status`: the whole pile in ten lines. */
+/** `plugpool status`: the whole pile in eleven lines. */
 import type { Command } from 'commander';
 import type { StatusAnswer } from '../control-views.ts';
 import { printable, type Paint } from './context.ts';
@@ -40,6 +40,20 @@ function storeInWords({ check, log, backup }: StatusAnswer['store']): string {
   return parts.join(', ');
 }
 
+/** With what to do where it gets short. */
+function diskInWords({ usedBytes, maxBytes, spareBytes, freeBytes, short }: StatusAnswer['disk']): string {
+  const parts = [`${bytesInWords(usedBytes)} of ${bytesInWords(maxBytes)} are images and payloads`];
+  if (spareBytes !== null) parts.push(`${bytesInWords(spareBytes)} of it could go`);
+  if (freeBytes !== null) parts.push(`${bytesInWords(freeBytes)} of the disk are free`);
+  const hints = short.map(({ what, hint }) => `. ${SHORT[what]}. What to do: ${hint}`);
+  return `${parts.join(', ')}${hints.join('')}`;
+}
+
+const SHORT: Readonly<Record<StatusAnswer['disk']['short'][number]['what'], string>> = {
+  payloads: 'WHAT IS NEEDED LEAVES LITTLE ROOM',
+  disk: 'THE DISK GETS FULL',
+};
+
 /** Only where something is drained. */
 function drainingFacts({ draining }: StatusAnswer): [string, string][] {
   const { all, vehicles, running } = draining;
@@ -72,6 +86,7 @@ function statusPage(status: StatusAnswer, paint: Paint): string {
       ['station', `${status.stationId}, up ${durationInWords(status.uptimeMs)}, version ${status.version}`],
       ['listens on', status.listen],
       ['data', `${status.dataDir}, ${storeInWords(status.store)}`],
+      ['disk', diskInWords(status.disk)],
       ['vehicles', `${counted(status.clientsConnected, 'connection')}, ${status.donorsEligible} lend now`],
       ...drainingFacts(status),
       ['free', lent],

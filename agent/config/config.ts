@@ -32,6 +32,7 @@ export interface Config {
   readonly connectionsPerVehicleMax: number;
   readonly messagesPerSecondMax: number;
   readonly blobsBytesMax: number;
+  readonly keepFreeBytes: number;
   readonly settings: Settings;
   readonly firmware: readonly FirmwareConfig[];
   readonly housekeepingCron: string;
@@ -63,6 +64,7 @@ export function toConfig(file: ConfigFile, env: NodeJS.ProcessEnv = process.env)
     connectionsPerVehicleMax: broker.connectionsPerVehicleMax,
     messagesPerSecondMax: broker.messagesPerSecondMax,
     blobsBytesMax: storage.blobsMib * 1024 * 1024,
+    keepFreeBytes: storage.keepFreeMib * 1024 * 1024,
     settings: toSettings(file),
     firmware: file.firmware.map(toFirmware),
     housekeepingCron: file.housekeeping.cron,

@@ -55,6 +55,9 @@ const storageSchema = z.strictObject({
   blobsMib: count(4_096, 64, 1024 * 1024).describe(
     'Images, inputs and results on disk, together, in MiB; of it each vehicle has a share (docs/hostile-vehicles.md).',
   ),
+  keepFreeMib: count(256, 0, 1024 * 1024).describe(
+    'Of the disk, kept for the store and its log, in MiB, an eighth of the disk at most: images, inputs and results leave it alone (docs/store.md). 0: the disk is not looked at.',
+  ),
   foldLogEvery: duration(60_000, 1_000, 86_400_000).describe(
     'How often the log of the store is folded into its file (docs/store.md).',
   ),

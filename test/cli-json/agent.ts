@@ -27,6 +27,15 @@ const store = z.strictObject({
   backup: z.strictObject({ running: copying.nullable(), last: copied.nullable() }),
 });
 
+const disk = z.strictObject({
+  maxBytes: count,
+  usedBytes: count,
+  spareBytes: count.nullable(),
+  freeBytes: count.nullable(),
+  keepBytes: count.nullable(),
+  short: z.array(z.strictObject({ what: z.enum(['payloads', 'disk']), hint: id })),
+});
+
 const status = z.strictObject({
   ok: z.literal(true),
   version: id,

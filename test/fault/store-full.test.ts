@@ -16,6 +16,8 @@ import { StoreError } from '../../agent/store-error.ts';
 import { lifeOf } from '../store-records.ts';
 import { mountSmallDisk, type SmallDisk } from './small-disk.ts';
 
+const MIB = 1024 * 1024;
+
 const isFull = (error: unknown): boolean =>
   error instanceof StoreError && error.code === 'full' && error.retryable;
 
@@ -120,4 +122,37 @@ test('a blob that does not fit on the disk is refused, and its upload goes on wh
   await upload.write(64 * 1024, bytes.subarray(64 * 1024));
   await upload.finish();
   assert.deepEqual(Buffer.from(await blobs.read(digest, 0, bytes.byteLength)), bytes);
+});
+
+test('blobs leave to the store what is kept for it, whatever fills the disk, and let go of what is spare', async (context) => {
+  const disk = smallDisk(context, 8 * 1024);
+  if (disk === undefined) return;
+  const { directory } = disk;
+  const store = createSqliteStore({ dataDir: join(directory, 'data') });
+  const blobs = createBlobFiles({
+    dataDir: join(directory, 'data'),
+    totalBytesMax: 64 * MIB,
+    keepFreeBytes: 512 * MIB,
+  });
+  closing.push(
+    () => store.close(),
+    () => blobs.stop(),
+  );
+  await store.open();
+  await blobs.start();
+  assert.equal(blobs.usage().disk?.keepBytes, MIB, 'an eighth of it');
+  for (let i = 0; i < 5; i += 1) await blobs.put(randomBytes(MIB));
+  await assert.rejects(blobs.put(randomBytes(3 * MIB)), isFull);
+
+  disk.fillUp(512 * 1024);
+  await blobs.lookAtDisk();
+  await assert.rejects(blobs.put(randomBytes(1)), isFull);
+  const { maxBytes, usedBytes } = blobs.usage();
+  assert.equal(usedBytes - maxBytes, 512 * 1024, 'what is missing of it');
+  const [oldest] = await blobs.spare(new Set(), 0);
+  assert.ok(oldest);
+  assert.equal(await blobs.letGo(oldest), MIB);
+  await blobs.lookAtDisk();
+  assert.equal(blobs.usage().disk?.freeBytes, 1_536 * 1024);
+  await store.commit(tasksFrom(0, 300));
 });

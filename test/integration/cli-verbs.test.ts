@@ -216,7 +216,7 @@ test('a person reads tables, with nothing in them that commands a terminal', asy
     assert.doesNotMatch(stdout, /[\u0000-\u0009\u000b-\u001f\u007f-\u009f]/, argv.join(' '));
   }
   const { stdout } = await plugpool(pile.dataDir, 'status');
-  assert.equal(stdout.trimEnd().split('\n').length, 10);
+  assert.equal(stdout.trimEnd().split('\n').length, 11);
   assert.match(
     (await plugpool(pile.dataDir, 'tasks')).stdout,
     /^TASK +ALGORITHM +STATE .*\n\S+ +slow +waiting +asker/,

@@ -3,6 +3,7 @@ import type { Mutation } from './mutations.ts';
 
 const SHARES = ['--test', 'test/unit/core-shares.test.ts'] as const;
 const PULLS = ['--test', 'test/unit/core-may-pull.test.ts'] as const;
+const ROOM = ['--test', 'test/unit/disk-room.test.ts'] as const;
 const BATCHES = ['--test', 'test/unit/fair-batch.test.ts'] as const;
 
 export const HOSTILE_MUTATIONS: readonly Mutation[] = [
@@ -29,6 +30,31 @@ export const HOSTILE_MUTATIONS: readonly Mutation[] = [
     find: '  return false;\n',
     replace: '  return true;\n',
     proof: PULLS,
+  },
+  {
+    name: 'let go of what is owed',
+    promise: 'where there is no room, only what nobody is owed gives way',
+    file: 'agent/disk-room.ts',
+    find: 'await blobs.spare(await store.owedBlobs(), YOUNG_MS)',
+    replace: 'await blobs.spare(new Set(), YOUNG_MS)',
+    proof: ROOM,
+  },
+  {
+    name: 'let an announcement push out what others have',
+    promise: 'who sends nothing pushes out nothing',
+    file: 'agent/blob-shares.ts',
+    find: '    if (this.#isWithinShare({ holder, bytes, use }, spare)) return spare.countedBytes;\n',
+    replace:
+      '    for (let next = spare.take(); next; next = spare.take()) void this.#around.room.letGo(next);\n    if (this.hasRoom(holder, bytes, use)) return 0;\n',
+    proof: ROOM,
+  },
+  {
+    name: 'let strangers push out what residents have',
+    promise: 'what strangers leave goes before what a resident has',
+    file: 'agent/spare-blobs.ts',
+    find: 'holder !== undefined && isResident(holder)',
+    replace: 'holder !== undefined && !isResident(holder)',
+    proof: ROOM,
   },
   {
     name: 'let the loudest fill a step',

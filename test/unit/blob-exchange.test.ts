@@ -20,7 +20,11 @@ import type { Clock } from '../../agent/ports.ts';
 import { clientName } from '../simulation/simulated-pile.ts';
 
 const client = clientName('car.ask-1');
-const UNBOUNDED = { hasRoom: () => true, makeRoom: () => Promise.resolve() };
+const UNBOUNDED = {
+  hasRoom: () => true,
+  makeRoom: () => Promise.resolve(0),
+  giveWayTo: () => Promise.resolve(),
+};
 
 /** For a task of its own. */
 function wanted({ clientId, vehicleId }: ClientName, blob: BlobRef) {

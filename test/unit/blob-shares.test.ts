@@ -1,136 +1,12 @@
 /** Vehicles that mean harm with bulk bytes: whose disk they fill, whose bytes they are handed, whom they keep out. */
 import assert from 'node:assert/strict';
-import { createHash, randomBytes } from 'node:crypto';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import path from 'node:path';
-import test, { type TestContext } from 'node:test';
-import type { BlobBody, BlobPull, BlobRef, Digest, VehicleId } from '@plugpool/proto';
-import { createBlobFiles } from '../../agent/adapters/blob-files/blob-files.ts';
-import { BlobExchange } from '../../agent/blob-exchange.ts';
-import { BlobShares } from '../../agent/blob-shares.ts';
-import { mayTake } from '../../agent/core/clients/share.ts';
-import type { BlobStore } from '../../agent/ports.ts';
-import { clientName, pileWith } from '../simulation/simulated-pile.ts';
-
-const KIB = 1024;
-const TOTAL_BYTES = 1_600 * KIB;
-
-interface Sent {
-  readonly clientId: string;
-  readonly body: BlobBody;
-}
-
-/** An exchange over real files, with time in hand; `resident` is plugged in, all others are strangers. */
-class Scene {
-  nowMs = 1e6;
-  readonly blobs: BlobStore;
-  readonly exchange: BlobExchange;
-  /** What tasks need. */
-  readonly needed = new Set<Digest>();
-  readonly mayPull = new Set<string>();
-  readonly told: string[] = [];
-  readonly #sent: Sent[] = [];
-  readonly #timers = new Set<() => void>();
-
-  constructor(dataDir: string) {
-    const clock = {
-      now: () => ({ monoMs: this.nowMs, wallMs: this.nowMs }),
-      setTimer: (_delayMs: number, callback: () => void) => {
-        this.#timers.add(callback);
-        return () => this.#timers.delete(callback);
-      },
-    };
-    this.blobs = createBlobFiles({ dataDir, totalBytesMax: TOTAL_BYTES, clock: () => this.nowMs });
-    const { state } = pileWith('resident');
-    const { blobs } = this;
-    this.exchange = new BlobExchange({
-      blobs,
-      clock,
-      shares: new BlobShares({
-        blobs,
-        clock,
-        store: { owedBlobs: () => Promise.resolve(this.needed) },
-        mayTake: (vehicleId, table, bytes, use) => mayTake(state, vehicleId, table, bytes, use),
-      }),
-      mayPull: (vehicleId, digest) =>
-        blobs.holderOf(digest) === vehicleId || this.mayPull.has(`${vehicleId}/${digest}`),
-      send: (clientId, { body }) => this.#sent.push({ clientId, body }),
-      arrived: (_digest, vehicleId) => this.told.push(`${vehicleId} arrived`),
-      failed: (_digest, vehicleId, { code }) => this.told.push(`${vehicleId} ${code}`),
-    });
-  }
-
-  /** The core wants these bytes of a vehicle; `requester` is whose task it is. */
-  async names(vehicle: string, blob: BlobRef, requester = vehicle): Promise<void> {
-    const { clientId } = clientName(`${vehicle}.ask-1`);
-    await this.exchange.fetch({ clientId, blob, requester: requester as VehicleId });
-  }
-
-  /** The vehicle answers what it is asked for, until it is asked for nothing. */
-  async sends(vehicle: string, bytes: Uint8Array): Promise<void> {
-    for (let asked = this.pullsOf(vehicle); asked.length > 0; asked = this.pullsOf(vehicle))
-      for (const { digest, offset, length } of asked) {
-        const data = bytes.subarray(offset, offset + length);
-        await this.exchange.onBody(clientName(`${vehicle}.ask-1`), {
-          correlationId: 1,
-          body: { kind: 'blobChunk', digest, offset, data, sizeBytes: bytes.length },
-        });
-      }
-  }
-
-  /** Whoever is waited for has been waited for long enough: then that vehicle is asked. */
-  async stallsUntilAsked(vehicle: string): Promise<void> {
-    for (const callback of [...this.#timers]) {
-      this.#timers.delete(callback);
-      callback();
-    }
-    while (!this.#sent.some(({ clientId }) => clientId.startsWith(`${vehicle}.`)))
-      await new Promise(setImmediate);
-  }
-
-  pullsOf(vehicle: string): BlobPull[] {
-    return this.#bodiesTo(vehicle).filter((body) => body.kind === 'blobPull');
-  }
-
-  /** What it is answered when it pulls. */
-  async pulls(vehicle: string, digest: Digest): Promise<BlobBody[]> {
-    const body = { kind: 'blobPull', digest, offset: 0, length: KIB } as const;
-    await this.exchange.onBody(clientName(`${vehicle}.ask-1`), { correlationId: 1, body });
-    return this.#bodiesTo(vehicle);
-  }
-
-  async uploads(vehicle: string, bytes: Uint8Array, requester = vehicle): Promise<string | undefined> {
-    await this.names(vehicle, blobOf(bytes), requester);
-    await this.sends(vehicle, bytes);
-    return this.told.at(-1);
-  }
-
-  #bodiesTo(vehicle: string): BlobBody[] {
-    const mine = this.#sent.filter(({ clientId }) => clientId.startsWith(`${vehicle}.`));
-    for (const each of mine) this.#sent.splice(this.#sent.indexOf(each), 1);
-    return mine.map(({ body }) => body);
-  }
-}
-
-async function scene(t: TestContext): Promise<Scene> {
-  const dataDir = mkdtempSync(path.join(tmpdir(), 'plugpool-shares-'));
-  const made = new Scene(dataDir);
-  await made.blobs.start();
-  t.after(async () => {
-    await made.exchange.stop();
-    await made.blobs.stop();
-    rmSync(dataDir, { recursive: true });
-  });
-  return made;
-}
-
-function blobOf(bytes: Uint8Array): BlobRef {
-  return { digest: createHash('sha256').update(bytes).digest('hex') as Digest, sizeBytes: bytes.length };
-}
+import { randomBytes } from 'node:crypto';
+import test from 'node:test';
+import type { BlobBody, BlobPull, BlobRef, VehicleId } from '@plugpool/proto';
+import { blobOf, blobScene, KIB } from '../blob-scene.ts';
 
 test('one vehicle cannot fill the disk, nor many of them what is kept for who is plugged in', async (t) => {
-  const pile = await scene(t);
+  const pile = await blobScene(t);
   let taken = 0;
   while ((await pile.uploads('hostile', randomBytes(100 * KIB))) === 'hostile arrived') taken += 1;
   assert.equal(taken, 4, 'a third of what strangers may have together');
@@ -142,14 +18,14 @@ test('one vehicle cannot fill the disk, nor many of them what is kept for who is
 });
 
 test('inputs that are announced together are counted together', async (t) => {
-  const pile = await scene(t);
+  const pile = await blobScene(t);
   const blobs = Array.from({ length: 16 }, () => blobOf(randomBytes(100 * KIB)));
   await Promise.all(blobs.map((blob) => pile.names('hostile', blob)));
   assert.equal(pile.told.filter((line) => line === 'hostile storage_full').length, 12);
 });
 
 test('what no task needs any more makes room for its own vehicle, and what one needs does not', async (t) => {
-  const pile = await scene(t);
+  const pile = await blobScene(t);
   const inputs = Array.from({ length: 4 }, () => randomBytes(100 * KIB));
   for (const bytes of inputs) await pile.uploads('honest', bytes);
   const [first] = inputs.map(blobOf);
@@ -160,25 +36,26 @@ test('what no task needs any more makes room for its own vehicle, and what one n
   assert.equal(await pile.uploads('honest', randomBytes(100 * KIB)), 'honest arrived');
   assert.deepEqual(
     inputs.map((bytes) => pile.blobs.has(blobOf(bytes).digest)),
-    [true, false, false, false],
+    [true, false, true, true],
+    'the oldest of its own, and no more than is needed',
   );
 });
 
 test('what is owed to nobody makes room also where a start has forgotten for whom it was held', async (t) => {
-  const pile = await scene(t);
+  const pile = await blobScene(t);
   const image = await pile.blobs.put(randomBytes(100 * KIB));
   const forgotten = await pile.blobs.put(randomBytes(1_200 * KIB));
   pile.needed.add(image.digest);
   assert.equal(await pile.uploads('one', randomBytes(100 * KIB)), 'one arrived');
-  assert.equal(await pile.uploads('other', randomBytes(200 * KIB)), 'other storage_full');
+  assert.equal(await pile.uploads('other', randomBytes(250 * KIB)), 'other storage_full');
   pile.nowMs += 60_001;
-  assert.equal(await pile.uploads('other', randomBytes(200 * KIB)), 'other arrived');
+  assert.equal(await pile.uploads('other', randomBytes(250 * KIB)), 'other arrived');
   const has = ({ digest }: BlobRef): boolean => pile.blobs.has(digest);
   assert.deepEqual([image, forgotten].map(has), [true, false]);
 });
 
 test('who asks again and again for room that it has not takes nobody’s turn to make some', async (t) => {
-  const pile = await scene(t);
+  const pile = await blobScene(t);
   for (const vehicle of ['hostile', 'honest'])
     for (let i = 0; i < 2; i++) await pile.uploads(vehicle, randomBytes(150 * KIB));
   pile.nowMs += 60_001;
@@ -188,7 +65,7 @@ test('who asks again and again for room that it has not takes nobody’s turn to
 });
 
 test('an output counts as its requester’s, who then has no room for more of them, and its donor has', async (t) => {
-  const pile = await scene(t);
+  const pile = await blobScene(t);
   for (let i = 0; i < 6; i++)
     assert.equal(await pile.uploads('donor', randomBytes(100 * KIB), 'hoarder'), 'donor arrived');
   assert.equal(await pile.uploads('donor', randomBytes(100 * KIB), 'hoarder'), 'donor storage_full');
@@ -197,14 +74,14 @@ test('an output counts as its requester’s, who then has no room for more of th
 
 test('who asked with as many bytes as it may is brought what comes of them: else neither would ever go', async (t) => {
   for (const asker of ['stranger', 'resident']) {
-    const pile = await scene(t);
+    const pile = await blobScene(t);
     while ((await pile.uploads(asker, randomBytes(100 * KIB))) === `${asker} arrived`);
     assert.equal(await pile.uploads('donor', randomBytes(100 * KIB), asker), 'donor arrived');
   }
 });
 
 test('who heard of a digest is asked for the bytes, as if they were not here, and is handed none of them', async (t) => {
-  const pile = await scene(t);
+  const pile = await blobScene(t);
   const bytes = randomBytes(100 * KIB);
   const blob = blobOf(bytes);
   await pile.uploads('victim', bytes);
@@ -228,7 +105,7 @@ test('who heard of a digest is asked for the bytes, as if they were not here, an
 });
 
 test('who has the bytes too shows it by sending them, and they take no room of its own', async (t) => {
-  const pile = await scene(t);
+  const pile = await blobScene(t);
   const bytes = randomBytes(100 * KIB);
   await pile.uploads('one', bytes);
   assert.equal(await pile.uploads('other', bytes), 'other arrived');
@@ -238,7 +115,7 @@ test('who has the bytes too shows it by sending them, and they take no room of i
 
 test('an upload that another vehicle begins and does not send keeps nobody out, whatever size it names', async (t) => {
   for (const sizeBytes of [100 * KIB, 1]) {
-    const pile = await scene(t);
+    const pile = await blobScene(t);
     const bytes = randomBytes(100 * KIB);
     const { digest } = blobOf(bytes);
     await pile.names('hostile', { digest, sizeBytes });
@@ -254,7 +131,7 @@ test('an upload that another vehicle begins and does not send keeps nobody out, 
 });
 
 test('two vehicles that send the same output side by side both have it taken, and it is there once', async (t) => {
-  const pile = await scene(t);
+  const pile = await blobScene(t);
   const bytes = randomBytes(200 * KIB);
   await pile.names('one', blobOf(bytes), 'asker');
   await pile.names('other', blobOf(bytes), 'asker');

@@ -2,25 +2,21 @@
 import type { BlobRef, Digest, VehicleId } from '@plugpool/proto';
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
+import { mkdir, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { SharedTable } from '../../core/clients/share.ts';
-import type { BlobStore, BlobUpload } from '../../ports.ts';
+import type { BlobStore, BlobUpload, BlobUsage, SpareBlob } from '../../ports.ts';
 import { HINT_FULL, StoreError, storeErrorOfFile } from '../../store-error.ts';
 import { BlobError } from './blob-error.ts';
-import {
-  assertDigest,
-  blobLayout,
-  isDigest,
-  makeParent,
-  syncDirectory,
-  type BlobLayout,
-} from './blob-layout.ts';
+import { assertDigest, blobLayout, syncDirectory, type BlobLayout } from './blob-layout.ts';
 import { BlobHolders } from './blob-holders.ts';
 import { BlobReads } from './blob-reads.ts';
 import { assertSize, finishedUpload } from './blob-size.ts';
+import { DiskLimit } from './disk-limit.ts';
 import { findHeldBlobs, HeldBlobs } from './held-blobs.ts';
-import { openPartial, writeWhole, type PartialUpload } from './partial-upload.ts';
+import { LeftUploads } from './left-uploads.ts';
+import { openPartial, type PartialUpload } from './partial-upload.ts';
+import { putFile } from './put-file.ts';
 
 export const BLOBS_MAX = 100_000;
 /** As many as requests and results may wait for (agent/core/limits.ts): that bound is shared among vehicles, this one is not. */
@@ -32,6 +28,8 @@ export interface BlobFilesOptions {
   readonly dataDir: string;
   /** Of all blobs and uploads together; an upload counts with the size that it is to have. */
   readonly totalBytesMax: number;
+  /** Of the disk, for the store beside them; 0, the default: the disk is not looked at. */
+  readonly keepFreeBytes?: number;
   readonly uploadsMax?: number;
   /** Wall time, ms since 1970. */
   readonly clock?: () => number;
@@ -48,12 +46,6 @@ export function createBlobFiles(options: BlobFilesOptions): BlobStore {
   return new BlobFiles(options);
 }
 
-/** An upload of which no client has a handle since the last start. */
-interface LeftUpload {
-  readonly sizeBytes: number;
-  readonly touchedWallMs: number;
-}
-
 class BlobFiles implements BlobStore {
   readonly #layout: BlobLayout;
   readonly #totalBytesMax: number;
@@ -64,7 +56,10 @@ class BlobFiles implements BlobStore {
   #held = new HeldBlobs();
   readonly #uploads = new Map<Digest, Promise<PartialUpload>>();
   readonly #reservedBytes = new Map<Digest, number>();
-  readonly #left = new Map<Digest, LeftUpload>();
+  /** Of uploads that are under way. */
+  readonly #writtenBytes = new Map<Digest, number>();
+  readonly #left: LeftUploads;
+  readonly #disk: DiskLimit;
   /** A file whose removal is under way must not take a new one of the same name with it. */
   readonly #removals = new Map<Digest, Promise<void>>();
   readonly #reads = new BlobReads();
@@ -73,6 +68,8 @@ class BlobFiles implements BlobStore {
 
   constructor(options: BlobFilesOptions) {
     this.#layout = blobLayout(options.dataDir);
+    this.#left = new LeftUploads(this.#layout);
+    this.#disk = new DiskLimit(this.#layout.root, options.keepFreeBytes ?? 0);
     this.#totalBytesMax = options.totalBytesMax;
     this.#uploadsMax = options.uploadsMax ?? UPLOADS_MAX;
     this.#clock = options.clock ?? steadyWallMs;
@@ -84,23 +81,13 @@ class BlobFiles implements BlobStore {
     try {
       const made = await mkdir(this.#layout.partial, { recursive: true, mode: 0o700 });
       if (made !== undefined) await syncDirectory(dirname(made));
-      this.#held = await findHeldBlobs(this.#layout, this.#ignored);
-      await this.#findLeftUploads();
+      this.#held = await findHeldBlobs(this.#layout, this.#clock(), this.#ignored);
+      await this.#left.find(this.#ignored);
     } catch (error) {
       throw storeErrorOfFile(error, `read the blobs in ${this.#layout.root}`);
     }
     this.#started = true;
-  }
-
-  async #findLeftUploads(): Promise<void> {
-    for (const name of await readdir(this.#layout.partial)) {
-      const path = join(this.#layout.partial, name);
-      const { size, mtimeMs } = await stat(path);
-      if (isDigest(name)) this.#left.set(name, { sizeBytes: size, touchedWallMs: mtimeMs });
-      // A `put` that a crash cut short is begun again by whoever asked for it.
-      else if (name.endsWith('.put')) await rm(path, { force: true });
-      else this.#ignored(path);
-    }
+    await this.lookAtDisk();
   }
 
   has(digest: Digest): boolean {
@@ -113,9 +100,7 @@ class BlobFiles implements BlobStore {
 
   /** Who asks for a blob is about to need it: until a task that names it is committed, nothing else keeps it from a sweep. */
   #touched(digest: Digest) {
-    const blob = this.#held.get(digest);
-    if (blob !== undefined) blob.touchedWallMs = this.#clock();
-    return blob;
+    return this.#held.touch(digest, this.#clock());
   }
 
   async read(digest: Digest, start: number, end: number): Promise<Uint8Array> {
@@ -144,7 +129,7 @@ class BlobFiles implements BlobStore {
     this.#puts += 1;
     this.#reserve(key, blob);
     try {
-      await this.#writePut(join(this.#layout.partial, key), bytes, digest);
+      await putFile(this.#layout, join(this.#layout.partial, key), bytes, digest);
       this.#held.add(digest, { sizeBytes: blob.sizeBytes, touchedWallMs: this.#clock() });
       return blob;
     } finally {
@@ -152,26 +137,7 @@ class BlobFiles implements BlobStore {
     }
   }
 
-  async #writePut(temporary: string, bytes: Uint8Array, digest: Digest): Promise<void> {
-    const path = this.#layout.pathOf(digest);
-    try {
-      const file = await open(temporary, 'wx', 0o600);
-      try {
-        await writeWhole(file, bytes, 0);
-        await file.sync();
-      } finally {
-        await file.close();
-      }
-      await makeParent(path);
-      await rename(temporary, path);
-      await syncDirectory(dirname(path));
-    } catch (error) {
-      await rm(temporary, { force: true }).catch(() => undefined);
-      throw storeErrorOfFile(error, `keep the blob ${digest}`);
-    }
-  }
-
-  async upload(blob: BlobRef, holder?: VehicleId): Promise<BlobUpload> {
+  async upload(blob: BlobRef, holder?: VehicleId, spareBytes = 0): Promise<BlobUpload> {
     assert.ok(this.#started, 'start() comes before upload()');
     assertDigest(blob.digest);
     assertSize(blob);
@@ -183,7 +149,7 @@ class BlobFiles implements BlobStore {
         this.#holders.hold(blob.digest, holder, this.#countedBytes(blob.sizeBytes));
     }
     try {
-      return await this.#open(blob);
+      return await this.#open(blob, spareBytes);
     } catch (error) {
       this.#releaseIfGone(blob.digest);
       throw error;
@@ -195,16 +161,16 @@ class BlobFiles implements BlobStore {
     await current?.abandon();
   }
 
-  async #open(blob: BlobRef): Promise<BlobUpload> {
+  async #open(blob: BlobRef, spareBytes: number): Promise<BlobUpload> {
     await this.#removals.get(blob.digest);
     const held = this.#touched(blob.digest);
     if (held !== undefined) return finishedUpload(blob, held.sizeBytes);
     const current = this.#uploads.get(blob.digest);
-    if (current !== undefined) return this.#join(await current, blob);
-    return this.#begin(blob);
+    if (current !== undefined) return this.#join(await current, blob, spareBytes);
+    return this.#begin(blob, spareBytes);
   }
 
-  async #join(upload: PartialUpload, blob: BlobRef): Promise<BlobUpload> {
+  async #join(upload: PartialUpload, blob: BlobRef, spareBytes: number): Promise<BlobUpload> {
     if (upload.blob.sizeBytes === blob.sizeBytes) {
       upload.touch();
       return upload;
@@ -217,17 +183,18 @@ class BlobFiles implements BlobStore {
       );
     }
     await upload.abandon();
-    return this.#open(blob);
+    return this.#open(blob, spareBytes);
   }
 
-  #begin(blob: BlobRef): Promise<BlobUpload> {
+  #begin(blob: BlobRef, spareBytes: number): Promise<BlobUpload> {
     const { digest } = blob;
     // Before anything is awaited: a second caller must find the first.
     const begun = this.#makeRoom(digest)
       .then(() => {
-        this.#left.delete(digest);
-        this.#reserve(digest, blob);
+        this.#left.forget(digest);
+        this.#reserve(digest, blob, spareBytes);
         return openPartial(blob, this.#layout, this.#clock, {
+          wrote: (bytes) => this.#writtenBytes.set(digest, bytes),
           published: () => {
             this.#held.add(digest, { sizeBytes: blob.sizeBytes, touchedWallMs: this.#clock() });
             this.#forgetUpload(digest);
@@ -246,6 +213,7 @@ class BlobFiles implements BlobStore {
   #forgetUpload(digest: Digest): void {
     this.#uploads.delete(digest);
     this.#reservedBytes.delete(digest);
+    this.#writtenBytes.delete(digest);
     this.#releaseIfGone(digest);
   }
 
@@ -270,13 +238,12 @@ class BlobFiles implements BlobStore {
   tableOf(holder: VehicleId): SharedTable {
     const used = this.#holders.bytes;
     const othersBytes = Math.max(0, this.#usedBytes() - used);
-    return { max: this.#totalBytesMax - othersBytes, used, own: this.#holders.bytesOf(holder) };
+    return { max: this.#maxBytes() - othersBytes, used, own: this.#holders.bytesOf(holder) };
   }
 
   /** Drops the upload that has been idle for longest, where there is no room for one more. */
   async #makeRoom(digest: Digest): Promise<void> {
-    const others = this.#left.size - (this.#left.has(digest) ? 1 : 0);
-    if (this.#uploads.size + others < this.#uploadsMax) return;
+    if (this.#uploads.size + this.#left.countWithout(digest) < this.#uploadsMax) return;
     const idle = (await this.#uploadsByAge()).find(
       (upload) => upload.digest !== digest && this.#isIdle(upload.touchedWallMs),
     );
@@ -290,12 +257,6 @@ class BlobFiles implements BlobStore {
   }
 
   async #uploadsByAge() {
-    const left = [...this.#left].map(([digest, { sizeBytes, touchedWallMs }]) => ({
-      digest,
-      touchedWallMs,
-      sizeBytes,
-      drop: () => this.#dropLeft(digest),
-    }));
     const settled = await Promise.allSettled(this.#uploads.values());
     const open = settled
       .filter((result) => result.status === 'fulfilled')
@@ -305,24 +266,20 @@ class BlobFiles implements BlobStore {
         sizeBytes: upload.nextOffset,
         drop: () => upload.abandon(),
       }));
-    return [...left, ...open].sort((a, b) => a.touchedWallMs - b.touchedWallMs);
-  }
-
-  async #dropLeft(digest: Digest): Promise<void> {
-    this.#left.delete(digest);
-    await rm(this.#layout.partialPathOf(digest), { force: true });
+    return [...this.#left.list(), ...open].sort((a, b) => a.touchedWallMs - b.touchedWallMs);
   }
 
   #isIdle(touchedWallMs: number): boolean {
     return this.#clock() - touchedWallMs >= UPLOAD_IDLE_MS;
   }
 
-  #reserve(key: Digest, { digest, sizeBytes }: BlobRef): void {
+  #reserve(key: Digest, { digest, sizeBytes }: BlobRef, spareBytes = 0): void {
     const usedBytes = this.#usedBytes();
-    if (usedBytes + sizeBytes > this.#totalBytesMax || this.#held.count >= BLOBS_MAX) {
+    const maxBytes = this.#maxBytes();
+    if (usedBytes + sizeBytes > maxBytes + spareBytes) {
       throw new StoreError(
         'full',
-        `the blob ${digest} of ${sizeBytes} bytes does not fit: ${usedBytes} of ${this.#totalBytesMax} bytes are taken, in ${this.#held.count} blobs`,
+        `the blob ${digest} of ${sizeBytes} bytes does not fit: ${usedBytes} of ${maxBytes} bytes are taken, in ${this.#held.count} blobs`,
         { hint: HINT_FULL, retryable: true },
       );
     }
@@ -330,27 +287,63 @@ class BlobFiles implements BlobStore {
   }
 
   #usedBytes(): number {
-    const leftBytes = sum([...this.#left.values()].map((left) => left.sizeBytes));
-    return this.#held.bytes + sum(this.#reservedBytes.values()) + leftBytes;
+    return this.#heldBytes() + sum(this.#reservedBytes.values());
   }
 
-  async sweep(keep: ReadonlySet<Digest>, olderThanMs: number, holder?: VehicleId): Promise<number> {
+  /** Of both bounds, bytes and number, the one that is nearer; with what an earlier run left. */
+  #heldBytes(): number {
+    return Math.max(this.#held.bytes, this.#held.count * this.#countedBytes(0)) + this.#left.bytes;
+  }
+
+  #maxBytes(): number {
+    return Math.min(this.#totalBytesMax, this.#disk.blobBytesMax);
+  }
+
+  usage(): BlobUsage {
+    const { free } = this.#disk;
+    const writtenBytes = this.#heldBytes() + sum(this.#writtenBytes.values());
+    const usage = { maxBytes: this.#maxBytes(), usedBytes: this.#usedBytes(), writtenBytes };
+    return free === undefined ? usage : { ...usage, disk: free };
+  }
+
+  async lookAtDisk(): Promise<void> {
+    await this.#disk.look(this.#held.bytes + this.#left.bytes + sum(this.#writtenBytes.values()));
+  }
+
+  async spare(keep: ReadonlySet<Digest>, olderThanMs: number): Promise<readonly SpareBlob[]> {
     const untouchedSinceMs = this.#clock() - olderThanMs;
-    let freedBytes = 0;
-    for (const digest of this.#held.untouchedSince(untouchedSinceMs)) {
-      const blob = this.#held.get(digest);
-      // Touched while an earlier file was removed.
-      if (keep.has(digest) || blob === undefined || blob.touchedWallMs > untouchedSinceMs) continue;
-      if (holder !== undefined && (this.#holders.of(digest) ?? holder) !== holder) continue;
+    const uploads = (await this.#uploadsByAge()).filter((each) => each.touchedWallMs <= untouchedSinceMs);
+    const spare: SpareBlob[] = [];
+    for (const [digest, { sizeBytes, touchedWallMs }] of this.#held.untouchedSince(untouchedSinceMs))
+      if (!keep.has(digest)) spare.push(this.#spareOf(digest, sizeBytes, touchedWallMs));
+    if (uploads.length === 0) return spare;
+    for (const { digest, sizeBytes, touchedWallMs } of uploads)
+      spare.push(this.#spareOf(digest, sizeBytes, touchedWallMs));
+    return spare.sort((a, b) => a.touchedWallMs - b.touchedWallMs);
+  }
+
+  #spareOf(digest: Digest, sizeBytes: number, touchedWallMs: number): SpareBlob {
+    const holding = this.#holders.holdingOf(digest);
+    const countedBytes = holding?.bytes ?? this.#reservedBytes.get(digest) ?? this.#countedBytes(sizeBytes);
+    return { digest, holder: holding?.holder, sizeBytes, countedBytes, touchedWallMs };
+  }
+
+  async letGo({ digest, touchedWallMs, sizeBytes }: SpareBlob): Promise<number> {
+    const held = this.#held.get(digest);
+    if (held !== undefined) {
+      if (held.touchedWallMs !== touchedWallMs) return 0;
       await this.#remove(digest);
-      freedBytes += blob.sizeBytes;
+      return sizeBytes;
     }
-    for (const upload of await this.#uploadsByAge()) {
-      if (upload.touchedWallMs > untouchedSinceMs) break;
-      if (holder !== undefined && this.#holders.of(upload.digest) !== holder) continue;
-      freedBytes += upload.sizeBytes;
-      await upload.drop();
-    }
+    const upload = (await this.#uploadsByAge()).find((each) => each.digest === digest);
+    if (upload?.touchedWallMs !== touchedWallMs) return 0;
+    await upload.drop();
+    return sizeBytes;
+  }
+
+  async sweep(keep: ReadonlySet<Digest>, olderThanMs: number): Promise<number> {
+    let freedBytes = 0;
+    for (const each of await this.spare(keep, olderThanMs)) freedBytes += await this.letGo(each);
     return freedBytes;
   }
 
@@ -375,6 +368,7 @@ class BlobFiles implements BlobStore {
     }
     this.#uploads.clear();
     this.#reservedBytes.clear();
+    this.#writtenBytes.clear();
     this.#left.clear();
     this.#started = false;
   }

@@ -1,7 +1,7 @@
 /** For whom the bytes on the disk are held: who sent them or whose task needs them; in memory, since a start can tell it anew. */
 import type { Digest, VehicleId } from '@plugpool/proto';
 
-interface Holding {
+export interface Holding {
   readonly holder: VehicleId;
   readonly bytes: number;
 }
@@ -22,6 +22,10 @@ export class BlobHolders {
 
   of(digest: Digest): VehicleId | undefined {
     return this.#holdings.get(digest)?.holder;
+  }
+
+  holdingOf(digest: Digest): Holding | undefined {
+    return this.#holdings.get(digest);
   }
 
   hold(digest: Digest, holder: VehicleId, bytes: number): void {

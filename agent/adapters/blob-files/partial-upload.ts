@@ -10,8 +10,10 @@ import { makeParent, syncDirectory, type BlobLayout } from './blob-layout.ts';
 
 const REHASH_BYTES = 1024 * 1024;
 
-/** What the blob store does when an upload comes to an end. */
+/** What the blob store does as an upload goes on, and when it comes to an end. */
 export interface UploadEnd {
+  /** So many bytes of it are on the disk. */
+  wrote(bytes: number): void;
   published(): void;
   dropped(): void;
 }
@@ -77,6 +79,7 @@ export class PartialUpload implements BlobUpload {
     // Only now: after a failed write the same chunk can be written again.
     this.#hash.update(data);
     this.#nextOffset += data.byteLength;
+    this.#end.wrote(this.#nextOffset);
     this.touch();
   }
 
@@ -185,6 +188,7 @@ export async function openPartial(
     if (!usable) await file.truncate(0);
     const nextOffset = usable ? size : 0;
     const hash = await hashOf(file, nextOffset);
+    end.wrote(nextOffset);
     return new PartialUpload(blob, { layout, clock, end, file, hash, nextOffset });
   } catch (error) {
     await file?.close();

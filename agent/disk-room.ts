@@ -1,0 +1,211 @@
+/**
+ * How full the disk is and what of it could go: bytes that nobody is owed give way before anything is refused, and the operator is
+ * told while there is still room.
+ */
+import type { VehicleId } from '@plugpool/proto';
+import type { Logger } from 'pino';
+import type { BlobStore, BlobUsage, Clock, SpareBlob, Store } from './ports.ts';
+import { SpareBlobs } from './spare-blobs.ts';
+import { HINT_FULL, StoreError } from './store-error.ts';
+
+/** Younger bytes may be of a request that is being committed. */
+const YOUNG_MS = 60_000;
+/** What is owed is read from the store no more often than this, whoever asks. */
+const READ_EVERY_MS = 5_000;
+const LOOK_EVERY_MS = 10_000;
+/** What may go is counted for the operator no more often: it takes a look at each blob. */
+const TELL_EVERY_MS = 60_000;
+/** What is needed of what may be held, from which on it is told: strangers are refused from three quarters on. */
+const NEEDED_MILLIS_TOLD = 600;
+/** Below it the next time is told again. */
+const NEEDED_MILLIS_OVER = 500;
+/** So many times what is kept free: then it is told. */
+const FREE_TIMES_TOLD = 2;
+const FREE_TIMES_OVER = 3;
+
+export interface DiskRoomParts {
+  readonly blobs: Pick<BlobStore, 'usage' | 'lookAtDisk' | 'spare' | 'letGo'>;
+  readonly store: Pick<Store, 'owedBlobs'>;
+  readonly clock: Clock;
+  readonly log: Pick<Logger, 'info' | 'warn'>;
+  readonly isResident: (vehicleId: VehicleId) => boolean;
+}
+
+export interface DiskView {
+  /** Images, inputs, outputs and checkpoints that are files. */
+  readonly maxBytes: number;
+  readonly usedBytes: number;
+  /** Of these, what goes where there is no room; null: the store does not say. */
+  readonly spareBytes: number | null;
+  /** Null where the disk is not looked at. */
+  readonly freeBytes: number | null;
+  readonly keepBytes: number | null;
+  /** What gets short, and what to do about it. */
+  readonly short: readonly Shortage[];
+}
+
+export interface Shortage {
+  readonly what: 'payloads' | 'disk';
+  readonly hint: string;
+}
+
+const HINTS: Readonly<Record<Shortage['what'], string>> = {
+  payloads:
+    'raise storage.blobsMib where the disk has more, or let go of what is owed: plugpool tasks shows what waits and what nobody fetched (kept for policy.retention), plugpool algorithms list the images',
+  disk: 'free space on the disk of the data directory, or move it to a larger one; the store itself shrinks with a shorter policy.retention',
+};
+
+export class DiskRoom {
+  readonly #parts: DiskRoomParts;
+  readonly #told = new Set<Shortage['what']>();
+  #readMonoMs = -Infinity;
+  #toldMonoMs = -Infinity;
+  #spare: Promise<SpareBlobs> | undefined;
+  #cancel: () => void = () => undefined;
+  #looking: Promise<void> = Promise.resolve();
+  #gaveWay = { blobs: 0, bytes: 0 };
+  #stopped = false;
+
+  constructor(parts: DiskRoomParts) {
+    this.#parts = parts;
+  }
+
+  /** When the blobs are known and the store is open. */
+  start(): Promise<void> {
+    return this.#lookAgain();
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    this.#cancel();
+    await this.#looking;
+  }
+
+  /** Resolves when the look that is under way has ended. */
+  settled(): Promise<void> {
+    return this.#looking;
+  }
+
+  /** Rejects with a `StoreError`. */
+  spare(): Promise<SpareBlobs> {
+    const { monoMs } = this.#parts.clock.now();
+    if (this.#spare === undefined || monoMs - this.#readMonoMs >= READ_EVERY_MS) {
+      this.#readMonoMs = monoMs;
+      this.#spare = this.#readSpare();
+    }
+    return this.#spare;
+  }
+
+  async #readSpare(): Promise<SpareBlobs> {
+    const { blobs, store, isResident } = this.#parts;
+    return new SpareBlobs(await blobs.spare(await store.owedBlobs(), YOUNG_MS), isResident);
+  }
+
+  async letGo(spare: SpareBlob): Promise<void> {
+    const bytes = await this.#parts.blobs.letGo(spare);
+    if (bytes > 0) this.#gaveWay = { blobs: this.#gaveWay.blobs + 1, bytes: this.#gaveWay.bytes + bytes };
+  }
+
+  /** For bytes that are about to be written. Rejects with a `StoreError` `full` where nothing is left that may go. */
+  async makeRoom(bytes: number): Promise<void> {
+    await this.#letGoFor(bytes);
+    if (!this.#isShortBy(bytes)) return;
+    const { writtenBytes, maxBytes } = this.#parts.blobs.usage();
+    throw new StoreError('full', `${writtenBytes} of ${maxBytes} bytes are taken, and needed`, {
+      hint: HINT_FULL,
+      retryable: true,
+    });
+  }
+
+  async #letGoFor(bytes: number): Promise<void> {
+    while (this.#isShortBy(bytes)) {
+      const next = (await this.spare()).take();
+      if (next === undefined) return;
+      await this.letGo(next);
+    }
+  }
+
+  #isShortBy(bytes: number): boolean {
+    const { writtenBytes, maxBytes } = this.#parts.blobs.usage();
+    return writtenBytes + bytes > maxBytes;
+  }
+
+  async view(): Promise<DiskView> {
+    const usage = this.#parts.blobs.usage();
+    const spareBytes = await this.spare().then(
+      ({ bytes }) => bytes,
+      () => null,
+    );
+    const { maxBytes, usedBytes, disk } = usage;
+    return {
+      ...{ maxBytes, usedBytes, spareBytes },
+      freeBytes: disk?.freeBytes ?? null,
+      keepBytes: disk?.keepBytes ?? null,
+      short: this.#shortages(usage, spareBytes ?? 0).map((what) => ({ what, hint: HINTS[what] })),
+    };
+  }
+
+  #lookAgain(): Promise<void> {
+    this.#looking = this.#look().finally(() => {
+      if (this.#stopped) return;
+      this.#cancel = this.#parts.clock.setTimer(LOOK_EVERY_MS, () => void this.#lookAgain());
+    });
+    return this.#looking;
+  }
+
+  async #look(): Promise<void> {
+    const { blobs, log } = this.#parts;
+    try {
+      await blobs.lookAtDisk();
+      // Whatever else fills the disk: the store has what is kept for it.
+      await this.#letGoFor(0);
+      this.#sayGaveWay();
+      const { monoMs } = this.#parts.clock.now();
+      if (monoMs - this.#toldMonoMs < TELL_EVERY_MS) return;
+      this.#toldMonoMs = monoMs;
+      await this.#sayShort();
+    } catch (error) {
+      if (!(error instanceof StoreError)) throw error;
+      log.warn({ err: error }, 'could not look how full the disk is');
+    }
+  }
+
+  #sayGaveWay(): void {
+    if (this.#gaveWay.blobs === 0) return;
+    this.#parts.log.info(this.#gaveWay, 'bytes that nobody is owed gave way');
+    this.#gaveWay = { blobs: 0, bytes: 0 };
+  }
+
+  /** Once, until it is well again. */
+  async #sayShort(): Promise<void> {
+    const { blobs, log } = this.#parts;
+    const usage = blobs.usage();
+    const { usedBytes, maxBytes, disk } = usage;
+    // Nothing is read where even all of it together would not be much.
+    const isMuch = usedBytes * 1000 > maxBytes * NEEDED_MILLIS_OVER;
+    const spareBytes = isMuch ? (await this.spare()).bytes : 0;
+    const short = new Set(this.#shortages(usage, spareBytes));
+    for (const what of short) {
+      if (this.#told.has(what)) continue;
+      const hint = HINTS[what];
+      if (what === 'disk') log.warn({ ...disk, hint }, 'the disk of the data directory gets full');
+      else
+        log.warn(
+          { neededBytes: usedBytes - spareBytes, maxBytes, hint },
+          'images and payloads that are needed leave little room',
+        );
+    }
+    this.#told.clear();
+    for (const what of short) this.#told.add(what);
+  }
+
+  /** What was told goes on until there is clearly more room. */
+  #shortages({ usedBytes, maxBytes, disk }: BlobUsage, spareBytes: number): Shortage['what'][] {
+    const neededMillis = this.#told.has('payloads') ? NEEDED_MILLIS_OVER : NEEDED_MILLIS_TOLD;
+    const times = this.#told.has('disk') ? FREE_TIMES_OVER : FREE_TIMES_TOLD;
+    const short: Shortage['what'][] = [];
+    if ((usedBytes - spareBytes) * 1000 > maxBytes * neededMillis) short.push('payloads');
+    if (disk !== undefined && disk.freeBytes < times * disk.keepBytes) short.push('disk');
+    return short;
+  }
+}
