@@ -50,6 +50,7 @@ const status = z.strictObject({
   connectors: count,
   algorithms: count,
   store,
+  disk,
   draining,
   power: z.strictObject({ limitMw: count, drawnMw: count, unknown: count, over: z.boolean() }).nullable(),
   counters: z.strictObject({
