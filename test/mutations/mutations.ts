@@ -481,6 +481,14 @@ export const MUTATIONS: readonly Mutation[] = [
     replace: "return 'package';",
     proof: ['--test', 'test/unit/power-meter.test.ts'],
   },
+  {
+    name: 'forget what waited for a commit that failed',
+    promise: 'what is on disk is said, whatever becomes of the commit that it was to be said with',
+    file: 'agent/frames-out.ts',
+    find: 'if (before !== undefined) this.#write(clientId, before.said);',
+    replace: 'void before;',
+    proof: ['--test', 'test/unit/frames-out.test.ts'],
+  },
   ...FAIR_MUTATIONS,
   ...HOSTILE_MUTATIONS,
 ];
