@@ -15,6 +15,7 @@ import { IMAGE_PART_BYTES_MAX } from '../adapters/control-socket/protocol.ts';
 import type { AlgorithmRecord, Comparison } from '../core/records.ts';
 import { CliError } from './context.ts';
 import { algorithmName, algorithmVersion, comparison, positive, whole } from './options.ts';
+import { unreadableFile } from './unreadable-file.ts';
 import { answerFrom, showUsageOnError, withCommon, type CliProgram, type CommonFlags } from './verb.ts';
 import { bytesInWords, demandInWords } from './words.ts';
 
@@ -160,7 +161,7 @@ async function sendImage(agent: ControlClient, path: string) {
 
 async function imageSize(path: string): Promise<number> {
   const found = await stat(path).catch((cause: unknown) => {
-    throw unreadable(path, cause);
+    throw unreadableFile(path, cause);
   });
   if (!found.isFile()) throw new CliError('file_unreadable', `${path} is no file`, 'name the image itself');
   if (found.size === 0) throw new CliError('image_invalid', `${path} is empty`, 'build the image first');
@@ -178,7 +179,7 @@ async function digestOf(path: string): Promise<string> {
   try {
     for await (const chunk of createReadStream(path)) hash.update(chunk as Buffer);
   } catch (cause) {
-    throw unreadable(path, cause);
+    throw unreadableFile(path, cause);
   }
   return hash.digest('hex');
 }
@@ -191,16 +192,6 @@ async function readPart(file: FileHandle, offset: number): Promise<string> {
     offset,
   );
   return buffer.subarray(0, bytesRead).toString('base64');
-}
-
-function unreadable(path: string, cause: unknown): CliError {
-  const what = cause instanceof Error ? cause.message : String(cause);
-  return new CliError(
-    'file_unreadable',
-    `cannot read ${path}: ${what}`,
-    'check the path and who may read it',
-    cause,
-  );
 }
 
 function changed(path: string): CliError {

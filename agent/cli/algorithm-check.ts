@@ -4,6 +4,7 @@ import type { Command } from 'commander';
 import { IMAGE_PART_BYTES_MAX } from '../adapters/control-socket/protocol.ts';
 import { CliError } from './context.ts';
 import { algorithmName, algorithmVersion } from './options.ts';
+import { unreadableFile } from './unreadable-file.ts';
 import {
   answerFrom,
   showUsageOnError,
@@ -49,13 +50,7 @@ export function addAlgorithmCheck(group: Command, cli: CliProgram): void {
 
 async function bytesOf(path: string): Promise<string> {
   const bytes = await readFile(path).catch((cause: unknown) => {
-    const what = cause instanceof Error ? cause.message : String(cause);
-    throw new CliError(
-      'file_unreadable',
-      `cannot read ${path}: ${what}`,
-      'check the path and who may read it',
-      cause,
-    );
+    throw unreadableFile(path, cause);
   });
   // The agent says how large one may be; what does not fit into a message it could not even refuse.
   if (bytes.length > IMAGE_PART_BYTES_MAX / 2)

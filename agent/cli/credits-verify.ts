@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { Option, type Command } from 'commander';
 import { verifyCredits, type CreditVerdict } from '../credits/verify-credits.ts';
 import { CliError, type Paint } from './context.ts';
+import { unreadableFile } from './unreadable-file.ts';
 import { sayFound, showUsageOnError, type CliProgram, type CommonFlags } from './verb.ts';
 import { counted } from './words.ts';
 
@@ -45,9 +46,7 @@ function readText(file: string): string {
   try {
     return readFileSync(file, 'utf8');
   } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
-    const hint = 'name what "plugpool credits export --out" wrote';
-    throw new CliError('file_unreadable', `${file} cannot be read: ${why}`, hint, error);
+    throw unreadableFile(file, error, 'name what "plugpool credits export --out" wrote');
   }
 }
 

@@ -8,6 +8,7 @@ import { CliError, type Paint } from './context.ts';
 import { ControlClient } from '../adapters/control-socket/control-client.ts';
 import { controlSocketPath, defaultDataDir } from '../config/data-dir.ts';
 import { fileRefusalOf } from './file-refusal.ts';
+import { unreadableFile } from './unreadable-file.ts';
 import { sayFound, showUsageOnError, withCommon, type CliProgram, type CommonFlags } from './verb.ts';
 import { counted } from './words.ts';
 
@@ -65,8 +66,7 @@ function readHead(file: string): SignedHead {
   try {
     text = readFileSync(file, 'utf8');
   } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
-    throw new CliError('file_unreadable', `${file} cannot be read: ${why}`, HINT_HEAD, error);
+    throw unreadableFile(file, error, HINT_HEAD);
   }
   const parsed = signedHeadSchema.safeParse(jsonIn(text));
   if (parsed.success) return parsed.data;

@@ -4,7 +4,7 @@ import { windowProblem, type Tariff } from '../core/ledger/tariffs.ts';
 import { TARIFFS_MAX } from '../core/limits.ts';
 import { DEFAULT_SETTINGS } from '../core/settings.ts';
 import { parseDurationMs } from './duration.ts';
-import { durationText } from './fields.ts';
+import { durationText, percent } from './fields.ts';
 import { minorDigits } from './minor-digits.ts';
 import { timeZoneName } from './time-zone.ts';
 
@@ -67,13 +67,9 @@ const tariffSchema = z
       .describe('For how long it holds then.'),
     cpuHour: price.default(0).describe('For an hour of the reference core, in the currency: 0.03.'),
     gpuHour: price.default(0).describe('For an hour of the reference GPU.'),
-    operatorSharePercent: z
-      .number()
-      .min(0)
-      .max(100)
-      .multipleOf(0.1)
-      .default(DEFAULT_SETTINGS.operatorShareMillis / 10)
-      .describe('Of it the operator’s.'),
+    operatorSharePercent: percent(DEFAULT_SETTINGS.operatorShareMillis, 0, 100).describe(
+      'Of it the operator’s.',
+    ),
     energyKwh: price.default(0).describe('What a kWh costs the driver.'),
   })
   .superRefine(({ cron, duration: length }, context) => {

@@ -5,7 +5,7 @@ import { z } from 'zod';
 import { ASSURANCES } from '../core/binding/assurance.ts';
 import { DEFAULT_SETTINGS } from '../core/settings.ts';
 import { parseDurationMs } from './duration.ts';
-import { count, duration, share } from './fields.ts';
+import { count, duration, percent, share } from './fields.ts';
 
 const MIB = 1024 * 1024;
 /** As many as the benches let wait at one pile. */
@@ -226,13 +226,9 @@ export const policySchema = z.strictObject({
     .describe(
       'Whether a vehicle may prove that it is plugged in by feeling the power of its connector vary; needs `power.caps` (docs/binding.md).',
     ),
-  operatorSharePercent: z
-    .number()
-    .min(0)
-    .max(100)
-    .multipleOf(0.1)
-    .default(DEFAULT_SETTINGS.operatorShareMillis / 10)
-    .describe('The operator’s share of what a requester is charged.'),
+  operatorSharePercent: percent(DEFAULT_SETTINGS.operatorShareMillis, 0, 100).describe(
+    'The operator’s share of what a requester is charged.',
+  ),
   retention: duration(DEFAULT_SETTINGS.retentionMs, 60_000, 365 * 86_400_000).describe(
     'How long ended tasks are kept for their requesters and for questions.',
   ),

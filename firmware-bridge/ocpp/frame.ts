@@ -69,6 +69,16 @@ function readTyped(type: unknown, id: string, value: readonly unknown[]): FrameR
   }
 }
 
+/** The message as the array that it is on the wire; undefined where it is none. */
+export function arrayIn(text: string): readonly unknown[] | undefined {
+  try {
+    const value: unknown = JSON.parse(text);
+    return Array.isArray(value) ? value : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
 function fault(why: FrameFault): FrameReading {
   return { ok: false, fault: why };
 }

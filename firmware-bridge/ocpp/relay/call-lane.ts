@@ -10,6 +10,7 @@
  * Charging comes first: the agent's call is given up when it takes too long or too much is held for it. Without the agent's
  * calls nothing is ever held, whoever keeps to the standard or not.
  */
+import { arrayIn } from '../frame.ts';
 import type { TapOutcome } from '../tap.ts';
 import type { FrameHead } from './frame-head.ts';
 import {
@@ -165,22 +166,13 @@ export class CallLane {
 }
 
 function outcomeOf(head: FrameHead & { readonly kind: 'result' | 'error' }, text: string): TapOutcome {
-  const frame = parsed(text);
+  const frame = arrayIn(text);
   if (head.kind === 'result') {
     if (frame !== undefined) return { ok: true, payload: frame[2] ?? {} };
     return { ok: false, code: 'call_error', message: 'the answer is no JSON' };
   }
   const about = typeof frame?.[3] === 'string' && frame[3] !== '' ? `: ${frame[3].slice(0, 200)}` : '';
   return { ok: false, code: 'call_error', message: `${head.errorCode}${about}` };
-}
-
-function parsed(text: string): readonly unknown[] | undefined {
-  try {
-    const frame: unknown = JSON.parse(text);
-    return Array.isArray(frame) ? frame : undefined;
-  } catch {
-    return undefined;
-  }
 }
 
 function first<Key>(keyed: { keys(): Iterable<Key> }): Key {

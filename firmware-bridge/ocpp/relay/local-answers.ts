@@ -2,7 +2,7 @@
  * What a pile is answered that its operator runs without a CSMS: the least that lets it charge. Pure but for the numbers of
  * transactions, which are given.
  */
-import { CALL, CALL_ERROR, CALL_RESULT } from '../frame.ts';
+import { arrayIn, CALL, CALL_ERROR, CALL_RESULT } from '../frame.ts';
 import type { OcppSubprotocol } from '../tap.ts';
 
 export interface LocalDesk {
@@ -82,7 +82,7 @@ export function localAnswer(
   desk: LocalDesk,
   nowWallMs: number,
 ): string | undefined {
-  const frame = parsed(text);
+  const frame = arrayIn(text);
   if (frame === undefined) return unreadable(subprotocol);
   const [type, id, action, payload] = frame;
   if (type !== CALL) return undefined;
@@ -97,15 +97,6 @@ export function localAnswer(
   if (answer === 'unable') return callError(id, 'InternalError', `${action} cannot be answered now`);
   if (answer === undefined) return callError(id, formCode(subprotocol), `${action} lacks what it must have`);
   return JSON.stringify([CALL_RESULT, id, answer]);
-}
-
-function parsed(text: string): readonly unknown[] | undefined {
-  try {
-    const frame: unknown = JSON.parse(text);
-    return Array.isArray(frame) ? frame : undefined;
-  } catch {
-    return undefined;
-  }
 }
 
 /** 2.0.1 part 4 answers what has no readable id under the id -1; 1.6J has no word for it. */

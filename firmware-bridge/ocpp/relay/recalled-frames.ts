@@ -1,4 +1,5 @@
 /** The frames of one pile that an agent must hear when it comes later than they did: a bounded few, oldest first. */
+import { arrayIn } from '../frame.ts';
 import type { FrameHead } from './frame-head.ts';
 import {
   RECALLED_CHARS_MAX,
@@ -121,12 +122,7 @@ function keyOf(caller: 'pile' | 'csms', id: string): string {
 
 /** The payload stands third in a result and fourth in a call. */
 function partOf(text: string, index: number): unknown {
-  try {
-    const frame: unknown = JSON.parse(text);
-    return Array.isArray(frame) ? (frame as readonly unknown[])[index] : undefined;
-  } catch {
-    return undefined;
-  }
+  return arrayIn(text)?.[index];
 }
 
 function first(slots: ReadonlyMap<string, unknown>): string {
