@@ -33,6 +33,7 @@ export {
   createModbusFirmware,
 } from './modbus/modbus-firmware.ts';
 export type { ModbusConnectorOptions, ModbusFirmwareOptions } from './modbus/modbus-firmware.ts';
+export { listenAt } from './own-socket.ts';
 export { CONNECTOR_POWER_MW_MAX, Plausibility } from './plausibility.ts';
 export type { Plausible, PlausibilityOptions } from './plausibility.ts';
 export { createOcppFirmware } from './ocpp/ocpp-firmware.ts';

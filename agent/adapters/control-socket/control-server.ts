@@ -1,6 +1,6 @@
 /** The agent's side of the control socket: mode 0600 in the data directory, so that who may open that directory may operate. */
-import { chmodSync, unlinkSync } from 'node:fs';
-import { createConnection, createServer, type Server, type Socket } from 'node:net';
+import { createServer, type Server, type Socket } from 'node:net';
+import { listenAt } from '@plugpool/firmware-bridge';
 import { ControlSocketError } from './control-socket-error.ts';
 import { pathProblem, QUESTION_BYTES_MAX, readLines, type ControlAnswer } from './protocol.ts';
 
@@ -33,10 +33,9 @@ export class ControlServer {
     const { path } = this.#options;
     const problem = pathProblem(path);
     if (problem !== undefined) throw new ControlSocketError(problem);
-    if (await isAnswered(path)) throw inUse(path);
-    removeLeftover(path);
-    await listen(this.#server, path);
-    chmodSync(path, 0o600);
+    const listening = await listenAt(this.#server, path);
+    if (listening.ok) return;
+    throw listening.why === 'answered' ? inUse(path) : cannotListen(path, listening.cause);
   }
 
   /** Answers that are under way are still sent. Node removes the socket's file. */
@@ -112,36 +111,6 @@ function parseQuestion(line: string): Question | undefined {
   const { id, verb, args } = parsed as Record<string, unknown>;
   if ((typeof id !== 'number' && typeof id !== 'string') || typeof verb !== 'string') return undefined;
   return { id, verb, args: args ?? {} };
-}
-
-/** Whether somebody listens there. */
-function isAnswered(path: string): Promise<boolean> {
-  return new Promise((resolve) => {
-    const probe = createConnection(path);
-    probe.once('connect', () => {
-      probe.destroy();
-      resolve(true);
-    });
-    probe.once('error', () => resolve(false));
-  });
-}
-
-function removeLeftover(path: string): void {
-  try {
-    unlinkSync(path);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw cannotListen(path, error);
-  }
-}
-
-async function listen(server: Server, path: string): Promise<void> {
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', (error) => reject(cannotListen(path, error)));
-    server.listen(path, resolve);
-  });
-  server.removeAllListeners('error');
-  // Accepting can fail (no descriptors left); the socket goes on listening.
-  server.on('error', () => undefined);
 }
 
 function inUse(path: string): ControlSocketError {

@@ -2,11 +2,11 @@
  * The local socket at which the agent, or whoever records, reads what passes. It is of mode 0600: the frames name people and
  * cars. Nobody is waited for: a reader that does not read is dropped, and starts anew with what is remembered.
  */
-import { chmodSync, unlinkSync } from 'node:fs';
-import { createConnection, createServer, type Server, type Socket } from 'node:net';
+import { createServer, type Server, type Socket } from 'node:net';
 import type { Logger } from 'pino';
 import { BoundedLines } from '../../bounded-lines.ts';
 import { FirmwareError } from '../../firmware-error.ts';
+import { listenAt } from '../../own-socket.ts';
 import { LINE_CHARS_MAX } from '../frame.ts';
 import type { TapAbility, TapCall, TapLine, TapOutcome } from '../tap.ts';
 import { TAP_READERS_MAX, TAP_UNREAD_BYTES_MAX } from './limits.ts';
@@ -43,10 +43,9 @@ export class TapServer {
   /** Replaces the file that a dead relay left, never the socket of a living one. */
   async start(): Promise<void> {
     const { path } = this.#options;
-    if (await isAnswered(path)) throw inUse(path);
-    removeLeftover(path);
-    await listen(this.#server, path);
-    chmodSync(path, 0o600);
+    const listening = await listenAt(this.#server, path);
+    if (listening.ok) return;
+    throw listening.why === 'answered' ? inUse(path) : cannotListen(path, listening.cause);
   }
 
   async stop(): Promise<void> {
@@ -103,36 +102,6 @@ export class TapServer {
 
 function textOf(line: TapLine): string {
   return `${JSON.stringify(line)}\n`;
-}
-
-/** Whether somebody listens there. */
-function isAnswered(path: string): Promise<boolean> {
-  return new Promise((resolve) => {
-    const probe = createConnection(path);
-    probe.once('connect', () => {
-      probe.destroy();
-      resolve(true);
-    });
-    probe.once('error', () => resolve(false));
-  });
-}
-
-function removeLeftover(path: string): void {
-  try {
-    unlinkSync(path);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw cannotListen(path, error);
-  }
-}
-
-async function listen(server: Server, path: string): Promise<void> {
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', (error) => reject(cannotListen(path, error)));
-    server.listen(path, resolve);
-  });
-  server.removeAllListeners('error');
-  // Accepting can fail (no descriptors left); the socket goes on listening.
-  server.on('error', () => undefined);
 }
 
 function inUse(path: string): FirmwareError {
