@@ -128,7 +128,7 @@ export function taskDetails(
     quorum: task.wants?.quorum ?? null,
     agreeing: end?.agreeing ?? (end?.state === 'completed' ? 1 : 0),
     checkpoint: checkpointOf(history),
-    history: history.attempts.map(({ taskId: _, ...attempt }) => attempt),
+    history: history.attempts.map(({ taskId: _, handedIn: _handedIn, ...attempt }) => attempt),
     bookings: history.bookings.map(bookingView),
   };
 }

@@ -40,14 +40,13 @@ import type { CreditId } from './core/records.ts';
 import type { Settings } from './core/settings.ts';
 import type { FirmwareSource } from './core/sessions/sources.ts';
 import type { State } from './core/state.ts';
+import { DiskAnswers } from './disk-answers.ts';
 import type { DiskRoom } from './disk-room.ts';
-import { Earnings } from './earnings.ts';
 import { Engine } from './engine.ts';
 import { FirmwareControls } from './firmware-control.ts';
 import { FramesOut } from './frames-out.ts';
 import { unpackFrame, type Unpacked } from './inbox.ts';
 import type { BlobStore, Broker, BrokerHandlers, Clock, Store } from './ports.ts';
-import { RecalledDeliveries } from './recalled-deliveries.ts';
 import type { StoreError } from './store-error.ts';
 import { Strikes } from './strikes.ts';
 
@@ -75,8 +74,7 @@ export class Agent {
   readonly #engine: Engine;
   readonly #framesOut: FramesOut;
   readonly #exchange: BlobExchange;
-  readonly #recalled: RecalledDeliveries;
-  readonly #earnings: Earnings;
+  readonly #diskAnswers: DiskAnswers;
   readonly #comparisons: Comparisons;
   readonly #controls: FirmwareControls;
   /** For what vehicles can cause. */
@@ -104,15 +102,9 @@ export class Agent {
       refused: (events, error) => this.#refused(events, error),
       fatal: (error) => parts.fatal(error),
     });
-    this.#recalled = new RecalledDeliveries({
-      store: parts.store,
+    this.#diskAnswers = new DiskAnswers({
+      ...{ store: parts.store, log: parts.log, limitedLog: this.#limitedLog },
       send: (clientId, envelopes) => this.#framesOut.say(clientId, envelopes),
-      failed: (taskId, error) => parts.log.error({ err: error, taskId }, 'could not read a task'),
-    });
-    this.#earnings = new Earnings({
-      store: parts.store,
-      send: (clientId, correlationId, body) => this.#framesOut.say(clientId, [{ correlationId, body }]),
-      failed: (error) => parts.log.error({ err: error }, 'could not read balances'),
     });
     this.#comparisons = new Comparisons({
       blobs: parts.blobs,
@@ -251,8 +243,7 @@ export class Agent {
     this.#connections.delete(name.clientId);
     this.#strikes.forget(name.clientId);
     this.#exchange.onDisconnected(name.clientId);
-    this.#recalled.forget(name.clientId);
-    this.#earnings.forget(name.clientId);
+    this.#diskAnswers.forget(name.clientId);
     this.#framesOut.forget(name.clientId);
     this.#engine.push({ kind: 'disconnected', client: name, connection });
   }
@@ -305,7 +296,7 @@ export class Agent {
     return (
       this.parts.blobs.holderOf(digest) === vehicleId ||
       mayPull(this.state, vehicleId, digest) ||
-      this.#recalled.mayPull(vehicleId, digest)
+      this.#diskAnswers.mayPull(vehicleId, digest)
     );
   }
 
@@ -320,8 +311,7 @@ export class Agent {
     for (const abandoned of effects.abandons) void this.#exchange.giveUp(abandoned);
     for (const wanted of effects.fetches) void this.#exchange.fetch(wanted);
     for (const asked of effects.compares) this.#comparisons.push(asked);
-    for (const recall of effects.recalls) this.#recalled.push(recall);
-    for (const question of effects.earnings) this.#earnings.push(question);
+    this.#diskAnswers.push(effects);
     for (const control of effects.controls) this.#controls.push(control);
     for (const line of effects.logs) this.#write(line);
   }

@@ -13,6 +13,7 @@ import {
 import type { Effects } from './core/effects.ts';
 import type { BalanceRecord } from './core/records.ts';
 import type { Store } from './ports.ts';
+import { UNREAD } from './recalls.ts';
 
 export type EarningsQuestion = Effects['earnings'][number];
 
@@ -61,7 +62,7 @@ export class Earnings {
       return earningsReport(await store.balancesOf(account), await store.balancesOf(energyCosts), terms);
     } catch (error) {
       this.#around.failed(error);
-      return UNAVAILABLE;
+      return UNREAD;
     }
   }
 }
@@ -75,12 +76,6 @@ const TOO_FAST: DownBody = {
       hint: 'ask again when it is answered',
     },
   ],
-  retryable: true,
-};
-
-const UNAVAILABLE: DownBody = {
-  kind: 'refused',
-  reasons: [{ code: 'storage_unavailable', detail: 'the store did not answer', hint: 'ask again' }],
   retryable: true,
 };
 

@@ -1,9 +1,19 @@
 /** What the core's surroundings must offer, types only. Each is implemented by one file or folder under `adapters/`. */
-import type { BlobRef, ClientId, ClientName, Digest, TaskId, TopicKind, VehicleId } from '@plugpool/proto';
+import type {
+  BlobRef,
+  ClientId,
+  ClientName,
+  Digest,
+  LeaseId,
+  TaskId,
+  TopicKind,
+  VehicleId,
+} from '@plugpool/proto';
 import type { SharedTable } from './core/clients/share.ts';
 import type { Standing } from './core/clients/standing.ts';
 import type {
   Account,
+  AttemptRecord,
   BalanceRecord,
   BookingRecord,
   ClosedTaskRecord,
@@ -38,6 +48,8 @@ export interface Store {
    */
   commit(changes: readonly StoreChange[]): Promise<CommitCost>;
   readTask(taskId: TaskId): Promise<TaskHistory | undefined>;
+  /** The attempt that ended under that lease, whoever ran it. */
+  readAttempt(taskId: TaskId, lease: LeaseId): Promise<AttemptRecord | undefined>;
   /** Newest first; one reading of small columns, however much each task had to do with. */
   listTasks(limit: number): Promise<readonly ListedTask[]>;
   /** Newest first, with everything that is known of each. */

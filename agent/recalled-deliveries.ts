@@ -1,29 +1,32 @@
 /** Ends of tasks that left memory, read from disk again for the vehicle that asked for them; their bytes may be pulled for a while. */
 import { vehicleIdOf } from '@plugpool/proto';
-import type { ClientId, Digest, DownBody, Envelope, Payload, TaskId, VehicleId } from '@plugpool/proto';
+import type { ClientId, Digest, DownBody, Payload, TaskId, VehicleId } from '@plugpool/proto';
+import type { Effects } from './core/effects.ts';
 import { deliveryOf } from './core/tasks/task-end.ts';
 import type { Store } from './ports.ts';
-import { Recalls, type Reading, type Recall } from './recalls.ts';
+import { Recalls, UNREAD, type RecallsSurroundings } from './recalls.ts';
+
+export type Recall = Effects['recalls'][number];
 
 /** Deliveries read from disk again: their bytes may be pulled until so many later ones were. */
 const PULLABLE_MAX = 256;
 
-export interface RecalledDeliveriesSurroundings {
+export interface RecalledDeliveriesSurroundings extends Pick<RecallsSurroundings<Recall>, 'send'> {
   readonly store: Pick<Store, 'readTask'>;
-  send(clientId: ClientId, envelopes: readonly Envelope<DownBody>[]): void;
   failed(taskId: TaskId, error: unknown): void;
 }
 
 export class RecalledDeliveries {
   readonly #around: RecalledDeliveriesSurroundings;
-  readonly #recalls: Recalls;
+  readonly #recalls: Recalls<Recall>;
   readonly #pullable = new Set<string>();
 
   constructor(around: RecalledDeliveriesSurroundings) {
     this.#around = around;
     this.#recalls = new Recalls({
-      answer: (reading) => this.#answer(reading),
-      refuse: (recall) => this.#refuse(recall),
+      about: ({ taskId }) => taskId,
+      read: (recall) => this.#deliveryFor(recall),
+      send: (clientId, envelopes) => around.send(clientId, envelopes),
     });
   }
 
@@ -40,13 +43,7 @@ export class RecalledDeliveries {
     return this.#pullable.has(`${vehicleId}/${digest}`);
   }
 
-  async #answer({ clientId, correlationIds, taskId }: Reading): Promise<void> {
-    const body = await this.#deliveryFor(clientId, taskId);
-    const envelopes = correlationIds.map((correlationId) => ({ correlationId, body }));
-    this.#around.send(clientId, envelopes);
-  }
-
-  async #deliveryFor(clientId: ClientId, taskId: TaskId): Promise<DownBody> {
+  async #deliveryFor({ clientId, taskId }: Recall): Promise<DownBody> {
     const vehicleId = vehicleIdOf(clientId);
     try {
       const history = await this.#around.store.readTask(taskId);
@@ -55,7 +52,7 @@ export class RecalledDeliveries {
       return deliveryOf(history.task, history.end);
     } catch (error) {
       this.#around.failed(taskId, error);
-      return UNAVAILABLE;
+      return UNREAD;
     }
   }
 
@@ -71,30 +68,7 @@ export class RecalledDeliveries {
       this.#pullable.delete(oldest);
     }
   }
-
-  #refuse({ clientId, correlationId }: Recall): void {
-    // What nobody asked for is said again at the next hello.
-    if (correlationId !== 0) this.#around.send(clientId, [{ correlationId, body: TOO_MANY }]);
-  }
 }
-
-const UNAVAILABLE: DownBody = {
-  kind: 'refused',
-  reasons: [{ code: 'storage_unavailable', detail: 'the store did not answer', hint: 'ask again' }],
-  retryable: true,
-};
-
-const TOO_MANY: DownBody = {
-  kind: 'refused',
-  reasons: [
-    {
-      code: 'rate_limited',
-      detail: 'too many questions of this connection wait for the disk',
-      hint: 'ask again when these are answered',
-    },
-  ],
-  retryable: true,
-};
 
 /** Forgotten between the question and the reading. */
 function unknownTask(taskId: TaskId): DownBody {

@@ -1,81 +1,125 @@
 /**
- * Deliveries that are read from disk again, one at a time and each client in its turn: however much one client asks for, the
+ * What is read from disk again for clients, one reading at a time and each client in its turn: however much one of them asks for, the
  * store is asked once, and whoever connects or asks meanwhile waits for one reading at most.
  */
-import type { ClientId, TaskId } from '@plugpool/proto';
-import type { Effects } from './core/effects.ts';
+import type { ClientId, DownBody, Envelope } from '@plugpool/proto';
 
-export type Recall = Effects['recalls'][number];
-
-/** One reading, for everything that its client asked about this task. */
-export interface Reading {
+export interface Question {
   readonly clientId: ClientId;
-  readonly taskId: TaskId;
-  readonly correlationIds: readonly number[];
+  readonly correlationId: number;
 }
 
 /** Of one client: all that it can be owed, and some questions. */
 const WAITING_MAX = 6_000;
 
-export interface RecallsSurroundings {
-  /** Reads and sends. Rejects never. */
-  answer(reading: Reading): Promise<void>;
-  /** One more than may wait. What is owed to it is said again at its next hello. */
-  refuse(recall: Recall): void;
+export interface RecallsSurroundings<Asked extends Question> {
+  /** What is asked about: questions of a client with the same are answered by one reading. */
+  about(asked: Asked): string;
+  /** Rejects never. */
+  read(asked: Asked): Promise<DownBody>;
+  send(clientId: ClientId, envelopes: readonly Envelope<DownBody>[]): void;
 }
 
-interface OfClient {
-  /** A message can ask for one task hundreds of times: it is read once. */
-  readonly tasks: Map<TaskId, Set<number>>;
-  waiting: number;
+interface AskedAbout<Asked> {
+  readonly asked: Asked;
+  readonly correlationIds: Set<number>;
 }
 
-export class Recalls {
-  readonly #around: RecallsSurroundings;
+interface OfClient<Asked> {
+  /** A message can ask about one thing hundreds of times: it is read once. */
+  readonly waiting: Map<string, AskedAbout<Asked>>;
+  count: number;
+}
+
+export class Recalls<Asked extends Question> {
+  readonly #around: RecallsSurroundings<Asked>;
   /** The client whose turn it is stands first. */
-  readonly #clients = new Map<ClientId, OfClient>();
-  #running = false;
+  readonly #clients = new Map<ClientId, OfClient<Asked>>();
+  #isRunning = false;
+  /** For whom the store is asked. */
+  #reading: ClientId | undefined;
 
-  constructor(around: RecallsSurroundings) {
+  constructor(around: RecallsSurroundings<Asked>) {
     this.#around = around;
   }
 
-  push(recall: Recall): void {
-    const { clientId, correlationId, taskId } = recall;
-    const ofClient = this.#clients.get(clientId) ?? { tasks: new Map<TaskId, Set<number>>(), waiting: 0 };
-    const asked = ofClient.tasks.get(taskId) ?? new Set();
+  push(asked: Asked): void {
+    const { clientId, correlationId } = asked;
+    const ofClient = this.#clients.get(clientId) ?? {
+      waiting: new Map<string, AskedAbout<Asked>>(),
+      count: 0,
+    };
+    const about = this.#around.about(asked);
+    const same = ofClient.waiting.get(about) ?? { asked, correlationIds: new Set<number>() };
     // What waits to be said already is not said twice.
-    if (asked.has(correlationId)) return;
-    if (ofClient.waiting >= WAITING_MAX) return this.#around.refuse(recall);
-    ofClient.tasks.set(taskId, asked.add(correlationId));
-    ofClient.waiting += 1;
+    if (same.correlationIds.has(correlationId)) return;
+    if (ofClient.count >= WAITING_MAX) return this.#refuse(asked);
+    same.correlationIds.add(correlationId);
+    ofClient.waiting.set(about, same);
+    ofClient.count += 1;
     this.#clients.set(clientId, ofClient);
-    if (!this.#running) void this.#run();
+    if (!this.#isRunning) void this.#run();
   }
 
-  /** The client is gone. */
+  /** The client is gone: what was asked in one connection is not answered in the next. */
   forget(clientId: ClientId): void {
     this.#clients.delete(clientId);
+    if (this.#reading === clientId) this.#reading = undefined;
   }
 
   async #run(): Promise<void> {
-    this.#running = true;
-    for (let next = this.#take(); next !== undefined; next = this.#take()) await this.#around.answer(next);
-    this.#running = false;
+    this.#isRunning = true;
+    for (let next = this.#take(); next !== undefined; next = this.#take()) {
+      const { asked, correlationIds } = next;
+      const { clientId } = asked;
+      this.#reading = clientId;
+      const body = await this.#around.read(asked);
+      if (this.#reading !== clientId) continue;
+      this.#around.send(
+        clientId,
+        [...correlationIds].map((correlationId) => ({ correlationId, body })),
+      );
+    }
+    this.#reading = undefined;
+    this.#isRunning = false;
   }
 
   /** Of the client whose turn it is, which is then the last in turn. */
-  #take(): Reading | undefined {
+  #take(): AskedAbout<Asked> | undefined {
     const [first] = this.#clients;
     if (first === undefined) return undefined;
     const [clientId, ofClient] = first;
     this.#clients.delete(clientId);
-    const [oldest] = ofClient.tasks;
+    const [oldest] = ofClient.waiting;
     if (oldest === undefined) return this.#take();
-    const [taskId, asked] = oldest;
-    ofClient.tasks.delete(taskId);
-    ofClient.waiting -= asked.size;
-    if (ofClient.waiting > 0) this.#clients.set(clientId, ofClient);
-    return { clientId, taskId, correlationIds: [...asked] };
+    const [about, asked] = oldest;
+    ofClient.waiting.delete(about);
+    ofClient.count -= asked.correlationIds.size;
+    if (ofClient.count > 0) this.#clients.set(clientId, ofClient);
+    return asked;
+  }
+
+  /** What nobody asked for, or under no number, is said again at the next hello. */
+  #refuse({ clientId, correlationId }: Asked): void {
+    if (correlationId !== 0) this.#around.send(clientId, [{ correlationId, body: TOO_MANY }]);
   }
 }
+
+const TOO_MANY: DownBody = {
+  kind: 'refused',
+  reasons: [
+    {
+      code: 'rate_limited',
+      detail: 'too many questions of this connection wait for the disk',
+      hint: 'ask again when these are answered',
+    },
+  ],
+  retryable: true,
+};
+
+/** Nothing is known until the store answers. */
+export const UNREAD: DownBody = {
+  kind: 'refused',
+  reasons: [{ code: 'storage_unavailable', detail: 'the store did not answer', hint: 'ask again' }],
+  retryable: true,
+};

@@ -44,6 +44,7 @@ export const VEHICLE_CONTRACT = {
         cpuMs: count,
       }),
     ),
+    results: z.strictObject({ accepted: count, refused: count }),
     unacknowledgedResults: count,
     images: z.strictObject({ deployed: count, kept: count }),
     connector: z.strictObject({ connectorId: id, assurance: id }).nullable(),

@@ -36,7 +36,7 @@ import type {
 import type { Runtime } from './runtimes/port.ts';
 import { PowerReports } from './power-reports.ts';
 import { RunEnergy, type EnergyStatus } from './run-energy.ts';
-import { UnackedResults } from './unacked-results.ts';
+import { UnackedResults, type AnsweredResults } from './unacked-results.ts';
 import { CLIENT_VERSION } from './version.ts';
 
 export const LEND_SLOT = 'lend' as Slot;
@@ -82,6 +82,8 @@ export interface DonorStatus {
   /** What the machine takes, and what it took for others. */
   readonly energy: EnergyStatus;
   readonly jobs: readonly { readonly offer: Offer; readonly state: string; readonly cpuMs: number }[];
+  /** What the pile said of those that were handed in, since the start. */
+  readonly results: AnsweredResults;
   readonly unacknowledgedResults: number;
   /** What the pile wants kept here, and how much of it is here. */
   readonly images: { readonly deployed: number; readonly kept: number };
@@ -211,6 +213,7 @@ export class Donor {
       hardware: this.#hardware,
       energy: this.#energy.status(),
       jobs: this.#jobs.list(),
+      results: this.#results.answered,
       unacknowledgedResults: this.#results.size,
       images: this.#deployed.counts,
       connector: this.#claims.bound,
@@ -304,7 +307,7 @@ export class Donor {
       case 'deploy':
         return this.#deployed.deployed(body);
       case 'resultAck':
-        return this.#acknowledged(body);
+        return this.#results.acknowledged(body);
       case 'checkpointAck':
         return this.#jobs.checkpointAcknowledged(body);
       case 'renewed':
@@ -333,9 +336,9 @@ export class Donor {
   }
 
   #refused(refused: Refused, correlationId: number): void {
-    const { reasons, retryable } = refused;
+    const { reasons } = refused;
     if (this.#claims.refused(refused, correlationId)) return;
-    if (this.#results.refused(correlationId, retryable) || this.#jobs.refused(correlationId, refused)) return;
+    if (this.#results.refused(correlationId, refused) || this.#jobs.refused(correlationId, refused)) return;
     const problem = reasons.find(({ code }) => code === 'constraint_invalid');
     if (problem === undefined) {
       this.#parts.log.warn({ reasons }, 'the pile refused something');
@@ -350,12 +353,6 @@ export class Donor {
       "the pile cannot take the owner's constraint, and offers nothing here",
     );
     this.#parts.onEvent?.({ kind: 'constraintRefused', detail, hint });
-  }
-
-  #acknowledged(ack: Extract<DownBody, { kind: 'resultAck' }>): void {
-    if (!ack.accepted)
-      this.#parts.log.info({ lease: ack.lease, reason: ack.reason }, 'a result was not accepted');
-    this.#results.settle(ack.lease);
   }
 }
 

@@ -163,9 +163,6 @@ export class LeasedJobs {
     }
     const asked = (renewed.keepState ?? []).map((lease) => this.#jobs.under(lease));
     for (const job of asked) if (job !== undefined) this.#kept.ship(job);
-    for (const lease of this.#options.results.leases()) {
-      if (answer.voided.has(leaseKeyOf(lease))) this.#options.results.settle(lease);
-    }
   }
 
   welcomed(leaseMs: number, drop: readonly LeaseId[]): void {
@@ -174,7 +171,6 @@ export class LeasedJobs {
     for (const lease of drop) {
       const job = this.#jobs.under(lease);
       if (job !== undefined) this.#void(job, 'the pile dropped the lease');
-      this.#options.results.settle(lease);
     }
     this.#kept.sendAllAgain();
     if (this.#jobs.size > 0 || this.#options.results.leases().length > 0) this.#renew();

@@ -1,11 +1,12 @@
 /**
  * Finished results until the pile acknowledges them: sent at once, sent again after each reconnection, and written to disk
- * only where the acknowledgement does not come within a moment.
+ * only where the acknowledgement does not come within a moment. That a lease is over says nothing of its result, which may be what
+ * ended it: whether that counts, its own answer says.
  *
  * Writing first would buy nothing: a result that is lost with this process before it was written is a lost attempt, whose
  * lease ends and whose task runs again. What the disk serves is the long wait, for a pile that is away.
  */
-import type { LeaseId, Result } from '@plugpool/proto';
+import type { LeaseId, Refused, Result, ResultAck } from '@plugpool/proto';
 import { leaseKeyOf, type LeaseKey } from './core/lease-clock.ts';
 import type { BlobShelf } from './blob-shelf.ts';
 import type { OutputFiles } from './adapters/output-files.ts';
@@ -31,6 +32,13 @@ interface Unacked {
   resendAtMonoMs: number | undefined;
 }
 
+export interface AnsweredResults {
+  /** Taken, good or bad. */
+  readonly accepted: number;
+  /** Too late, or of a lease that was taken back: they earn nothing. */
+  readonly refused: number;
+}
+
 export interface UnackedResultsOptions {
   readonly outbox: Outbox;
   readonly outputs: OutputFiles;
@@ -49,6 +57,8 @@ export class UnackedResults {
   /** Of the pile that listened last: a run that ends while it is away was its. */
   #stationId: string | undefined;
   #cancelSweep: (() => void) | undefined;
+  #accepted = 0;
+  #refused = 0;
 
   constructor(options: UnackedResultsOptions) {
     this.#options = options;
@@ -133,10 +143,23 @@ export class UnackedResults {
     }
   }
 
-  /** Acknowledged, or void: either way nobody needs it any more. */
-  settle(lease: LeaseId): void {
+  /** Since the start. */
+  get answered(): AnsweredResults {
+    return { accepted: this.#accepted, refused: this.#refused };
+  }
+
+  /** The pile's word on it, the same however often it is asked: either way nobody needs the result any more. */
+  acknowledged({ lease, accepted, reason }: ResultAck): void {
     const unacked = this.#unacked.get(leaseKeyOf(lease));
-    if (unacked !== undefined && this.#isForWhoListens(unacked)) this.#drop(unacked);
+    if (unacked === undefined || !this.#isForWhoListens(unacked)) return;
+    if (accepted) this.#accepted += 1;
+    else this.#refuse(lease, reason);
+    this.#drop(unacked);
+  }
+
+  #refuse(lease: LeaseId, reason: string): void {
+    this.#refused += 1;
+    this.#options.log.info({ lease, reason }, 'a result does not count');
   }
 
   #drop(unacked: Unacked): void {
@@ -157,17 +180,18 @@ export class UnackedResults {
   }
 
   /** True where the refusal was meant for a result. */
-  refused(correlationId: number, isRetryable: boolean): boolean {
+  refused(correlationId: number, { retryable, reasons }: Pick<Refused, 'retryable' | 'reasons'>): boolean {
     if (correlationId === 0) return false;
     const unacked = [...this.#unacked.values()].find(
       (candidate) => candidate.correlationId === correlationId,
     );
     if (unacked === undefined) return false;
-    if (isRetryable) {
+    if (retryable) {
       unacked.resendAtMonoMs = this.#options.clock.monoMs() + RETRY_AFTER_MS;
       this.#planSweep(RETRY_AFTER_MS);
-    } else {
-      this.settle(unacked.result.lease);
+    } else if (this.#isForWhoListens(unacked)) {
+      this.#refuse(unacked.result.lease, reasons.map(({ code }) => code).join(' '));
+      this.#drop(unacked);
     }
     return true;
   }
@@ -233,7 +257,7 @@ export class UnackedResults {
     try {
       this.#options.outbox.forget(acknowledged);
     } catch (error) {
-      // They come back after a restart, are sent again and refused: nothing is lost.
+      // They come back after a restart, are sent again and answered as before: nothing is lost.
       this.#options.log.warn(
         { err: error, results: acknowledged.length },
         'acknowledged results stay in the outbox',

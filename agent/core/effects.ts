@@ -9,6 +9,7 @@ import type {
   DownBody,
   EarningTerms,
   Envelope,
+  LeaseId,
   Payload,
   TaskId,
   VehicleId,
@@ -57,6 +58,13 @@ export interface Effects {
     readonly correlationId: number;
     readonly taskId: TaskId;
   }[];
+  /** Results under a lease that is over: what their donor is told is read from the disk, where it was told something before. */
+  readonly resultRecalls: {
+    readonly clientId: ClientId;
+    readonly correlationId: number;
+    readonly taskId: TaskId;
+    readonly lease: LeaseId;
+  }[];
   /** Results whose bytes are to be compared, since they do not lie in memory; answered by `compared`. */
   readonly compares: {
     readonly pair: ComparedPair;
@@ -89,6 +97,7 @@ export function noEffects(): Effects {
     fetches: [],
     abandons: [],
     recalls: [],
+    resultRecalls: [],
     compares: [],
     earnings: [],
     controls: [],

@@ -222,6 +222,8 @@ export interface AttemptRecord {
   readonly endedWallMs: number;
   readonly outcome: AttemptOutcome;
   readonly reason: string;
+  /** Its donor handed a result in, good or bad, and was told that it is taken. */
+  readonly handedIn?: true;
 }
 
 /** `vehicle:<id>`, `fleet:<name>`, `operator` and those that agent/core/ledger/accounts.ts names. */

@@ -148,6 +148,8 @@ export interface Lease {
   readonly priority: Priority;
   /** Whose sub-pool it is counted in: its algorithm's when it was granted. */
   readonly pool: AlgorithmClass;
+  /** Its donor's result ends it, and is acknowledged. */
+  handedIn?: true;
   /** How the attempt ends when the revocation is through. */
   revocation?: { readonly outcome: AttemptOutcome; readonly reason: string };
   /** The instance that it makes room for. */

@@ -212,6 +212,39 @@ test('a result of one pile is neither handed to another nor forgotten at its wor
   assert.equal(Buffer.from(again.body.outcome.output.bytes).toString(), 'of the first pile');
 });
 
+test('a result is handed in though its lease is over, and only its own answer says whether it counts', async (t) => {
+  let isOver = false;
+  const { pile, held, donor } = await donorScene(t, {
+    leaseMs: 300,
+    judge: ({ held: leases }) => (isOver ? { keep: [], drop: leases } : { keep: leases, drop: [] }),
+  });
+  pile.send(LENDER, heldOffer('counts', { leaseMs: 300 }), heldOffer('late', { leaseMs: 300 }));
+  await held.started(2);
+  for (const job of held.jobs) job.end(Buffer.from('done'));
+  await pile.next('result');
+  await pile.next('result');
+  [isOver, pile.renews] = [true, false];
+  pile.cut();
+  const again = [await pile.next('result'), await pile.next('result')];
+  // The answer that leaves them out says nothing of them either.
+  const { correlationId } = await pile.next('renewal');
+  pile.send(LENDER, { correlationId, body: { kind: 'renewed', held: [], leaseMs: 300 } });
+  await pile.next('renewal');
+  assert.equal(donor.status().unacknowledgedResults, 2);
+  const answers = [
+    { kind: 'resultAck', lease: leaseOf('counts'), accepted: true, reason: '' },
+    { kind: 'resultAck', lease: leaseOf('late'), accepted: false, reason: 'lease_void' },
+  ] as const;
+  pile.send(LENDER, ...answers, ...answers, echoOffer('last', Buffer.from('x')));
+  await pile.next('result', ({ body }) => body.lease.instanceId === leaseOf('last').instanceId);
+  assert.deepEqual(
+    again.map(({ body }) => body.lease),
+    [leaseOf('counts'), leaseOf('late')],
+  );
+  assert.deepEqual(donor.status().results, { accepted: 1, refused: 1 });
+  assert.equal(donor.status().unacknowledgedResults, 1, 'the last');
+});
+
 test('an acknowledged result is sent no more', async (t) => {
   const { pile } = await donorScene(t);
   pile.send(LENDER, echoOffer('a', Buffer.from('x')));

@@ -2,9 +2,9 @@
  * The Store port over a disk that is slow, full, or tells of a commit that it failed although it was written. What is under way
  * when the process dies is on the disk whole or not at all.
  */
-import type { TaskId } from '@plugpool/proto';
+import type { LeaseId, TaskId } from '@plugpool/proto';
 import type { CommitCost } from '../../agent/ports.ts';
-import type { StoreChange, StoredState, TaskHistory } from '../../agent/core/records.ts';
+import type { AttemptRecord, StoreChange, StoredState, TaskHistory } from '../../agent/core/records.ts';
 import { StoreError } from '../../agent/store-error.ts';
 import type { Agenda } from './agenda.ts';
 import type { Chance } from './chance.ts';
@@ -17,6 +17,7 @@ export interface KeepingDisk {
   reload(): StoredState;
   write(changes: readonly StoreChange[]): void;
   history(taskId: TaskId): TaskHistory | undefined;
+  attempt(taskId: TaskId, lease: LeaseId): AttemptRecord | undefined;
   /** The process is gone, and its file handles with it. */
   drop(): void;
 }
@@ -88,13 +89,25 @@ export class FlakyStore {
     return this.#later(() => this.#disk.history(taskId));
   }
 
+  /** It is not always read. */
+  readAttempt(taskId: TaskId, lease: LeaseId): Promise<AttemptRecord | undefined> {
+    return this.#later(() => {
+      if (this.#chance.is(this.faults.failPermille)) throw failure('unavailable');
+      return this.#disk.attempt(taskId, lease);
+    });
+  }
+
   #later<Value>(read: () => Value): Promise<Value> {
-    const { promise, resolve } = Promise.withResolvers<Value>();
+    const { promise, resolve, reject } = Promise.withResolvers<Value>();
     const life = this.#lives;
     this.#agenda.after(this.#chance.between(...this.faults.commitMs), () => {
       // Nobody who died hears an answer.
       if (life !== this.#lives) return;
-      resolve(read());
+      try {
+        resolve(read());
+      } catch (error) {
+        reject(error);
+      }
       this.#answered();
     });
     return promise;

@@ -52,6 +52,7 @@ export type BrokenPromise =
   | 'after the end there is no other news'
   | 'only what was delivered counts as delivered'
   | 'an acknowledged result counts'
+  | 'a result has one answer'
   | 'an instance has one accepted result'
   | 'fencing tokens only grow'
   | 'only work that was handed in is credited'
@@ -75,6 +76,7 @@ export function checkHistory(question: HistoryQuestion): HistoryViolation[] {
   deliveredWasHeard(question, told, found);
   if (question.isOver === true) everythingEnded(question, told, found);
   resultsCount(question, found);
+  resultsHaveOneAnswer(question, found);
   tokensGrow(question.history, found);
   creditsWereEarned(question, found);
   return found;
@@ -235,6 +237,30 @@ function resultsCount({ history, store }: HistoryQuestion, found: Found): void {
     if (attempt?.outcome === 'completed' && attempt.vehicleId === vehicleOf(client)) continue;
     const detail = `${client} was told that its result of ${instanceId} counts; the store says ${attempt?.outcome ?? 'nothing'}`;
     found.push({ promise: 'an acknowledged result counts', detail, atMs });
+  }
+}
+
+/**
+ * What a donor was told of a result it is told again, in whatever order the answers come: one that counts is never called void, and one
+ * that is void never counts. What it said before the lease was offered to it is no result of its.
+ */
+function resultsHaveOneAnswer({ history, store }: HistoryQuestion, found: Found): void {
+  const offered = new Set<string>();
+  const answers = new Map<string, boolean>();
+  const attempts = attemptsOf(store);
+  for (const { atMs, client, body } of history) {
+    if (body.kind === 'offer') offered.add(leaseName(client, body.lease));
+    if (body.kind !== 'resultAck') continue;
+    const name = leaseName(client, body.lease);
+    if (!offered.has(name)) continue;
+    const { accepted, lease } = body;
+    const first = answers.get(name) ?? accepted;
+    answers.set(name, first);
+    const attempt = attempts.get(`${lease.instanceId}/${lease.fencingToken}`);
+    if (first === accepted && (accepted || attempt?.handedIn !== true)) continue;
+    const before = first === accepted ? 'the store says' : 'it had heard before';
+    const detail = `${client} heard that its result of ${lease.instanceId} ${accepted ? 'counts' : 'is void'}; ${before} the opposite`;
+    found.push({ promise: 'a result has one answer', detail, atMs });
   }
 }
 

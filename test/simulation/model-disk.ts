@@ -10,6 +10,7 @@ export function modelDisk({ disk }: LawWatcher): KeepingDisk {
     reload: () => disk.load(),
     write: (changes) => disk.write(changes),
     history: (taskId) => disk.history(taskId),
+    attempt: (taskId, lease) => disk.attempt(taskId, lease),
     drop: () => undefined,
   };
 }

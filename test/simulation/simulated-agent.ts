@@ -10,7 +10,6 @@ import {
   type DownBody,
   type Digest,
   type Envelope,
-  type TaskId,
   type UpBody,
 } from '@plugpool/proto';
 import type { ControlOutcome, FirmwareEvent } from '@plugpool/firmware-bridge';
@@ -18,11 +17,11 @@ import type { Control, Effects } from '../../agent/core/effects.ts';
 import type { ComparedPair, ConnectionNumber, Event, OperatorCommand } from '../../agent/core/events.ts';
 import type { Settings } from '../../agent/core/settings.ts';
 import type { State } from '../../agent/core/state.ts';
-import { deliveryOf } from '../../agent/core/tasks/task-end.ts';
 import { Engine } from '../../agent/engine.ts';
 import { hashOfRequest, unpackFrame } from '../../agent/inbox.ts';
 import type { Store } from '../../agent/ports.ts';
-import { Recalls, type Reading } from '../../agent/recalls.ts';
+import { RecalledDeliveries } from '../../agent/recalled-deliveries.ts';
+import { RecalledResults } from '../../agent/recalled-results.ts';
 import type { StoreError } from '../../agent/store-error.ts';
 import type { Agenda } from './agenda.ts';
 import type { Chance } from './chance.ts';
@@ -64,7 +63,8 @@ export interface SimulatedAgentParts {
 /** One process of it. */
 interface Life {
   readonly engine: Engine;
-  readonly recalls: Recalls;
+  readonly deliveries: RecalledDeliveries;
+  readonly results: RecalledResults;
   readonly connections: Map<ClientId, Connection>;
   isReady: boolean;
   isAlive: boolean;
@@ -122,10 +122,12 @@ export class SimulatedAgent implements Listener {
     const touched = (): void => this.parts.touched();
     // A monotonic clock begins with its process.
     const clock = new MachineClock(agenda, driftPpm, 0);
+    const read = ofLife(store, () => life.isAlive);
+    const send = (clientId: ClientId, frame: Frame<DownBody>): void => this.#send(life, clientId, frame);
     const life: Life = {
       clock,
       engine: new Engine({
-        store: ofLife(store, () => life.isAlive) as unknown as Store,
+        store: read as unknown as Store,
         clock: {
           now: () => ({ monoMs: clock.monoMs(), wallMs: this.wall.wallMs() }),
           setTimer: (delayMs, callback) =>
@@ -142,10 +144,8 @@ export class SimulatedAgent implements Listener {
         fatal: (error) => this.#guard(life, () => this.parts.watcher.broken(error)),
         soon: (callback) => this.parts.soon(callback),
       }),
-      recalls: new Recalls({
-        answer: (reading) => this.#recall(life, reading),
-        refuse: () => undefined,
-      }),
+      deliveries: new RecalledDeliveries({ store: read, send, failed: () => undefined }),
+      results: new RecalledResults({ store: read, send, refused: () => undefined, failed: () => undefined }),
       connections: new Map(),
       isReady: false,
       isAlive: true,
@@ -246,7 +246,8 @@ export class SimulatedAgent implements Listener {
   #closed(life: Life, client: ClientName, connection: Connection): void {
     if (life.connections.get(client.clientId) !== connection) return;
     life.connections.delete(client.clientId);
-    life.recalls.forget(client.clientId);
+    life.deliveries.forget(client.clientId);
+    life.results.forget(client.clientId);
     this.#push(life, {
       kind: 'disconnected',
       client,
@@ -304,7 +305,8 @@ export class SimulatedAgent implements Listener {
     for (const { pair, payloads } of effects.compares)
       if (!this.#letOut(() => this.#compare(life, pair, payloads))) return;
     for (const control of effects.controls) if (!this.#letOut(() => this.#control(life, control))) return;
-    for (const recall of effects.recalls) if (!this.#letOut(() => life.recalls.push(recall))) return;
+    for (const recall of effects.recalls) if (!this.#letOut(() => life.deliveries.push(recall))) return;
+    for (const recall of effects.resultRecalls) if (!this.#letOut(() => life.results.push(recall))) return;
   }
 
   /** A station takes a moment, and does not always do it. */
@@ -359,16 +361,6 @@ export class SimulatedAgent implements Listener {
     });
   }
 
-  async #recall(life: Life, { clientId, correlationIds, taskId }: Reading): Promise<void> {
-    const history = await this.parts.store.readTask(taskId);
-    if (!life.isAlive) return;
-    const vehicleId = clientName(clientId).vehicleId;
-    const isKnown = history?.end !== undefined && history.task.vehicleId === vehicleId;
-    const body = isKnown ? deliveryOf(history.task, history.end) : unknownTask(taskId);
-    const envelopes = correlationIds.map((correlationId) => ({ correlationId, body }));
-    this.#send(life, clientId, envelopes);
-  }
-
   /** As the daemon does it: the senders are told, and their connections closed. */
   #refused(life: Life, events: readonly Event[], error: StoreError): void {
     const code = error.code === 'full' ? 'storage_full' : 'storage_unavailable';
@@ -390,17 +382,16 @@ export class SimulatedAgent implements Listener {
   }
 }
 
+type LivingStore = Pick<Store, 'open' | 'reload' | 'commit' | 'readTask' | 'readAttempt'>;
+
 /** Whoever is dead writes nothing more, and hears nothing. */
-function ofLife(store: FlakyStore, isAlive: () => boolean): Pick<Store, 'open' | 'reload' | 'commit'> {
+function ofLife(store: FlakyStore, isAlive: () => boolean): LivingStore {
   const never = <Value>(): Promise<Value> => new Promise(() => undefined);
   return {
     open: () => store.open(),
     reload: () => (isAlive() ? store.reload() : never()),
     commit: (changes) => (isAlive() ? store.commit(changes) : never()),
+    readTask: (taskId) => (isAlive() ? store.readTask(taskId) : never()),
+    readAttempt: (taskId, lease) => (isAlive() ? store.readAttempt(taskId, lease) : never()),
   };
-}
-
-function unknownTask(taskId: TaskId): DownBody {
-  const reason = { code: 'task_unknown', detail: `no task ${taskId}`, hint: '' } as const;
-  return { kind: 'refused', reasons: [reason], retryable: false };
 }

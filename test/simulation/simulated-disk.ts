@@ -16,7 +16,7 @@ import type {
   TaskHistory,
   TaskRecord,
 } from '../../agent/core/records.ts';
-import type { TaskId } from '@plugpool/proto';
+import type { LeaseId, TaskId } from '@plugpool/proto';
 
 export class SimulatedDisk {
   generation = 0;
@@ -149,6 +149,12 @@ export class SimulatedDisk {
       attempts: this.attempts.get(taskId) ?? [],
       bookings: this.#rows(taskId).bookings,
     };
+  }
+
+  attempt(taskId: TaskId, lease: LeaseId): AttemptRecord | undefined {
+    const isIt = (each: AttemptRecord): boolean =>
+      each.instanceId === lease.instanceId && each.fencingToken === lease.fencingToken;
+    return this.attempts.get(taskId)?.find(isIt);
   }
 
   /** As text, so that what JSON does not carry is lost here as well. */

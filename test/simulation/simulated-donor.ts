@@ -141,7 +141,6 @@ export class SimulatedDonor {
     for (const lease of drop) {
       const job = this.#jobs.get(lease.instanceId);
       if (job?.key === leaseKeyOf(lease)) this.#forget(job);
-      this.#handedIn.settle(lease);
     }
     if (this.#jobs.size + this.#handedIn.size > 0) this.#renew();
     this.#handedIn.sendAll();
@@ -315,8 +314,6 @@ export class SimulatedDonor {
         job.leaseMs = leaseMs;
       } else if (answer.voided.has(job.key)) this.#forget(job);
     }
-    for (const lease of this.#handedIn.leases())
-      if (answer.voided.has(leaseKeyOf(lease))) this.#handedIn.settle(lease);
   }
 
   #renew(): void {

@@ -2,6 +2,7 @@
 import type { Event, ConnectionNumber } from '../../agent/core/events.ts';
 import type { ControlOutcome } from '@plugpool/firmware-bridge';
 import type { Control, Effects } from '../../agent/core/effects.ts';
+import { answerAgain } from '../../agent/core/leases/result-answer.ts';
 import { loadState } from '../../agent/core/load.ts';
 import type { AlgorithmRecord, Comparison, StoreChange } from '../../agent/core/records.ts';
 import { DEFAULT_SETTINGS, type Settings } from '../../agent/core/settings.ts';
@@ -16,6 +17,7 @@ import {
   MESSAGE_BYTES_MAX,
   STATUS_TASKS_MAX,
   parseClientId,
+  vehicleIdOf,
   type AlgorithmId,
   type Capacity,
   type CapacityReport,
@@ -114,6 +116,10 @@ export class SimulatedPile {
       const kept = this.disk.tasks.get(taskId);
       if (kept?.end === undefined || !clientId.startsWith(`${kept.task.vehicleId}.`)) continue;
       sent.push({ clientId, correlationId, body: deliveryOf(kept.task, kept.end) });
+    }
+    for (const { clientId, correlationId, taskId, lease } of effects.resultRecalls) {
+      const body = answerAgain(lease, vehicleIdOf(clientId), this.disk.attempt(taskId, lease));
+      sent.push({ clientId, correlationId, body });
     }
     for (const { body } of sent)
       if (body.kind === 'offer') this.grantedAtMs.set(body.lease.fencingToken, this.nowMs);

@@ -38,6 +38,7 @@ export function sqliteDisk(watcher: LawWatcher): SqliteDisk {
       model.write(changes);
     },
     history: (taskId) => store.histories([taskId])[0],
+    attempt: (taskId, lease) => store.attempt(taskId, lease),
     drop: () => store.close(),
     compare: () => {
       const taskIds = [...watcher.disk.tasks.keys()];

@@ -84,7 +84,7 @@ const CASES: readonly Case[] = [
       pile.say('donor.lend', completed(lease));
       return pile.say('donor.lend', completed(lease));
     },
-    gets: 'lease_void',
+    gets: 'counts',
     bookings: 1,
   },
   {
@@ -93,7 +93,7 @@ const CASES: readonly Case[] = [
       const message = pile.message('donor.lend', completed(lease));
       return pile.step(message, message);
     },
-    gets: 'lease_void',
+    gets: 'counts',
     bookings: 1,
   },
   {

@@ -137,6 +137,27 @@ test('a result that was acknowledged and does not count is seen', () => {
   assert.deepEqual(promisesBroken({ history, kept: lost }), ['an acknowledged result counts']);
 });
 
+test('a result that is answered in two ways is seen in either order, and so is one that the disk answers otherwise', () => {
+  const { history, kept } = told();
+  const acks = history.filter(({ body }) => body.kind === 'resultAck');
+  const voided = changed(acks, 'resultAck', { accepted: false, reason: 'lease_void' });
+  const broken = ['a result has one answer'];
+  assert.deepEqual(promisesBroken({ history: [...history, ...acks], kept }), [], 'the same answer again');
+  assert.deepEqual(promisesBroken({ history: [...history, ...voided], kept }), broken);
+  const at = history.indexOf(acks[0]!);
+  assert.deepEqual(promisesBroken({ history: history.toSpliced(at, 0, ...voided), kept }), broken);
+  const alone = history.toSpliced(at, 1, ...voided);
+  const taken = { ...kept, attempts: kept.attempts.map((each) => ({ ...each, handedIn: true as const })) };
+  assert.deepEqual(promisesBroken({ history: alone, kept: taken }), broken);
+});
+
+test('what was said of a lease before it was offered is no result of its', () => {
+  const { history, kept } = told();
+  const acks = history.filter(({ body }) => body.kind === 'resultAck');
+  const voided = changed(acks, 'resultAck', { accepted: false, reason: 'lease_void' });
+  assert.deepEqual(promisesBroken({ history: [...voided, ...history], kept }), []);
+});
+
 test('two accepted results of one instance are seen, and tokens that do not grow', () => {
   const { history, kept } = told();
   const [, , offer, result, ack] = history;

@@ -52,7 +52,7 @@ class Scene {
   }
 
   refused(): void {
-    this.results.refused(this.#correlationId, true);
+    this.results.refused(this.#correlationId, { retryable: true, reasons: [] });
   }
 
   passes(ms: number): void {

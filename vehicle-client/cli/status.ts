@@ -30,6 +30,7 @@ export interface StatusJson {
     readonly state: string;
     readonly cpuMs: number;
   }[];
+  readonly results: { readonly accepted: number; readonly refused: number };
   readonly unacknowledgedResults: number;
   readonly images: { readonly deployed: number; readonly kept: number };
   /** Where the pile believes it to be plugged in, by the code that it gave in this connection. */
@@ -72,6 +73,7 @@ export function statusJson(status: DonorStatus): StatusJson {
       state,
       cpuMs: Math.round(cpuMs),
     })),
+    results: status.results,
     unacknowledgedResults: status.unacknowledgedResults,
     images: status.images,
     connector: status.connector ?? null,
@@ -100,7 +102,7 @@ export function describeStatus(status: StatusJson): string {
     ...(status.leavingAt === null ? [] : [['leaving', describeTime(new Date(status.leavingAt))]]),
     ...(status.hardware === null ? [] : [['machine', describeHardware(status.hardware)]]),
     ['power', describeEnergy(status.energy)],
-    ['results kept', String(status.unacknowledgedResults)],
+    ['results', describeResults(status)],
     ['images kept', `${status.images.kept} of ${status.images.deployed} that the pile wants here`],
   ].map(([name = '', value = '']) => `${name.padEnd(13)} ${value}`);
   if (status.jobs.length === 0) return lines.join('\n');
@@ -112,6 +114,11 @@ export function describeStatus(status: StatusJson): string {
     describeDuration(job.cpuMs),
   ]);
   return `${lines.join('\n')}\n\n${table(['TASK', 'ALGORITHM', 'ATTEMPT', 'STATE', 'CPU'], rows)}`;
+}
+
+function describeResults({ results: { accepted, refused }, unacknowledgedResults }: StatusJson): string {
+  const said = `${accepted} accepted, ${refused} not, since the start`;
+  return unacknowledgedResults === 0 ? said : `${said}; ${unacknowledgedResults} kept until the pile answers`;
 }
 
 function describeEnergy(energy: EnergyJson): string {

@@ -1,5 +1,13 @@
 /** Statements on `instance` and `attempt`: the parts of a task as they stand, and their tries that ended. */
-import type { AlgorithmId, Digest, FencingToken, InstanceId, TaskId, VehicleId } from '@plugpool/proto';
+import type {
+  AlgorithmId,
+  Digest,
+  FencingToken,
+  InstanceId,
+  LeaseId,
+  TaskId,
+  VehicleId,
+} from '@plugpool/proto';
 import type { Database } from 'better-sqlite3';
 import assert from 'node:assert/strict';
 import type {
@@ -71,6 +79,7 @@ interface AttemptRow {
   readonly ended_wall_ms: number;
   readonly outcome: string;
   readonly reason: string;
+  readonly handed_in: number;
 }
 
 export function prepareInstances(db: Database) {
@@ -80,12 +89,16 @@ export function prepareInstances(db: Database) {
     DO UPDATE SET ${OTHER_COLUMNS.map((column) => `${column} = excluded.${column}`).join(', ')}`);
   const insert =
     db.prepare(`INSERT INTO attempt (task_id, instance_id, fencing_token, attempt, vehicle_id, algorithm_id,
-    algorithm_version, started_wall_ms, ended_wall_ms, outcome, reason) VALUES (?,?,?,?,?,?,?,?,?,?,?)`);
+    algorithm_version, started_wall_ms, ended_wall_ms, outcome, reason, handed_in) VALUES (?,?,?,?,?,?,?,?,?,?,?,?)`);
   const selectInstances = db.prepare<[string], InstanceRow>(
     'SELECT * FROM instance WHERE task_id = ? ORDER BY position, instance_id',
   );
   const selectAttempts = db.prepare<[string], AttemptRow>(
     'SELECT * FROM attempt WHERE task_id = ? ORDER BY ended_wall_ms, instance_id, fencing_token',
+  );
+
+  const selectAttempt = db.prepare<[string, string, number], AttemptRow>(
+    'SELECT * FROM attempt WHERE task_id = ? AND instance_id = ? AND fencing_token = ?',
   );
 
   return {
@@ -98,6 +111,10 @@ export function prepareInstances(db: Database) {
     /** `end`: of their task, where it has ended. */
     instancesOf: (taskId: string, end: TaskEndRecord | undefined): InstanceRecord[] =>
       selectInstances.all(taskId).map((row) => instanceOf(row, end === undefined ? row.lease : null)),
+    attempt: (taskId: TaskId, { instanceId, fencingToken }: LeaseId): AttemptRecord | undefined => {
+      const row = selectAttempt.get(taskId, instanceId, fencingToken);
+      return row && attemptOf(row);
+    },
     attemptsOf: (taskId: string): AttemptRecord[] => selectAttempts.all(taskId).map(attemptOf),
   };
 }
@@ -137,6 +154,7 @@ export function attemptRow(attempt: AttemptRecord): Row {
     attempt.endedWallMs,
     attempt.outcome,
     attempt.reason,
+    attempt.handedIn === true ? 1 : 0,
   ];
 }
 
@@ -250,5 +268,6 @@ function attemptOf(row: AttemptRow): AttemptRecord {
     endedWallMs: row.ended_wall_ms,
     outcome: row.outcome as AttemptOutcome,
     reason: row.reason,
+    ...(row.handed_in === 1 && { handedIn: true }),
   };
 }

@@ -11,6 +11,7 @@ import { retries } from './migrations/008-retries.ts';
 import { bindings } from './migrations/009-bindings.ts';
 import { credits } from './migrations/010-credits.ts';
 import { lighterChecks } from './migrations/011-lighter-checks.ts';
+import { handedIn } from './migrations/012-handed-in.ts';
 
 /** 'Plug', so that `file agent.db` and another program can tell whose file it is. */
 export const APPLICATION_ID = 0x506c7567;
@@ -31,6 +32,7 @@ const STEPS: readonly Step[] = [
   bindings,
   credits,
   lighterChecks,
+  handedIn,
 ];
 
 export const SCHEMA_VERSION = STEPS.length;

@@ -141,6 +141,7 @@ export function connect(db: Database, readTime?: () => MachineTime) {
       }),
     histories: (taskIds: readonly TaskId[]): TaskHistory[] =>
       taskIds.map(history).filter((found) => found !== undefined),
+    attempt: instances.attempt,
     tasks,
     ledger,
     credits,

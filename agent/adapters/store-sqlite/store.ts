@@ -1,7 +1,8 @@
 /** The Store port on SQLite: a thread of its own does the work, long readings go to it in slices so that commits pass between. */
-import type { Digest, TaskId, VehicleId } from '@plugpool/proto';
+import type { Digest, LeaseId, TaskId, VehicleId } from '@plugpool/proto';
 import type {
   Account,
+  AttemptRecord,
   BalanceRecord,
   ClosedTaskRecord,
   CreditId,
@@ -83,6 +84,10 @@ class SqliteStore implements Store {
   async readTask(taskId: TaskId): Promise<TaskHistory | undefined> {
     const [history] = await this.#caller.call('histories', [taskId]);
     return history;
+  }
+
+  readAttempt(taskId: TaskId, lease: LeaseId): Promise<AttemptRecord | undefined> {
+    return this.#caller.call('attempt', taskId, lease);
   }
 
   listTasks(limit: number): Promise<readonly ListedTask[]> {

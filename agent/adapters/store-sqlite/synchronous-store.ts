@@ -1,9 +1,10 @@
 /** The whole store as synchronous calls: lock, file, statements. Runs in the worker; in the caller's thread only for tests. */
-import type { Digest, TaskId, VehicleId } from '@plugpool/proto';
+import type { Digest, LeaseId, TaskId, VehicleId } from '@plugpool/proto';
 import assert from 'node:assert/strict';
 import { join, resolve } from 'node:path';
 import type {
   Account,
+  AttemptRecord,
   BalanceRecord,
   ClosedTaskRecord,
   CreditId,
@@ -172,6 +173,10 @@ export class SynchronousStore {
 
   histories(taskIds: readonly TaskId[]): TaskHistory[] {
     return this.#attempt('read tasks', () => this.#open.histories(taskIds));
+  }
+
+  attempt(taskId: TaskId, lease: LeaseId): AttemptRecord | undefined {
+    return this.#attempt('read an attempt', () => this.#open.attempt(taskId, lease));
   }
 
   listTasks(limit: number): ListedTask[] {

@@ -196,6 +196,7 @@ export function closeLease(turn: Turn, instance: Instance, outcome: AttemptOutco
       endedWallMs: now.wallMs,
       outcome,
       reason,
+      ...(lease.handedIn === true ? { handedIn: true } : {}),
     },
   });
   turn.changedInstances.set(instance.instanceId, instance);

@@ -6,6 +6,7 @@ import { judgeCheck } from '../checks/judge-check.ts';
 import { closeLease, renew } from './lease.ts';
 import { learnFromCrash, learnFromResult, runMsOf } from '../learned/learn.ts';
 import { avoid, loseLease } from './lost-lease.ts';
+import { mayBeOnDisk, RESULT_REFUSED, takenAck, voidAck } from './result-answer.ts';
 import { noteSuspension } from './suspension.ts';
 import { shouldKeepState } from './checkpoint-interval.ts';
 import { heldMsMax } from './offer.ts';
@@ -15,7 +16,7 @@ import { acceptPart, programOf, ranBy } from '../tasks/parts.ts';
 import { isReplicated } from '../replicas/replicas-of.ts';
 import { takeReplicaResult } from '../replicas/take-result.ts';
 import type { Heard } from '../events.ts';
-import { instanceOf } from '../tasks/open-task.ts';
+import { instanceOf, taskIdOf } from '../tasks/open-task.ts';
 import type { Client, Instance, Lease, State } from '../state.ts';
 import { endTask } from '../tasks/task-end.ts';
 import { tellRequester } from '../tasks/task-news.ts';
@@ -95,20 +96,34 @@ export function onResult(turn: Turn, client: Client, heard: Heard<Result>): void
   const holding = holdingOf(state, client.name.vehicleId, body.lease);
   if (holding === undefined) {
     state.counters.staleMessages += 1;
-    return answer(turn, client, body.lease, correlationId, 'lease_void');
+    return askDisk(turn, client, body.lease, correlationId);
   }
   const { outcome } = body;
-  if (!outcome.ok && outcome.failure.code === 'revoked')
-    endAttempt(turn, holding, 'departed', outcome.failure.detail);
-  else if (!outcome.ok && DONORS_OWN.has(outcome.failure.code)) crash(turn, holding, outcome.failure);
-  else if (outcome.ok && outcome.output.where === 'blob' && !heard.blobHeld) {
+  if (outcome.ok && outcome.output.where === 'blob' && !heard.blobHeld) {
     // The lease goes on while the bytes are pulled: the donor renews it until the result is acknowledged.
     const { envelope, bodyHash } = heard;
     const waits = awaitBlob(turn, client, outcome.output.blob, { envelope, bodyHash }, requesterOf(holding));
     if (!waits) refuse(turn, { clientId: client.name.clientId, correlationId }, [TOO_MANY_UPLOADS], true);
     return;
-  } else finish(turn, holding, body);
-  answer(turn, client, body.lease, correlationId);
+  }
+  holding.lease.handedIn = true;
+  if (!outcome.ok && outcome.failure.code === 'revoked')
+    endAttempt(turn, holding, 'departed', outcome.failure.detail);
+  else if (!outcome.ok && DONORS_OWN.has(outcome.failure.code)) crash(turn, holding, outcome.failure);
+  else finish(turn, holding, body);
+  send(turn, client.name.clientId, takenAck(body.lease), correlationId);
+}
+
+/** The lease is over, or never was this vehicle's: which of them the disk knows, and with it what was said of the result before. */
+function askDisk(turn: Turn, { name: { clientId } }: Client, lease: LeaseId, correlationId: number): void {
+  if (mayBeOnDisk(turn.state, lease)) {
+    const taskId = taskIdOf(lease.instanceId);
+    turn.effects.resultRecalls.push({ clientId, correlationId, taskId, lease });
+    return;
+  }
+  const ack = voidAck(lease);
+  send(turn, clientId, ack, correlationId);
+  log(turn, 'warn', RESULT_REFUSED, { clientId, ...lease, reason: ack.reason });
 }
 
 function requesterOf({ instance }: Holding): VehicleId {
@@ -137,17 +152,6 @@ function endAttempt(
   const { revocation } = lease;
   if (outcome === 'crashed') learnFromCrash(turn, lease);
   loseLease(turn, instance, revocation?.outcome ?? outcome, revocation?.reason ?? reason);
-}
-
-function answer(turn: Turn, client: Client, lease: LeaseId, correlationId: number, why?: 'lease_void'): void {
-  send(
-    turn,
-    client.name.clientId,
-    { kind: 'resultAck', lease, accepted: why === undefined, reason: why ?? '' },
-    correlationId,
-  );
-  if (why !== undefined)
-    log(turn, 'warn', 'result refused', { clientId: client.name.clientId, ...lease, reason: why });
 }
 
 /** The one accepted result of its instance: booked, written and delivered in the same transaction. */

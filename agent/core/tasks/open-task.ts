@@ -80,9 +80,12 @@ export function newInstance(
 
 /** The instance with that id, or undefined. */
 export function instanceOf(state: State, instanceId: InstanceId): Instance | undefined {
-  const mark = instanceId.lastIndexOf('_');
-  const task = state.tasks.get(instanceId.slice(0, mark) as TaskId);
-  return task?.instances[numberOf(instanceId)];
+  return state.tasks.get(taskIdOf(instanceId))?.instances[numberOf(instanceId)];
+}
+
+/** The task that it is of, by its name alone. */
+export function taskIdOf(instanceId: InstanceId): TaskId {
+  return instanceId.slice(0, instanceId.lastIndexOf('_')) as TaskId;
 }
 
 /** Its place among the instances of its task. */

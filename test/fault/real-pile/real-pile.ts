@@ -98,11 +98,15 @@ export class RealPile {
       const tasks = (await this.stage.ask('tasks', { limit: 1000 })) as { delivered: boolean }[];
       return tasks.every(({ delivered }) => delivered);
     });
+    await this.stage.until('every result to be answered', async () =>
+      this.#donors.every((donor) => donor.status().unacknowledgedResults === 0),
+    );
     this.stage.tellAgentToStop();
     assert.equal(await this.stage.agentEnded(), undefined, 'it stops cleanly');
     const stored = await readStored(this.stage.agentDataDir);
     assertBookedOnce(stored);
     assert.deepEqual(checkHistory({ history: this.history, store: stored, isOver: true }), []);
+    assertAnswered(stored, this.history, this.#donorIds);
     for (const { task, end, delivered } of stored.tasks)
       assert.deepEqual([end?.state, delivered], ['completed', true], task.taskId);
     assert.equal(stored.tasks.length, this.underWay.asked + others, 'one task a request');
@@ -117,6 +121,27 @@ export class RealPile {
 
 function endOf(client: Requester | Donor): Promise<void> {
   return 'close' in client ? client.close() : client.stop();
+}
+
+/** Whoever handed in what counts was told so in the end, whatever became of the first answer; that nobody heard the opposite is a law of the history. */
+function assertAnswered(
+  { tasks }: Stored,
+  history: readonly HistoryEntry[],
+  donorIds: readonly string[],
+): void {
+  const told = new Set(
+    history.flatMap(({ client, body }) =>
+      body.kind === 'resultAck' && body.accepted
+        ? [`${client} ${body.lease.instanceId}/${body.lease.fencingToken}`]
+        : [],
+    ),
+  );
+  for (const { attempts } of tasks)
+    for (const { outcome, vehicleId, instanceId, fencingToken } of attempts) {
+      if (outcome !== 'completed' || !donorIds.includes(vehicleId)) continue;
+      const name = `${vehicleId}.lend ${instanceId}/${fencingToken}`;
+      assert.ok(told.has(name), `${name} counts, and its donor never heard that it does`);
+    }
 }
 
 /** Each part of what completed was booked, each once; beside that no more than what was kept on the way, each segment once. */
