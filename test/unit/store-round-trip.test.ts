@@ -10,7 +10,8 @@ import { createSqliteStore } from '../../agent/adapters/store-sqlite/store.ts';
 import type { Store } from '../../agent/ports.ts';
 import type { StoreChange } from '../../agent/core/records.ts';
 import { timeless } from '../store-records.ts';
-import { MemoryModel, runOfCommits } from '../store-model.ts';
+import { runOfCommits } from '../random-commits.ts';
+import { MemoryModel } from '../store-model.ts';
 import { lifeOf } from '../store-records.ts';
 
 async function withStore(run: (reopen: () => Promise<Store>) => Promise<void>): Promise<void> {
