@@ -8,6 +8,8 @@ import type { BlobStore, BlobUsage, Clock, SpareBlob, Store } from './ports.ts';
 import { SpareBlobs } from './spare-blobs.ts';
 import { HINT_FULL, StoreError } from './store-error.ts';
 
+/** Of acknowledged payloads that the store lets go of at a look; commits pass between them. */
+const SLICES_MAX = 100;
 /** Younger bytes may be of a request that is being committed. */
 const YOUNG_MS = 60_000;
 /** What is owed is read from the store no more often than this, whoever asks. */
@@ -25,7 +27,7 @@ const FREE_TIMES_OVER = 3;
 
 export interface DiskRoomParts {
   readonly blobs: Pick<BlobStore, 'usage' | 'lookAtDisk' | 'spare' | 'letGo'>;
-  readonly store: Pick<Store, 'owedBlobs'>;
+  readonly store: Pick<Store, 'owedBlobs' | 'freeAcknowledged'>;
   readonly clock: Clock;
   readonly log: Pick<Logger, 'info' | 'warn'>;
   readonly isResident: (vehicleId: VehicleId) => boolean;
@@ -63,7 +65,7 @@ export class DiskRoom {
   #spare: Promise<SpareBlobs> | undefined;
   #cancel: () => void = () => undefined;
   #looking: Promise<void> = Promise.resolve();
-  #gaveWay = { blobs: 0, bytes: 0 };
+  #gaveWay = { blobs: 0, bytes: 0, payloads: 0 };
   #stopped = false;
 
   constructor(parts: DiskRoomParts) {
@@ -103,7 +105,9 @@ export class DiskRoom {
 
   async letGo(spare: SpareBlob): Promise<void> {
     const bytes = await this.#parts.blobs.letGo(spare);
-    if (bytes > 0) this.#gaveWay = { blobs: this.#gaveWay.blobs + 1, bytes: this.#gaveWay.bytes + bytes };
+    if (bytes === 0) return;
+    this.#gaveWay.blobs += 1;
+    this.#gaveWay.bytes += bytes;
   }
 
   /** For bytes that are about to be written. Rejects with a `StoreError` `full` where nothing is left that may go. */
@@ -146,19 +150,21 @@ export class DiskRoom {
   }
 
   #lookAgain(): Promise<void> {
-    this.#looking = this.#look().finally(() => {
+    this.#looking = this.look().finally(() => {
       if (this.#stopped) return;
       this.#cancel = this.#parts.clock.setTimer(LOOK_EVERY_MS, () => void this.#lookAgain());
     });
     return this.#looking;
   }
 
-  async #look(): Promise<void> {
+  /** What is short gives way, and what was told is up to date. */
+  async look(): Promise<void> {
     const { blobs, log } = this.#parts;
     try {
       await blobs.lookAtDisk();
       // Whatever else fills the disk: the store has what is kept for it.
       await this.#letGoFor(0);
+      await this.#freeStore();
       this.#sayGaveWay();
       const { monoMs } = this.#parts.clock.now();
       if (monoMs - this.#toldMonoMs < TELL_EVERY_MS) return;
@@ -170,10 +176,24 @@ export class DiskRoom {
     }
   }
 
+  /** Files went first. What the store lets go of stays its own: the next commits take no more of the disk. */
+  async #freeStore(): Promise<void> {
+    const { blobs, store } = this.#parts;
+    const { disk } = blobs.usage();
+    if (disk === undefined || disk.freeBytes >= disk.keepBytes) return;
+    await blobs.lookAtDisk();
+    const missingBytes = missingOf(blobs.usage());
+    for (let slices = 0; missingBytes > 0 && slices < SLICES_MAX; slices += 1) {
+      const { payloads, freeBytes } = await store.freeAcknowledged(missingBytes);
+      this.#gaveWay.payloads += payloads;
+      if (payloads === 0 || freeBytes >= missingBytes) return;
+    }
+  }
+
   #sayGaveWay(): void {
-    if (this.#gaveWay.blobs === 0) return;
+    if (this.#gaveWay.blobs + this.#gaveWay.payloads === 0) return;
     this.#parts.log.info(this.#gaveWay, 'bytes that nobody is owed gave way');
-    this.#gaveWay = { blobs: 0, bytes: 0 };
+    this.#gaveWay = { blobs: 0, bytes: 0, payloads: 0 };
   }
 
   /** Once, until it is well again. */
@@ -208,4 +228,9 @@ export class DiskRoom {
     if (disk !== undefined && disk.freeBytes < times * disk.keepBytes) short.push('disk');
     return short;
   }
+}
+
+/** Of what is kept free. */
+function missingOf({ disk }: BlobUsage): number {
+  return disk === undefined ? 0 : disk.keepBytes - disk.freeBytes;
 }

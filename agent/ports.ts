@@ -71,6 +71,11 @@ export interface Store {
   referencedBlobs(): Promise<ReadonlySet<Digest>>;
   /** Of these, without what may be forgotten where there is no room: outputs that were acknowledged, inputs that are never run again. */
   owedBlobs(): Promise<ReadonlySet<Digest>>;
+  /**
+   * Where the file has less than `freeBytes` free for the next commits, some inline payloads of tasks that were acknowledged become
+   * their digests, of those first that were accepted first. Returns how many, 0 where no more can, and what is free now.
+   */
+  freeAcknowledged(freeBytes: number): Promise<{ readonly payloads: number; readonly freeBytes: number }>;
   tokenHash(vehicleId: VehicleId): Promise<string | undefined>;
   /** Binds the first token of a vehicle; false where one is bound already. */
   bindToken(vehicleId: VehicleId, hash: string): Promise<boolean>;

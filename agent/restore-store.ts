@@ -11,7 +11,7 @@ export interface Restored {
   readonly openTasks: number;
   readonly closedTasks: number;
   readonly algorithms: number;
-  /** Of all that the store speaks of. */
+  /** Of all that somebody is owed: what was acknowledged may have given way before. */
   readonly missingBlobs: readonly Digest[];
   /** Of open tasks whose input is among them: they end as soon as the agent starts. */
   readonly tasksWithoutInput: readonly TaskId[];
@@ -21,11 +21,11 @@ export interface Restored {
 
 /** Throws a `BackupError` or a `StoreError`. */
 export function restoreAgentStore(dataDir: string, file: string): Restored {
-  const { state, referencedBlobs, replaced, generation } = restoreStore(dataDir, file);
+  const { state, owedBlobs, replaced, generation } = restoreStore(dataDir, file);
   const layout = blobLayout(dataDir);
   const isHere = (digest: Digest): boolean =>
     statSync(layout.pathOf(digest), { throwIfNoEntry: false })?.isFile() === true;
-  const missing = new Set(referencedBlobs.filter((digest) => !isHere(digest)));
+  const missing = new Set(owedBlobs.filter((digest) => !isHere(digest)));
   return {
     replaced: replaced ?? null,
     generation,

@@ -52,7 +52,10 @@ export class BlobScene {
     this.room = new DiskRoom({
       ...{ blobs, clock },
       log: { info: write, warn: write },
-      store: { owedBlobs: () => Promise.resolve(this.needed) },
+      store: {
+        owedBlobs: () => Promise.resolve(this.needed),
+        freeAcknowledged: () => Promise.resolve({ payloads: 0, freeBytes: 0 }),
+      },
       isResident: (vehicleId) => isResident(state, vehicleId),
     });
     this.exchange = new BlobExchange({

@@ -1,9 +1,12 @@
 /** Records for tests and benches of the store: the life of one task, as the core commits it. */
+import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
 import type {
   AlgorithmId,
   ConnectorId,
   FencingToken,
   InstanceId,
+  Payload,
   RequestId,
   Slot,
   TaskId,
@@ -113,4 +116,30 @@ export function timeless(state: StoredState): StoredState {
     openTasks: state.openTasks.map(({ acceptedAgoMs: _, endedAgoMs: __, ...open }) => open),
     closedTasks: state.closedTasks.map(({ endedAgoMs: _, ...closed }) => closed),
   };
+}
+
+export interface LifeWithBytes {
+  readonly taskId: TaskId;
+  readonly input: Uint8Array;
+  readonly output: Uint8Array;
+  /** Accepted, ended, delivered. */
+  readonly commits: readonly StoreChange[][];
+}
+
+/** A task with so many random bytes in and out, and both again as the outputs of two parts. */
+export function lifeWith(n: number, bytes: number): LifeWithBytes {
+  const [input, output] = [randomBytes(bytes), randomBytes(bytes)];
+  const inline = (each: Uint8Array): Payload => ({ where: 'inline', bytes: each });
+  const commits = lifeOf(n).map((changes) =>
+    changes.map((change): StoreChange => {
+      if (change.change === 'insertTask')
+        return { ...change, task: { ...change.task, input: inline(input) } };
+      if (change.change !== 'endTask') return change;
+      const outputs = [inline(output), inline(input)];
+      return { ...change, end: { ...change.end, output: inline(output), outputs } };
+    }),
+  );
+  const [first] = commits[0] ?? [];
+  assert.equal(first?.change, 'insertTask');
+  return { taskId: first.task.taskId, input, output, commits };
 }

@@ -12,11 +12,14 @@ import { storeErrorOf } from '../../agent/adapters/store-sqlite/sqlite-errors.ts
 import { connect } from '../../agent/adapters/store-sqlite/store-connection.ts';
 import { createSqliteStore } from '../../agent/adapters/store-sqlite/store.ts';
 import type { StoreChange } from '../../agent/core/records.ts';
+import { DiskRoom } from '../../agent/disk-room.ts';
 import { StoreError } from '../../agent/store-error.ts';
-import { lifeOf } from '../store-records.ts';
+import { lifeOf, lifeWith } from '../store-records.ts';
 import { mountSmallDisk, type SmallDisk } from './small-disk.ts';
 
 const MIB = 1024 * 1024;
+
+const stillClock = { now: () => ({ monoMs: 0, wallMs: 0 }), setTimer: () => () => undefined };
 
 const isFull = (error: unknown): boolean =>
   error instanceof StoreError && error.code === 'full' && error.retryable;
@@ -155,4 +158,33 @@ test('blobs leave to the store what is kept for it, whatever fills the disk, and
   await blobs.lookAtDisk();
   assert.equal(blobs.usage().disk?.freeBytes, 1_536 * 1024);
   await store.commit(tasksFrom(0, 300));
+});
+
+test('a disk that the store has filled with what was delivered takes further tasks, and all that is owed is kept', async (context) => {
+  const disk = smallDisk(context, 64 * 1024);
+  if (disk === undefined) return;
+  const dataDir = join(disk.directory, 'data');
+  const store = createSqliteStore({ dataDir });
+  const blobs = createBlobFiles({ dataDir, totalBytesMax: 64 * MIB, keepFreeBytes: 512 * MIB });
+  closing.push(
+    () => store.close(),
+    () => blobs.stop(),
+  );
+  await store.open();
+  await blobs.start();
+  const lines: object[] = [];
+  const log = { info: (fields: object) => lines.push(fields), warn: (fields: object) => lines.push(fields) };
+  const room = new DiskRoom({ blobs, store, log, clock: stillClock, isResident: () => false });
+  const owed = lifeWith(0, 16 * 1024);
+  for (const changes of owed.commits.slice(0, 2)) await store.commit(changes);
+  const before = await store.readTask(owed.taskId);
+  for (let n = 1; n <= 400; n += 1) {
+    await store.commit(lifeWith(n, 64 * 1024).commits.flat());
+    if (n % 10 !== 0) continue;
+    await store.checkpoint();
+    await room.look();
+  }
+  assert.deepEqual(await store.readTask(owed.taskId), before);
+  assert.equal((await store.reload()).closedTasks.length, 400, 'all are known: 100 MiB on 64');
+  assert.ok(lines.length > 0);
 });

@@ -37,7 +37,15 @@ export const HOSTILE_MUTATIONS: readonly Mutation[] = [
     file: 'agent/disk-room.ts',
     find: 'await blobs.spare(await store.owedBlobs(), YOUNG_MS)',
     replace: 'await blobs.spare(new Set(), YOUNG_MS)',
-    proof: ROOM,
+    proof: ['--test', '--test-name-pattern=what is owed goes for nobody', 'test/unit/disk-room.test.ts'],
+  },
+  {
+    name: 'let go of payloads that nobody acknowledged',
+    promise: 'a disk that is short takes from the store only what was acknowledged',
+    file: 'agent/adapters/store-sqlite/acknowledged-bytes.ts',
+    find: 'WHERE delivered = 1 ORDER BY task_bytes',
+    replace: 'WHERE 1 ORDER BY task_bytes',
+    proof: ['--test', 'test/unit/store-acknowledged-bytes.test.ts'],
   },
   {
     name: 'let an announcement push out what others have',

@@ -4,6 +4,7 @@ import { randomBytes } from 'node:crypto';
 import test from 'node:test';
 import fc from 'fast-check';
 import type { BlobRef } from '@plugpool/proto';
+import { DiskRoom } from '../../agent/disk-room.ts';
 import { blobOf, blobScene, KIB, TOTAL_BYTES, type BlobScene } from '../blob-scene.ts';
 
 const MINUTE_MS = 60_001;
@@ -184,6 +185,41 @@ test('the operator is told once, before anybody is refused, and again only after
   for (const { digest } of owed) pile.needed.add(digest);
   await pile.passes(MINUTE_MS);
   assert.equal(pile.lines.length, 2, 'told anew');
+});
+
+test('where files that may go are not enough, the store lets go of what is missing, and it is told', async () => {
+  const asked: number[] = [];
+  const lines: object[] = [];
+  const disk = { freeBytes: 30 * KIB, keepBytes: 100 * KIB };
+  const usage = { maxBytes: 0, usedBytes: 0, writtenBytes: 0, disk };
+  const room = new DiskRoom({
+    blobs: {
+      usage: () => usage,
+      lookAtDisk: () => Promise.resolve(),
+      spare: () => Promise.resolve([]),
+      letGo: () => Promise.resolve(0),
+    },
+    store: {
+      owedBlobs: () => Promise.resolve(new Set()),
+      freeAcknowledged: (freeBytes) => {
+        asked.push(freeBytes);
+        return Promise.resolve({ payloads: asked.length < 4 ? 64 : 0, freeBytes: asked.length * 20 * KIB });
+      },
+    },
+    clock: { now: () => ({ monoMs: 0, wallMs: 0 }), setTimer: () => () => undefined },
+    log: { info: (line: object) => lines.push(line), warn: (line: object) => lines.push(line) },
+    isResident: () => false,
+  });
+  await room.look();
+  assert.deepEqual(asked, [70 * KIB, 70 * KIB, 70 * KIB, 70 * KIB]);
+  assert.deepEqual(lines[0], { blobs: 0, bytes: 0, payloads: 192 });
+  assert.deepEqual(
+    (await room.view()).short.map(({ what }) => what),
+    ['disk'],
+  );
+  disk.freeBytes = 100 * KIB;
+  await room.look();
+  assert.equal(asked.length, 4, 'all is there that is kept');
 });
 
 test('whoever uploads what, and whenever: nothing that is owed ever goes, and nothing is refused while little is owed', async (t) => {

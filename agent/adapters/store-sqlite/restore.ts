@@ -23,7 +23,7 @@ export interface RestoredStore {
   readonly generation: number;
   /** What the backup holds; its generation is the one that it was made in. */
   readonly state: StoredState;
-  readonly referencedBlobs: readonly Digest[];
+  readonly owedBlobs: readonly Digest[];
 }
 
 const UNFINISHED = '.unfinished';
@@ -80,7 +80,7 @@ function damageOf(finding?: string): FileProblem {
 }
 
 /** All work is done on a copy: the backup stays as it is, on whatever disk it lies. */
-function takeCopy(file: string, path: string): Pick<RestoredStore, 'state' | 'referencedBlobs'> {
+function takeCopy(file: string, path: string): Pick<RestoredStore, 'state' | 'owedBlobs'> {
   removeUnfinished(path);
   // A store that was copied from a dead pile has its newest commits in the log beside it.
   for (const suffix of ['-wal', ''])
@@ -91,7 +91,7 @@ function takeCopy(file: string, path: string): Pick<RestoredStore, 'state' | 're
   try {
     const connection = connect(db);
     const state = connection.load(connection.generation());
-    return { state, referencedBlobs: connection.tasks.referencedBlobs() };
+    return { state, owedBlobs: connection.tasks.owedBlobs() };
   } finally {
     db.close();
     syncPath(path + UNFINISHED);

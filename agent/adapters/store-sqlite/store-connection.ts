@@ -3,6 +3,7 @@ import type { TaskId } from '@plugpool/proto';
 import type { Database } from 'better-sqlite3';
 import { statSync } from 'node:fs';
 import type { StoreChange, StoredState, TaskHistory } from '../../core/records.ts';
+import { prepareAcknowledgedBytes } from './acknowledged-bytes.ts';
 import { prepareAge } from './age-row.ts';
 import { prepareAlgorithms } from './algorithms.ts';
 import { prepareBindings } from './bindings.ts';
@@ -30,6 +31,7 @@ export function connect(db: Database, readTime?: () => MachineTime) {
   const credits = prepareCredits(db, ledger);
   const learned = prepareLearned(db);
   const tokens = prepareTokens(db);
+  const acknowledged = prepareAcknowledgedBytes(db);
   const begin = db.prepare('BEGIN IMMEDIATE');
   const commit = db.prepare('COMMIT');
   const rollback = db.prepare('ROLLBACK');
@@ -146,6 +148,15 @@ export function connect(db: Database, readTime?: () => MachineTime) {
     ledger,
     credits,
     tokens,
+    /** A slice of acknowledged payloads, where the file has less than that free. */
+    freeAcknowledged: (freeBytes: number): { payloads: number; freeBytes: number } => {
+      let payloads = 0;
+      if (acknowledged.freeBytes() < freeBytes)
+        inTransaction(() => {
+          payloads = acknowledged.letGoSlice();
+        });
+      return { payloads, freeBytes: acknowledged.freeBytes() };
+    },
     checkpoint: (): { busy: boolean; walBytes: number } => checkpoint(db),
     close: (): void => {
       db.close();

@@ -148,6 +148,10 @@ class SqliteStore implements Store {
     return new Set(await this.#caller.call('owedBlobs'));
   }
 
+  freeAcknowledged(freeBytes: number): Promise<{ readonly payloads: number; readonly freeBytes: number }> {
+    return this.#caller.call('freeAcknowledged', freeBytes);
+  }
+
   async referencedBlobs(): Promise<ReadonlySet<Digest>> {
     return new Set(await this.#caller.call('referencedBlobs'));
   }

@@ -244,6 +244,10 @@ export class SynchronousStore {
     return this.#attempt('list owed blobs', () => this.#open.tasks.owedBlobs());
   }
 
+  freeAcknowledged(freeBytes: number): { payloads: number; freeBytes: number } {
+    return this.#attempt('let go of acknowledged payloads', () => this.#open.freeAcknowledged(freeBytes));
+  }
+
   referencedBlobs(): Digest[] {
     return this.#attempt('list referenced blobs', () => this.#open.tasks.referencedBlobs());
   }
