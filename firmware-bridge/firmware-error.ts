@@ -24,15 +24,6 @@ export class FirmwareError extends Error {
   }
 }
 
-/** An adapter runs once at a time; `who` is its name, or its source's. */
-export function alreadyStarted(who: string): FirmwareError {
-  return new FirmwareError(
-    'already_started',
-    `${who} is running already`,
-    'Stop it before starting it again',
-  );
-}
-
 /** Something was wrong, was repaired in the declared way, and somebody should know. */
 export interface FirmwareIssue {
   readonly code:

@@ -1,7 +1,8 @@
 /** The adapter for EVerest: listens to its versioned API on its own MQTT broker, and does what the operator switched on. */
 import { parseConnectorId } from '../connector-id.ts';
 import { systemClock, type FirmwareClock } from '../clock.ts';
-import { alreadyStarted, FirmwareError } from '../firmware-error.ts';
+import { FirmwareError } from '../firmware-error.ts';
+import { OneRun } from '../one-run.ts';
 import type {
   CreditAddress,
   FirmwareAbility,
@@ -90,40 +91,42 @@ export class EverestFirmware implements FirmwareAdapter {
   readonly control?: FirmwareControl;
   readonly #options: EverestFirmwareOptions;
   readonly #control: EverestControl | undefined;
-  #run: EverestRun | undefined;
+  readonly #runs = new OneRun<EverestRun>('The EVerest firmware');
 
   constructor(options: EverestFirmwareOptions) {
     checkOptions(options);
     this.#options = options;
     const { allow = [] } = options;
     if (allow.length === 0) return;
-    this.#control = new EverestControl({ ...options, allow, evses: evsesOf(options), run: () => this.#run });
+    this.#control = new EverestControl({
+      ...options,
+      allow,
+      evses: evsesOf(options),
+      run: () => this.#runs.now,
+    });
     this.control = this.#control;
   }
 
   /** Resolves at once: EVerest may be started later than we are. */
   async start(emit: (event: FirmwareEvent) => void, signal: AbortSignal): Promise<void> {
-    signal.throwIfAborted();
-    if (this.#run !== undefined) throw alreadyStarted('The EVerest firmware');
     const { broker, username, password, clock = systemClock } = this.#options;
     const makeLink = this.#options.link ?? (() => new LazyMqttLink({ broker, username, password, clock }));
-    this.#run = new EverestRun({
-      ...this.#options,
-      clock,
-      link: makeLink(),
-      evses: evsesOf(this.#options),
-      energyLimitsModules: this.#options.evses.flatMap(({ energyLimits }) => energyLimits ?? []),
-      emit,
-      signal,
-    });
-    this.#run.begin();
+    const make = () =>
+      new EverestRun({
+        ...this.#options,
+        clock,
+        link: makeLink(),
+        evses: evsesOf(this.#options),
+        energyLimitsModules: this.#options.evses.flatMap(({ energyLimits }) => energyLimits ?? []),
+        emit,
+        signal,
+      });
+    await this.#runs.start(signal, make);
   }
 
   async stop(): Promise<void> {
     await this.#control?.liftCaps();
-    const run = this.#run;
-    this.#run = undefined;
-    await run?.end();
+    await this.#runs.stop();
   }
 }
 

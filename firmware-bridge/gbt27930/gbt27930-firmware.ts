@@ -3,7 +3,8 @@ import type { ConnectorId } from '@plugpool/proto';
 import { systemClock } from '../clock.ts';
 import type { FirmwareClock } from '../clock.ts';
 import { parseConnectorId } from '../connector-id.ts';
-import { alreadyStarted, FirmwareError } from '../firmware-error.ts';
+import { FirmwareError } from '../firmware-error.ts';
+import { OneRun } from '../one-run.ts';
 import type { ReportIssue } from '../firmware-error.ts';
 import type { FirmwareAdapter, FirmwareCapability, FirmwareEvent, Pseudonymize } from '../port.ts';
 import { BusStories } from './bus-stories.ts';
@@ -49,11 +50,12 @@ class Gbt27930Firmware implements FirmwareAdapter {
   readonly #options: Gbt27930FirmwareOptions;
   readonly #source: LineSource;
   readonly #connectors: ReadonlyMap<string, ConnectorId>;
-  #listening: Listening | undefined;
+  readonly #runs: OneRun<Listening>;
 
   constructor(options: Gbt27930FirmwareOptions) {
     this.#options = options;
     this.#source = typeof options.from === 'string' ? parseLineSource(options.from) : options.from;
+    this.#runs = new OneRun(`The GB/T 27930 firmware at ${this.#source.name}`);
     this.#connectors = connectorsOf(options);
     const { unpluggedAfterMs } = options;
     if (unpluggedAfterMs !== undefined && !(unpluggedAfterMs >= UNPLUGGED_AFTER_MS_MIN)) {
@@ -66,20 +68,16 @@ class Gbt27930Firmware implements FirmwareAdapter {
   }
 
   async start(emit: (event: FirmwareEvent) => void, signal: AbortSignal): Promise<void> {
-    signal.throwIfAborted();
-    if (this.#listening !== undefined)
-      throw alreadyStarted(`The GB/T 27930 firmware at ${this.#source.name}`);
-    const { clock = systemClock, report, unpluggedAfterMs, pseudonymize } = this.#options;
-    const connectors = this.#connectors;
-    const stories = new BusStories({ connectors, unpluggedAfterMs, pseudonymize, clock }, emit);
-    this.#listening = new Listening({ source: this.#source, stories, clock, report, signal });
-    this.#listening.begin();
+    await this.#runs.start(signal, () => {
+      const { clock = systemClock, report, unpluggedAfterMs, pseudonymize } = this.#options;
+      const connectors = this.#connectors;
+      const stories = new BusStories({ connectors, unpluggedAfterMs, pseudonymize, clock }, emit);
+      return new Listening({ source: this.#source, stories, clock, report, signal });
+    });
   }
 
   async stop(): Promise<void> {
-    const listening = this.#listening;
-    this.#listening = undefined;
-    await listening?.end();
+    await this.#runs.stop();
   }
 }
 

@@ -3,7 +3,8 @@ import type { ConnectorId } from '@plugpool/proto';
 import { systemClock } from '../clock.ts';
 import type { FirmwareClock } from '../clock.ts';
 import { parseConnectorId, parseStationId } from '../connector-id.ts';
-import { alreadyStarted, FirmwareError } from '../firmware-error.ts';
+import { FirmwareError } from '../firmware-error.ts';
+import { OneRun } from '../one-run.ts';
 import type { ReportIssue } from '../firmware-error.ts';
 import type { FirmwareAdapter, FirmwareCapability, FirmwareEvent } from '../port.ts';
 import { applyStep, restate } from './plugged-vehicle.ts';
@@ -46,7 +47,7 @@ export class ManualFirmware implements FirmwareAdapter {
   readonly unwatched = true;
   readonly #options: ManualFirmwareOptions;
   readonly #clock: FirmwareClock;
-  #run: Run | undefined;
+  readonly #runs = new OneRun<Run>('The manual firmware');
 
   constructor(options: ManualFirmwareOptions) {
     parseStationId(options.station);
@@ -56,23 +57,12 @@ export class ManualFirmware implements FirmwareAdapter {
 
   /** Says what was plugged in when the agent stopped. Rejects where the state file can neither be read nor set aside. */
   async start(emit: (event: FirmwareEvent) => void, signal: AbortSignal): Promise<void> {
-    signal.throwIfAborted();
-    if (this.#run !== undefined) throw alreadyStarted('The manual firmware');
-    const run = new Run(this.#options, this.#clock, emit, signal);
-    this.#run = run;
-    try {
-      await run.begin();
-    } catch (error) {
-      if (this.#run === run) this.#run = undefined;
-      throw error;
-    }
+    await this.#runs.start(signal, () => new Run(this.#options, this.#clock, emit, signal));
   }
 
   /** A step under way is finished on disk, but not told any more: the next start tells it. */
   async stop(): Promise<void> {
-    const run = this.#run;
-    this.#run = undefined;
-    await run?.end();
+    await this.#runs.stop();
   }
 
   /** A vehicle came. */
@@ -110,8 +100,8 @@ export class ManualFirmware implements FirmwareAdapter {
 
   async #take(connector: string, step: ManualStep, details: ManualDetails): Promise<ConnectorId> {
     const connectorId = parseConnectorId(connector, this.#options.station);
-    if (this.#run === undefined) throw notStarted();
-    await this.#run.take(connectorId, step, details);
+    if (this.#runs.now === undefined) throw notStarted();
+    await this.#runs.now.take(connectorId, step, details);
     return connectorId;
   }
 }

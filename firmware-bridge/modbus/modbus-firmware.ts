@@ -3,7 +3,8 @@ import type { ConnectorId } from '@plugpool/proto';
 import { systemClock } from '../clock.ts';
 import type { FirmwareClock } from '../clock.ts';
 import { parseConnectorId } from '../connector-id.ts';
-import { alreadyStarted, FirmwareError } from '../firmware-error.ts';
+import { FirmwareError } from '../firmware-error.ts';
+import { OneRun } from '../one-run.ts';
 import type { ReportIssue } from '../firmware-error.ts';
 import type {
   ControlOutcome,
@@ -79,7 +80,7 @@ class ModbusFirmware implements FirmwareAdapter {
   readonly #link: ModbusLink;
   readonly #clock: FirmwareClock;
   readonly #caps: Caps | undefined;
-  #poller: DevicePoller | undefined;
+  readonly #runs: OneRun<DevicePoller>;
 
   constructor(options: ModbusFirmwareOptions) {
     this.#options = options;
@@ -88,42 +89,31 @@ class ModbusFirmware implements FirmwareAdapter {
     this.#clock = options.clock ?? systemClock;
     const { host, port = MODBUS_PORT, answerWithinMs = ANSWER_WITHIN_MS_DEFAULT } = options;
     this.#link = options.link ?? modbusTcp({ host, port, answerWithinMs });
+    this.#runs = new OneRun(`The Modbus firmware at ${this.#link.name}`);
     this.capabilities = capabilitiesOf(this.#map);
     const { pollMs = POLL_MS_DEFAULT, lostAfter = LOST_AFTER_DEFAULT } = options;
     this.staleAfterMs = RESTATE_MS + (lostAfter + 1) * (pollMs + answerWithinMs);
     if (options.writeCap !== true) return;
-    this.#caps = new Caps(options, capFormOf(this.#map), this.#connectors, this.#clock, () => this.#poller);
+    this.#caps = new Caps(options, capFormOf(this.#map), this.#connectors, this.#clock, () => this.#runs.now);
     this.control = this.#caps;
   }
 
   async start(emit: (event: FirmwareEvent) => void, signal: AbortSignal): Promise<void> {
-    signal.throwIfAborted();
-    if (this.#poller !== undefined) throw alreadyStarted(`The Modbus firmware at ${this.#link.name}`);
     const { pollMs = POLL_MS_DEFAULT, lostAfter = LOST_AFTER_DEFAULT, pseudonymize, report } = this.#options;
     const link = this.#link;
     const [map, connectors, clock] = [this.#map, this.#connectors, this.#clock];
-    this.#poller = new DevicePoller({
-      link,
-      map,
-      connectors,
-      clock,
-      pollMs,
-      lostAfter,
-      pseudonymize,
-      report,
-      emit,
-      signal,
+    const options = { link, map, connectors, clock, pollMs, lostAfter, pseudonymize, report, emit, signal };
+    await this.#runs.start(signal, () => {
+      const poller = new DevicePoller(options);
+      this.#caps?.resume();
+      signal.addEventListener('abort', () => this.#caps?.abandon(), { once: true });
+      return poller;
     });
-    this.#poller.begin();
-    this.#caps?.resume();
-    signal.addEventListener('abort', () => this.#caps?.abandon(), { once: true });
   }
 
   async stop(): Promise<void> {
-    const poller = this.#poller;
-    this.#poller = undefined;
     this.#caps?.abandon();
-    await poller?.end();
+    await this.#runs.stop();
   }
 }
 

@@ -2,7 +2,8 @@
 import type { Duplex } from 'node:stream';
 import { systemClock, type FirmwareClock } from '../clock.ts';
 import { parseStationId } from '../connector-id.ts';
-import { alreadyStarted, type ReportIssue } from '../firmware-error.ts';
+import type { ReportIssue } from '../firmware-error.ts';
+import { OneRun } from '../one-run.ts';
 import type {
   CreditAddress,
   FirmwareAdapter,
@@ -58,7 +59,7 @@ class OcppFirmware implements FirmwareAdapter {
   readonly staleAfterMs: number;
   readonly control: OcppControl;
   readonly #options: OcppFirmwareOptions;
-  #run: Run | undefined;
+  readonly #runs = new OneRun<Run>('The OCPP firmware');
 
   constructor(options: OcppFirmwareOptions) {
     for (const station of Object.values(options.stations ?? {})) parseStationId(station);
@@ -67,22 +68,18 @@ class OcppFirmware implements FirmwareAdapter {
     this.control = new OcppControl({
       credit: options.credit,
       clock: options.clock ?? systemClock,
-      running: () => this.#run,
+      running: () => this.#runs.now,
     });
   }
 
   /** Does not wait for the relay: it may come later, and go. */
   async start(emit: (event: FirmwareEvent) => void, signal: AbortSignal): Promise<void> {
-    signal.throwIfAborted();
-    if (this.#run !== undefined) throw alreadyStarted('The OCPP firmware');
-    this.#run = new Run(this.#options, emit, signal, (pile) => void this.control.limitsChanged(pile));
-    this.#run.begin();
+    const limitsChanged = (pile: string): void => void this.control.limitsChanged(pile);
+    await this.#runs.start(signal, () => new Run(this.#options, emit, signal, limitsChanged));
   }
 
   async stop(): Promise<void> {
-    const run = this.#run;
-    this.#run = undefined;
-    await run?.end();
+    await this.#runs.stop();
   }
 }
 

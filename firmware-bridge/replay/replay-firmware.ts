@@ -5,7 +5,8 @@ import type { VehicleId } from '@plugpool/proto';
 import { systemClock } from '../clock.ts';
 import type { FirmwareClock } from '../clock.ts';
 import { parseStationId } from '../connector-id.ts';
-import { alreadyStarted, FirmwareError } from '../firmware-error.ts';
+import { FirmwareError } from '../firmware-error.ts';
+import { OneRun } from '../one-run.ts';
 import type { ReportIssue } from '../firmware-error.ts';
 import type { FirmwareFact } from '../firmware-fact.ts';
 import type { FirmwareAdapter, FirmwareCapability, FirmwareEvent, SampleTime } from '../port.ts';
@@ -73,7 +74,7 @@ export class ReplayFirmware implements FirmwareAdapter {
   readonly staleAfterMs = 0;
   readonly unwatched = true;
   readonly #settings: Settings;
-  #run: Run | undefined;
+  readonly #runs = new OneRun<Run>('The replay');
 
   constructor(options: ReplayFirmwareOptions) {
     this.#settings = settingsOf(options);
@@ -83,22 +84,11 @@ export class ReplayFirmware implements FirmwareAdapter {
 
   /** Resolves when the file was read and the replay is under way; rejects with a `FirmwareError` where it cannot be. */
   async start(emit: (event: FirmwareEvent) => void, signal: AbortSignal): Promise<void> {
-    signal.throwIfAborted();
-    if (this.#run !== undefined) throw alreadyStarted('The replay');
-    const run = new Run(this.#settings, emit, signal);
-    this.#run = run;
-    try {
-      await run.begin();
-    } catch (error) {
-      if (this.#run === run) this.#run = undefined;
-      throw error;
-    }
+    await this.#runs.start(signal, () => new Run(this.#settings, emit, signal));
   }
 
   async stop(): Promise<void> {
-    const run = this.#run;
-    this.#run = undefined;
-    await run?.end();
+    await this.#runs.stop();
   }
 }
 

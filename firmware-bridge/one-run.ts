@@ -1,0 +1,49 @@
+/** The run of a firmware adapter, from its start to its stop: there is one at a time. */
+import { FirmwareError } from './firmware-error.ts';
+
+interface AdapterRun {
+  begin(): void | Promise<void>;
+  end(): Promise<void>;
+}
+
+export class OneRun<Run extends AdapterRun> {
+  /** The adapter's name, or that of its source. */
+  readonly #who: string;
+  #now: Run | undefined;
+
+  constructor(who: string) {
+    this.#who = who;
+  }
+
+  get now(): Run | undefined {
+    return this.#now;
+  }
+
+  /** Rejects where one is under way, and as `begin` does; what could not begin is no run. */
+  async start(signal: AbortSignal, make: () => Run): Promise<void> {
+    signal.throwIfAborted();
+    if (this.#now !== undefined) throw alreadyStarted(this.#who);
+    const run = make();
+    this.#now = run;
+    try {
+      await run.begin();
+    } catch (error) {
+      if (this.#now === run) this.#now = undefined;
+      throw error;
+    }
+  }
+
+  async stop(): Promise<void> {
+    const run = this.#now;
+    this.#now = undefined;
+    await run?.end();
+  }
+}
+
+function alreadyStarted(who: string): FirmwareError {
+  return new FirmwareError(
+    'already_started',
+    `${who} is running already`,
+    'Stop it before starting it again',
+  );
+}
