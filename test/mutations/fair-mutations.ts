@@ -2,6 +2,8 @@
 import type { Mutation } from './mutations.ts';
 
 const CHECKS = ['--test', 'test/unit/core-spot-checks.test.ts'] as const;
+/** Whole stations, most of which have meters; what these break shows within a few. */
+const METERED = ['test/simulation/main.ts', '--seeds', '60', '--bail'] as const;
 const ENERGY = ['--test', 'test/unit/core-energy-bookings.test.ts'] as const;
 const OWNERS = ['--test', 'test/unit/core-quorum-owners.test.ts'] as const;
 const REPLICAS = ['--test', 'test/unit/core-replicas.test.ts'] as const;
@@ -64,12 +66,28 @@ export const FAIR_MUTATIONS: readonly Mutation[] = [
     proof: ENERGY,
   },
   {
+    name: 'book energy whatever the meter saw',
+    promise: 'no booking of energy exceeds what the meter saw',
+    file: 'agent/core/ledger/metered-energy.ts',
+    find: 'Math.max(0, Math.min(mwh, own, left))',
+    replace: 'Math.max(0, mwh)',
+    proof: METERED,
+  },
+  {
+    name: 'believe whichever meter speaks',
+    promise: 'another source’s register is not taken for that of the source that counts',
+    file: 'agent/core/sessions/samples.ts',
+    find: '  if (!ownsMeter(session, source, now)) return after;\n',
+    replace: '',
+    proof: ['--test', 'test/unit/core-sources.test.ts'],
+  },
+  {
     name: 'forget at a restart what the meter bounds',
     promise: 'a lease that a restart left is booked no more energy than the meter saw since its grant',
     file: 'agent/core/load.ts',
     find: '  loadMetered(state, stored.learned, before);\n',
     replace: '',
-    proof: ENERGY,
+    proof: METERED,
   },
   {
     name: 'read long JSON where the broker waits',

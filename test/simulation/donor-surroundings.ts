@@ -31,6 +31,8 @@ export interface DonorSurroundings {
   lies(): boolean;
   /** It claims so many times what it did. */
   readonly greed: number;
+  /** What a program that computes takes, where the machine counts it. */
+  readonly measuresW?: number;
   /** How often the machine is looked at. */
   sampleEveryMs(): number;
   /** No report is rarer; the pile's `capacityStaleMs` must be above it. */

@@ -11,6 +11,7 @@ import type { StoreChange } from '../../agent/core/records.ts';
 import type { Settings } from '../../agent/core/settings.ts';
 import type { State } from '../../agent/core/state.ts';
 import { checkStanding, checkStep } from './laws.ts';
+import { LawOfEnergy } from './laws-of-energy.ts';
 import type { Observed } from './observed.ts';
 import type { AgentWatcher, SimulatedAgent } from './simulated-agent.ts';
 import { SimulatedDisk } from './simulated-disk.ts';
@@ -33,6 +34,8 @@ interface Computing {
 
 export class LawWatcher implements AgentWatcher {
   readonly disk = new SimulatedDisk();
+  /** Where the station has meters. */
+  readonly energy: LawOfEnergy | undefined;
   steps = 0;
   readonly #world: World;
   readonly #preempted = new Set<string>();
@@ -53,6 +56,9 @@ export class LawWatcher implements AgentWatcher {
 
   constructor(world: World) {
     this.#world = world;
+    const { metering, settings } = world.options;
+    if (metering !== undefined)
+      this.energy = new LawOfEnergy(settings.computingPowerMaxMw, () => world.agenda.nowMs);
   }
 
   /** By the world's clock, which nobody sets. */
@@ -108,6 +114,7 @@ export class LawWatcher implements AgentWatcher {
       if (change.change === 'putInstance') this.#wasHandedIn(change);
       if (change.change === 'endTask') this.#endsInTime(agent, change);
     }
+    this.energy?.stepped(effects, agent.deaths);
     this.#sent += effects.sends.length;
     checkStep(this.#observe(agent), leasesIn(effects), this.#heardOf);
     this.#heardOf.clear();
@@ -153,6 +160,7 @@ export class LawWatcher implements AgentWatcher {
 
   /** Rule 2: what is let out is on disk. */
   publishing(agent: SimulatedAgent, effects: Effects): void {
+    this.energy?.published(effects);
     this.#grantsNothingDrained(effects);
     for (const { envelope, clientId } of effects.sends) this.#isOnDisk(clientId, envelope.body);
     for (const control of effects.controls)

@@ -104,8 +104,13 @@ function grantsAreVerified(pile: Observed, sent: readonly SentBody[]): void {
     const isKnown = !isWeaker(session.identity.assurance, pile.settings.identityAssurance);
     assert.ok(isKnown, `law 3: a grant to ${clientId}, known by ${session.identity.assurance} alone`);
     const { sources, state } = session;
-    assert.equal(sources.length, 1);
-    const { link, staleAfterMs, heardMonoMs } = sources[0]!;
+    // Another may tell of its meter: that a vehicle is there is said by one.
+    const [witness, ...others] = sources.filter(({ says }) => says === 'plugged');
+    assert.ok(
+      witness && others.length === 0,
+      `law 3: a grant to ${clientId}, of whom nobody says that it is there`,
+    );
+    const { link, staleAfterMs, heardMonoMs } = witness;
     assert.equal(link, 'up', `law 3: a grant to ${clientId}, whose connector is not heard`);
     const isFresh = staleAfterMs === 0 || pile.nowMs - heardMonoMs <= staleAfterMs;
     assert.ok(isFresh, `law 3: a grant to ${clientId}, whose last sample is old`);

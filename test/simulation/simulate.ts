@@ -13,6 +13,7 @@ import { TEST_SETTINGS } from './simulated-pile.ts';
 import type { Tariff } from '../../agent/core/ledger/tariffs.ts';
 import type { Settings } from '../../agent/core/settings.ts';
 import { DEFAULT_POWER, type PowerSettings } from '../../agent/core/power/power-settings.ts';
+import { drawMetering } from './simulated-meter.ts';
 import { CAR_DRAWS_MW } from './station.ts';
 import { World } from './world.ts';
 
@@ -63,12 +64,15 @@ export async function simulate(run: Run): Promise<Outcome> {
     sqlites.push(disk);
     return disk;
   };
+  const meterChance = new Chance(run.seed ^ 0x3e7e4);
+  const metering = drawMetering(meterChance);
   const world = new World({
     seed: run.seed,
     stations,
     vehicles,
     faults,
-    settings: drawSettings(chance),
+    settings: { ...drawSettings(chance), ...(metering && drawEnergy(meterChance)) },
+    metering,
     tasksPerVehicleHour: TASKS_PER_VEHICLE_HOUR,
     asBytes: chance.is(125),
     fullCheckEvery: run.fullCheckEvery ?? 25,
@@ -142,6 +146,11 @@ function drawSettings(chance: Chance): Settings {
     credits: chance.pick(['off', 'keep', 'send'] as const),
     ...(chance.is(200) ? { power: { ...DEFAULT_POWER, ...drawLimit(chance) } } : {}),
   };
+}
+
+/** More than a run takes, and less: what a meter leaves must matter. */
+function drawEnergy(chance: Chance): Pick<Settings, 'computingPowerMaxMw'> {
+  return { computingPowerMaxMw: chance.pick([2_000_000, 500_000, 100_000]) };
 }
 
 /** About as much as some of the cars draw, and a few cores. */

@@ -12,9 +12,10 @@ import {
   type Envelope,
   type UpBody,
 } from '@plugpool/proto';
-import type { ControlOutcome, FirmwareEvent } from '@plugpool/firmware-bridge';
+import { Plausibility, type ControlOutcome, type FirmwareEvent } from '@plugpool/firmware-bridge';
 import type { Control, Effects } from '../../agent/core/effects.ts';
 import type { ComparedPair, ConnectionNumber, Event, OperatorCommand } from '../../agent/core/events.ts';
+import type { FirmwareSource } from '../../agent/core/sessions/sources.ts';
 import type { Settings } from '../../agent/core/settings.ts';
 import type { State } from '../../agent/core/state.ts';
 import { Engine } from '../../agent/engine.ts';
@@ -66,6 +67,8 @@ interface Life {
   readonly deliveries: RecalledDeliveries;
   readonly results: RecalledResults;
   readonly connections: Map<ClientId, Connection>;
+  /** By the source of what it judges. */
+  readonly plausibility: Map<string, Plausibility>;
   isReady: boolean;
   isAlive: boolean;
   readonly clock: MachineClock;
@@ -147,6 +150,7 @@ export class SimulatedAgent implements Listener {
       deliveries: new RecalledDeliveries({ store: read, send, failed: () => undefined }),
       results: new RecalledResults({ store: read, send, refused: () => undefined, failed: () => undefined }),
       connections: new Map(),
+      plausibility: new Map(),
       isReady: false,
       isAlive: true,
     };
@@ -191,9 +195,15 @@ export class SimulatedAgent implements Listener {
     if (this.#life?.isReady === true) this.#push(this.#life, { kind: 'housekeeping' });
   }
 
-  firmware(event: FirmwareEvent, staleAfterMs: number): void {
-    const source = { name: 'simulated', staleAfterMs };
-    if (this.#life?.isReady === true) this.#push(this.#life, { kind: 'firmware', event, source });
+  /** As the daemon does it: what an adapter says is looked at beside what it said before. Returns what was heard. */
+  firmware(said: FirmwareEvent, source: FirmwareSource): FirmwareEvent | undefined {
+    const life = this.#life;
+    if (life?.isReady !== true) return undefined;
+    const plausibility = life.plausibility.get(source.name) ?? new Plausibility();
+    life.plausibility.set(source.name, plausibility);
+    const { event } = plausibility.judge(said, life.clock.monoMs());
+    this.#push(life, { kind: 'firmware', event, source });
+    return event;
   }
 
   /** `afterEffects`: not now, but before it lets out so many further effects. */

@@ -9,7 +9,7 @@ import type { Chance } from './chance.ts';
 import { MachineClock } from './machine-clock.ts';
 import type { DonorDisk } from './donor-surroundings.ts';
 import { SimulatedDonor } from './simulated-donor.ts';
-import type { Connector, Station } from './station.ts';
+import { CAR_DRAWS_MW, type Connector, type Station } from './station.ts';
 import type { World } from './world.ts';
 
 export interface CarParts {
@@ -84,10 +84,16 @@ export class SimulatedCar {
     this.#ignition = 'off';
     station.plug(connector, this.vehicleId);
     this.#supplies();
-    this.#readyByMs = chance.is(600) ? world.agenda.nowMs + this.#plan() : undefined;
+    const readyByMs = chance.is(600) ? world.agenda.nowMs + this.#plan() : undefined;
+    // Who is as good as full has nothing to wait for.
+    this.#readyByMs = this.#isTopUp ? undefined : readyByMs;
     this.#watchTarget();
     this.#donor?.look();
     this.#boot();
+  }
+
+  get #isTopUp(): boolean {
+    return this.#supplyW > 0 && this.#supplyW * 1_000 < CAR_DRAWS_MW;
   }
 
   /** A little more than there is, by when charging alone just makes it, or easily; returns how long that is. */
@@ -126,6 +132,7 @@ export class SimulatedCar {
         disk: this.#disk,
         policy: this.#policy,
         greed: this.#greed,
+        ...(station.isMetered ? { measuresW: COMPUTING_W } : {}),
         lies: () => this.#parts.isLiar && chance.is(500),
         // Who must be ready soon looks more often at whether he will be.
         sampleEveryMs: () =>
@@ -222,8 +229,9 @@ export class SimulatedCar {
   #supplies(): void {
     const gives =
       this.#place?.connector.supply === 'charging' && this.#place.connector.vehicleId === this.vehicleId;
-    this.#supplyW = gives ? 7_000 : 0;
+    this.#supplyW = gives ? (this.#place?.connector.drawsW ?? 0) : 0;
     this.#battery.charge(this.#supplyW);
+    this.#place?.connector.meter?.flows(this.#supplyW);
   }
 
   supplyChanged(connector: Connector): void {
@@ -236,6 +244,7 @@ export class SimulatedCar {
     this.#place = undefined;
     this.#readyByMs = undefined;
     place.station.unplug(place.connector, isNoticed);
+    place.connector.meter?.flows(0);
     this.#battery.charge(0);
     // It drives out of reach with its program running, as likely as not.
     if (this.#parts.chance.is(500)) this.#stopProgram(false);

@@ -222,7 +222,10 @@ export class SimulatedDonor {
   }
 
   #claim(used: Used): Used {
-    return { ...used, cpuMs: used.cpuMs * this.#around.greed };
+    const { greed } = this.#around;
+    const { cpuMs, energyMwh } = used;
+    const took = energyMwh === undefined ? {} : { energyMwh: energyMwh * greed };
+    return { ...used, cpuMs: cpuMs * greed, ...took };
   }
 
   #handIn(job: SimulatedJob, done: Result): void {

@@ -29,12 +29,16 @@ export class SimulatedJob {
   revoked: Pressure | undefined;
   /** The pile has what it did until it was told to stop. */
   isKept = false;
-  readonly #around: Pick<DonorSurroundings, 'clock' | 'hardware'>;
+  readonly #around: Pick<DonorSurroundings, 'clock' | 'hardware' | 'measuresW'>;
   readonly #beganAtMncs: number;
   #nextCheckpointMonoMs: number;
   #run: Run | undefined;
 
-  constructor(offer: Offer, grant: Grant, around: Pick<DonorSurroundings, 'clock' | 'hardware'>) {
+  constructor(
+    offer: Offer,
+    grant: Grant,
+    around: Pick<DonorSurroundings, 'clock' | 'hardware' | 'measuresW'>,
+  ) {
     this.key = leaseKeyOf(offer.lease);
     this.offer = offer;
     this.grant = grant;
@@ -90,7 +94,9 @@ export class SimulatedJob {
     const sinceMs =
       this.isComputing && run !== undefined ? Math.max(0, this.#nowMs() - run.startedMonoMs) : 0;
     const ranMs = Math.floor((run?.ranMs ?? 0) + sinceMs);
-    return { cpuMs: ranMs, wallMs: ranMs, memoryPeakMib: 10, gpuMs: 0 };
+    const used = { cpuMs: ranMs, wallMs: ranMs, memoryPeakMib: 10, gpuMs: 0 };
+    const { measuresW } = this.#around;
+    return measuresW === undefined ? used : { ...used, energyMwh: Math.floor((ranMs * measuresW) / 3_600) };
   }
 
   /** Of its work, with what was done before it began here; never all of it. */

@@ -12,7 +12,8 @@ import { Network } from './network.ts';
 import { FAILS, type Program } from './programs.ts';
 import { SimulatedAgent } from './simulated-agent.ts';
 import { SimulatedRequester } from './simulated-requester.ts';
-import { Station, type Connector, type Supply } from './station.ts';
+import type { Metering } from './simulated-meter.ts';
+import { Station, type Connector, type Meters, type Supply } from './station.ts';
 
 export interface WorldOptions {
   readonly seed: number;
@@ -22,6 +23,8 @@ export interface WorldOptions {
   readonly settings: Settings;
   readonly tasksPerVehicleHour: number;
   readonly asBytes: boolean;
+  /** Absent: no connector has a meter. */
+  readonly metering?: Metering | undefined;
   /** What is asked for. */
   readonly programs: readonly Program[];
   /** All laws, after each so many steps; some are checked after every one. */
@@ -34,6 +37,7 @@ export interface WorldOptions {
 
 const WALL_MS = 1_795_000_000_000;
 const CONNECTORS_SPARE = 1;
+const METERS = 0x3e7e5;
 /** Much more often than cron does it, and not so often that a run is about nothing else. */
 const HOUSEKEEPING_EVERY_MS = 1_800_000;
 const DOWN_MS = [200, 20_000] as const;
@@ -80,7 +84,7 @@ export class World {
     const { stations, vehicles } = options;
     const isSampled = Number.isFinite(faults.firmwareFailsEveryMs) && chance.is(500);
     const connectors = Math.ceil(vehicles / stations) + CONNECTORS_SPARE;
-    const station = new Station(agenda, connectors, isSampled ? 20_000 : 0);
+    const station = new Station(agenda, connectors, isSampled ? 20_000 : 0, this.#meters(index));
     const watcher = new LawWatcher(this);
     const store = new FlakyStore(agenda, chance.fork(), {
       disk: options.disk(watcher),
@@ -103,10 +107,16 @@ export class World {
         this.#soon.push(callback);
       },
     });
-    station.attach(agent);
+    station.attach(agent, watcher.energy);
     this.stations.push(station);
     this.stores.push(store);
     this.watchers.push(watcher);
+  }
+
+  /** Luck of its own, so that everything else is as it is without. */
+  #meters(index: number): Meters | undefined {
+    const { metering, seed } = this.options;
+    return metering && { ...metering, chance: new Chance((seed ^ METERS) + index) };
   }
 
   #driftPpm(): number {
@@ -409,6 +419,7 @@ export class World {
     for (const index of this.stations.keys()) this.#resume(index);
     for (const [index, car] of this.cars.entries()) car.calm(this.stationOf(index));
     for (const station of this.stations) {
+      station.calm();
       for (const connector of station.connectors) {
         connector.isSilent = false;
         station.restoreLink(connector);
