@@ -11,7 +11,8 @@ import { unpackCheckpoint } from '../checkpoint-archive.ts';
 import { KeptState } from './kept-state.ts';
 import { capMemory } from './memory-cap.ts';
 import { checkProgram, WASI_MODULE } from './program-check.ts';
-import { CheckpointPreopen, FileQuota, OpenTaskFile, Sink, TaskFile, TaskPreopen } from './task-files.ts';
+import { CheckpointPreopen, TaskPreopen } from './task-directories.ts';
+import { FileQuota, OpenTaskFile, Sink, TaskFile } from './task-files.ts';
 import { taskWasi } from './task-wasi.ts';
 import type { WasiCalls } from './task-wasi.ts';
 

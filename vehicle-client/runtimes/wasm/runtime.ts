@@ -21,6 +21,7 @@ export const WASM_CHILD: ChildProgram = {
     'wasm/kept-state',
     'wasm/memory-cap',
     'wasm/program-check',
+    'wasm/task-directories',
     'wasm/task-files',
     'wasm/task-wasi',
   ],
