@@ -35,7 +35,9 @@ export function coreSecondsInWords(mncs: number): string {
 export function bytesInWords(bytes: number): string {
   if (bytes < 1024) return `${bytes} B`;
   const kib = bytes / 1024;
-  return kib < 1024 ? `${trimmed(kib, 1)} KiB` : `${trimmed(kib / 1024, 1)} MiB`;
+  if (kib < 1024) return `${trimmed(kib, 1)} KiB`;
+  const mib = kib / 1024;
+  return mib < 10_240 ? `${trimmed(mib, 1)} MiB` : `${trimmed(mib / 1024, 1)} GiB`;
 }
 
 export function percentInWords(permille: number): string {

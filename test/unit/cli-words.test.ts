@@ -32,6 +32,7 @@ test('cores, bytes, shares and demands read as they are spoken of', () => {
   assert.equal(coresInWords(1500), '1.5');
   assert.equal(bytesInWords(1536), '1.5 KiB');
   assert.equal(bytesInWords(64 * 1024 * 1024), '64 MiB');
+  assert.equal(bytesInWords(71.3 * 1024 ** 3), '71.3 GiB');
   assert.equal(percentInWords(555), '55.5 %');
   const demand = { cpuMillicores: 1000, memoryMib: 64, threads: 1, gpu: { shareMillis: 500, vramMib: 1024 } };
   assert.equal(demandInWords(demand), '1 core, 64 MiB, 50 % of a GPU with 1024 MiB');
