@@ -47,21 +47,24 @@ export class BlobShares {
   }
 
   async #make(wanted: Wanted): Promise<number> {
-    const { holder, bytes, use } = wanted;
-    const { room } = this.#around;
+    const { holder, bytes } = wanted;
+    const { blobs, room } = this.#around;
     const spare = await room.spare();
-    while (!this.hasRoom(holder, bytes, use)) {
+    if (!this.#isWithinShare(wanted, spare)) throw this.#shareFull(wanted);
+    const table = (): SharedTable => blobs.tableOf(holder);
+    const wasOwn = table().own;
+    // Of its own as much as it asks room for, where that is not there.
+    while (table().used + bytes > table().max && wasOwn - table().own < bytes) {
       const next = spare.takeOf(holder);
-      if (next === undefined) return this.#amongOthers(wanted, spare);
+      if (next === undefined) break;
       await room.letGo(next);
     }
-    return 0;
+    return spare.countedBytes;
   }
 
-  #amongOthers({ holder, bytes, use }: Wanted, spare: SpareBlobs): number {
-    if (this.#isWithinShare({ holder, bytes, use }, spare)) return spare.countedBytes;
+  #shareFull({ holder, bytes }: Wanted): BlobError {
     const { own } = this.#around.blobs.tableOf(holder);
-    throw new BlobError(
+    return new BlobError(
       'share_full',
       `the pile holds ${own} bytes for ${holder} and has no room for ${bytes} more`,
     );

@@ -145,7 +145,7 @@ export class DiskRoom {
       ...{ maxBytes, usedBytes, spareBytes },
       freeBytes: disk?.freeBytes ?? null,
       keepBytes: disk?.keepBytes ?? null,
-      short: this.#shortages(usage, spareBytes ?? 0).map((what) => ({ what, hint: HINTS[what] })),
+      short: this.#shortages(usage, spareBytes ?? usedBytes).map((what) => ({ what, hint: HINTS[what] })),
     };
   }
 

@@ -51,9 +51,9 @@ export const HOSTILE_MUTATIONS: readonly Mutation[] = [
     name: 'let an announcement push out what others have',
     promise: 'who sends nothing pushes out nothing',
     file: 'agent/blob-shares.ts',
-    find: '    if (this.#isWithinShare({ holder, bytes, use }, spare)) return spare.countedBytes;\n',
+    find: '    return spare.countedBytes;\n',
     replace:
-      '    for (let next = spare.take(); next; next = spare.take()) void this.#around.room.letGo(next);\n    if (this.hasRoom(holder, bytes, use)) return 0;\n',
+      '    for (let next = spare.take(); next; next = spare.take()) await room.letGo(next);\n    return 0;\n',
     proof: ROOM,
   },
   {

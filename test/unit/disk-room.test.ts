@@ -97,6 +97,20 @@ test('its own goes first: who fills the disk over and over pushes out its own', 
   assert.ok(held(pile, outputs).every(Boolean));
 });
 
+test('of its own as much goes as is short, and no more', async (t) => {
+  const pile = await blobScene(t);
+  await acknowledged(pile, 8);
+  const own = Array.from({ length: 4 }, () => randomBytes(100 * KIB));
+  for (const bytes of own) {
+    pile.nowMs += MINUTE_MS;
+    assert.equal(await pile.uploads('honest', bytes), 'honest arrived');
+  }
+  await acknowledged(pile, 4, 'later');
+  pile.nowMs += MINUTE_MS;
+  assert.equal(await pile.uploads('honest', randomBytes(150 * KIB)), 'honest arrived');
+  assert.deepEqual(held(pile, own.map(blobOf)), [false, false, true, true]);
+});
+
 test('what is announced and never sent pushes out nothing; what comes pushes out as much as comes', async (t) => {
   const pile = await blobScene(t);
   const outputs = await acknowledged(pile, 12);
