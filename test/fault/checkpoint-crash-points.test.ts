@@ -68,7 +68,7 @@ test('a run whose donor vanished while the agent was away goes on elsewhere, fro
   await pile.stage.until('it to be kept', () => Promise.resolve(lastKeptBy('lender-2.lend')));
   await pile.stage.killAgent();
   assertKeptIsCredited(await pile.assertNothingBroken());
-  await vanishing.stop();
+  await pile.stopLending(vanishing);
   await pile.stage.startAgent();
   await pile.plugIn('lender-1', 1);
   const begunAt = Number(/^moved, begun at (\d+)$/.exec(await output)?.[1]);

@@ -69,6 +69,12 @@ export class RealPile {
     return donor;
   }
 
+  /** For good: nobody waits for what it has not been answered. */
+  async stopLending(donor: Donor): Promise<void> {
+    this.#donors.splice(this.#donors.indexOf(donor), 1);
+    await donor.stop();
+  }
+
   /** The firmware says that it charges there. */
   async plugIn(vehicleId: string, connector: number): Promise<void> {
     await this.stage.ask('firmware', { step: 'charge', connector: String(connector), vehicleId });
