@@ -1,5 +1,6 @@
 /** Ways to break what Plugpool promises, one small edit each, and the proof that must then fail: a promise without one is only hoped for. */
 
+import { ANSWER_MUTATIONS } from './answer-mutations.ts';
 import { FAIR_MUTATIONS } from './fair-mutations.ts';
 import { HOSTILE_MUTATIONS } from './hostile-mutations.ts';
 
@@ -489,6 +490,7 @@ export const MUTATIONS: readonly Mutation[] = [
     replace: 'void before;',
     proof: ['--test', 'test/unit/frames-out.test.ts'],
   },
+  ...ANSWER_MUTATIONS,
   ...FAIR_MUTATIONS,
   ...HOSTILE_MUTATIONS,
 ];
