@@ -54,7 +54,7 @@ export interface Shortage {
 const HINTS: Readonly<Record<Shortage['what'], string>> = {
   payloads:
     'raise storage.blobsMib where the disk has more, or let go of what is owed: plugpool tasks shows what waits and what nobody fetched (kept for policy.retention), plugpool algorithms list the images',
-  disk: 'free space on the disk of the data directory, or move it to a larger one; the store itself shrinks with a shorter policy.retention',
+  disk: 'free space on the disk of the data directory, or move it to a larger one; a shorter policy.retention keeps the store from growing',
 };
 
 export class DiskRoom {

@@ -266,6 +266,6 @@ test('whoever uploads what, and whenever: nothing that is owed ever goes, and no
         assert.ok(writtenBytes <= maxBytes);
       }
     }),
-    { numRuns: 30 },
+    { numRuns: 20 },
   );
 });
