@@ -18,7 +18,7 @@ export interface CheckedFirmwareEvent {
   readonly problems: readonly string[];
 }
 
-const KINDS: Readonly<Record<FirmwareEventKind, true>> = {
+export const EVENT_KINDS: Readonly<Record<FirmwareEventKind, true>> = {
   plugged: true,
   transactionStarted: true,
   chargingStarted: true,
@@ -88,7 +88,8 @@ const ENERGY_MWH_MAX = 1e15;
  */
 export function checkFirmwareEvent(event: FirmwareEvent): CheckedFirmwareEvent {
   const problems: string[] = [];
-  if (!Object.hasOwn(KINDS, event.kind)) return { problems: [`kind ${shown(event.kind)} is not known`] };
+  if (!Object.hasOwn(EVENT_KINDS, event.kind))
+    return { problems: [`kind ${shown(event.kind)} is not known`] };
   if (typeof event.connectorId !== 'string' || !isConnectorId(event.connectorId)) {
     return { problems: [`connectorId ${shown(event.connectorId)} is not station/evse/connector`] };
   }

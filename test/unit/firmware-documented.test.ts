@@ -6,27 +6,12 @@ import { describe, it, test } from 'node:test';
 import { parse } from 'yaml';
 import { configOf, type ConfigInput } from '@plugpool/agent';
 import { FIRMWARE_KINDS } from '../../agent/config/firmware/firmware-schema.ts';
-import { RECORDINGS, type DoubtedReading, type FirmwareEventKind } from '../../firmware-bridge/index.ts';
+import { EVENT_KINDS } from '../../firmware-bridge/check-event.ts';
+import { RECORDINGS, type DoubtedReading } from '../../firmware-bridge/index.ts';
 
 const DOCS = join(import.meta.dirname, '../../docs');
 const FRAME = readFileSync(join(DOCS, 'firmware.md'), 'utf8');
 
-const EVENTS: Readonly<Record<FirmwareEventKind, true>> = {
-  plugged: true,
-  transactionStarted: true,
-  chargingStarted: true,
-  suspended: true,
-  chargingStopped: true,
-  transactionEnded: true,
-  unplugged: true,
-  meter: true,
-  evInfo: true,
-  credential: true,
-  identity: true,
-  faulted: true,
-  linkLost: true,
-  linkUp: true,
-};
 const WHYS: Readonly<Record<DoubtedReading['why'], true>> = {
   outOfRange: true,
   ranBackwards: true,
@@ -36,7 +21,7 @@ const WHYS: Readonly<Record<DoubtedReading['why'], true>> = {
 };
 
 test('the page has every event, every reason to doubt, and every form of recording', () => {
-  for (const word of [...Object.keys(EVENTS), ...Object.keys(WHYS), ...Object.keys(RECORDINGS)])
+  for (const word of [...Object.keys(EVENT_KINDS), ...Object.keys(WHYS), ...Object.keys(RECORDINGS)])
     assert.match(FRAME, new RegExp(`^\\|.*\`${word}\``, 'm'), `docs/firmware.md has no row for ${word}`);
 });
 
