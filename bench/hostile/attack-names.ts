@@ -18,6 +18,7 @@ export const ATTACK_NAMES = [
   'explanations',
   'uploads-never-sent',
   'pulls-of-nothing',
+  'results-of-nothing',
   'claims',
   'reports',
   'never-reads',

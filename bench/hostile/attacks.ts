@@ -4,7 +4,15 @@
  */
 import { randomBytes } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
-import { encodeFrame, type Digest, type RequestId, type TaskRequest, type UpBody } from '@plugpool/proto';
+import {
+  encodeFrame,
+  type Digest,
+  type FencingToken,
+  type InstanceId,
+  type RequestId,
+  type TaskRequest,
+  type UpBody,
+} from '@plugpool/proto';
 import {
   connectPacket,
   packet,
@@ -84,6 +92,7 @@ function requestOf(more: Partial<TaskRequest> = {}): TaskRequest {
 }
 
 const HELLO: UpBody = { kind: 'hello', clientVersion: '1', held: [], runtimes: [] };
+const NOTHING_USED = { cpuMs: 0, wallMs: 0, memoryPeakMib: 0, gpuMs: 0 };
 /** Nobody has so much. */
 const WANTS = { demand: { memoryMib: 60_000 } };
 
@@ -220,6 +229,21 @@ const ATTACKS: Readonly<Record<AttackName, () => Promise<void>>> = {
       const frame = encodeFrame(Array.from({ length: 200 }, () => ({ correlationId: 1, body: pull })));
       const topic = topicOf(vehicle).replace('/frame', '/blob');
       await flood(vehicle, () => publishPacket(topic, frame, 0, 0));
+    }),
+  'results-of-nothing': () =>
+    lanes(20, async () => {
+      // Of a task that there is, so that the disk is asked for each: its own, which waits for ever.
+      const vehicle = await asker();
+      vehicle.say(requestOf({ wants: WANTS }));
+      const { taskId } = await vehicle.hear('accepted');
+      let token = 0;
+      const result = (): UpBody => {
+        token += 1;
+        const lease = { instanceId: `${taskId}_0` as InstanceId, fencingToken: token as FencingToken };
+        const output = { where: 'inline', bytes: new Uint8Array(10) } as const;
+        return { kind: 'result', lease, used: NOTHING_USED, outcome: { ok: true, output } };
+      };
+      await flood(vehicle, () => said(vehicle, ...Array.from({ length: 200 }, result)));
     }),
   claims: () =>
     lanes(20, async () => {

@@ -110,7 +110,7 @@ async function openScene(t: TestContext, vehicleId: string): Promise<Scene> {
 }
 
 test(
-  'a donor in Python lends: bytes above a message, a connection lost in the middle of a run, a revocation',
+  'a donor in Python lends: bytes above a message, a connection lost in the middle of a run, an answer lost with another, a revocation',
   { skip },
   async (t) => {
     const { pile, vehicle } = await openScene(t, 'snake');
@@ -135,14 +135,21 @@ test(
       [
         [0, 0],
         [1, 0],
+        [0, 1],
       ],
-      'the lease outlives the connection',
+      'the lease outlives the connection; that of a result whose answer was lost is over',
     );
     const task = await asker.request({ algorithm: 'capitals', input: 'never mind', args: ['60'] });
     for await (const event of task) if (event.kind === 'update' && event.state === 'running') break;
     assert.equal(await task.cancel(), 'cancelled');
     await donor.until('revoke');
     assert.deepEqual(donor.all('revoke'), [{ event: 'revoke', reason: 'cancelled' }]);
+    const [first, second] = donor.all('result_ack');
+    assert.deepEqual(
+      [first?.['accepted'], second?.['accepted']],
+      [true, true],
+      'handed in again, it still counts',
+    );
   },
 );
 

@@ -31,7 +31,10 @@ async function withStore(run: (reopen: () => Promise<Store>) => Promise<void>): 
 
 async function assertEqualToModel(store: Store, model: MemoryModel): Promise<void> {
   for (const taskId of model.taskIds()) {
-    assert.deepEqual(await store.readTask(taskId), model.history(taskId), taskId);
+    const history = model.history(taskId);
+    assert.deepEqual(await store.readTask(taskId), history, taskId);
+    for (const attempt of history.attempts)
+      assert.deepEqual(await store.readAttempt(taskId, attempt), attempt, 'by its lease');
   }
   assert.deepEqual(await store.recentTasks(1_000), model.recent());
   assert.deepEqual(await store.ledger(), model.ledger());
