@@ -233,9 +233,10 @@ const ATTACKS: Readonly<Record<AttackName, () => Promise<void>>> = {
   'results-of-nothing': () =>
     lanes(20, async () => {
       // Of a task that there is, so that the disk is asked for each: its own, which waits for ever.
-      const vehicle = await asker();
+      const vehicle = await RawVehicle.welcomed(url, `${id()}.ask-1`);
       vehicle.say(requestOf({ wants: WANTS }));
       const { taskId } = await vehicle.hear('accepted');
+      void vehicle.hear('deploy').catch(() => undefined);
       let token = 0;
       const result = (): UpBody => {
         token += 1;
