@@ -158,6 +158,22 @@ test('the same request id of a vehicle is stored once', async (context) => {
   await store.commit([{ change: 'insertTask', task: otherVehicle }]);
 });
 
+test('an attempt is found under its own lease alone, until its task is forgotten', async (context) => {
+  const store = await openStore(context);
+  const changes = lifeOf(1).flat();
+  await store.commit(changes);
+  await store.commit(lifeOf(2).flat());
+  const attempt = changes.flatMap((each) => (each.change === 'insertAttempt' ? [each.attempt] : []))[0];
+  assert.ok(attempt);
+  const { taskId, instanceId, fencingToken } = attempt;
+  assert.deepEqual(await store.readAttempt(taskId, { instanceId, fencingToken }), attempt);
+  const later = (fencingToken + 1) as typeof fencingToken;
+  assert.equal(await store.readAttempt(taskId, { instanceId, fencingToken: later }), undefined);
+  assert.equal(await store.readAttempt(taskIdOf(2), { instanceId, fencingToken }), undefined);
+  await store.commit([{ change: 'forgetTasks', taskIds: [taskId] }]);
+  assert.equal(await store.readAttempt(taskId, { instanceId, fencingToken }), undefined);
+});
+
 test('forgetting takes a task with its instances and attempts, and leaves its booking', async (context) => {
   const store = await openStore(context);
   await store.commit(lifeOf(1).flat());

@@ -1,4 +1,4 @@
-/** Results that a pile could not take for now, on a clock in hand: when they are said again, and to whom. */
+/** Results that a pile could not take for now, on a clock in hand: when they are said again, and to whom; and what its answers come to. */
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import type { FencingToken, InstanceId, Result, UpBody } from '@plugpool/proto';
@@ -26,6 +26,7 @@ class Scene {
     const stationId = (): string | undefined => this.#stationId;
     const options = {
       outbox: { keep: () => undefined, forget: () => undefined },
+      shelf: { remove: () => false },
       conversation: {
         get welcome() {
           return stationId() === undefined ? undefined : { stationId: stationId() };
@@ -51,8 +52,8 @@ class Scene {
     this.results.sendAllAgain();
   }
 
-  refused(): void {
-    this.results.refused(this.#correlationId, { retryable: true, reasons: [] });
+  refused(why: Parameters<UnackedResults['refused']>[1] = { retryable: true, reasons: [] }): void {
+    this.results.refused(this.#correlationId, why);
   }
 
   passes(ms: number): void {
@@ -82,4 +83,22 @@ test('a result that a pile could not take for now is said to it again after a wh
   assert.equal(scene.said.length, 2, 'another pile is told nothing of it');
   scene.welcomedBy('first');
   assert.equal(scene.said.length, 3);
+});
+
+test('the answer to a result is counted once, however often it comes, and what is refused for good counts as refused', () => {
+  const scene = new Scene();
+  scene.welcomedBy('first');
+  const { lease } = RESULT;
+  const ack = { kind: 'resultAck', lease, accepted: true, reason: '' } as const;
+  scene.results.add(RESULT);
+  scene.results.acknowledged(ack);
+  scene.results.acknowledged(ack);
+  assert.deepEqual(scene.results.answered, { accepted: 1, refused: 0 });
+  scene.results.add(RESULT);
+  scene.results.acknowledged({ ...ack, accepted: false, reason: 'lease_void' });
+  assert.deepEqual(scene.results.answered, { accepted: 1, refused: 1 });
+  scene.results.add(RESULT);
+  scene.refused({ retryable: false, reasons: [{ code: 'malformed', detail: '', hint: '' }] });
+  assert.deepEqual(scene.results.answered, { accepted: 1, refused: 2 });
+  assert.equal(scene.results.size, 0);
 });
