@@ -160,7 +160,7 @@ export class LawWatcher implements AgentWatcher {
 
   /** Rule 2: what is let out is on disk. */
   publishing(agent: SimulatedAgent, effects: Effects): void {
-    this.energy?.published(effects);
+    this.energy?.published();
     this.#grantsNothingDrained(effects);
     for (const { envelope, clientId } of effects.sends) this.#isOnDisk(clientId, envelope.body);
     for (const control of effects.controls)

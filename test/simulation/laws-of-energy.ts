@@ -42,16 +42,26 @@ interface Stretch {
   first?: Beginning;
   /** The process that made its first grant. */
   begunLife?: number;
+  /** Of all its attempts. */
   countedMwh: number;
+  /** A commit of it is told to have failed, and may be on disk. */
+  isUnsure: boolean;
+}
+
+/** Of an attempt: booked, and claimed and believed, which is booked later, if ever. */
+interface Count {
+  readonly bookedMwh: number;
+  readonly claimedMwh: number;
 }
 
 interface Grant {
+  readonly token: number;
   readonly stretch: Stretch;
   /** Absent: no meter had told anything. */
   readonly from: Beginning | undefined;
-  bookedMwh: number;
-  /** Claimed, and believed. */
-  claimedMwh: number;
+  count: Count;
+  /** The most that was right when it was decided, on disk or not. */
+  rightMwh: number;
 }
 
 interface Bounds {
@@ -59,18 +69,12 @@ interface Bounds {
   readonly stayMwh: number;
 }
 
-interface Rise {
-  readonly grant: Grant;
-  readonly what: 'bookedMwh' | 'claimedMwh';
-  readonly name: string;
-  readonly mwh: number;
-  readonly bounds: Bounds | undefined;
-}
-
+/** In one step. */
 interface Decided {
   readonly life: number;
-  readonly grants: ReadonlyMap<number, Grant>;
-  readonly rises: readonly Rise[];
+  readonly grants: Grant[];
+  readonly counts: Map<Grant, Count>;
+  readonly stays: Map<Stretch, number>;
 }
 
 /** What the world tells of one meter. */
@@ -86,8 +90,10 @@ export class LawOfEnergy {
   readonly #nowMs: () => number;
   readonly #stretches = new Map<ConnectorId, Stretch>();
   readonly #grants = new Map<number, Grant>();
-  /** Of steps whose commit is under way. */
-  readonly #decided = new WeakMap<Effects, Decided>();
+  /** Those too of which it is not known whether they are on disk: of them nothing is said. */
+  readonly #seen = new Set<number>();
+  /** What the last step decided, until it is known to be on disk. */
+  #underWay: Decided | undefined;
 
   constructor(powerMaxMw: number, nowMs: () => number) {
     this.#powerMaxMw = powerMaxMw;
@@ -95,7 +101,7 @@ export class LawOfEnergy {
   }
 
   #begin(connectorId: ConnectorId, life: number | undefined): Stretch {
-    const stretch: Stretch = { connectorId, life, readings: [], countedMwh: 0 };
+    const stretch: Stretch = { connectorId, life, readings: [], countedMwh: 0, isUnsure: false };
     this.#stretches.set(connectorId, stretch);
     return stretch;
   }
@@ -131,39 +137,49 @@ export class LawOfEnergy {
   }
 
   stepped(effects: Effects, life: number): void {
-    const grants = new Map<number, Grant>();
-    const rises: Rise[] = [];
+    for (const stretch of this.#underWay?.stays.keys() ?? []) stretch.isUnsure = true;
+    const decided: Decided = { life, grants: [], counts: new Map(), stays: new Map() };
     for (const change of effects.changes) {
-      if (change.change === 'putInstance') {
-        const { lease } = change.instance;
-        if (lease !== undefined && !this.#grants.has(lease.fencingToken))
-          grants.set(lease.fencingToken, this.#granted(lease, life));
-        for (const [token, mwh] of claimsIn(change.instance))
-          this.#rise(rises, { token, what: 'claimedMwh', mwh, life });
-      }
-      if (change.change === 'book') {
-        const { fencingToken: token } = change.booking;
-        this.#rise(rises, { token, what: 'bookedMwh', mwh: energyIn(change.booking), life });
-      }
+      if (change.change === 'book')
+        this.#count(decided, change.booking.fencingToken, { bookedMwh: energyIn(change.booking) });
+      if (change.change !== 'putInstance') continue;
+      const { lease } = change.instance;
+      if (lease !== undefined && !this.#seen.has(lease.fencingToken))
+        decided.grants.push(this.#granted(lease, life));
+      for (const [token, claimedMwh] of claimsIn(change.instance))
+        this.#count(decided, token, { claimedMwh });
     }
-    if (grants.size + rises.length > 0) this.#decided.set(effects, { life, grants, rises });
+    this.#underWay = decided;
     for (const stretch of this.#stretches.values()) stretch.readings = stretch.readings.slice(-1);
   }
 
-  #granted({ connectorId }: LeaseRecord, life: number): Grant {
+  #granted({ connectorId, fencingToken }: LeaseRecord, life: number): Grant {
+    this.#seen.add(fencingToken);
     const stretch = this.#stretchOf(connectorId);
     const last = stretch.readings.at(-1);
     const from = last?.life === life ? { trueMwh: last.trueMwh, grantedMs: this.#nowMs() } : undefined;
-    return { stretch, from, bookedMwh: 0, claimedMwh: 0 };
+    if (from !== undefined) stretch.first ??= from;
+    return { token: fencingToken, stretch, from, count: NOTHING, rightMwh: 0 };
   }
 
-  #rise(
-    rises: Rise[],
-    { token, life, ...rise }: Pick<Rise, 'what' | 'mwh'> & { readonly token: number; readonly life: number },
-  ): void {
+  /** Whatever is counted more was right when it was decided. */
+  #count(decided: Decided, token: number, more: Partial<Count>): void {
     const grant = this.#grants.get(token);
-    if (grant === undefined || rise.mwh === 0) return;
-    rises.push({ ...rise, grant, name: `attempt ${token}`, bounds: this.#boundsOf(grant, life) });
+    if (grant?.from === undefined) return;
+    const { stretch } = grant;
+    const before = decided.counts.get(grant) ?? grant.count;
+    const after = {
+      bookedMwh: before.bookedMwh + (more.bookedMwh ?? 0),
+      claimedMwh: Math.max(before.claimedMwh, more.claimedMwh ?? 0),
+    };
+    decided.counts.set(grant, after);
+    const roseMwh = mostOf(after) - mostOf(before);
+    if (roseMwh === 0) return;
+    const inStayMwh = (decided.stays.get(stretch) ?? stretch.countedMwh) + roseMwh;
+    decided.stays.set(stretch, inStayMwh);
+    const bounds = this.#boundsOf(grant, decided.life);
+    if (bounds !== undefined) isWithin(grant, { ownMwh: mostOf(after), stayMwh: inStayMwh }, bounds);
+    grant.rightMwh = Math.max(grant.rightMwh, mostOf(after));
   }
 
   /** Undefined: nothing is known of what flowed. */
@@ -172,8 +188,8 @@ export class LawOfEnergy {
     const [before] = stretch.readings;
     if (stretch.life === undefined || from === undefined || before?.life !== life) return undefined;
     const ownMwh = this.#mostMwh(stretch, from);
-    const isBegunInTime = stretch.begunLife === stretch.life && stretch.first !== undefined;
-    const stayMwh = isBegunInTime ? this.#mostMwh(stretch, stretch.first ?? from) : Infinity;
+    const isKnown = stretch.begunLife === stretch.life && !stretch.isUnsure;
+    const stayMwh = isKnown ? this.#mostMwh(stretch, stretch.first ?? from) : Infinity;
     return { ownMwh, stayMwh };
   }
 
@@ -189,42 +205,35 @@ export class LawOfEnergy {
   }
 
   /** What was decided in that step is on disk. */
-  published(effects: Effects): void {
-    const decided = this.#decided.get(effects);
+  published(): void {
+    const decided = this.#underWay;
+    this.#underWay = undefined;
     if (decided === undefined) return;
-    for (const [token, grant] of decided.grants) {
-      this.#grants.set(token, grant);
-      if (grant.from === undefined) continue;
-      grant.stretch.first ??= grant.from;
-      grant.stretch.begunLife ??= decided.life;
+    for (const grant of decided.grants) {
+      this.#grants.set(grant.token, grant);
+      if (grant.from !== undefined) grant.stretch.begunLife ??= decided.life;
     }
-    for (const rise of decided.rises) apply(rise);
+    for (const [grant, count] of decided.counts) grant.count = count;
+    for (const [stretch, mwh] of decided.stays) stretch.countedMwh = mwh;
   }
 }
 
-/** What is counted once stays: it was no more than could have flowed when it was claimed. */
-function apply({ grant, what, mwh, name, bounds }: Rise): void {
-  const before = countedMwh(grant);
-  grant[what] = what === 'bookedMwh' ? grant.bookedMwh + mwh : Math.max(grant.claimedMwh, mwh);
-  const after = countedMwh(grant);
-  const { stretch, from } = grant;
-  if (after <= before || from === undefined) return;
-  stretch.countedMwh += after - before;
-  if (bounds === undefined) return;
-  const { ownMwh, stayMwh } = bounds;
-  const { connectorId } = stretch;
-  assert.ok(
-    after <= ownMwh,
-    `law 5: ${name} took ${after} mWh where the meter of ${connectorId} saw ${ownMwh}`,
-  );
-  assert.ok(
-    stretch.countedMwh <= stayMwh,
-    `law 5: with ${name} a stay took ${stretch.countedMwh} mWh where the meter of ${connectorId} saw ${stayMwh}`,
-  );
+const NOTHING: Count = { bookedMwh: 0, claimedMwh: 0 };
+
+function mostOf({ bookedMwh, claimedMwh }: Count): number {
+  return Math.max(bookedMwh, claimedMwh);
 }
 
-function countedMwh({ bookedMwh, claimedMwh }: Grant): number {
-  return Math.max(bookedMwh, claimedMwh);
+function isWithin({ token, stretch, rightMwh }: Grant, took: Bounds, saw: Bounds): void {
+  const { connectorId } = stretch;
+  assert.ok(
+    took.ownMwh <= Math.max(saw.ownMwh, rightMwh),
+    `law 5: attempt ${token} took ${took.ownMwh} mWh where the meter of ${connectorId} saw ${saw.ownMwh}`,
+  );
+  assert.ok(
+    took.stayMwh <= saw.stayMwh,
+    `law 5: with attempt ${token} a stay took ${took.stayMwh} mWh where the meter of ${connectorId} saw ${saw.stayMwh}`,
+  );
 }
 
 /** Of its checkpoints, and of a replica's result that waits for others. */

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import fc from 'fast-check';
 import type { LeaseId, UpBody } from '@plugpool/proto';
+import { loadState } from '../../agent/core/load.ts';
 import type { Settings } from '../../agent/core/settings.ts';
 import { checkLaws } from '../simulation/laws.ts';
 import {
@@ -48,9 +49,9 @@ function usedOf(energyMwh: number): Extract<UpBody, { kind: 'result' }>['used'] 
   return { cpuMs: 100, wallMs: 100, memoryPeakMib: 1, gpuMs: 0, energyMwh };
 }
 
-function finish(pile: SimulatedPile, lease: LeaseId, energyMwh: number): void {
+function finish(pile: SimulatedPile, lease: LeaseId, energyMwh: number, by = 'donor'): void {
   const output = { where: 'inline', bytes: Uint8Array.of(1) } as const;
-  pile.say('donor.lend', { kind: 'result', lease, used: usedOf(energyMwh), outcome: { ok: true, output } });
+  pile.say(`${by}.lend`, { kind: 'result', lease, used: usedOf(energyMwh), outcome: { ok: true, output } });
 }
 
 function keep(pile: SimulatedPile, lease: LeaseId, energyMwh: number): void {
@@ -59,9 +60,9 @@ function keep(pile: SimulatedPile, lease: LeaseId, energyMwh: number): void {
 }
 
 /** Of each booking, in their order. */
-function bookedMwh(pile: SimulatedPile): number[] {
+function bookedMwh(pile: SimulatedPile, vehicle = 'donor'): number[] {
   return [...pile.disk.bookings.values()].map(({ entries }) => {
-    const entry = entries.find(({ account, unit }) => account === 'vehicle:donor' && unit === 'mWh');
+    const entry = entries.find(({ account, unit }) => account === `vehicle:${vehicle}` && unit === 'mWh');
     return entry?.amount ?? 0;
   });
 }
@@ -202,6 +203,55 @@ test('across a restart a meter that began anew, another source or a doubted read
     finish(pile, lease, 50_000);
     assert.equal(Math.floor((bookedMwh(pile)[0] ?? 0) / 100), 100, 'six minutes of 100 W');
   }
+});
+
+test('a break that was seen before a restart is known after it', () => {
+  const pile = pileWith();
+  const connectorId = connectorOf('donor');
+  reads(pile, 500);
+  const lease = begin(pile);
+  pile.pass(360_000);
+  const doubt = { field: 'energyMwh', value: 100, why: 'ranBackwards' } as const;
+  pile.firmware({ kind: 'meter', connectorId, doubted: [doubt] });
+  reads(pile, 100);
+  restart(pile, [lease]);
+  // What it counted since it began at 100 is not what flowed since the grant.
+  reads(pile, 600);
+  finish(pile, lease, 9_000);
+  assert.deepEqual(bookedMwh(pile), [9_000]);
+});
+
+test('a vehicle that came while the agent was away shares nothing with the one before', () => {
+  const pile = pileWith();
+  reads(pile, 0);
+  begin(pile);
+  pile.pass(360_000);
+  pile.restart();
+  pile.plug('other', 'donor');
+  pile.lend('other');
+  pile.ask('asker');
+  reads(pile, 5_000);
+  const leases = [begin(pile), begin(pile)];
+  pile.pass(360_000);
+  reads(pile, 5_100);
+  for (const lease of leases) finish(pile, lease, 9_000, 'other');
+  assert.deepEqual(bookedMwh(pile, 'other'), [100, 0]);
+});
+
+test('what is on disk of a meter and cannot be read is said, and bounds nothing', () => {
+  const pile = pileWith();
+  reads(pile, 0);
+  const lease = begin(pile);
+  const [name] = [...pile.disk.learned.keys()].filter((each) => each.startsWith('metered'));
+  assert.ok(name);
+  pile.disk.learned.set(name, '{"from":1,"source":7}');
+  pile.nowMs += 360_000;
+  const state = loadState(pile.disk.load(), pile.settings, pile.now());
+  assert.deepEqual(state.damaged, [name]);
+  restart(pile, [lease]);
+  reads(pile, 1);
+  finish(pile, lease, 9_000);
+  assert.deepEqual(bookedMwh(pile), [9_000]);
 });
 
 test('where no meter tells anything, nothing of one is written', () => {

@@ -59,7 +59,7 @@ export function grant(
     grantedMonoMs: now.monoMs,
     phase: 'granted',
     progressPermille: 0,
-    ...beginMetered(turn, connectorId, fencingToken),
+    ...beginMetered(turn, { vehicleId: donor.vehicleId, connectorId }, fencingToken),
   };
   instance.lease = lease;
   learnFromGrant(turn, instance, lease);

@@ -9,17 +9,18 @@
  * It is on disk with the grant and with each claim, in a row of its connector: after a restart the leases that were held go on being
  * bounded, each from where the meter stood at its grant, which lies with the lease. Where no meter tells anything, nothing is written.
  */
-import type { ConnectorId, FencingToken } from '@plugpool/proto';
+import type { ConnectorId, FencingToken, VehicleId } from '@plugpool/proto';
 import { CONNECTORS_MAX } from '../limits.ts';
 import { mostMwhSince } from '../sessions/meter.ts';
 import type { Session } from '../sessions/session.ts';
 import type { Lease, State } from '../state.ts';
-import { write, writeLazily, type Turn } from '../turn.ts';
+import { write, type Turn } from '../turn.ts';
 
 /** What is on disk of it. */
 export interface KeptMeter {
   /** Of the first lease: one that was granted before knows another meter, or none. */
   readonly from: FencingToken;
+  readonly vehicleId: VehicleId;
   readonly source: string;
   /** As the meter stood at that grant. */
   readonly registerMwh: number;
@@ -37,15 +38,18 @@ const PREFIX = 'metered:';
 /** At a grant. What its lease must know of the meter: nothing where there is none to believe. */
 export function beginMetered(
   turn: Turn,
-  connectorId: ConnectorId,
+  { vehicleId, connectorId }: Pick<Lease, 'vehicleId' | 'connectorId'>,
   from: FencingToken,
 ): Pick<Lease, 'meterMwh'> {
   const { state, now } = turn;
   const session = state.sessions.get(connectorId);
   if (session?.meter === undefined || session.meter.isBroken === true) return {};
   const { source, registerMwh } = session.meter;
-  if (session.metered === undefined)
-    setMetered(turn, session, { from, source, registerMwh, takenMwh: 0, sinceMonoMs: now.monoMs });
+  // Of a vehicle that left while nobody looked, or was named by mistake, it ends with the next one's first grant.
+  if (session.metered?.vehicleId !== vehicleId) {
+    const begun = { from, vehicleId, source, registerMwh, takenMwh: 0 };
+    setMetered(turn, session, { ...begun, sinceMonoMs: now.monoMs });
+  }
   return { meterMwh: registerMwh };
 }
 
@@ -122,20 +126,19 @@ function stoodAt({ state }: Turn, { connectorId }: Session, kept: KeptMeter): nu
   return highestMwh;
 }
 
-/** Once a step. That it is over may be lost: then it is found out by the next reading, or by the next that begins. */
+/** Once a step, in its transaction. */
 export function writeMetered(turn: Turn): void {
   const { state } = turn;
   for (const connectorId of turn.changedMeters) {
     const run = state.sessions.get(connectorId)?.metered ?? state.keptMeters.get(connectorId);
-    const name = `${PREFIX}${connectorId}`;
-    if (run === undefined) writeLazily(turn, { change: 'putLearned', name, value: null });
-    else write(turn, { change: 'putLearned', name, value: recordOf(run) });
+    const value = run === undefined ? null : recordOf(run);
+    write(turn, { change: 'putLearned', name: `${PREFIX}${connectorId}`, value });
   }
   turn.changedMeters.clear();
 }
 
-function recordOf({ from, source, registerMwh, takenMwh }: KeptMeter): KeptMeter {
-  return { from, source, registerMwh, takenMwh };
+function recordOf({ from, vehicleId, source, registerMwh, takenMwh }: KeptMeter): KeptMeter {
+  return { from, vehicleId, source, registerMwh, takenMwh };
 }
 
 /**
@@ -168,12 +171,13 @@ export function loadMetered(
 }
 
 function keptFrom(value: unknown): KeptMeter | undefined {
-  const { from, source, registerMwh, takenMwh } = (value ?? {}) as {
-    readonly [Key in keyof KeptMeter]?: unknown;
-  };
-  if (!isCount(from) || typeof source !== 'string' || !isCount(registerMwh) || !isCount(takenMwh))
-    return undefined;
-  return { from: from as FencingToken, source, registerMwh, takenMwh };
+  const { from, vehicleId, source, registerMwh, takenMwh } = (value ?? {}) as Partial<
+    Record<keyof KeptMeter, unknown>
+  >;
+  if (!isCount(from) || !isCount(registerMwh) || !isCount(takenMwh)) return undefined;
+  if (typeof vehicleId !== 'string' || typeof source !== 'string') return undefined;
+  const who = { from: from as FencingToken, vehicleId: vehicleId as VehicleId };
+  return { ...who, source, registerMwh, takenMwh };
 }
 
 function isCount(value: unknown): value is number {
