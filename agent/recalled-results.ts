@@ -6,7 +6,10 @@ import { vehicleIdOf, type ClientId, type DownBody, type LeaseId } from '@plugpo
 import type { Effects } from './core/effects.ts';
 import { answerAgain } from './core/leases/result-answer.ts';
 import type { Store } from './ports.ts';
-import { Recalls, UNREAD, type RecallsSurroundings } from './recalls.ts';
+import { Recalls, UNREAD, type Crowd, type RecallsSurroundings } from './recalls.ts';
+
+/** Any number can be named: with some hundred bytes each, thousands of connections shall not fill the memory. */
+export const CROWD: Crowd = { waiting: 20_000, ofClientMax: 64 };
 
 export type ResultRecall = Effects['resultRecalls'][number];
 
@@ -24,6 +27,7 @@ export class RecalledResults {
   constructor(around: RecalledResultsSurroundings) {
     this.#around = around;
     this.#recalls = new Recalls({
+      crowd: CROWD,
       about: ({ lease: { instanceId, fencingToken } }) => `${instanceId}/${fencingToken}`,
       read: (recall) => this.#read(recall),
       send: (clientId, envelopes) => around.send(clientId, envelopes),

@@ -12,7 +12,15 @@ export interface Question {
 /** Of one client: all that it can be owed, and some questions. */
 const WAITING_MAX = 6_000;
 
+/** Where many wait, one client may have few. */
+export interface Crowd {
+  readonly waiting: number;
+  readonly ofClientMax: number;
+}
+
 export interface RecallsSurroundings<Asked extends Question> {
+  /** Of what a client can ask about without end, however little there is to read. */
+  readonly crowd?: Crowd;
   /** What is asked about: questions of a client with the same are answered by one reading. */
   about(asked: Asked): string;
   /** Rejects never. */
@@ -35,6 +43,8 @@ export class Recalls<Asked extends Question> {
   readonly #around: RecallsSurroundings<Asked>;
   /** The client whose turn it is stands first. */
   readonly #clients = new Map<ClientId, OfClient<Asked>>();
+  /** Of all clients. */
+  #waiting = 0;
   #isRunning = false;
   /** For whom the store is asked. */
   #reading: ClientId | undefined;
@@ -53,18 +63,25 @@ export class Recalls<Asked extends Question> {
     const same = ofClient.waiting.get(about) ?? { asked, correlationIds: new Set<number>() };
     // What waits to be said already is not said twice.
     if (same.correlationIds.has(correlationId)) return;
-    if (ofClient.count >= WAITING_MAX) return this.#refuse(asked);
+    if (ofClient.count >= this.#waitingMax()) return this.#refuse(asked);
     same.correlationIds.add(correlationId);
     ofClient.waiting.set(about, same);
     ofClient.count += 1;
+    this.#waiting += 1;
     this.#clients.set(clientId, ofClient);
     if (!this.#isRunning) void this.#run();
   }
 
   /** The client is gone: what was asked in one connection is not answered in the next. */
   forget(clientId: ClientId): void {
+    this.#waiting -= this.#clients.get(clientId)?.count ?? 0;
     this.#clients.delete(clientId);
     if (this.#reading === clientId) this.#reading = undefined;
+  }
+
+  #waitingMax(): number {
+    const { crowd } = this.#around;
+    return crowd !== undefined && this.#waiting >= crowd.waiting ? crowd.ofClientMax : WAITING_MAX;
   }
 
   async #run(): Promise<void> {
@@ -95,6 +112,7 @@ export class Recalls<Asked extends Question> {
     const [about, asked] = oldest;
     ofClient.waiting.delete(about);
     ofClient.count -= asked.correlationIds.size;
+    this.#waiting -= asked.correlationIds.size;
     if (ofClient.count > 0) this.#clients.set(clientId, ofClient);
     return asked;
   }

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import type { ClientId, DownBody, LeaseId, TaskId } from '@plugpool/proto';
 import type { AttemptRecord } from '../../agent/core/records.ts';
-import { RecalledResults, type ResultRecall } from '../../agent/recalled-results.ts';
+import { CROWD, RecalledResults, type ResultRecall } from '../../agent/recalled-results.ts';
 
 const TAKEN = { vehicleId: 'car', outcome: 'completed' } as AttemptRecord;
 
@@ -91,5 +91,28 @@ test('a vehicle that hands in thousands stands in nobody’s way, and is told wh
   for (let i = 0; i < 10; i += 1) await new Promise((resolve) => setImmediate(resolve));
   assert.ok(answers.includes('car.lend 1 accepted'), 'it is next but one');
   results.forget('flood.lend' as ClientId);
+  await idle();
+});
+
+test('where many wait in all, each connection may have few, and who has not asked yet is heard', async () => {
+  const { results, answers, reads, idle } = scene(() => TAKEN);
+  for (let n = 0; n < 40; n += 1)
+    for (let i = 1; i <= 1_000; i += 1) results.push(recall(i, i, `flood-${n}.lend`));
+  const refusals = answers.filter((answer) => answer.endsWith('later: rate_limited'));
+  // One of the first connection is being read.
+  const waiting = 40_000 - refusals.length - 1;
+  assert.ok(waiting >= CROWD.waiting && waiting <= CROWD.waiting + 40 * CROWD.ofClientMax, `${waiting} wait`);
+  results.push(recall(7, 7));
+  for (let n = 0; n < 40; n += 1) results.forget(`flood-${n}.lend` as ClientId);
+  await idle();
+  assert.ok(answers.includes('car.lend 7 accepted'));
+  assert.equal(reads(), 2);
+  for (let i = 1; i <= 6_000; i += 1) results.push(recall(i, i));
+  assert.equal(
+    answers.filter((answer) => answer.startsWith('car.lend') && answer.includes('later')).length,
+    0,
+    'those are counted no more',
+  );
+  results.forget('car.lend' as ClientId);
   await idle();
 });
