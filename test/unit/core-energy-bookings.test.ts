@@ -254,6 +254,27 @@ test('what is on disk of a meter and cannot be read is said, and bounds nothing'
   assert.deepEqual(bookedMwh(pile), [9_000]);
 });
 
+test('what a stay took is written where a claim took something, and once more when the stay is over', () => {
+  const pile = pileWith();
+  let writes = 0;
+  const { learned } = pile.disk;
+  const set = learned.set.bind(learned);
+  learned.set = (name, value) => {
+    if (name.startsWith('metered')) writes += 1;
+    return set(name, value);
+  };
+  reads(pile, 0);
+  const leases = [begin(pile), begin(pile), begin(pile)];
+  assert.equal(writes, 1, 'the first grant of the stay');
+  pile.pass(360_000);
+  reads(pile, 1_000);
+  for (const [index, lease] of leases.entries()) finish(pile, lease, index === 0 ? 300 : 0);
+  assert.equal(writes, 2);
+  pile.unplug('donor');
+  assert.equal(writes, 3);
+  assert.equal(learned.get(`metered:${connectorOf('donor')}`), 'null');
+});
+
 test('where no meter tells anything, nothing of one is written', () => {
   const pile = pileWith();
   finish(pile, begin(pile), 400);

@@ -69,14 +69,17 @@ export function takeMetered(turn: Turn, lease: Lease, mwh: number): number {
   const seen = mostMwhSince(metered.registerMwh, meter, powerMw, metered.sinceMonoMs, turn.now);
   const left = seen - metered.takenMwh + (lease.meteredMwh ?? 0);
   const mine = Math.floor(Math.max(0, Math.min(mwh, own, left)));
-  setMetered(turn, session, taken(metered, lease, mine));
+  const after = taken(metered, lease, mine);
+  if (after.takenMwh > metered.takenMwh) setMetered(turn, session, after);
   return mine;
 }
 
 /** After a restart, before the meter is read: it bounds nothing yet, but what is taken now is not there for another lease. */
 function takeUnread(turn: Turn, lease: Lease, kept: KeptMeter, mwh: number): number {
   const mine = Math.floor(mwh);
-  turn.state.keptMeters.set(lease.connectorId, taken(kept, lease, mine));
+  const after = taken(kept, lease, mine);
+  if (after.takenMwh === kept.takenMwh) return mine;
+  turn.state.keptMeters.set(lease.connectorId, after);
   turn.changedMeters.add(lease.connectorId);
   return mine;
 }
