@@ -86,9 +86,13 @@ export class SimulatedMeter {
     this.#flowMw = watts * 1_000;
   }
 
-  /** Somebody is plugged in. Returns what the car takes while it charges: some are as good as full. */
-  plugged(): number {
+  /** Somebody is plugged in. */
+  plugged(): void {
     if (this.#metering.isOfStay) this.#beginAnew();
+  }
+
+  /** What the next car takes while it charges: some are as good as full. */
+  nextDrawW(): number {
     return this.#chance.is(400) ? FULL_W : this.#chance.between(20, 600);
   }
 

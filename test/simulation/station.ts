@@ -26,8 +26,9 @@ export interface Connector {
   /** No sample arrives. */
   isSilent: boolean;
   readonly meter: SimulatedMeter | undefined;
-  /** What a car takes while it charges here. */
+  /** What a car takes while it charges here, and which one. */
   drawsW: number;
+  drawer: VehicleId | undefined;
 }
 
 /** What of it there is where a station has meters. */
@@ -59,6 +60,7 @@ export class Station {
       isSilent: false,
       meter: meters && new SimulatedMeter(agenda, meters.chance.fork(), meters),
       drawsW: CAR_DRAWS_MW / 1_000,
+      drawer: undefined,
     }));
   }
 
@@ -141,8 +143,16 @@ export class Station {
     // Whoever was here before must have left.
     if (connector.seen !== undefined) this.#unplugged(connector);
     connector.seen = vehicleId;
-    connector.drawsW = connector.meter?.plugged() ?? connector.drawsW;
+    this.#draw(connector, vehicleId);
     this.#state(connector);
+  }
+
+  /** A car that only had its plug pulled takes what it took: its driver could not know otherwise. */
+  #draw(connector: Connector, vehicleId: VehicleId): void {
+    const { meter, drawer } = connector;
+    meter?.plugged();
+    if (meter !== undefined && drawer !== vehicleId) connector.drawsW = meter.nextDrawW();
+    connector.drawer = vehicleId;
   }
 
   /** `isNoticed`: else the firmware believes that it is still there, until somebody else comes. */
