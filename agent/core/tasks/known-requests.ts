@@ -1,5 +1,6 @@
 /** What each request id of each vehicle stands for, and which closed one is the oldest. */
 import type { RequestId, TaskId, VehicleId } from '@plugpool/proto';
+import { SplitMap } from '../split-map.ts';
 import type { Task } from '../state.ts';
 
 export interface OpenRequest {
@@ -21,7 +22,7 @@ export type KnownRequest = OpenRequest | ClosedRequest;
 
 export class KnownRequests {
   /** By vehicle, then by request id; an open one as its task alone, since there are many. */
-  readonly #known = new Map<VehicleId, Map<RequestId, Task | ClosedRequest>>();
+  readonly #known = new Map<VehicleId, SplitMap<RequestId, Task | ClosedRequest>>();
   /**
    * In the order in which they closed, from `#oldest` on; some were forgotten since. A map alone would do but for its cost: one
    * that loses its first entry again and again walks over the holes of all that it lost.
@@ -30,7 +31,7 @@ export class KnownRequests {
   #oldest = 0;
   #closedCount = 0;
   /** So that a question for a task that was never there costs no reading. */
-  readonly #closedTasks = new Map<TaskId, ClosedRequest>();
+  readonly #closedTasks = new SplitMap<TaskId, ClosedRequest>();
   /** No closed one ended earlier: that nothing is old enough to be forgotten is known without a look at any. */
   #firstEndMonoMs = Infinity;
 
@@ -106,11 +107,13 @@ export class KnownRequests {
     if (this.#firstEndMonoMs >= monoMs) return [];
     const taskIds: TaskId[] = [];
     let firstEndMonoMs = Infinity;
-    for (const request of this.#closedTasks.values())
+    for (const request of this.#closed) {
+      if (request === undefined || !this.#isKnown(request)) continue;
       if (request.endedMonoMs < monoMs && taskIds.length < most) {
         this.forget(request);
         taskIds.push(request.taskId);
       } else firstEndMonoMs = Math.min(firstEndMonoMs, request.endedMonoMs);
+    }
     this.#firstEndMonoMs = firstEndMonoMs;
     return taskIds;
   }
@@ -118,7 +121,7 @@ export class KnownRequests {
   #set(vehicleId: VehicleId, requestId: RequestId, known: Task | ClosedRequest): void {
     let ofVehicle = this.#known.get(vehicleId);
     if (ofVehicle === undefined)
-      this.#known.set(vehicleId, (ofVehicle = new Map<RequestId, Task | ClosedRequest>()));
+      this.#known.set(vehicleId, (ofVehicle = new SplitMap<RequestId, Task | ClosedRequest>()));
     ofVehicle.set(requestId, known);
   }
 
