@@ -21,7 +21,10 @@ const SAMPLE_EVERY_MS = 2_000;
 const CONNECT_MS_MAX = 120_000;
 const TEN_MINUTES_MS = 600_000;
 const MINUTE_MS = 60_000;
-/** Twice as many as closed ones are remembered: until their maps have their size memory grows, and then it must not. */
+/**
+ * Twice as many as closed ones are remembered: until their maps have their size memory grows, and then it must not. V8 compiles anew
+ * for a minute or two what so many more connections need.
+ */
 const WARM_TASKS = 220_000;
 
 interface Stretch {
@@ -141,7 +144,7 @@ async function soak(
   const before = await stretch();
   await become(fleet, vehicles, RECONNECTS_PER_SEC);
   await untilLending(stage, vehicles, CONNECT_MS_MAX).catch(() => undefined);
-  await warmUp(requester, warmTasks);
+  await Promise.all([warmUp(requester, warmTasks), delay(2 * fewMs)]);
   const samples = await sample(stage.agentPid, minutes * MINUTE_MS);
   const many = await stretch();
   const { reconnections, errors, first } = await become(fleet, FEW, fewReconnects);
@@ -212,7 +215,7 @@ function print(figures: SoakFigures): void {
       `${figures.vehicles} vehicles, ${figures.minutes} min: ${line(many)}; p99 ${figures.p99Ratio.toFixed(2)} times as long\n` +
       `${figures.reconnections} reconnections, ${figures.connectionErrors} errors` +
       `${figures.firstConnectionError === null ? '' : ` (${figures.firstConnectionError})`}\n` +
-      `memory ${memory.firstMib.toFixed(1)} to ${memory.lastMib.toFixed(1)} MiB PSS, ${memory.slopeMibPer10Min.toFixed(2)} MiB in 10 min\n` +
+      `memory ${memory.firstMib.toFixed(1)} to ${memory.lastMib.toFixed(1)} MiB resident, ${memory.slopeMibPer10Min.toFixed(2)} MiB in 10 min\n` +
       `file handles ${handles.first} to ${handles.last}, ${handles.most} at most\n`,
   );
 }
