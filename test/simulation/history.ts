@@ -217,24 +217,30 @@ function everythingEnded({ store, present }: HistoryQuestion, told: ReadonlyMap<
   }
 }
 
-/** A donor that was told that its result is accepted finds it in the history of the task. */
+/**
+ * A donor that was told that its result is accepted finds it in the history of the task. Of a lease under which it handed in both a
+ * good one and a failure, one is taken, and the answer is about that.
+ */
 function resultsCount({ history, store }: HistoryQuestion, found: Found): void {
   const attempts = attemptsOf(store);
-  const handedIn = new Map<string, boolean>();
+  const good = new Set<string>();
+  const bad = new Set<string>();
   const accepted = new Map<string, number>();
   for (const { atMs, client, body } of history) {
-    if (body.kind === 'result') handedIn.set(leaseName(client, body.lease), body.outcome.ok);
+    if (body.kind === 'result') (body.outcome.ok ? good : bad).add(leaseName(client, body.lease));
     if (body.kind !== 'resultAck' || !body.accepted) continue;
     const { instanceId, fencingToken } = body.lease;
-    if (handedIn.get(leaseName(client, body.lease)) !== true) continue;
+    const name = leaseName(client, body.lease);
+    const attempt = attempts.get(`${instanceId}/${fencingToken}`);
+    const counts = attempt?.outcome === 'completed' && attempt.vehicleId === vehicleOf(client);
+    if (!good.has(name) || (!counts && bad.has(name))) continue;
     const other = accepted.get(instanceId) ?? fencingToken;
     accepted.set(instanceId, fencingToken);
     if (other !== fencingToken) {
       const detail = `results of ${instanceId} under ${other} and under ${fencingToken} were both accepted`;
       found.push({ promise: 'an instance has one accepted result', detail, atMs });
     }
-    const attempt = attempts.get(`${instanceId}/${fencingToken}`);
-    if (attempt?.outcome === 'completed' && attempt.vehicleId === vehicleOf(client)) continue;
+    if (counts) continue;
     const detail = `${client} was told that its result of ${instanceId} counts; the store says ${attempt?.outcome ?? 'nothing'}`;
     found.push({ promise: 'an acknowledged result counts', detail, atMs });
   }

@@ -137,6 +137,17 @@ test('a result that was acknowledged and does not count is seen', () => {
   assert.deepEqual(promisesBroken({ history, kept: lost }), ['an acknowledged result counts']);
 });
 
+test('where a failure was taken, a good result under the same lease is answered as it was, and does not count', () => {
+  const { history, kept } = told();
+  const at = history.findIndex(({ body }) => body.kind === 'result');
+  const failure = { code: 'input_unavailable', detail: 'gone' } as const;
+  const failed = changed(history.slice(at, at + 1), 'result', { outcome: { ok: false, failure } });
+  const lost = { ...kept, attempts: kept.attempts.map((each) => ({ ...each, outcome: 'crashed' as const })) };
+  const both = history.toSpliced(at, 0, ...failed);
+  assert.deepEqual(promisesBroken({ history: both, kept: lost }), []);
+  assert.deepEqual(promisesBroken({ history: both, kept }), [], 'the good one was taken');
+});
+
 test('a result that is answered in two ways is seen in either order, and so is one that the disk answers otherwise', () => {
   const { history, kept } = told();
   const acks = history.filter(({ body }) => body.kind === 'resultAck');
