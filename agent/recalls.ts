@@ -34,9 +34,10 @@ interface AskedAbout<Asked> {
 }
 
 interface OfClient<Asked> {
-  /** A message can ask about one thing hundreds of times: it is read once. */
-  readonly waiting: Map<string, AskedAbout<Asked>>;
-  count: number;
+  /** By what is asked about. A message can ask about one thing hundreds of times: it is read once. */
+  readonly byAbout: Map<string, AskedAbout<Asked>>;
+  /** Of its questions. */
+  waitingCount: number;
 }
 
 export class Recalls<Asked extends Question> {
@@ -44,7 +45,7 @@ export class Recalls<Asked extends Question> {
   /** The client whose turn it is stands first. */
   readonly #clients = new Map<ClientId, OfClient<Asked>>();
   /** Of all clients. */
-  #waiting = 0;
+  #waitingCount = 0;
   #isRunning = false;
   /** For whom the store is asked. */
   #reading: ClientId | undefined;
@@ -56,32 +57,32 @@ export class Recalls<Asked extends Question> {
   push(asked: Asked): void {
     const { clientId, correlationId } = asked;
     const ofClient = this.#clients.get(clientId) ?? {
-      waiting: new Map<string, AskedAbout<Asked>>(),
-      count: 0,
+      byAbout: new Map<string, AskedAbout<Asked>>(),
+      waitingCount: 0,
     };
     const about = this.#around.about(asked);
-    const same = ofClient.waiting.get(about) ?? { asked, correlationIds: new Set<number>() };
+    const same = ofClient.byAbout.get(about) ?? { asked, correlationIds: new Set<number>() };
     // What waits to be said already is not said twice.
     if (same.correlationIds.has(correlationId)) return;
-    if (ofClient.count >= this.#waitingMax()) return this.#refuse(asked);
+    if (ofClient.waitingCount >= this.#waitingMax()) return this.#refuse(asked);
     same.correlationIds.add(correlationId);
-    ofClient.waiting.set(about, same);
-    ofClient.count += 1;
-    this.#waiting += 1;
+    ofClient.byAbout.set(about, same);
+    ofClient.waitingCount += 1;
+    this.#waitingCount += 1;
     this.#clients.set(clientId, ofClient);
     if (!this.#isRunning) void this.#run();
   }
 
   /** The client is gone: what was asked in one connection is not answered in the next. */
   forget(clientId: ClientId): void {
-    this.#waiting -= this.#clients.get(clientId)?.count ?? 0;
+    this.#waitingCount -= this.#clients.get(clientId)?.waitingCount ?? 0;
     this.#clients.delete(clientId);
     if (this.#reading === clientId) this.#reading = undefined;
   }
 
   #waitingMax(): number {
     const { crowd } = this.#around;
-    return crowd !== undefined && this.#waiting >= crowd.waiting ? crowd.ofClientMax : WAITING_MAX;
+    return crowd !== undefined && this.#waitingCount >= crowd.waiting ? crowd.ofClientMax : WAITING_MAX;
   }
 
   async #run(): Promise<void> {
@@ -107,14 +108,14 @@ export class Recalls<Asked extends Question> {
     if (first === undefined) return undefined;
     const [clientId, ofClient] = first;
     this.#clients.delete(clientId);
-    const [oldest] = ofClient.waiting;
+    const [oldest] = ofClient.byAbout;
     if (oldest === undefined) return this.#take();
-    const [about, asked] = oldest;
-    ofClient.waiting.delete(about);
-    ofClient.count -= asked.correlationIds.size;
-    this.#waiting -= asked.correlationIds.size;
-    if (ofClient.count > 0) this.#clients.set(clientId, ofClient);
-    return asked;
+    const [about, same] = oldest;
+    ofClient.byAbout.delete(about);
+    ofClient.waitingCount -= same.correlationIds.size;
+    this.#waitingCount -= same.correlationIds.size;
+    if (ofClient.waitingCount > 0) this.#clients.set(clientId, ofClient);
+    return same;
   }
 
   /** What nobody asked for, or under no number, is said again at the next hello. */

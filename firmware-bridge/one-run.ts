@@ -9,33 +9,33 @@ interface AdapterRun {
 export class OneRun<Run extends AdapterRun> {
   /** The adapter's name, or that of its source. */
   readonly #who: string;
-  #now: Run | undefined;
+  #current: Run | undefined;
 
   constructor(who: string) {
     this.#who = who;
   }
 
-  get now(): Run | undefined {
-    return this.#now;
+  get current(): Run | undefined {
+    return this.#current;
   }
 
   /** Rejects where one is under way, and as `begin` does; what could not begin is no run. */
   async start(signal: AbortSignal, make: () => Run): Promise<void> {
     signal.throwIfAborted();
-    if (this.#now !== undefined) throw alreadyStarted(this.#who);
+    if (this.#current !== undefined) throw alreadyStarted(this.#who);
     const run = make();
-    this.#now = run;
+    this.#current = run;
     try {
       await run.begin();
     } catch (error) {
-      if (this.#now === run) this.#now = undefined;
+      if (this.#current === run) this.#current = undefined;
       throw error;
     }
   }
 
   async stop(): Promise<void> {
-    const run = this.#now;
-    this.#now = undefined;
+    const run = this.#current;
+    this.#current = undefined;
     await run?.end();
   }
 }

@@ -1,4 +1,4 @@
-/** `plugpool status`: the whole pile in eleven lines. */
+/** `plugpool status`: the whole pile at a glance. */
 import type { Command } from 'commander';
 import type { StatusAnswer } from '../control-views.ts';
 import { printable, type Paint } from './context.ts';

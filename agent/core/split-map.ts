@@ -45,7 +45,7 @@ export class SplitMap<Key extends string, Value> {
   }
 }
 
-/** By its end, where ids of one sender differ. Who makes his all alike has one large part, as without parts. Less than 64. */
+/** By its end, where ids of one sender differ. Who makes his all alike has one large part, as without parts. */
 export function placeOf(key: string): number {
   return (31 * key.charCodeAt(key.length - 1) + key.charCodeAt(key.length - 2)) % PARTS || 0;
 }

@@ -102,7 +102,7 @@ export class EverestFirmware implements FirmwareAdapter {
       ...options,
       allow,
       evses: evsesOf(options),
-      run: () => this.#runs.now,
+      run: () => this.#runs.current,
     });
     this.control = this.#control;
   }

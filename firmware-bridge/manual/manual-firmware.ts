@@ -4,8 +4,8 @@ import { systemClock } from '../clock.ts';
 import type { FirmwareClock } from '../clock.ts';
 import { parseConnectorId, parseStationId } from '../connector-id.ts';
 import { FirmwareError } from '../firmware-error.ts';
-import { OneRun } from '../one-run.ts';
 import type { ReportIssue } from '../firmware-error.ts';
+import { OneRun } from '../one-run.ts';
 import type { FirmwareAdapter, FirmwareCapability, FirmwareEvent } from '../port.ts';
 import { applyStep, restate } from './plugged-vehicle.ts';
 import type { ManualDetails, ManualStep, PluggedVehicle } from './plugged-vehicle.ts';
@@ -100,8 +100,8 @@ export class ManualFirmware implements FirmwareAdapter {
 
   async #take(connector: string, step: ManualStep, details: ManualDetails): Promise<ConnectorId> {
     const connectorId = parseConnectorId(connector, this.#options.station);
-    if (this.#runs.now === undefined) throw notStarted();
-    await this.#runs.now.take(connectorId, step, details);
+    if (this.#runs.current === undefined) throw notStarted();
+    await this.#runs.current.take(connectorId, step, details);
     return connectorId;
   }
 }

@@ -4,8 +4,8 @@ import { systemClock } from '../clock.ts';
 import type { FirmwareClock } from '../clock.ts';
 import { parseConnectorId } from '../connector-id.ts';
 import { FirmwareError } from '../firmware-error.ts';
-import { OneRun } from '../one-run.ts';
 import type { ReportIssue } from '../firmware-error.ts';
+import { OneRun } from '../one-run.ts';
 import type {
   ControlOutcome,
   FirmwareAdapter,
@@ -94,7 +94,13 @@ class ModbusFirmware implements FirmwareAdapter {
     const { pollMs = POLL_MS_DEFAULT, lostAfter = LOST_AFTER_DEFAULT } = options;
     this.staleAfterMs = RESTATE_MS + (lostAfter + 1) * (pollMs + answerWithinMs);
     if (options.writeCap !== true) return;
-    this.#caps = new Caps(options, capFormOf(this.#map), this.#connectors, this.#clock, () => this.#runs.now);
+    this.#caps = new Caps(
+      options,
+      capFormOf(this.#map),
+      this.#connectors,
+      this.#clock,
+      () => this.#runs.current,
+    );
     this.control = this.#caps;
   }
 

@@ -68,7 +68,7 @@ class OcppFirmware implements FirmwareAdapter {
     this.control = new OcppControl({
       credit: options.credit,
       clock: options.clock ?? systemClock,
-      running: () => this.#runs.now,
+      running: () => this.#runs.current,
     });
   }
 

@@ -11,7 +11,7 @@ import { makeParent, syncDirectory, type BlobLayout } from './blob-layout.ts';
 const REHASH_BYTES = 1024 * 1024;
 
 /** What the blob store does as an upload goes on, and when it comes to an end. */
-export interface UploadEnd {
+export interface UploadNews {
   /** So many bytes of it are on the disk. */
   wrote(bytes: number): void;
   published(): void;
@@ -22,7 +22,7 @@ export class PartialUpload implements BlobUpload {
   readonly blob: BlobRef;
   readonly #layout: BlobLayout;
   readonly #clock: () => number;
-  readonly #end: UploadEnd;
+  readonly #news: UploadNews;
   readonly #file: FileHandle;
   readonly #hash: Hash;
   #nextOffset: number;
@@ -36,7 +36,7 @@ export class PartialUpload implements BlobUpload {
     parts: {
       readonly layout: BlobLayout;
       readonly clock: () => number;
-      readonly end: UploadEnd;
+      readonly news: UploadNews;
       readonly file: FileHandle;
       readonly hash: Hash;
       readonly nextOffset: number;
@@ -45,7 +45,7 @@ export class PartialUpload implements BlobUpload {
     this.blob = blob;
     this.#layout = parts.layout;
     this.#clock = parts.clock;
-    this.#end = parts.end;
+    this.#news = parts.news;
     this.#file = parts.file;
     this.#hash = parts.hash;
     this.#nextOffset = parts.nextOffset;
@@ -79,7 +79,7 @@ export class PartialUpload implements BlobUpload {
     // Only now: after a failed write the same chunk can be written again.
     this.#hash.update(data);
     this.#nextOffset += data.byteLength;
-    this.#end.wrote(this.#nextOffset);
+    this.#news.wrote(this.#nextOffset);
     this.touch();
   }
 
@@ -134,7 +134,7 @@ export class PartialUpload implements BlobUpload {
     await rename(this.#layout.partialPathOf(digest), path);
     await syncDirectory(dirname(path));
     this.#state = 'published';
-    this.#end.published();
+    this.#news.published();
   }
 
   /** Removes the bytes. */
@@ -157,7 +157,7 @@ export class PartialUpload implements BlobUpload {
     this.#state = 'closed';
     await this.#file.close().catch(() => undefined);
     await rm(this.#layout.partialPathOf(this.blob.digest), { force: true }).catch(() => undefined);
-    this.#end.dropped();
+    this.#news.dropped();
   }
 
   #assertOpen(): void {
@@ -177,7 +177,7 @@ export async function openPartial(
   blob: BlobRef,
   layout: BlobLayout,
   clock: () => number,
-  end: UploadEnd,
+  news: UploadNews,
 ): Promise<PartialUpload> {
   const path = layout.partialPathOf(blob.digest);
   let file: FileHandle | undefined;
@@ -188,8 +188,8 @@ export async function openPartial(
     if (!usable) await file.truncate(0);
     const nextOffset = usable ? size : 0;
     const hash = await hashOf(file, nextOffset);
-    end.wrote(nextOffset);
-    return new PartialUpload(blob, { layout, clock, end, file, hash, nextOffset });
+    news.wrote(nextOffset);
+    return new PartialUpload(blob, { layout, clock, news, file, hash, nextOffset });
   } catch (error) {
     await file?.close();
     throw storeErrorOfFile(error, `open the upload of ${blob.digest}`);

@@ -133,8 +133,8 @@ function stoodAt({ state }: Turn, { connectorId }: Session, kept: KeptMeter): nu
 export function writeMetered(turn: Turn): void {
   const { state } = turn;
   for (const connectorId of turn.changedMeters) {
-    const run = state.sessions.get(connectorId)?.metered ?? state.keptMeters.get(connectorId);
-    const value = run === undefined ? null : recordOf(run);
+    const kept = state.sessions.get(connectorId)?.metered ?? state.keptMeters.get(connectorId);
+    const value = kept === undefined ? null : recordOf(kept);
     write(turn, { change: 'putLearned', name: `${PREFIX}${connectorId}`, value });
   }
   turn.changedMeters.clear();
