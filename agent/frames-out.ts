@@ -89,6 +89,8 @@ export class FramesOut {
   /** The connection is gone: what is still owed is said at the next hello. */
   forget(clientId: ClientId): void {
     this.#patient.delete(clientId);
+    // Also what the commit that is under way makes true: the next connection would hear answers to what it never asked.
+    this.#prepared = this.#prepared.filter((each) => each.clientId !== clientId);
   }
 
   #take(clientId: ClientId): Patient | undefined {
@@ -99,7 +101,10 @@ export class FramesOut {
 
   #wait(clientId: ClientId, said: readonly Said[], before: Patient | undefined): void {
     const { monoMs } = this.#around.clock.now();
-    this.#patient.set(clientId, { said, sinceMonoMs: before?.sinceMonoMs ?? monoMs });
+    const sinceMonoMs = before?.sinceMonoMs ?? monoMs;
+    // While a commit is under way no timer finds it: of a client that is spoken to in each, it would wait through all of them.
+    if (monoMs - sinceMonoMs >= PATIENCE_MS) return this.#write(clientId, said);
+    this.#patient.set(clientId, { said, sinceMonoMs });
     this.#setTimer(PATIENCE_MS);
   }
 

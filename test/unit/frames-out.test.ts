@@ -144,3 +144,32 @@ test('a connection that is gone takes along what waited for it, and a stop lets 
   wire.pass(2 * PATIENCE_MS);
   assert.deepEqual(wire.taken(), []);
 });
+
+test('who is spoken to in each of many slow commits hears what waits with the next one', () => {
+  const wire = new Wire();
+  for (let commits = 0; commits < 10; commits += 1) {
+    wire.out.prepare([accepted]);
+    wire.pass(20);
+    wire.out.publish();
+  }
+  assert.equal(wire.sent.length, 5);
+});
+
+test('a connection that is gone while a commit is under way takes along what that would have said, and what waited before', () => {
+  const wire = new Wire();
+  wire.committed(accepted, counts);
+  wire.out.prepare([refused, isVoid]);
+  wire.out.forget(REQUESTER);
+  wire.out.publish();
+  wire.pass(2 * PATIENCE_MS);
+  assert.deepEqual(wire.taken(), [`${DONOR}: resultAck resultAck`]);
+});
+
+test('a connection that is gone while a commit fails is not told what waited before', () => {
+  const wire = new Wire();
+  wire.committed(accepted);
+  wire.out.prepare([refused]);
+  wire.out.forget(REQUESTER);
+  wire.out.drop();
+  assert.deepEqual(wire.taken(), []);
+});
