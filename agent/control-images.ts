@@ -3,7 +3,7 @@ import type { Digest } from '@plugpool/proto';
 import type { z } from 'zod';
 import type { imagePartArgs } from './control-args.ts';
 import { Refusal } from './control-refusal.ts';
-import type { DiskRoom } from './disk-room.ts';
+import type { DiskRoom } from './blobs/disk-room.ts';
 import type { BlobStore } from './ports.ts';
 import { StoreError } from './store-error.ts';
 

@@ -11,7 +11,7 @@ import type {
   TaskHistory,
 } from './core/records.ts';
 import type { Settings } from './core/settings.ts';
-import type { DiskView } from './disk-room.ts';
+import type { DiskView } from './blobs/disk-room.ts';
 import type { StoreView } from './store-care.ts';
 import { precedenceOf, type StatusView, type TaskView } from './core/views.ts';
 

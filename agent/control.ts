@@ -43,7 +43,7 @@ import { Refusal } from './control-refusal.ts';
 import type { CreditCare } from './credits/credit-care.ts';
 import type { LedgerCare } from './ledger-care.ts';
 import { signedHeadSchema } from './signed-head.ts';
-import type { DiskRoom } from './disk-room.ts';
+import type { DiskRoom } from './blobs/disk-room.ts';
 import type { StoreCare } from './store-care.ts';
 import { StoreError } from './store-error.ts';
 import { closedTaskView, ledgerView, taskDetails, type StatusAnswer } from './control-views.ts';

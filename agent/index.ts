@@ -16,7 +16,7 @@ import { answerVerb, type Controlled } from './control.ts';
 import { CreditCare } from './credits/credit-care.ts';
 import { isResident } from './core/clients/standing.ts';
 import { Agent } from './daemon.ts';
-import { DiskRoom } from './disk-room.ts';
+import { DiskRoom } from './blobs/disk-room.ts';
 import { createFirmware } from './firmware-adapters.ts';
 import { LedgerCare } from './ledger-care.ts';
 import { makeDirectory } from './make-directory.ts';

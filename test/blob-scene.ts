@@ -6,11 +6,11 @@ import path from 'node:path';
 import type { TestContext } from 'node:test';
 import type { BlobBody, BlobPull, BlobRef, Digest, VehicleId } from '@plugpool/proto';
 import { createBlobFiles } from '../agent/adapters/blob-files/blob-files.ts';
-import { BlobExchange } from '../agent/blob-exchange.ts';
-import { BlobShares } from '../agent/blob-shares.ts';
+import { BlobExchange } from '../agent/blobs/blob-exchange.ts';
+import { BlobShares } from '../agent/blobs/blob-shares.ts';
 import { mayTake } from '../agent/core/clients/share.ts';
 import { isResident } from '../agent/core/clients/standing.ts';
-import { DiskRoom } from '../agent/disk-room.ts';
+import { DiskRoom } from '../agent/blobs/disk-room.ts';
 import type { BlobStore } from '../agent/ports.ts';
 import { clientName, pileWith } from './simulation/simulated-pile.ts';
 

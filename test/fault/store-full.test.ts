@@ -12,7 +12,7 @@ import { storeErrorOf } from '../../agent/adapters/store-sqlite/sqlite-errors.ts
 import { connect } from '../../agent/adapters/store-sqlite/store-connection.ts';
 import { createSqliteStore } from '../../agent/adapters/store-sqlite/store.ts';
 import type { StoreChange } from '../../agent/core/records.ts';
-import { DiskRoom } from '../../agent/disk-room.ts';
+import { DiskRoom } from '../../agent/blobs/disk-room.ts';
 import { StoreError } from '../../agent/store-error.ts';
 import { lifeOf, lifeWith } from '../store-records.ts';
 import { mountSmallDisk, type SmallDisk } from './small-disk.ts';

@@ -24,7 +24,7 @@ export const ANSWER_MUTATIONS: readonly Mutation[] = [
   {
     name: 'call void what cannot be read',
     promise: 'while the store does not answer no result is called void',
-    file: 'agent/recalled-results.ts',
+    file: 'agent/disk-answers/recalled-results.ts',
     find: 'return UNREAD;',
     replace: "return { kind: 'resultAck', lease, accepted: false, reason: 'lease_void' };",
     proof: SIMULATION,

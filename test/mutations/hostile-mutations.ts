@@ -34,7 +34,7 @@ export const HOSTILE_MUTATIONS: readonly Mutation[] = [
   {
     name: 'let go of what is owed',
     promise: 'where there is no room, only what nobody is owed gives way',
-    file: 'agent/disk-room.ts',
+    file: 'agent/blobs/disk-room.ts',
     find: 'await blobs.spare(await store.owedBlobs(), YOUNG_MS)',
     replace: 'await blobs.spare(new Set(), YOUNG_MS)',
     proof: ['--test', '--test-name-pattern=what is owed goes for nobody', 'test/unit/disk-room.test.ts'],
@@ -50,7 +50,7 @@ export const HOSTILE_MUTATIONS: readonly Mutation[] = [
   {
     name: 'let an announcement push out what others have',
     promise: 'who sends nothing pushes out nothing',
-    file: 'agent/blob-shares.ts',
+    file: 'agent/blobs/blob-shares.ts',
     find: '    return spare.countedBytes;\n',
     replace:
       '    for (let next = spare.take(); next; next = spare.take()) await room.letGo(next);\n    return 0;\n',
@@ -59,7 +59,7 @@ export const HOSTILE_MUTATIONS: readonly Mutation[] = [
   {
     name: 'let strangers push out what residents have',
     promise: 'what strangers leave goes before what a resident has',
-    file: 'agent/spare-blobs.ts',
+    file: 'agent/blobs/spare-blobs.ts',
     find: 'holder !== undefined && isResident(holder)',
     replace: 'holder !== undefined && !isResident(holder)',
     proof: ROOM,

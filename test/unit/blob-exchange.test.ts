@@ -15,7 +15,7 @@ import {
   type Digest,
 } from '@plugpool/proto';
 import { createBlobFiles } from '../../agent/adapters/blob-files/blob-files.ts';
-import { BlobExchange } from '../../agent/blob-exchange.ts';
+import { BlobExchange } from '../../agent/blobs/blob-exchange.ts';
 import type { Clock } from '../../agent/ports.ts';
 import { clientName } from '../simulation/simulated-pile.ts';
 

@@ -4,7 +4,7 @@ import { randomBytes } from 'node:crypto';
 import test from 'node:test';
 import fc from 'fast-check';
 import type { BlobRef } from '@plugpool/proto';
-import { DiskRoom } from '../../agent/disk-room.ts';
+import { DiskRoom } from '../../agent/blobs/disk-room.ts';
 import { blobOf, blobScene, KIB, TOTAL_BYTES, type BlobScene } from '../blob-scene.ts';
 
 const MINUTE_MS = 60_001;

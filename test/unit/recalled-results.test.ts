@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import type { ClientId, DownBody, LeaseId, TaskId } from '@plugpool/proto';
 import type { AttemptRecord } from '../../agent/core/records.ts';
-import { CROWD, RecalledResults, type ResultRecall } from '../../agent/recalled-results.ts';
+import { CROWD, RecalledResults, type ResultRecall } from '../../agent/disk-answers/recalled-results.ts';
 
 const TAKEN = { vehicleId: 'car', outcome: 'completed' } as AttemptRecord;
 

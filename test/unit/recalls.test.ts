@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import type { ClientId, DownBody, TaskId } from '@plugpool/proto';
-import { Recalls, type Question } from '../../agent/recalls.ts';
+import { Recalls, type Question } from '../../agent/disk-answers/recalls.ts';
 
 interface Asked extends Question {
   readonly taskId: TaskId;

@@ -4,9 +4,9 @@
  */
 import type { VehicleId } from '@plugpool/proto';
 import type { Logger } from 'pino';
-import type { BlobStore, BlobUsage, Clock, SpareBlob, Store } from './ports.ts';
+import type { BlobStore, BlobUsage, Clock, SpareBlob, Store } from '../ports.ts';
 import { SpareBlobs } from './spare-blobs.ts';
-import { HINT_FULL, StoreError } from './store-error.ts';
+import { HINT_FULL, StoreError } from '../store-error.ts';
 
 /** Of acknowledged payloads that the store lets go of at a look; commits pass between them. */
 const SLICES_MAX = 100;

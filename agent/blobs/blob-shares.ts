@@ -1,12 +1,12 @@
 /**
- * How many bytes on the disk one vehicle may cause: its share of what all may (core/clients/share.ts). What nobody is owed any more is
+ * How many bytes on the disk one vehicle may cause: its share of what all may (agent/core/clients/share.ts). What nobody is owed any more is
  * as good as free: its own gives way to a vehicle that has no room, and that of others where it has room in its share.
  */
 import type { VehicleId } from '@plugpool/proto';
-import type { SharedTable, Use } from './core/clients/share.ts';
-import { BlobError } from './adapters/blob-files/blob-error.ts';
+import type { SharedTable, Use } from '../core/clients/share.ts';
+import { BlobError } from '../adapters/blob-files/blob-error.ts';
 import type { DiskRoom } from './disk-room.ts';
-import type { BlobStore } from './ports.ts';
+import type { BlobStore } from '../ports.ts';
 import type { SpareBlobs } from './spare-blobs.ts';
 
 export interface BlobSharesSurroundings {

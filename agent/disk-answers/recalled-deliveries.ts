@@ -1,9 +1,9 @@
 /** Ends of tasks that left memory, read from disk again for the vehicle that asked for them; their bytes may be pulled for a while. */
 import { vehicleIdOf } from '@plugpool/proto';
 import type { ClientId, Digest, DownBody, Payload, TaskId, VehicleId } from '@plugpool/proto';
-import type { Effects } from './core/effects.ts';
-import { deliveryOf } from './core/tasks/task-end.ts';
-import type { Store } from './ports.ts';
+import type { Effects } from '../core/effects.ts';
+import { deliveryOf } from '../core/tasks/task-end.ts';
+import type { Store } from '../ports.ts';
 import { Recalls, UNREAD, type RecallsSurroundings } from './recalls.ts';
 
 export type Recall = Effects['recalls'][number];

@@ -3,8 +3,8 @@
  * resident after all else. An id costs nothing to make up: what strangers leave would else push out what residents have here.
  */
 import type { VehicleId } from '@plugpool/proto';
-import type { SharedTable } from './core/clients/share.ts';
-import type { SpareBlob } from './ports.ts';
+import type { SharedTable } from '../core/clients/share.ts';
+import type { SpareBlob } from '../ports.ts';
 
 interface OfHolder {
   readonly isResident: boolean;

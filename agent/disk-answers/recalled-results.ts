@@ -3,9 +3,9 @@
  * result that counts is never called void, whatever became of the first answer.
  */
 import { vehicleIdOf, type ClientId, type DownBody, type LeaseId } from '@plugpool/proto';
-import type { Effects } from './core/effects.ts';
-import { answerAgain } from './core/leases/result-answer.ts';
-import type { Store } from './ports.ts';
+import type { Effects } from '../core/effects.ts';
+import { answerAgain } from '../core/leases/result-answer.ts';
+import type { Store } from '../ports.ts';
 import { Recalls, UNREAD, type Crowd, type RecallsSurroundings } from './recalls.ts';
 
 /** Any number can be named: with some hundred bytes each, thousands of connections shall not fill the memory. */

@@ -10,9 +10,9 @@ import {
   type EarningsSum,
   type EarningTerms,
 } from '@plugpool/proto';
-import type { Effects } from './core/effects.ts';
-import type { BalanceRecord } from './core/records.ts';
-import type { Store } from './ports.ts';
+import type { Effects } from '../core/effects.ts';
+import type { BalanceRecord } from '../core/records.ts';
+import type { Store } from '../ports.ts';
 import { UNREAD } from './recalls.ts';
 
 export type EarningsQuestion = Effects['earnings'][number];

@@ -1,11 +1,11 @@
 /** What clients are answered from the disk without the decisions: ends of tasks, results that are handed in again, earnings. */
 import type { Logger } from 'pino';
 import type { ClientId, Digest, DownBody, Envelope, VehicleId } from '@plugpool/proto';
-import type { LimitedLog } from './adapters/broker-aedes/limited-log.ts';
-import type { Effects } from './core/effects.ts';
-import { RESULT_REFUSED } from './core/leases/result-answer.ts';
+import type { LimitedLog } from '../adapters/broker-aedes/limited-log.ts';
+import type { Effects } from '../core/effects.ts';
+import { RESULT_REFUSED } from '../core/leases/result-answer.ts';
 import { Earnings } from './earnings.ts';
-import type { Store } from './ports.ts';
+import type { Store } from '../ports.ts';
 import { RecalledDeliveries } from './recalled-deliveries.ts';
 import { RecalledResults } from './recalled-results.ts';
 

@@ -4,8 +4,8 @@
  */
 import { createHash } from 'node:crypto';
 import type { BlobRef } from '@plugpool/proto';
-import { BlobError } from './adapters/blob-files/blob-error.ts';
-import type { BlobUpload } from './ports.ts';
+import { BlobError } from '../adapters/blob-files/blob-error.ts';
+import type { BlobUpload } from '../ports.ts';
 
 export class ProofUpload implements BlobUpload {
   readonly #blob: BlobRef;
