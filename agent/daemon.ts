@@ -28,6 +28,7 @@ import { limitLog, type LimitedLog } from './adapters/broker-aedes/limited-log.t
 import { sameJsonInThread } from './adapters/json-thread/json-thread.ts';
 import { BlobExchange } from './blobs/blob-exchange.ts';
 import { BlobShares } from './blobs/blob-shares.ts';
+import type { DiskRoom } from './blobs/disk-room.ts';
 import { Comparisons } from './comparisons.ts';
 import { mayTake } from './core/clients/share.ts';
 import { standingOf } from './core/clients/standing.ts';
@@ -41,7 +42,6 @@ import type { Settings } from './core/settings.ts';
 import type { FirmwareSource } from './core/sessions/sources.ts';
 import type { State } from './core/state.ts';
 import { DiskAnswers } from './disk-answers/disk-answers.ts';
-import type { DiskRoom } from './blobs/disk-room.ts';
 import { Engine } from './engine.ts';
 import { FirmwareControls } from './firmware-control.ts';
 import { FramesOut } from './frames-out.ts';

@@ -8,9 +8,9 @@ import type { BlobBody, BlobPull, BlobRef, Digest, VehicleId } from '@plugpool/p
 import { createBlobFiles } from '../agent/adapters/blob-files/blob-files.ts';
 import { BlobExchange } from '../agent/blobs/blob-exchange.ts';
 import { BlobShares } from '../agent/blobs/blob-shares.ts';
+import { DiskRoom } from '../agent/blobs/disk-room.ts';
 import { mayTake } from '../agent/core/clients/share.ts';
 import { isResident } from '../agent/core/clients/standing.ts';
-import { DiskRoom } from '../agent/blobs/disk-room.ts';
 import type { BlobStore } from '../agent/ports.ts';
 import { clientName, pileWith } from './simulation/simulated-pile.ts';
 

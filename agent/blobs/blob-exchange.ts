@@ -12,12 +12,12 @@ import type {
 } from '@plugpool/proto';
 import { CHUNK_BYTES_MAX, CHUNK_WINDOW, vehicleIdOf } from '@plugpool/proto';
 import { BlobError } from '../adapters/blob-files/blob-error.ts';
-import type { BlobShares } from './blob-shares.ts';
 import type { Effects } from '../core/effects.ts';
 import type { BlobFailure } from '../core/events.ts';
 import type { BlobStore, BlobUpload, Clock } from '../ports.ts';
-import { ProofUpload } from './proof-upload.ts';
 import { StoreError } from '../store-error.ts';
+import type { BlobShares } from './blob-shares.ts';
+import { ProofUpload } from './proof-upload.ts';
 
 /** Without a chunk for so long, the window is asked for again. */
 const STALL_MS = 10_000;

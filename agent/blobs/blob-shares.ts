@@ -5,8 +5,8 @@
 import type { VehicleId } from '@plugpool/proto';
 import type { SharedTable, Use } from '../core/clients/share.ts';
 import { BlobError } from '../adapters/blob-files/blob-error.ts';
-import type { DiskRoom } from './disk-room.ts';
 import type { BlobStore } from '../ports.ts';
+import type { DiskRoom } from './disk-room.ts';
 import type { SpareBlobs } from './spare-blobs.ts';
 
 export interface BlobSharesSurroundings {

@@ -1,12 +1,10 @@
-/**
- * How full the disk is and what of it could go: bytes that nobody is owed give way before anything is refused, and the operator is
- * told while there is still room.
- */
+/** How full the disk is and what of it could go: bytes that nobody is owed give way before anything is refused. */
 import type { VehicleId } from '@plugpool/proto';
 import type { Logger } from 'pino';
 import type { BlobStore, BlobUsage, Clock, SpareBlob, Store } from '../ports.ts';
-import { SpareBlobs } from './spare-blobs.ts';
 import { HINT_FULL, StoreError } from '../store-error.ts';
+import { isMuchUsed, Shortages, type Shortage } from './shortage.ts';
+import { SpareBlobs } from './spare-blobs.ts';
 
 /** Of acknowledged payloads that the store lets go of at a look; commits pass between them. */
 const SLICES_MAX = 100;
@@ -17,13 +15,6 @@ const READ_EVERY_MS = 5_000;
 const LOOK_EVERY_MS = 10_000;
 /** What may go is counted for the operator no more often: it takes a look at each blob. */
 const TELL_EVERY_MS = 60_000;
-/** What is needed of what may be held, from which on it is told: strangers are refused from three quarters on. */
-const NEEDED_MILLIS_TOLD = 600;
-/** Below it the next time is told again. */
-const NEEDED_MILLIS_OVER = 500;
-/** So many times what is kept free: then it is told. */
-const FREE_TIMES_TOLD = 2;
-const FREE_TIMES_OVER = 3;
 
 export interface DiskRoomParts {
   readonly blobs: Pick<BlobStore, 'usage' | 'lookAtDisk' | 'spare' | 'letGo'>;
@@ -46,20 +37,9 @@ export interface DiskView {
   readonly short: readonly Shortage[];
 }
 
-export interface Shortage {
-  readonly what: 'payloads' | 'disk';
-  readonly hint: string;
-}
-
-const HINTS: Readonly<Record<Shortage['what'], string>> = {
-  payloads:
-    'raise storage.blobsMib where the disk has more, or let go of what is owed: plugpool tasks shows what waits and what nobody fetched (kept for policy.retention), plugpool algorithms list the images',
-  disk: 'free space on the disk of the data directory, or move it to a larger one; a shorter policy.retention keeps the store from growing',
-};
-
 export class DiskRoom {
   readonly #parts: DiskRoomParts;
-  readonly #told = new Set<Shortage['what']>();
+  readonly #shortages = new Shortages();
   #readMonoMs = -Infinity;
   #toldMonoMs = -Infinity;
   #spare: Promise<SpareBlobs> | undefined;
@@ -145,7 +125,7 @@ export class DiskRoom {
       ...{ maxBytes, usedBytes, spareBytes },
       freeBytes: disk?.freeBytes ?? null,
       keepBytes: disk?.keepBytes ?? null,
-      short: this.#shortages(usage, spareBytes ?? usedBytes).map((what) => ({ what, hint: HINTS[what] })),
+      short: this.#shortages.of(usage, spareBytes ?? usedBytes),
     };
   }
 
@@ -169,7 +149,7 @@ export class DiskRoom {
       const { monoMs } = this.#parts.clock.now();
       if (monoMs - this.#toldMonoMs < TELL_EVERY_MS) return;
       this.#toldMonoMs = monoMs;
-      await this.#sayShort();
+      await this.#tellShort();
     } catch (error) {
       if (!(error instanceof StoreError)) throw error;
       log.warn({ err: error }, 'could not look how full the disk is');
@@ -196,37 +176,12 @@ export class DiskRoom {
     this.#gaveWay = { blobs: 0, bytes: 0, payloads: 0 };
   }
 
-  /** Once, until it is well again. */
-  async #sayShort(): Promise<void> {
+  async #tellShort(): Promise<void> {
     const { blobs, log } = this.#parts;
     const usage = blobs.usage();
-    const { usedBytes, maxBytes, disk } = usage;
     // Nothing is read where even all of it together would not be much.
-    const isMuch = usedBytes * 1000 > maxBytes * NEEDED_MILLIS_OVER;
-    const spareBytes = isMuch ? (await this.spare()).bytes : 0;
-    const short = new Set(this.#shortages(usage, spareBytes));
-    for (const what of short) {
-      if (this.#told.has(what)) continue;
-      const hint = HINTS[what];
-      if (what === 'disk') log.warn({ ...disk, hint }, 'the disk of the data directory gets full');
-      else
-        log.warn(
-          { neededBytes: usedBytes - spareBytes, maxBytes, hint },
-          'images and payloads that are needed leave little room',
-        );
-    }
-    this.#told.clear();
-    for (const what of short) this.#told.add(what);
-  }
-
-  /** What was told goes on until there is clearly more room. */
-  #shortages({ usedBytes, maxBytes, disk }: BlobUsage, spareBytes: number): Shortage['what'][] {
-    const neededMillis = this.#told.has('payloads') ? NEEDED_MILLIS_OVER : NEEDED_MILLIS_TOLD;
-    const times = this.#told.has('disk') ? FREE_TIMES_OVER : FREE_TIMES_TOLD;
-    const short: Shortage['what'][] = [];
-    if ((usedBytes - spareBytes) * 1000 > maxBytes * neededMillis) short.push('payloads');
-    if (disk !== undefined && disk.freeBytes < times * disk.keepBytes) short.push('disk');
-    return short;
+    const spareBytes = isMuchUsed(usage) ? (await this.spare()).bytes : 0;
+    this.#shortages.tell(usage, spareBytes, log);
   }
 }
 

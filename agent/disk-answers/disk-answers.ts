@@ -4,8 +4,8 @@ import type { ClientId, Digest, DownBody, Envelope, VehicleId } from '@plugpool/
 import type { LimitedLog } from '../adapters/broker-aedes/limited-log.ts';
 import type { Effects } from '../core/effects.ts';
 import { RESULT_REFUSED } from '../core/leases/result-answer.ts';
-import { Earnings } from './earnings.ts';
 import type { Store } from '../ports.ts';
+import { Earnings } from './earnings.ts';
 import { RecalledDeliveries } from './recalled-deliveries.ts';
 import { RecalledResults } from './recalled-results.ts';
 
