@@ -29,6 +29,7 @@ import { sameJsonInThread } from './adapters/json-thread/json-thread.ts';
 import { BlobExchange } from './blobs/blob-exchange.ts';
 import { BlobShares } from './blobs/blob-shares.ts';
 import type { DiskRoom } from './blobs/disk-room.ts';
+import { asHeldNow } from './blobs/held-bytes.ts';
 import { Comparisons } from './comparisons.ts';
 import { mayTake } from './core/clients/share.ts';
 import { standingOf } from './core/clients/standing.ts';
@@ -101,6 +102,11 @@ export class Agent {
       publish: (effects) => this.#publish(effects),
       refused: (events, error) => this.#refused(events, error),
       fatal: (error) => parts.fatal(error),
+      asDecided: (event) =>
+        asHeldNow(event, {
+          holdsFor: (client, blob) => this.#holdsFor(client, blob),
+          has: (digest) => parts.blobs.has(digest),
+        }),
     });
     this.#diskAnswers = new DiskAnswers({
       ...{ store: parts.store, log: parts.log, limitedLog: this.#limitedLog },

@@ -39,6 +39,8 @@ export interface EngineSurroundings {
   fatal(error: unknown): void;
   /** Calls back once everything is there that comes at this moment: by the event loop, unless a simulated world has moments of its own. */
   soon?(callback: () => void): void;
+  /** An event as it is when it is decided, where what it says of its surroundings may be over by then. */
+  asDecided?(event: Event): Event;
 }
 
 export class Engine {
@@ -167,7 +169,8 @@ export class Engine {
     }
     const { clock } = this.#around;
     const startMs = clock.now().monoMs;
-    const effects = step(this.state, events, clock.now());
+    const decided = events.map((event) => this.#around.asDecided?.(event) ?? event);
+    const effects = step(this.state, decided, clock.now());
     this.metrics.steps += 1;
     this.metrics.events += events.length;
     this.metrics.stepMs += clock.now().monoMs - startMs;

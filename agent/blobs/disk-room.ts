@@ -79,8 +79,12 @@ export class DiskRoom {
   }
 
   async #readSpare(): Promise<SpareBlobs> {
-    const { blobs, store, isResident } = this.#parts;
-    return new SpareBlobs(await blobs.spare(await store.owedBlobs(), YOUNG_MS), isResident);
+    const { blobs, store, clock, isResident } = this.#parts;
+    const askedMonoMs = clock.now().monoMs;
+    const owed = await store.owedBlobs();
+    // Of a commit that began since, however long the store took.
+    const youngMs = YOUNG_MS + clock.now().monoMs - askedMonoMs;
+    return new SpareBlobs(await blobs.spare(owed, youngMs), isResident);
   }
 
   async letGo(spare: SpareBlob): Promise<void> {

@@ -35,8 +35,8 @@ export const HOSTILE_MUTATIONS: readonly Mutation[] = [
     name: 'let go of what is owed',
     promise: 'where there is no room, only what nobody is owed gives way',
     file: 'agent/blobs/disk-room.ts',
-    find: 'await blobs.spare(await store.owedBlobs(), YOUNG_MS)',
-    replace: 'await blobs.spare(new Set(), YOUNG_MS)',
+    find: 'await blobs.spare(owed, youngMs)',
+    replace: 'await blobs.spare(new Set(), youngMs)',
     proof: ['--test', '--test-name-pattern=what is owed goes for nobody', 'test/unit/disk-room.test.ts'],
   },
   {
