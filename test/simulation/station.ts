@@ -119,10 +119,16 @@ export class Station {
     this.#cancelReadings?.();
   }
 
-  /** From now on meters are read rightly each time, and seldom: next to nothing happens. */
+  /**
+   * From now on meters are read rightly each time, and seldom: next to nothing happens. Each car takes what it can: whose owner lends
+   * only while it charges would else lend nothing, and who needs it would wait without end.
+   */
   calm(): void {
     this.#isCalm = true;
-    for (const { meter } of this.connectors) if (meter !== undefined) meter.isCalm = true;
+    for (const connector of this.connectors) {
+      connector.drawsW = CAR_DRAWS_MW / 1_000;
+      if (connector.meter !== undefined) connector.meter.isCalm = true;
+    }
   }
 
   /** What the agent heard, where it is there and the link is up. */
@@ -151,7 +157,7 @@ export class Station {
   #draw(connector: Connector, vehicleId: VehicleId): void {
     const { meter, drawer } = connector;
     meter?.plugged();
-    if (meter !== undefined && drawer !== vehicleId) connector.drawsW = meter.nextDrawW();
+    if (meter !== undefined && !this.#isCalm && drawer !== vehicleId) connector.drawsW = meter.nextDrawW();
     connector.drawer = vehicleId;
   }
 
