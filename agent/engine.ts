@@ -26,7 +26,7 @@ const LAZY_CHANGES_MAX = 2_000;
 const RELOAD_DELAY_MS = 1_000;
 
 export interface EngineSurroundings {
-  readonly store: Store;
+  readonly store: Pick<Store, 'open' | 'reload' | 'commit'>;
   readonly clock: Clock;
   readonly settings: Settings;
   /** Called after the commit, in order. Must not throw. */

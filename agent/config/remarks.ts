@@ -17,7 +17,8 @@ export function unreachedKeys({ policy }: ConfigFile): ConfigProblem[] {
   const most = mostOfOne(openTasksMax, INSTANCES_MAX);
   if (openTasksPerVehicleMax <= most) return [];
   if (openTasksPerVehicleMax === DEFAULT_SETTINGS.openTasksPerVehicleMax) return [];
-  const share = `a third of policy.openTasksMax, and a quarter while it is not plugged in (docs/hostile-vehicles.md)`;
+  const share =
+    'a third of policy.openTasksMax, and a quarter while it is not plugged in (docs/hostile-vehicles.md)';
   const what = `is more than a vehicle ever has, which is ${most} at most: ${share}; lower it, or set openTasksMax to three times as much`;
   return [{ where: 'policy.openTasksPerVehicleMax', what }];
 }

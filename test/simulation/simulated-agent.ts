@@ -18,15 +18,15 @@ import type { ComparedPair, ConnectionNumber, Event, OperatorCommand } from '../
 import type { FirmwareSource } from '../../agent/core/sessions/sources.ts';
 import type { Settings } from '../../agent/core/settings.ts';
 import type { State } from '../../agent/core/state.ts';
-import { Engine } from '../../agent/engine.ts';
-import { hashOfRequest, unpackFrame } from '../../agent/inbox.ts';
-import type { Store } from '../../agent/ports.ts';
 import { RecalledDeliveries } from '../../agent/disk-answers/recalled-deliveries.ts';
 import { RecalledResults } from '../../agent/disk-answers/recalled-results.ts';
+import { Engine } from '../../agent/engine.ts';
+import { hashOfRequest, unpackFrame } from '../../agent/inbox.ts';
 import type { StoreError } from '../../agent/store-error.ts';
 import type { Agenda } from './agenda.ts';
 import type { Chance } from './chance.ts';
 import type { FlakyStore } from './flaky-store.ts';
+import { ofLife } from './living-store.ts';
 import { MachineClock } from './machine-clock.ts';
 import type { Connection, Frame, Listener, PileEnd } from './network.ts';
 import { PROGRAMS } from './programs.ts';
@@ -125,12 +125,12 @@ export class SimulatedAgent implements Listener {
     const touched = (): void => this.parts.touched();
     // A monotonic clock begins with its process.
     const clock = new MachineClock(agenda, driftPpm, 0);
-    const read = ofLife(store, () => life.isAlive);
+    const living = ofLife(store, () => life.isAlive);
     const send = (clientId: ClientId, frame: Frame<DownBody>): void => this.#send(life, clientId, frame);
     const life: Life = {
       clock,
       engine: new Engine({
-        store: read as unknown as Store,
+        store: living,
         clock: {
           now: () => ({ monoMs: clock.monoMs(), wallMs: this.wall.wallMs() }),
           setTimer: (delayMs, callback) =>
@@ -147,8 +147,13 @@ export class SimulatedAgent implements Listener {
         fatal: (error) => this.#guard(life, () => this.parts.watcher.broken(error)),
         soon: (callback) => this.parts.soon(callback),
       }),
-      deliveries: new RecalledDeliveries({ store: read, send, failed: () => undefined }),
-      results: new RecalledResults({ store: read, send, refused: () => undefined, failed: () => undefined }),
+      deliveries: new RecalledDeliveries({ store: living, send, failed: () => undefined }),
+      results: new RecalledResults({
+        store: living,
+        send,
+        refused: () => undefined,
+        failed: () => undefined,
+      }),
       connections: new Map(),
       plausibility: new Map(),
       isReady: false,
@@ -345,7 +350,6 @@ export class SimulatedAgent implements Listener {
     if (life.isAlive) life.connections.get(clientId)?.tell(frame);
   }
 
-  /** The bytes come while their sender is there. */
   /** By their digests: the simulated bytes of a blob are its name. */
   #compare(life: Life, pair: ComparedPair, [a, b]: Effects['compares'][number]['payloads']): void {
     const { agenda, chance } = this.parts;
@@ -355,6 +359,7 @@ export class SimulatedAgent implements Listener {
     });
   }
 
+  /** The bytes come while their sender is there. */
   #fetch(life: Life, clientId: ClientId, { digest, sizeBytes }: BlobRef): void {
     const { agenda, chance } = this.parts;
     const connection = life.connections.get(clientId);
@@ -390,18 +395,4 @@ export class SimulatedAgent implements Listener {
       for (const clientId of life.connections.keys()) senders.add(clientId);
     for (const clientId of senders) life.connections.get(clientId)?.closeAtPile();
   }
-}
-
-type LivingStore = Pick<Store, 'open' | 'reload' | 'commit' | 'readTask' | 'readAttempt'>;
-
-/** Whoever is dead writes nothing more, and hears nothing. */
-function ofLife(store: FlakyStore, isAlive: () => boolean): LivingStore {
-  const never = <Value>(): Promise<Value> => new Promise(() => undefined);
-  return {
-    open: () => store.open(),
-    reload: () => (isAlive() ? store.reload() : never()),
-    commit: (changes) => (isAlive() ? store.commit(changes) : never()),
-    readTask: (taskId) => (isAlive() ? store.readTask(taskId) : never()),
-    readAttempt: (taskId, lease) => (isAlive() ? store.readAttempt(taskId, lease) : never()),
-  };
 }

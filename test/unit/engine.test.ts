@@ -5,7 +5,7 @@ import type { Effects } from '../../agent/core/effects.ts';
 import type { Event } from '../../agent/core/events.ts';
 import type { StoreChange, StoredState } from '../../agent/core/records.ts';
 import { Engine } from '../../agent/engine.ts';
-import type { Clock, CommitCost, Store } from '../../agent/ports.ts';
+import type { Clock, CommitCost } from '../../agent/ports.ts';
 import { StoreError } from '../../agent/store-error.ts';
 import { SimulatedDisk } from '../simulation/simulated-disk.ts';
 import { connectorOf, SimulatedPile, TEST_SETTINGS } from '../simulation/simulated-pile.ts';
@@ -84,7 +84,7 @@ async function scene() {
   const refused: { events: readonly Event[]; error: StoreError }[] = [];
   const fatal = Promise.withResolvers<unknown>();
   const engine = new Engine({
-    store: store as unknown as Store,
+    store,
     clock,
     settings: TEST_SETTINGS,
     prepare: () => undefined,
