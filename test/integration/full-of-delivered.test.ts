@@ -47,8 +47,5 @@ test('a disk full of what was delivered takes an image and inputs, and says what
   assert.equal(disk['maxBytes'], BLOBS_MIB * MIB);
   assert.ok((disk['usedBytes'] ?? 0) <= BLOBS_MIB * MIB);
   const page = await plugpool(dataDir, 'status');
-  assert.match(
-    page.stdout,
-    /disk +63 MiB of 64 MiB are images and payloads, 58 MiB of it could go/,
-  );
+  assert.match(page.stdout, /disk +63 MiB of 64 MiB are images and payloads, 58 MiB of it could go/);
 });
