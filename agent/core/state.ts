@@ -279,6 +279,8 @@ export interface State {
   readonly draining: Draining;
   /** Of connectors whose meter was not read since the start. */
   readonly keptMeters: Map<ConnectorId, KeptMeter>;
+  /** Connectors of which the disk does not know yet that nothing more is taken of what their meter saw. */
+  readonly metersOver: Set<ConnectorId>;
   /** Names of what was learned and could not be read; said in the first step. */
   readonly damaged: string[];
   readonly tasks: Map<TaskId, Task>;
@@ -362,6 +364,7 @@ export function emptyState(settings: Settings, generation: number): State {
     deployments: noDeployments(),
     draining: drainsNothing(),
     keptMeters: new Map(),
+    metersOver: new Set(),
     damaged: [],
     tasks: new Map(),
     openTasksOf: new Map(),

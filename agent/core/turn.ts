@@ -59,7 +59,7 @@ export function beginTurn(state: State, now: Now): Turn {
     checks: [],
     changedInstances: new Map(),
     changedCredits: new Map(),
-    changedMeters: new Set(),
+    changedMeters: new Set(state.metersOver),
     creditSendings: [],
     heavyBodies: new Map(),
     explanations: new Map(),

@@ -40,6 +40,14 @@ export const HOSTILE_MUTATIONS: readonly Mutation[] = [
     proof: ['--test', '--test-name-pattern=what is owed goes for nobody', 'test/unit/disk-room.test.ts'],
   },
   {
+    name: 'believe what an event says of bytes, however long it waited',
+    promise: 'what is accepted has its bytes, however long the disk takes',
+    file: 'agent/blobs/held-bytes.ts',
+    find: 'return { ...event, blobHeld: false };',
+    replace: 'return event;',
+    proof: ['--test', 'test/unit/held-bytes.test.ts'],
+  },
+  {
     name: 'let go of payloads that nobody acknowledged',
     promise: 'a disk that is short takes from the store only what was acknowledged',
     file: 'agent/adapters/store-sqlite/acknowledged-bytes.ts',

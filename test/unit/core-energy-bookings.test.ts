@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import fc from 'fast-check';
+import type { FirmwareEvent } from '@plugpool/firmware-bridge';
 import type { LeaseId, UpBody } from '@plugpool/proto';
 import { loadState } from '../../agent/core/load.ts';
 import type { Settings } from '../../agent/core/settings.ts';
@@ -219,6 +220,33 @@ test('a break that was seen before a restart is known after it', () => {
   reads(pile, 600);
   finish(pile, lease, 9_000);
   assert.deepEqual(bookedMwh(pile), [9_000]);
+});
+
+test('a break of which the commit failed is known after a restart too', () => {
+  const connectorId = connectorOf('donor');
+  const at = { receivedWallMs: 0 };
+  const doubt = { field: 'energyMwh', value: 100, why: 'ranBackwards' } as const;
+  const breaks: readonly ((pile: SimulatedPile, lease: LeaseId) => FirmwareEvent)[] = [
+    () => ({ kind: 'meter', connectorId, at, doubted: [doubt] }),
+    () => ({ kind: 'unplugged', connectorId, at }),
+    (pile, lease) => {
+      restart(pile, [lease]);
+      return { kind: 'meter', connectorId, at, doubted: [doubt] };
+    },
+  ];
+  for (const broken of breaks) {
+    const pile = pileWith();
+    reads(pile, 500);
+    const lease = begin(pile);
+    pile.pass(360_000);
+    pile.failedStep({ kind: 'firmware', event: broken(pile, lease), source: pile.sourceOf(connectorId) });
+    pile.step({ kind: 'tick' });
+    restart(pile, [lease]);
+    // What it counted since it began at 100 is not what flowed since the grant.
+    reads(pile, 600);
+    finish(pile, lease, 9_000);
+    assert.deepEqual(bookedMwh(pile), [9_000]);
+  }
 });
 
 test('a vehicle that came while the agent was away shares nothing with the one before', () => {

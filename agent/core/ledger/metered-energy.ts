@@ -138,6 +138,7 @@ export function writeMetered(turn: Turn): void {
     write(turn, { change: 'putLearned', name: `${PREFIX}${connectorId}`, value });
   }
   turn.changedMeters.clear();
+  state.metersOver.clear();
 }
 
 function recordOf({ from, vehicleId, source, registerMwh, takenMwh }: KeptMeter): KeptMeter {
@@ -146,7 +147,7 @@ function recordOf({ from, vehicleId, source, registerMwh, takenMwh }: KeptMeter)
 
 /**
  * At a start each waits for the first reading. After a failed commit the readings go on, and what was taken is what the disk says:
- * what began in the step that failed never began.
+ * what began in the step that failed never began, and what ended in it is over: the next step writes that again.
  */
 export function loadMetered(
   state: State,
@@ -168,8 +169,9 @@ export function loadMetered(
     const connectorId = name.slice(PREFIX.length) as ConnectorId;
     const kept = keptFrom(value);
     if (kept === undefined) state.damaged.push(name);
-    else if (before === undefined || before.keptMeters.has(connectorId))
+    else if (before === undefined || before.keptMeters.has(connectorId)) {
       if (state.keptMeters.size < CONNECTORS_MAX) state.keptMeters.set(connectorId, kept);
+    } else if (state.sessions.get(connectorId)?.metered === undefined) state.metersOver.add(connectorId);
   }
 }
 
