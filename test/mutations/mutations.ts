@@ -51,9 +51,9 @@ export const MUTATIONS: readonly Mutation[] = [
     name: 'publish before commit',
     promise: 'nothing leaves the pile before what it says is on disk',
     file: 'agent/engine.ts',
-    find: '    const effects = step(this.state, events, clock.now());\n',
+    find: '    const effects = step(this.state, decided, clock.now());\n',
     replace:
-      '    const effects = step(this.state, events, clock.now());\n    this.#around.publish(effects);\n',
+      '    const effects = step(this.state, decided, clock.now());\n    this.#around.publish(effects);\n',
     proof: SIMULATION,
   },
   {

@@ -8,7 +8,7 @@ import type { StoredState } from '../../agent/core/records.ts';
 import { DiskRoom } from '../../agent/blobs/disk-room.ts';
 import { Engine } from '../../agent/engine.ts';
 import { asHeldNow } from '../../agent/blobs/held-bytes.ts';
-import type { CommitCost, Store } from '../../agent/ports.ts';
+import type { CommitCost } from '../../agent/ports.ts';
 import { blobOf, blobScene, KIB, type BlobScene } from '../blob-scene.ts';
 import { SimulatedDisk } from '../simulation/simulated-disk.ts';
 import { request, SimulatedPile, TEST_SETTINGS } from '../simulation/simulated-pile.ts';
@@ -26,6 +26,7 @@ async function behindSlowCommit(t: TestContext) {
   const results: Promise<CommitCost>[] = [slow.promise];
   const store = {
     open: (): Promise<StoredState> => Promise.resolve(disk.load()),
+    reload: (): Promise<StoredState> => Promise.resolve(disk.load()),
     commit: (): Promise<CommitCost> => {
       begun.resolve(undefined);
       return results.shift() ?? Promise.resolve({ syncMs: 0 });
@@ -34,7 +35,7 @@ async function behindSlowCommit(t: TestContext) {
   const said: string[] = [];
   const fetched: string[] = [];
   const engine = new Engine({
-    store: store as unknown as Store,
+    store,
     clock: { now: () => ({ monoMs: pile.nowMs, wallMs: pile.nowMs }), setTimer: () => () => undefined },
     settings: TEST_SETTINGS,
     prepare: () => undefined,
