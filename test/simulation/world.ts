@@ -1,19 +1,20 @@
-/** A simulated world: one station or several with their agents, the cars that come and go, those that ask, and all that goes wrong. */
-import type { FencingToken, HardwareProfile, LeaseId, RequestId, UpBody, VehicleId } from '@plugpool/proto';
+/** A simulated world: one station or several with their agents, the cars that come and go, and those that ask. */
+import type { HardwareProfile, RequestId, VehicleId } from '@plugpool/proto';
 import type { Settings } from '../../agent/core/settings.ts';
 import { Agenda } from './agenda.ts';
 import { SimulatedCar } from './simulated-car.ts';
 import { Chance } from './chance.ts';
-import { NO_FAULTS, type Faults } from './faults.ts';
+import type { Faults } from './faults.ts';
 import { FlakyStore, type KeepingDisk } from './flaky-store.ts';
 import type { HistoryEntry } from './history.ts';
 import { LawWatcher } from './law-watcher.ts';
+import { Misfortunes } from './misfortunes.ts';
 import { Network } from './network.ts';
 import { FAILS, type Program } from './programs.ts';
 import { SimulatedAgent } from './simulated-agent.ts';
 import { SimulatedRequester } from './simulated-requester.ts';
 import type { Metering } from './simulated-meter.ts';
-import { Station, type Connector, type Meters, type Supply } from './station.ts';
+import { Station, type Meters } from './station.ts';
 
 export interface WorldOptions {
   readonly seed: number;
@@ -38,9 +39,6 @@ export interface WorldOptions {
 const WALL_MS = 1_795_000_000_000;
 const CONNECTORS_SPARE = 1;
 const METERS = 0x3e7e5;
-/** Much more often than cron does it, and not so often that a run is about nothing else. */
-const HOUSEKEEPING_EVERY_MS = 1_800_000;
-const DOWN_MS = [200, 20_000] as const;
 const TURNS_BETWEEN_LOOPS = 10_000;
 
 export class World {
@@ -63,7 +61,7 @@ export class World {
   #turns = 0;
   #asks = 0;
   #isAsking = true;
-  #questions = 0;
+  readonly #misfortunes = new Misfortunes(this);
 
   constructor(options: WorldOptions) {
     this.options = options;
@@ -198,7 +196,7 @@ export class World {
       this.agenda.after(this.chance.between(0, 3_000), () => requester.start());
       this.#askOnAndOn(requester);
     }
-    this.#misfortunes();
+    this.#misfortunes.start();
   }
 
   #askOnAndOn(requester: SimulatedRequester): void {
@@ -271,170 +269,13 @@ export class World {
     }
   }
 
-  // What goes wrong.
-
-  #misfortunes(): void {
-    const { faults, chance } = this;
-    this.#every(faults.network.cutEveryMs, () => this.#cut());
-    this.#every(faults.agentDiesEveryMs, () => this.#killAgent());
-    this.#every(faults.disk.fullEveryMs, () => this.#fillDisk());
-    this.#every(faults.leavesEveryMs, () => this.#leave());
-    this.#every(faults.donorDiesEveryMs, () => chance.pick(this.cars).crash(chance.is(500)));
-    this.#every(faults.driverActsEveryMs, () => chance.pick(this.cars).actUp());
-    this.#every(faults.firmwareFailsEveryMs, () => this.#failFirmware());
-    this.#every(faults.liesEveryMs, () => this.#lie());
-    this.#every(faults.drainsEveryMs, () => this.#drain());
-    this.#every(faults.requesterDiesEveryMs, () => this.#killRequester());
-    this.#every(faults.cancelEveryMs, () => chance.pick(this.requesters).cancelOne());
-    this.#every(faults.cancelEveryMs, () => chance.pick(this.requesters).reuseOne());
-    this.#every(faults.clockJumpsEveryMs, () => this.#jump());
-    this.#every(HOUSEKEEPING_EVERY_MS, () => chance.pick(this.stations).agent.housekeeping());
-  }
-
-  /** As long as there are faults. */
-  #every(meanMs: number, act: () => void): void {
-    if (!Number.isFinite(meanMs)) return;
-    this.agenda.after(this.chance.wait(meanMs), () => {
-      if (this.faults === NO_FAULTS) return;
-      act();
-      this.#every(meanMs, act);
-    });
-  }
-
-  #cut(): void {
-    const { chance } = this;
-    const whom = chance.is(500) ? chance.pick(this.cars) : chance.pick(this.requesters);
-    whom.cut(chance.pick(['up', 'down', 'both']));
-  }
-
-  #killAgent(): void {
-    const { chance, agenda } = this;
-    const { agent } = chance.pick(this.stations);
-    const afterEffects = chance.is(this.faults.diesBetweenEffectsPermille) ? chance.whole(0, 6) : undefined;
-    agent.die(() => agenda.after(chance.between(...DOWN_MS), () => agent.start()), afterEffects);
-  }
-
-  #fillDisk(): void {
-    const store = this.chance.pick(this.stores);
-    store.isFull = true;
-    this.agenda.after(this.chance.between(500, 10_000), () => (store.isFull = false));
-  }
-
-  #leave(): void {
-    const car = this.chance.pick(this.cars);
-    car.leave(!this.chance.is(this.faults.unnoticedPermille));
-    this.agenda.after(this.chance.between(1_000, 120_000), () => car.arrive(this.chance.pick(this.stations)));
-  }
-
-  #failFirmware(): void {
-    const { chance, agenda } = this;
-    const station = chance.pick(this.stations);
-    const connector = chance.pick(station.connectors);
-    const lastsMs = chance.between(1_000, 90_000);
-    if (chance.is(100)) station.misname(connector, chance.pick(this.cars).vehicleId);
-    else if (chance.is(300)) {
-      connector.isSilent = true;
-      agenda.after(lastsMs, () => (connector.isSilent = false));
-    } else if (chance.is(500)) {
-      station.loseLink(connector);
-      agenda.after(lastsMs, () => station.restoreLink(connector));
-    } else {
-      this.#supply(station, connector, chance.pick(['suspendedEV', 'suspendedEVSE']));
-      agenda.after(lastsMs, () => this.#supply(station, connector, 'charging'));
-    }
-  }
-
-  /** With the token of the moment from another vehicle, or with an old token from anyone. */
-  #lie(): void {
-    const { chance, watchers } = this;
-    const instances = [...chance.pick(watchers).disk.instances.values()];
-    if (instances.length === 0) return;
-    const { instanceId, lease } = chance.pick(instances);
-    const car = chance.pick(this.cars);
-    if (lease === undefined) return;
-    const isOther = car.vehicleId !== lease.vehicleId && chance.is(500);
-    const fencingToken = (lease.fencingToken - (isOther ? 0 : 1)) as FencingToken;
-    car.lie(claimOf({ instanceId, fencingToken }));
-  }
-
-  /** For a while; everything is resumed together. */
-  #drain(): void {
-    const { chance, agenda } = this;
-    const index = chance.whole(0, this.stations.length - 1);
-    const { vehicleId } = chance.pick(this.cars);
-    const isWhole = chance.is(300);
-    this.#questions += 1;
-    this.watchers[index]?.drainAsked(this.#questions, isWhole ? 'all' : vehicleId);
-    const command = { verb: 'drain', ...(isWhole ? {} : { vehicleId }) } as const;
-    this.stationOf(index).agent.operate(command, this.#questions);
-    agenda.after(chance.between(5_000, 60_000), () => this.#resume(index));
-    this.#cap(index);
-  }
-
-  /** Where it is switched on. */
-  #cap(index: number): void {
-    const { chance } = this;
-    const { agent, connectors } = this.stationOf(index);
-    const { connectorId } = chance.pick(connectors);
-    const powerMw = chance.whole(5, 8) * 1_000_000;
-    agent.operate({ verb: 'setCap', connectorId, powerMw, forMs: chance.whole(1_000, 300_000) });
-  }
-
-  #resume(index: number): void {
-    this.watchers[index]?.resumeAsked();
-    const { agent } = this.stationOf(index);
-    agent.operate({ verb: 'resume' });
-    for (const { vehicleId } of this.cars) agent.operate({ verb: 'resume', vehicleId });
-  }
-
-  #supply(station: Station, connector: Connector, supply: Supply): void {
-    station.supply(connector, supply);
-    for (const car of this.cars) car.supplyChanged(connector);
-  }
-
-  #killRequester(): void {
-    const { chance, agenda } = this;
-    const requester = chance.pick(this.requesters);
-    if (!requester.isConnected) return;
-    requester.die(chance.is(500));
-    agenda.after(chance.between(100, 30_000), () => requester.start());
-  }
-
-  #jump(): void {
-    const { chance } = this;
-    const ms = chance.pick([-86_400_000, -60_000, -5_000, 5_000, 60_000, 86_400_000]);
-    if (chance.is(500)) chance.pick(this.stations).agent.wall.jump(ms);
-    else chance.pick(this.cars).clock.jump(ms);
-  }
-
-  /** Everybody is back, everything works, nobody asks for more: from now on every promise must be kept. */
+  /** Nobody asks for more, and nothing goes wrong: from now on every promise must be kept. */
   calm(): void {
-    this.faults = NO_FAULTS;
-    this.network.faults = NO_FAULTS.network;
     this.#isAsking = false;
-    for (const store of this.stores) {
-      store.faults = NO_FAULTS.disk;
-      store.isFull = false;
-    }
-    for (const index of this.stations.keys()) this.#resume(index);
-    for (const [index, car] of this.cars.entries()) car.calm(this.stationOf(index));
-    for (const station of this.stations) {
-      station.calm();
-      for (const connector of station.connectors) {
-        connector.isSilent = false;
-        station.restoreLink(connector);
-        this.#supply(station, connector, 'charging');
-      }
-    }
+    this.#misfortunes.end();
   }
 
   stop(): void {
     for (const station of this.stations) station.stop();
   }
-}
-
-function claimOf(lease: LeaseId): UpBody {
-  const used = { cpuMs: 1_000, wallMs: 1_000, memoryPeakMib: 1, gpuMs: 0 };
-  const output = { where: 'inline', bytes: Uint8Array.of(66, 65, 68) } as const;
-  return { kind: 'result', lease, used, outcome: { ok: true, output } };
 }
