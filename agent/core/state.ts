@@ -40,7 +40,7 @@ import type { Bindings } from './binding/bindings.ts';
 import { noCodes, type Codes } from './binding/codes.ts';
 import { noPresence, type Presence } from './binding/presence.ts';
 import type { RememberedStay } from './binding/remembered.ts';
-import type { KeptMeter } from './ledger/metered-energy.ts';
+import type { KeptMeter, MeterEnd } from './ledger/metered-energy.ts';
 import { Deadlines } from './tasks/deadlines.ts';
 import { noOwners, type KnownOwners } from './donors/known-donors.ts';
 import { DonorIndex } from './matching/donor-index.ts';
@@ -144,6 +144,8 @@ export interface Lease {
   readonly meterMwh?: number;
   /** Of what that saw since, as much is taken by claims of this lease. */
   meteredMwh?: number;
+  /** What that leaves it, since its vehicle was unplugged. */
+  meterEnd?: MeterEnd;
   /** Of its request when it was granted. */
   readonly priority: Priority;
   /** Whose sub-pool it is counted in: its algorithm's when it was granted. */

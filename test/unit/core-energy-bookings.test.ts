@@ -112,6 +112,18 @@ test('another stay of the vehicle begins anew, and what its meter saw before is 
   assert.equal(bookedMwh(pile).at(-1), 250);
 });
 
+test('who pulls the plug before it hands in is booked no more than the meter saw till then', () => {
+  const pile = pileWith();
+  reads(pile, 1_000);
+  const leases = [begin(pile), begin(pile), begin(pile)];
+  pile.pass(HOUR_MS / 2);
+  reads(pile, 1_900);
+  finish(pile, leases[0] as LeaseId, 100);
+  pile.unplug('donor');
+  for (const lease of leases.slice(1)) finish(pile, lease, 500);
+  assert.deepEqual(bookedMwh(pile), [100, 500, 300]);
+});
+
 /** The vehicle is there as before, and whoever lends says what it holds. */
 function restart(pile: SimulatedPile, held: readonly LeaseId[]): void {
   pile.restart();

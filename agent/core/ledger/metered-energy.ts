@@ -33,6 +33,14 @@ export interface MeteredEnergy extends KeptMeter {
   readonly sinceMonoMs: number;
 }
 
+/** Of a lease whose vehicle was unplugged, and may still hand in. In memory: its grace is short. */
+export interface MeterEnd {
+  /** While it was held. */
+  readonly ownMwh: number;
+  /** All leases of the stay take from it. */
+  readonly stay: { leftMwh: number };
+}
+
 const PREFIX = 'metered:';
 
 /** At a grant. What its lease must know of the meter: nothing where there is none to believe. */
@@ -59,7 +67,8 @@ export function takeMetered(turn: Turn, lease: Lease, mwh: number): number {
   const kept = state.keptMeters.get(lease.connectorId);
   if (kept !== undefined && isOf(kept, lease)) return takeUnread(turn, lease, kept, mwh);
   const session = state.sessions.get(lease.connectorId);
-  const { meterMwh } = lease;
+  const { meterMwh, meterEnd } = lease;
+  if (meterEnd !== undefined) return takeAfterStay(lease, meterEnd, mwh);
   // Where another vehicle stands there by now, the meter tells nothing.
   if (session?.identity?.vehicleId !== lease.vehicleId || meterMwh === undefined) return Math.floor(mwh);
   const { meter, metered } = session;
@@ -82,6 +91,27 @@ function takeUnread(turn: Turn, lease: Lease, kept: KeptMeter, mwh: number): num
   turn.state.keptMeters.set(lease.connectorId, after);
   turn.changedMeters.add(lease.connectorId);
   return mine;
+}
+
+/** Who pulls the plug before it hands in takes no more by it. */
+function takeAfterStay(lease: Lease, { ownMwh, stay }: MeterEnd, mwh: number): number {
+  const before = lease.meteredMwh ?? 0;
+  const mine = Math.floor(Math.max(0, Math.min(mwh, ownMwh, stay.leftMwh + before)));
+  lease.meteredMwh = Math.max(before, mine);
+  stay.leftMwh -= lease.meteredMwh - before;
+  return mine;
+}
+
+function endStay(turn: Turn, { connectorId, meter, metered }: Session): void {
+  if (meter === undefined || metered === undefined) return;
+  const { state, now } = turn;
+  const powerMw = state.settings.computingPowerMaxMw;
+  const seenMwh = mostMwhSince(metered.registerMwh, meter, powerMw, metered.sinceMonoMs, now);
+  const stay = { leftMwh: seenMwh - metered.takenMwh };
+  for (const lease of leasesOfStay(state, connectorId, metered)) {
+    const ownMwh = mostMwhSince(lease.meterMwh ?? 0, meter, powerMw, lease.grantedMonoMs, now);
+    lease.meterEnd = { ownMwh, stay };
+  }
 }
 
 function taken<Kept extends KeptMeter>(kept: Kept, lease: Lease, mwh: number): Kept {
@@ -108,6 +138,7 @@ export function followMeter(
 ): Session {
   const { connectorId, meter } = after;
   if (before?.metered !== undefined && after.metered === undefined) turn.changedMeters.add(connectorId);
+  if (before !== undefined && after.state === 'unplugged') endStay(turn, before);
   const { keptMeters } = turn.state;
   const kept = keptMeters.get(connectorId);
   const isOver = after.state === 'unplugged' || isEnergyDoubted;
@@ -121,12 +152,16 @@ export function followMeter(
 
 /** The highest that the leases know: a meter that stands lower began anew. */
 function stoodAt({ state }: Turn, { connectorId }: Session, kept: KeptMeter): number {
-  let highestMwh = kept.registerMwh;
-  for (const donor of state.donors.values())
-    for (const { lease } of donor.leased.values())
-      if (lease?.connectorId === connectorId && isOf(kept, lease))
-        highestMwh = Math.max(highestMwh, lease.meterMwh ?? 0);
-  return highestMwh;
+  const leases = leasesOfStay(state, connectorId, kept);
+  return Math.max(kept.registerMwh, ...leases.map(({ meterMwh = 0 }) => meterMwh));
+}
+
+function leasesOfStay({ donors }: State, connectorId: ConnectorId, kept: KeptMeter): Lease[] {
+  const leases: Lease[] = [];
+  for (const { leased } of donors.values())
+    for (const { lease } of leased.values())
+      if (lease?.connectorId === connectorId && isOf(kept, lease)) leases.push(lease);
+  return leases;
 }
 
 /** Once a step, in its transaction. */
