@@ -118,14 +118,14 @@ export function prepareTasks(db: Database, age: Pick<StoreAge, 'ms'>) {
     )
     .pluck();
 
-  // By the rows of open tasks: those of the past are many more.
+  // By the rows of open tasks, those of the past are many more: a plus keeps SQLite from the indexes of digests.
   const owedDigests = db
     .prepare<[], string>(
-      `SELECT input_digest FROM task INDEXED BY task_open
-         WHERE delivered = 0 AND input_digest IS NOT NULL AND (state IS NULL OR state NOT IN ('completed', 'cancelled'))
-       UNION SELECT output_digest FROM task INDEXED BY task_open WHERE delivered = 0 AND output_digest IS NOT NULL
-       UNION SELECT digest FROM task INDEXED BY task_open CROSS JOIN task_output USING (task_key)
-         WHERE delivered = 0 AND digest IS NOT NULL
+      `SELECT input_digest FROM task
+         WHERE delivered = 0 AND +input_digest IS NOT NULL AND (state IS NULL OR state NOT IN ('completed', 'cancelled'))
+       UNION SELECT output_digest FROM task WHERE delivered = 0 AND +output_digest IS NOT NULL
+       UNION SELECT digest FROM task CROSS JOIN task_output USING (task_key)
+         WHERE delivered = 0 AND +digest IS NOT NULL
        UNION SELECT result_digest FROM instance WHERE result_digest IS NOT NULL
        UNION SELECT checkpoint_digest FROM instance WHERE checkpoint_digest IS NOT NULL
        UNION SELECT image_digest FROM algorithm`,
