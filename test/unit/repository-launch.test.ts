@@ -10,9 +10,12 @@ interface Self {
 }
 
 // The launchers are JavaScript that old Nodes can parse, without types.
-const { restartArguments } = (await import(
+const { restartArguments, restartEnvironment } = (await import(
   String(new URL('../../agent/bin/launch.js', import.meta.url))
-)) as { readonly restartArguments: (flags: readonly string[], self: Self) => string[] };
+)) as {
+  readonly restartArguments: (flags: readonly string[], self: Self) => string[];
+  readonly restartEnvironment: (env: NodeJS.ProcessEnv) => NodeJS.ProcessEnv;
+};
 
 const SELF = {
   execPath: '/node',
@@ -46,4 +49,9 @@ test('other flags of Node are kept', () => {
     'donate',
     '--json',
   ]);
+});
+
+test('it is started over with two arenas of malloc, unless somebody wants another number', () => {
+  assert.deepEqual(restartEnvironment({ HOME: '/root' }), { HOME: '/root', MALLOC_ARENA_MAX: '2' });
+  assert.deepEqual(restartEnvironment({ MALLOC_ARENA_MAX: '8' }), { MALLOC_ARENA_MAX: '8' });
 });

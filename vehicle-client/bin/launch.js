@@ -49,6 +49,17 @@ export function restartArguments(flags, self) {
 }
 
 /**
+ * V8's helper threads, and whatever else allocates, share two arenas: each would else have one of its own, and keep the most that it
+ * ever had. What somebody has set himself stays; other C libraries than glibc read none of it.
+ *
+ * @param {NodeJS.ProcessEnv} env
+ * @returns {NodeJS.ProcessEnv}
+ */
+export function restartEnvironment(env) {
+  return Object.assign({ MALLOC_ARENA_MAX: '2' }, env);
+}
+
+/**
  * In the repository the sources run as they are; in an installed package there is only what was emitted from them.
  *
  * @param {string} program
@@ -65,7 +76,7 @@ export function launch(program, entry, flags) {
   var restart = restartArguments(flags || [], process);
   // The same process, with the same id; there is no such call on Windows.
   if (restart.length > 0 && process.execve && process.platform !== 'win32')
-    process.execve(process.execPath, restart, process.env);
+    process.execve(process.execPath, restart, restartEnvironment(process.env));
   var source = new URL('../' + entry + '.ts', import.meta.url);
   var emitted = new URL('../dist/' + entry + '.js', import.meta.url);
   var isRepository = existsSync(source);
