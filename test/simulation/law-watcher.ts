@@ -114,7 +114,7 @@ export class LawWatcher implements AgentWatcher {
       if (change.change === 'putInstance') this.#wasHandedIn(change);
       if (change.change === 'endTask') this.#endsInTime(agent, change);
     }
-    this.energy?.stepped(effects, agent.deaths);
+    this.energy?.stepped(effects, agent.deaths, agent.wall.jumpedMs);
     this.#sent += effects.sends.length;
     checkStep(this.#observe(agent), leasesIn(effects), this.#heardOf);
     this.#heardOf.clear();

@@ -31,6 +31,8 @@ interface Reading {
 interface Beginning {
   readonly trueMwh: number;
   readonly grantedMs: number;
+  /** How far the pile's wall clock had jumped by then: a lease that is loaded again is as old as that clock says. */
+  readonly jumpedMs: number;
 }
 
 interface Stretch {
@@ -94,6 +96,7 @@ export class LawOfEnergy {
   readonly #seen = new Set<number>();
   /** What the last step decided, until it is known to be on disk. */
   #underWay: Decided | undefined;
+  #jumpedMs = 0;
 
   constructor(powerMaxMw: number, nowMs: () => number) {
     this.#powerMaxMw = powerMaxMw;
@@ -136,7 +139,9 @@ export class LawOfEnergy {
     return this.#stretchOf(connectorId).readings.at(-1)?.life === life;
   }
 
-  stepped(effects: Effects, life: number): void {
+  /** `jumpedMs`: how far the pile's wall clock jumped until now. */
+  stepped(effects: Effects, life: number, jumpedMs: number): void {
+    this.#jumpedMs = jumpedMs;
     for (const stretch of this.#underWay?.stays.keys() ?? []) stretch.isUnsure = true;
     const decided: Decided = { life, grants: [], counts: new Map(), stays: new Map() };
     for (const change of effects.changes) {
@@ -157,7 +162,8 @@ export class LawOfEnergy {
     this.#seen.add(fencingToken);
     const stretch = this.#stretchOf(connectorId);
     const last = stretch.readings.at(-1);
-    const from = last?.life === life ? { trueMwh: last.trueMwh, grantedMs: this.#nowMs() } : undefined;
+    const now = { grantedMs: this.#nowMs(), jumpedMs: this.#jumpedMs };
+    const from = last?.life === life ? { trueMwh: last.trueMwh, ...now } : undefined;
     if (from !== undefined) stretch.first ??= from;
     return { token: fencingToken, stretch, from, count: NOTHING, rightMwh: 0 };
   }
@@ -196,9 +202,10 @@ export class LawOfEnergy {
   /** By whichever reading was the last when it was claimed: what came at the same time is told in some order. */
   #mostMwh({ readings }: Stretch, from: Beginning): number {
     const nowMs = this.#nowMs();
+    const jumpedMs = this.#jumpedMs - from.jumpedMs;
     let mostMwh = 0;
     for (const { trueMwh, atMs } of readings) {
-      const unreadMs = (nowMs - Math.max(atMs, from.grantedMs)) * CLOCK_SLACK;
+      const unreadMs = (nowMs - Math.max(atMs, from.grantedMs)) * CLOCK_SLACK + jumpedMs;
       mostMwh = Math.max(mostMwh, trueMwh - from.trueMwh + (unreadMs * this.#powerMaxMw) / MS_PER_HOUR);
     }
     return mostMwh + SLACK_MWH;
